@@ -1,0 +1,255 @@
+"""`params.yaml`: what to run. Every key is checked, and every mistake is one clear line.
+
+The base sections hold for every net; an entry of `models` names a net and its depth and may
+override keys of `model`, `train` and `throughput` for that net alone. Defaults are the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from resnet.depth import blocks_per_stage
+from resnet.errors import UserError
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Net = Literal["resnet", "plain"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataParams(Section):
+    source: str = Field("official", min_length=1)
+    """`official`, `digits`, or the path of an archive or a folder."""
+    dir: Path = Path("data/cifar10")
+    """Where the prepared arrays lie."""
+    validation: int = Field(5000, ge=0)
+    """Images held out of the training set."""
+    split_seed: Seed = 0
+
+
+class ModelParams(Section):
+    shortcut: Literal["A", "B", "C"] = "A"
+    """Option of section 4.1: A zero-padded identity, B projection where the shape changes, C always."""
+    zero_padding: Literal["both", "end"] = "both"
+    """Option A: new channels half on each side of the old, or all after them."""
+
+
+class TrainParams(Section):
+    seeds: int | list[int] = 5
+    """How many (0, 1, ...) or which."""
+    iterations: Count = 64_000
+    batch_size: Count = 128
+    learning_rate: Positive = 0.1
+    milestones: list[Fraction] = [0.5, 0.75]
+    """Fractions of `iterations` at which the learning rate is multiplied by `decay`."""
+    decay: Positive = 0.1
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(1e-4, ge=0, allow_inf_nan=False)
+    decay_batch_norm: bool = True
+    """Whether weight decay also acts on batch norm's scale and shift and on biases."""
+    warmup: bool = False
+    """Section 4.2, ResNet-110: start at `warmup_learning_rate` until the training error falls."""
+    warmup_learning_rate: Positive = 0.01
+    warmup_until_error: float = Field(80.0, gt=0, le=100)
+    """In %, over the last `warmup_window` iterations."""
+    warmup_window: Count = 100
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    log_every: Count = 100
+    """Iterations between rows of the learning curve."""
+    evaluate_every: Count = 1000
+    """Iterations between measurements of validation and test error for the curve."""
+    checkpoint_every: Count = 1000
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: list[float]) -> list[float]:
+        if sorted(set(milestones)) != milestones:
+            raise ValueError("must ascend")
+        return milestones
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, seeds: Any) -> Any:
+        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+            return seeds
+        if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
+            raise ValueError(f"must be how many (1 or more) or a list of seeds (given: {seeds!r})")
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError("must name at least one seed, each once")
+        if any(not 0 <= seed < 2**63 for seed in seeds):
+            raise ValueError(f"must not be negative, and below 2**63 (given: {seeds})")
+        return seeds
+
+    @property
+    def seed_list(self) -> list[int]:
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+
+class ThroughputParams(Section):
+    batch_size: Count = 128
+    warmup_steps: Count = 3
+    steps: Count = 5
+    """Steps timed together in a repeat."""
+    repeats: Count = 5
+
+
+class LimitsParams(Section):
+    hours: Positive = 24.0
+    """A plan that is forecast to take longer is not started."""
+
+
+class ModelEntry(Section):
+    """A net of the plan: a row of the report."""
+
+    net: Net
+    depth: int
+    model: dict[str, Any] = {}
+    train: dict[str, Any] = {}
+    throughput: dict[str, Any] = {}
+
+    @field_validator("depth")
+    @classmethod
+    def _depth(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
+
+
+class Settings(Section):
+    """What holds for one net: the base sections with its entry's overrides."""
+
+    name: str
+    net: Net
+    depth: int
+    data: DataParams
+    model: ModelParams
+    train: TrainParams
+    throughput: ThroughputParams
+    limits: LimitsParams
+
+    @field_validator("depth")
+    @classmethod
+    def _depth(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
+
+
+class Params(Section):
+    data: DataParams = DataParams()
+    model: ModelParams = ModelParams()
+    train: TrainParams = TrainParams()
+    throughput: ThroughputParams = ThroughputParams()
+    limits: LimitsParams = LimitsParams()
+    models: dict[str, ModelEntry] = {}
+
+    @model_validator(mode="after")
+    def _entries(self) -> Self:
+        for name in self.models:
+            self._settings(name, self.models[name])
+        return self
+
+    def _settings(self, name: str, entry: ModelEntry) -> Settings:
+        base = self.model_dump(exclude={"models"})
+        for section in ("model", "train", "throughput"):
+            base[section] |= getattr(entry, section)
+        try:
+            return Settings(name=name, net=entry.net, depth=entry.depth, **base)
+        except ValidationError as error:
+            raise ValueError(f"models.{name}.{_first(error)}") from error
+
+    def settings(self, name: str) -> Settings:
+        """Give what holds for the entry `name` of `models`.
+
+        Raises:
+            UserError: there is no such entry.
+        """
+        if name not in self.models:
+            raise UserError(f"no net {name!r} in the parameters' models: {', '.join(self.models) or 'none'}")
+        return self._settings(name, self.models[name])
+
+    def settings_for(self, net: str, depth: int, name: str | None = None) -> Settings:
+        """Give what holds for a net: its entry's overrides apply where `models` has one by its name.
+
+        Raises:
+            UserError: the net or the depth is none, or the entry of that name is another net.
+        """
+        name = name or f"{net}-{depth}"
+        entry = self.models.get(name)
+        if entry is None:
+            try:
+                entry = ModelEntry.model_validate({"net": net, "depth": depth})
+            except ValidationError as error:
+                raise UserError(_first(error)) from error
+        elif (entry.net, entry.depth) != (net, depth):
+            raise UserError(f"models.{name} is {entry.net}-{entry.depth}, not {net}-{depth}")
+        return self._settings(name, entry)
+
+
+def _first(error: ValidationError) -> str:
+    """Say a validation error in one line: where, what, and the value given."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key"
+    what = problem["msg"].removeprefix("Value error, ")
+    if what.startswith("models."):
+        return what
+    given = problem.get("input")
+    if problem["type"] != "value_error" and isinstance(given, int | float | str):
+        what += f" (given: {given!r})"
+    return f"{where}: {what}" if where else what
+
+
+def _set(tree: dict[str, Any], assignment: str) -> None:
+    """Apply `a.b.c=VALUE`, VALUE read as YAML, to a nested dictionary."""
+    dotted, equals, text = assignment.partition("=")
+    if not equals or not dotted:
+        raise UserError(f"--set {assignment}: write KEY=VALUE, such as train.iterations=400")
+    *parents, last = dotted.strip().split(".")
+    branch = tree
+    for parent in parents:
+        child = branch.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise UserError(f"--set {assignment}: {parent} is a value, not a section")
+        branch = child
+    try:
+        branch[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {assignment}: the value is not YAML") from error
+
+
+def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
+    """Read and check the parameters; `assignments` (`train.iterations=400`) come over the file's.
+
+    `None` stands for the defaults: the paper's protocol without a list of nets.
+
+    Raises:
+        UserError: the file cannot be read, or a key or value is not valid.
+    """
+    tree: Any = {}
+    if path is not None:
+        try:
+            tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(tree, Mapping):
+            raise UserError(f"{path}: not a mapping of sections")
+    tree = dict(tree)
+    for assignment in assignments:
+        _set(tree, assignment)
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(f"{path or 'parameters'}: {_first(error)}") from error

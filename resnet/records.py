@@ -1,0 +1,360 @@
+"""The result files: every field with its unit. They are written and read only here.
+
+Each stage leaves small JSON files (and one CSV per training run) that name what made them. The
+report is a function of these files alone. A file is complete or absent; what could be derived
+from a field is a property and is not stored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from resnet.errors import UserError
+from resnet.files import write_text
+
+Status = Literal["done", "interrupted", "diverged", "not run"]
+
+
+def _from_json_number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
+
+
+def _to_json_number(value: float) -> float | str:
+    # JSON has no NaN or infinity: a diverged run's loss is stored as the string "nan" or "inf".
+    return value if value - value == 0 else str(value)
+
+
+Number = Annotated[float, BeforeValidator(_from_json_number), PlainSerializer(_to_json_number)]
+
+
+class Record(BaseModel):
+    """A result file or a part of one. Unknown fields are refused: a record means what it says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def write(self, path: Path) -> None:
+        """Write as indented JSON, complete or absent."""
+        write_text(path, json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file that `write` wrote.
+
+        Raises:
+            UserError: the file is absent, is not JSON, or its fields are not this record's.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise UserError(f"{path}: not a {cls.__name__}: {where}: {first['msg']}") from error
+
+
+class System(Record):
+    """The machine and the software that made a result."""
+
+    device: str
+    """`cpu` or `cuda`."""
+    device_name: str
+    """The processor's or the GPU's name as its driver gives it."""
+    processor: str
+    cores: int
+    """Processor cores this process may use."""
+    threads: int
+    """Threads that PyTorch uses within an operation."""
+    memory_bytes: int
+    """Main memory of the machine."""
+    device_memory_bytes: int | None = None
+    """Memory of the GPU."""
+    platform: str
+    python: str
+    versions: dict[str, str]
+    """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
+    commit: str | None
+    """Git commit of the working tree; None outside a checkout."""
+    modified: bool | None
+    """Whether tracked files differed from that commit."""
+
+
+class Fingerprint(Record):
+    """What a trained net depends on; a checkpoint continues only under the same three."""
+
+    configuration: str
+    """SHA-256 (hex) of the settings that bear on the result."""
+    data: str
+    """SHA-256 (hex) of the training, validation and test sets."""
+    code: str
+    """SHA-256 (hex) of the parsed source of the modules that compute it; comments do not count."""
+
+
+class DataRecord(Record):
+    """`data.json`: what the prepared arrays hold. Nothing here depends on where they came from."""
+
+    name: str
+    official: bool
+    """Whether both fingerprints are those of the official CIFAR-10."""
+    classes: tuple[str, ...]
+    fingerprint: dict[Literal["train", "test"], str]
+    """Order-independent SHA-256 (hex) over pixels and labels of the source's two sets."""
+    train_images: int
+    """Images left for training after the split."""
+    validation_images: int
+    test_images: int
+    split_seed: int
+    split_fingerprint: str
+    """SHA-256 (hex) of the sorted digests of the validation images."""
+
+
+class Segment(Record):
+    """One uninterrupted stretch of a training run: a resumed run has several."""
+
+    first_iteration: int
+    last_iteration: int
+    seconds: float
+    """Wall-clock time of the stretch, evaluations included."""
+    training_seconds: float
+    """The part of it that was spent in training iterations."""
+    finished: str
+    """When it ended, UTC, ISO 8601."""
+    system: System
+
+
+class TrainingRecord(Record):
+    """`metrics.json`: one training run of one net with one seed.
+
+    While a run goes on the file says `interrupted`, at the iteration of its last checkpoint, so
+    that a run killed at any moment is reported as what it is.
+    """
+
+    kind: Literal["training"] = "training"
+    status: Status
+    name: str
+    """The row of the report that it belongs to, such as `resnet-20`."""
+    net: str
+    depth: int
+    seed: int
+    iteration: int
+    """Iterations done."""
+    iterations: int
+    """Iterations planned."""
+    parameters: int
+    multiply_adds: int
+    """Of the convolutions and the fully connected layer, for one image."""
+    precision: str
+    """Arithmetic of the training iterations: `fp32`, `tf32` or `bf16`. Final errors are measured in fp32."""
+    test_error: Number | None
+    """In %, of the last iterate, single view."""
+    test_loss: Number | None
+    validation_error: Number | None
+    """In %; None without a validation set."""
+    training_error: Number | None
+    """In %, of the augmented mini-batches of the last epoch as they were trained on (Figure 6)."""
+    training_loss: Number | None
+    warmup_iterations: int | None
+    """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
+    peak_memory_bytes: int | None
+    """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+    data: DataRecord
+    fingerprint: Fingerprint
+    settings: dict[str, Any]
+    """The effective `model` and `train` sections of the parameters."""
+    segments: tuple[Segment, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the whole run, evaluations included."""
+        return sum(segment.seconds for segment in self.segments)
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Images trained on per second of training iterations, evaluations left out."""
+        seconds = sum(segment.training_seconds for segment in self.segments)
+        return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
+
+
+class HistoryRow(NamedTuple):
+    """One row of `history.csv`. Errors are in %; a cell is empty where nothing was measured."""
+
+    iteration: int
+    epoch: float
+    """Passes over the training set."""
+    learning_rate: float
+    """Of the iteration just done."""
+    training_loss: float
+    """Mean over the iterations since the row before."""
+    training_error: float
+    """Likewise, of the augmented mini-batches."""
+    validation_error: float | None
+    test_error: float | None
+
+
+def write_history(path: Path, rows: Iterable[HistoryRow]) -> None:
+    """Write the learning curve as CSV, complete or absent."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HistoryRow._fields)
+    writer.writerows(["" if cell is None else repr(cell) for cell in row] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[HistoryRow]:
+    """Read the learning curve that `write_history` wrote.
+
+    Raises:
+        UserError: the file is absent or its columns or cells are not a history's.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            if tuple(next(reader, ())) != HistoryRow._fields:
+                raise UserError(f"{path}: the columns are not {', '.join(HistoryRow._fields)}")
+            return [
+                HistoryRow(
+                    int(cells[0]),
+                    *(float(cell) for cell in cells[1:5]),
+                    *(float(cell) if cell else None for cell in cells[5:7]),
+                )
+                for cells in reader
+            ]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a learning curve: {error}") from error
+
+
+class Layer(Record):
+    """One row of the layer table."""
+
+    name: str
+    """The module's path, such as `layer1.0.conv1`."""
+    kind: str
+    """`conv`, `bn`, `shortcut`, `avgpool` or `fc`."""
+    kernel: str
+    """Such as `3x3`; empty where there is none."""
+    stride: int | None
+    output: tuple[int, ...]
+    """Channels, height and width; features after pooling."""
+    parameters: int
+    multiply_adds: int
+
+
+class DescriptionRecord(Record):
+    """`runs/describe/<name>.json`: a net counted layer by layer, without running an image set."""
+
+    kind: Literal["description"] = "description"
+    name: str
+    net: str
+    depth: int
+    shortcut: str
+    classes: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the convolutions and the fully connected layer, for one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+
+class Timing(Record):
+    """Repeated timings of one kind of step."""
+
+    batch_size: int
+    steps: int
+    """Steps timed together in a repeat."""
+    step_seconds: tuple[float, ...]
+    """Seconds per step, one figure a repeat."""
+    peak_memory_bytes: int
+    """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+
+    @property
+    def median_seconds(self) -> float:
+        return statistics.median(self.step_seconds)
+
+    @property
+    def images_per_second(self) -> float:
+        """From the median repeat."""
+        return self.batch_size / self.median_seconds
+
+    @property
+    def images_per_second_std(self) -> float:
+        """Standard deviation over the repeats (0 for one)."""
+        rates = [self.batch_size / seconds for seconds in self.step_seconds]
+        return statistics.stdev(rates) if len(rates) > 1 else 0.0
+
+
+class ThroughputRecord(Record):
+    """`runs/throughput/<name>.json`: speed and memory of a net on this machine."""
+
+    kind: Literal["throughput"] = "throughput"
+    name: str
+    net: str
+    depth: int
+    parameters: int
+    multiply_adds: int
+    precision: str
+    training: Timing
+    """Augmentation, forward pass, backward pass and update."""
+    inference: Timing
+    """Forward pass in evaluation mode."""
+    settings: dict[str, Any]
+    """The effective `model`, `train` and `throughput` sections of the parameters."""
+    system: System
+
+
+class EvaluationRecord(Record):
+    """What `resnet evaluate` prints."""
+
+    kind: Literal["evaluation"] = "evaluation"
+    net: str
+    depth: int
+    shortcut: str
+    weights: str
+    data: str
+    """The data's name; `official` says whether it is CIFAR-10 itself."""
+    official: bool
+    data_fingerprint: str
+    """Of the test set."""
+    images: int
+    wrong: int
+    test_error: float
+    """In %, single view."""
+    test_loss: Number
+
+
+class ForecastRow(Record):
+    """The time that one net of the plan will take."""
+
+    name: str
+    seeds_left: int
+    step_seconds: float
+    """Seconds per training iteration: measured, or scaled by multiply-adds from one that was."""
+    measured: bool
+    hours: float
+
+
+class ForecastRecord(Record):
+    """`runs/forecast.json`: a forecast of the whole plan on this machine, made before it starts."""
+
+    kind: Literal["forecast"] = "forecast"
+    rows: tuple[ForecastRow, ...]
+    limit_hours: float
+    system: System
+
+    @property
+    def hours(self) -> float:
+        return sum(row.hours for row in self.rows)
