@@ -56,7 +56,7 @@ class Projection(nn.Sequential):
 
 
 def shortcut(channels_in: int, channels_out: int, stride: int, option: str, zero_padding: str) -> nn.Module:
-    """The shortcut of section 4.1: option A is free of parameters, B projects where the shape changes, C always."""
+    """Shortcut options of section 4.1: A has no parameters, B projects where the shape changes, C always."""
     same_shape = stride == 1 and channels_in == channels_out
     if option == "C" or (option == "B" and not same_shape):
         return Projection(channels_in, channels_out, stride)
@@ -143,7 +143,8 @@ class DepthNet(nn.Module):
         """Map images (N, 3, 32, 32) to logits (N, classes); the softmax is in the loss."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(torch.flatten(self.avgpool(x), 1))
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
+        return logits
 
 
 def resnet(depth: int, shortcut: str = "A", zero_padding: str = "both", classes: int = 10) -> DepthNet:
