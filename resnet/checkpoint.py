@@ -95,6 +95,14 @@ def read_header(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def is_checkpoint_of(path: Path, fingerprint: Fingerprint) -> bool:
+    """Whether a file is a whole checkpoint, made with this configuration, data and code."""
+    try:
+        return Fingerprint.model_validate(read_header(path)["fingerprint"]) == fingerprint
+    except UserError:
+        return False
+
+
 def load_checkpoint(
     path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: Fingerprint
 ) -> None:

@@ -33,6 +33,7 @@ from rich.progress import track
 from resnet.download import official_archive
 from resnet.errors import UserError
 from resnet.files import sync_folder
+from resnet.params import DataParams
 from resnet.records import DataRecord
 
 Bytes = NDArray[np.uint8]
@@ -49,7 +50,6 @@ SHAPE = (3, 32, 32)
 """Channels (red, green, blue), rows, columns."""
 
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
-SETS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -206,10 +206,10 @@ def _decode(name: str, content: bytes) -> Bytes:
 
 def _read_image_folder(name: str, stem: str, files: Files, *, progress: bool) -> Source:
     """Read `train/<class>/*` and `test/<class>/*`, given by path with at most one folder above them."""
-    members: dict[str, dict[str, list[str]]] = {chosen: {} for chosen in SETS}
+    members: dict[str, dict[str, list[str]]] = {chosen: {} for chosen in ("train", "test")}
     for path in files:
         parts = PurePosixPath(path).parts[-3:]
-        if len(parts) == 3 and parts[0] in SETS and path.lower().endswith(IMAGE_SUFFIXES):
+        if len(parts) == 3 and parts[0] in members and path.lower().endswith(IMAGE_SUFFIXES):
             members[parts[0]].setdefault(parts[1], []).append(path)
     classes = tuple(sorted(members["train"]))
     if not classes or not members["test"]:
@@ -312,64 +312,61 @@ def read_source(source: str, *, cache: Path | None = None, progress: bool = True
         source = os.environ.get("CIFAR10_SOURCE") or source
     if source == "official":
         source = str(official_archive(cache, progress=progress))
-    read = _read_digits() if source == "digits" else _read_path(Path(source).expanduser(), progress=progress)
-    return replace(read, name="CIFAR-10") if read.fingerprint == OFFICIAL_FINGERPRINTS else read
+    found = _read_digits() if source == "digits" else _read_path(Path(source).expanduser(), progress=progress)
+    return replace(found, name="CIFAR-10") if found.fingerprint == OFFICIAL_FINGERPRINTS else found
 
 
-# --- The prepared folder --------------------------------------------------------------------------
-
-FILES = ("train_images", "train_labels", "test_images", "test_labels", "validation_indices")
+# --- The split and the prepared folder ------------------------------------------------------------
 
 
-def prepare(
-    source: str,
-    folder: Path,
-    *,
-    validation: int,
-    split_seed: int,
-    cache: Path | None = None,
-    progress: bool = True,
-) -> DataRecord:
-    """Read a source and leave its arrays, the split and their record in `folder`, complete or not at all.
+def split(source: Source, validation: int, seed: int) -> Data:
+    """Hold `validation` training images out, as `validation_indices` chooses them.
+
+    Raises:
+        UserError: no image would be left for training.
+    """
+    held_out = np.zeros(len(source.train), dtype=bool)
+    held_out[validation_indices(source.train, validation, seed)] = True
+    train, held = source.train[~held_out], source.train[held_out]
+    found = source.fingerprint
+    record = DataRecord(
+        name=source.name,
+        official=found == OFFICIAL_FINGERPRINTS,
+        classes=source.classes,
+        fingerprint=found,
+        train_images=len(train),
+        validation_images=len(held),
+        test_images=len(source.test),
+        split_seed=seed,
+        split_fingerprint=fingerprint(held),
+    )
+    return Data(record, train, held, source.test)
+
+
+SETS = ("train", "validation", "test")
+
+
+def save(data: Data, folder: Path) -> None:
+    """Write the arrays and their record into `folder`, complete or not at all.
 
     The files' bytes depend on the images, their labels and the split alone.
 
     Raises:
-        UserError: as `read_source` and `validation_indices`; what `folder` held stays as it was.
+        UserError: the folder cannot be written.
     """
-    read = read_source(source, cache=cache, progress=progress)
-    indices = validation_indices(read.train, validation, split_seed)
-    train_digests = digests(read.train)
-    found = read.fingerprint
-    record = DataRecord(
-        name=read.name,
-        official=found == OFFICIAL_FINGERPRINTS,
-        classes=read.classes,
-        fingerprint=found,
-        train_images=len(read.train) - validation,
-        validation_images=validation,
-        test_images=len(read.test),
-        split_seed=split_seed,
-        split_fingerprint=combined([train_digests[index] for index in indices]),
-    )
-    arrays: tuple[NDArray[Any], ...] = (
-        read.train.images,
-        read.train.labels,
-        read.test.images,
-        read.test.labels,
-        indices,
-    )
     beside = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     try:
         beside.mkdir(parents=True)
-        for name, array in zip(FILES, arrays, strict=True):
-            with (beside / f"{name}.npy").open("wb") as file:
-                np.save(file, array)
-                file.flush()
-                os.fsync(file.fileno())
-        record.write(beside / "data.json")
-        # Two renames: a kill between them leaves no folder, which reads as "not prepared".
+        for name in SETS:
+            images: Images = getattr(data, name)
+            for part in ("images", "labels"):
+                with (beside / f"{name}_{part}.npy").open("wb") as file:
+                    np.save(file, getattr(images, part))
+                    file.flush()
+                    os.fsync(file.fileno())
+        data.record.write(beside / "data.json")
+        # A kill between the two steps leaves no folder, which reads as "not prepared".
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(beside, folder)
@@ -378,11 +375,10 @@ def prepare(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     sync_folder(folder.parent)
-    return record
 
 
 def load(folder: Path) -> Data:
-    """Load what `prepare` left.
+    """Load what `save` left.
 
     Raises:
         UserError: the folder is not prepared, or its files do not fit their record.
@@ -391,28 +387,40 @@ def load(folder: Path) -> Data:
         raise UserError(f"{folder}: the data are not prepared: run `resnet data` first")
     record = DataRecord.read(folder / "data.json")
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in FILES}
-    except (OSError, ValueError) as error:
+        train, validation, test = (
+            Images(*(np.load(folder / f"{name}_{part}.npy") for part in ("images", "labels")))
+            for name in SETS
+        )
+    except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{folder}: damaged ({error}): run `resnet data` again") from error
-    everything = Images(arrays["train_images"], arrays["train_labels"])
-    test = Images(arrays["test_images"], arrays["test_labels"])
-    held_out = np.zeros(len(everything), dtype=bool)
-    held_out[arrays["validation_indices"]] = True
-    data = Data(record, everything[~held_out], everything[held_out], test)
-    counts = (len(data.train), len(data.validation), len(test))
-    if counts != (record.train_images, record.validation_images, record.test_images):
-        raise UserError(f"{folder}: damaged (its arrays do not fit data.json): run `resnet data` again")
-    return data
+    for images, count in (
+        (train, record.train_images),
+        (validation, record.validation_images),
+        (test, record.test_images),
+    ):
+        if images.images.shape != (count, *SHAPE) or images.labels.shape != (count,):
+            raise UserError(f"{folder}: damaged (its arrays do not fit data.json): run `resnet data` again")
+    return Data(record, train, validation, test)
 
 
-def verify(folder: Path) -> DataRecord:
-    """Compute the fingerprints of a prepared folder again.
+def verify(data: Data) -> None:
+    """Compute the fingerprints of prepared data again.
 
     Raises:
         UserError: the images are not those that the record names.
     """
-    data = load(folder)
     train = digests(data.train) + digests(data.validation)
-    if {"train": combined(train), "test": fingerprint(data.test)} != data.record.fingerprint:
-        raise UserError(f"{folder}: the images are not those of data.json: run `resnet data` again")
-    return data.record
+    found = {"train": combined(train), "test": fingerprint(data.test)}
+    if found != data.record.fingerprint or fingerprint(data.validation) != data.record.split_fingerprint:
+        raise UserError("the prepared images are not those of data.json: run `resnet data` again")
+
+
+def read(source: str, params: DataParams, *, progress: bool = True) -> Data:
+    """Read a prepared folder, or any source and split it as the parameters say.
+
+    Raises:
+        UserError: as `load`, `read_source` and `split`.
+    """
+    if (Path(source) / "data.json").exists():
+        return load(Path(source))
+    return split(read_source(source, progress=progress), params.validation, params.split_seed)

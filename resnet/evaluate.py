@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet.batches import Labelled
-from resnet.system import arithmetic
+from resnet.batches import Labelled, on_device, pixel_mean
+from resnet.data import Data
+from resnet.model import DepthNet
+from resnet.params import Settings
+from resnet.records import EvaluationRecord
+from resnet.system import arithmetic, choose_device
+from resnet.weights import load_weights
 
 BATCH_SIZE = 500
 """Images per forward pass: divides 5,000 and 10,000, and bounds the memory that ResNet-1202 needs."""
@@ -56,3 +62,52 @@ def evaluate(
     predicted = torch.cat(predictions)
     wrong = int((predicted != labelled.labels).sum())
     return Evaluation(predicted.to("cpu", torch.uint8), wrong, float(losses) / len(predicted))
+
+
+def evaluate_weights(
+    settings: Settings,
+    weights: Path,
+    data: Data,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> EvaluationRecord:
+    """Measure the test error of a file of weights, in fp32.
+
+    Args:
+        settings: the net that the weights are for.
+        weights: a state dict, ours or as others publish them.
+        data: prepared or freshly read; its test set is evaluated.
+        mean: of red, green and blue in 0..1, subtracted; by default the per-pixel mean of the training
+            images, as these nets are trained here.
+        std: of red, green and blue in 0..1, divided by; by default 1.
+
+    Raises:
+        UserError: the weights are not this net's, or cannot be read without running code.
+    """
+    device = choose_device(settings.train.device)
+    model = settings.model
+    net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
+    load_weights(net, weights)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    subtracted = pixel_mean(data.train.images) / 255 if mean is None else torch.tensor(mean)
+    divided = torch.tensor([1.0, 1.0, 1.0] if std is None else std)
+    subtracted, divided = subtracted.to(device), divided.to(device)
+
+    def single_view(images: Tensor) -> Tensor:
+        return ((images.float().div_(255) - subtracted) / divided).permute(0, 3, 1, 2)
+
+    found = evaluate(net, on_device(data.test, device), single_view, "fp32")
+    assert found is not None, "data always have a test set"
+    return EvaluationRecord(
+        net=settings.net,
+        depth=settings.depth,
+        shortcut="none" if settings.net == "plain" else model.shortcut,
+        weights=weights.name,
+        data=data.record.name,
+        official=data.record.official,
+        data_fingerprint=data.record.fingerprint["test"],
+        images=len(data.test),
+        wrong=found.wrong,
+        test_error=found.error,
+        test_loss=found.loss,
+    )

@@ -22,6 +22,9 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
+        # Some writers make private files: give this one the permissions of any other.
+        os.umask(umask := os.umask(0))
+        partial.chmod(0o666 & ~umask)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

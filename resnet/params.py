@@ -143,6 +143,18 @@ class Settings(Section):
         blocks_per_stage(depth)
         return depth
 
+    def with_seeds(self, seeds: list[int]) -> Settings:
+        """The same settings with the seeds that were asked for.
+
+        Raises:
+            UserError: a seed is negative or named twice.
+        """
+        try:
+            train = TrainParams.model_validate(self.train.model_dump() | {"seeds": seeds})
+        except ValidationError as error:
+            raise UserError(_first(error)) from error
+        return self.model_copy(update={"train": train})
+
 
 class Params(Section):
     data: DataParams = DataParams()

@@ -80,7 +80,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def _version(package: str) -> str:
-    return str(importlib.metadata.version(package))  # type: ignore[no-untyped-call]
+    return str(importlib.metadata.version(package))
 
 
 @cache
@@ -109,7 +109,7 @@ def describe_system(device: torch.device) -> System:
     gpu = torch.cuda.get_device_properties(device) if device.type == "cuda" else None
     if gpu is not None:
         versions["cuda"] = str(torch.version.cuda)
-        versions["cudnn"] = str(torch.backends.cudnn.version())
+        versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
     commit = _git("rev-parse", "HEAD")
     return System(
         device=device.type,

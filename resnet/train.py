@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.batches import Batches
-from resnet.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from resnet.checkpoint import Progress, is_checkpoint_of, load_checkpoint, save_checkpoint, save_weights
 from resnet.data import Data
 from resnet.describe import describe
 from resnet.draws import generator
@@ -194,6 +194,12 @@ class Run:
         record = TrainingRecord.read(folders.metrics_file)
         complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
         return record if complete else None
+
+    def drop_foreign_checkpoint(self) -> None:
+        """Delete a checkpoint that this run cannot continue."""
+        path = self.folders.checkpoint_file
+        if path.exists() and not is_checkpoint_of(path, self.fingerprint):
+            path.unlink()
 
     def execute(self, report: Report = lambda progress, rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one.

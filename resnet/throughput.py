@@ -1,0 +1,159 @@
+"""Speed and memory of a net on this machine, and the forecast of a plan from a few measured steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from resnet.batches import Batches
+from resnet.data import Data, Images, Source, split
+from resnet.describe import describe
+from resnet.params import Settings, ThroughputParams
+from resnet.recipe import optimiser
+from resnet.records import ForecastRow, ThroughputRecord, Timing
+from resnet.system import (
+    arithmetic,
+    choose_device,
+    choose_precision,
+    describe_system,
+    peak_memory_bytes,
+    synchronise,
+)
+from resnet.train import build_net, training_step
+
+DEEPEST_MEASURED = 110
+"""A forecast scales deeper nets by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
+
+
+def noise(images: int) -> Data:
+    """Random images and labels: what a step takes does not depend on them."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (2 * images, 3, 32, 32), dtype=np.uint8)
+    labels = random.integers(0, 10, 2 * images, dtype=np.uint8)
+    train, test = Images(pixels[:images], labels[:images]), Images(pixels[images:], labels[images:])
+    return split(Source("noise", tuple("0123456789"), train, test), validation=0, seed=0)
+
+
+def measure(
+    step: Callable[[int], object], batch_size: int, device: torch.device, plan: ThroughputParams
+) -> Timing:
+    """Time `step(i)`: warm-up steps first, then repeats of several steps between two synchronisations."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    for number in range(plan.warmup_steps):
+        step(number)
+    seconds = []
+    for _ in range(plan.repeats):
+        synchronise(device)
+        began = time.perf_counter()
+        for number in range(plan.steps):
+            step(number)
+        synchronise(device)
+        seconds.append((time.perf_counter() - began) / plan.steps)
+    return Timing(
+        batch_size=batch_size,
+        steps=plan.steps,
+        step_seconds=tuple(seconds),
+        peak_memory_bytes=peak_memory_bytes(device),
+    )
+
+
+def time_training(settings: Settings, device: torch.device, precision: str, batch_size: int) -> Timing:
+    """Time training steps: augmentation, forward pass, backward pass and update."""
+    batches = Batches(noise(8 * batch_size), seed=0, batch_size=batch_size, device=device)
+    net = build_net(settings, classes=10, seed=0, device=device).train()
+    sgd = optimiser(net, settings.train)
+
+    def step(number: int) -> None:
+        training_step(net, sgd, *batches.batch(number), precision)
+
+    return measure(step, batch_size, device, settings.throughput)
+
+
+def time_inference(settings: Settings, device: torch.device, precision: str, batch_size: int) -> Timing:
+    """Time forward passes in evaluation mode, the images' preparation included."""
+    batches = Batches(noise(batch_size), seed=0, batch_size=batch_size, device=device)
+    net = build_net(settings, classes=10, seed=0, device=device).eval()
+
+    @torch.inference_mode()
+    def step(number: int) -> None:
+        with arithmetic(precision, device):
+            net(batches.single_view(batches.test.images))
+
+    return measure(step, batch_size, device, settings.throughput)
+
+
+def throughput(settings: Settings) -> ThroughputRecord:
+    """Measure training and inference of the settings' net on this machine.
+
+    Inference comes first: on a CPU the peak of memory is the process's, and training's is higher.
+
+    Raises:
+        UserError: the settings ask for a device or a precision that is not there.
+    """
+    device = choose_device(settings.train.device)
+    precision = choose_precision(settings.train.precision, device)
+    batch_size = settings.throughput.batch_size
+    description = describe(settings)
+    inference = time_inference(settings, device, precision, batch_size)
+    training = time_training(settings, device, precision, batch_size)
+    return ThroughputRecord(
+        name=settings.name,
+        net=settings.net,
+        depth=settings.depth,
+        parameters=description.parameters,
+        multiply_adds=description.multiply_adds,
+        precision=precision,
+        training=training,
+        inference=inference,
+        settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
+        system=describe_system(device),
+    )
+
+
+class Forecaster:
+    """Forecasts of training time from a few measured steps per net and depth.
+
+    Args:
+        images_evaluated: images that one evaluation of the curve looks at.
+    """
+
+    def __init__(self, images_evaluated: int) -> None:
+        self.images_evaluated = images_evaluated
+        self._measured: dict[tuple[str, int, str, int], float] = {}
+
+    def step_seconds(self, settings: Settings) -> float:
+        """Seconds of a training iteration; nets beyond `DEEPEST_MEASURED` are scaled by multiply-adds."""
+        device = choose_device(settings.train.device)
+        precision = choose_precision(settings.train.precision, device)
+        depth, batch_size = min(settings.depth, DEEPEST_MEASURED), settings.train.batch_size
+        measured = settings.model_copy(
+            update={"depth": depth, "throughput": ThroughputParams(warmup_steps=2, steps=3, repeats=1)}
+        )
+        key = (settings.net, depth, settings.model.shortcut, batch_size)
+        if key not in self._measured:
+            self._measured[key] = time_training(measured, device, precision, batch_size).median_seconds
+        scale = describe(settings).multiply_adds / describe(measured).multiply_adds
+        return self._measured[key] * scale
+
+    def row(self, settings: Settings, seeds: Sequence[int]) -> ForecastRow:
+        """Forecast the runs of one net that are left.
+
+        An image costs an evaluation a third of what it costs an iteration: the forward pass of three
+        passes of equal multiply-adds.
+        """
+        recipe = settings.train
+        step = self.step_seconds(settings) if seeds else 0.0
+        evaluations = 1 + recipe.iterations // recipe.evaluate_every
+        image = step / recipe.batch_size / 3
+        seconds = recipe.iterations * step + evaluations * self.images_evaluated * image
+        return ForecastRow(
+            name=settings.name,
+            seeds_left=len(seeds),
+            step_seconds=step,
+            measured=settings.depth <= DEEPEST_MEASURED,
+            hours=len(seeds) * seconds / 3600,
+        )
