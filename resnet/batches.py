@@ -68,6 +68,11 @@ def on_device(images: Images, device: torch.device) -> Labelled:
     return Labelled(torch.from_numpy(last).to(device), labels.to(device))
 
 
+def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = 255.0) -> Tensor:
+    """Subtract the mean (in 0..255) and divide by the scale: uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
+    return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
+
+
 class Batches:
     """The training batches of one seed, and the evaluation batches, of one data set on one device."""
 
@@ -115,8 +120,7 @@ class Batches:
         """Pad, crop and flip: float32 images (B, 3, 32, 32) in channels-last memory, and labels (B,)."""
         rows, columns = draws.rows[:, :, None], draws.columns[:, None, :]
         crops = self.padded_train[draws.order[:, None, None], rows, columns]
-        x = (crops.float() - self.padded_mean[rows, columns]).div_(255)
-        return x.permute(0, 3, 1, 2), self.train_labels[draws.order]
+        return normalise(crops, self.padded_mean[rows, columns]), self.train_labels[draws.order]
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         """The augmented batch of `iteration`, counted from 0."""
@@ -124,4 +128,4 @@ class Batches:
 
     def single_view(self, images: Tensor) -> Tensor:
         """Prepare uint8 images (B, 32, 32, 3) for testing: float32 (B, 3, 32, 32)."""
-        return ((images.float() - self.mean).div_(255)).permute(0, 3, 1, 2)
+        return normalise(images, self.mean)

@@ -256,7 +256,8 @@ def throughput(
     for what, timing in (("training", record.training), ("inference", record.inference)):
         rate, std = timing.images_per_second, timing.images_per_second_std
         print(
-            f"{record.name} {what:9}  {rate:10,.1f} ± {std:,.1f} images/s  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
+            f"{record.name} {what:9}  {rate:10,.1f} ± {std:,.1f} images/s"
+            f"  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
             f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
         )
 

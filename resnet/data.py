@@ -97,7 +97,9 @@ class Data:
 
 def digests(images: Images) -> list[bytes]:
     """The SHA-256 of each record: the label's byte, then its 3,072 pixels, channel by channel, row by row."""
-    records = np.concatenate([images.labels[:, None], images.images.reshape(len(images), -1)], axis=1)
+    records = np.concatenate(
+        [images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1
+    )
     return [hashlib.sha256(record).digest() for record in np.ascontiguousarray(records)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet.batches import Labelled, on_device, pixel_mean
+from resnet.batches import Labelled, normalise, on_device, pixel_mean
 from resnet.data import Data
 from resnet.model import DepthNet
 from resnet.params import Settings
@@ -89,13 +90,9 @@ def evaluate_weights(
     net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
     load_weights(net, weights)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    subtracted = pixel_mean(data.train.images) / 255 if mean is None else torch.tensor(mean)
-    divided = torch.tensor([1.0, 1.0, 1.0] if std is None else std)
-    subtracted, divided = subtracted.to(device), divided.to(device)
-
-    def single_view(images: Tensor) -> Tensor:
-        return ((images.float().div_(255) - subtracted) / divided).permute(0, 3, 1, 2)
-
+    subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)
+    scale = (255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)).to(device)
+    single_view = partial(normalise, mean=subtracted, scale=scale)
     found = evaluate(net, on_device(data.test, device), single_view, "fp32")
     assert found is not None, "data always have a test set"
     return EvaluationRecord(
