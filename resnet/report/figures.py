@@ -73,7 +73,7 @@ def error_against_iterations(rows: Sequence[Row]) -> Figure | None:
     longest = max(run.record.iterations for row in trained for run in row.runs)
     scale = 1e4 if longest >= 20_000 else 1.0
     nets = _nets(trained)
-    figure = Figure(figsize=(5.2 * len(nets) + 0.4, 4.2))
+    figure = Figure(figsize=(5.2 * len(nets) + 0.4, 4.8))
     panels = figure.subplots(1, len(nets), sharey=True, squeeze=False)[0]
     for axes, net in zip(panels, nets, strict=True):
         for row in [row for row in trained if row.settings.net == net]:
@@ -83,7 +83,8 @@ def error_against_iterations(rows: Sequence[Row]) -> Figure | None:
         axes.set_title(TITLES.get(net, net))
         axes.set_xlabel("iterations (1e4)" if scale == 1e4 else "iterations")
         axes.set_xlim(0, longest / scale)
-        axes.legend(title="test (bold), training (dashed)", loc="upper right", fontsize=8, title_fontsize=8)
+        axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9)
+    figure.suptitle("Test error (bold) and training error (dashed)", fontsize=11)
     panels[0].set_ylabel("error (%)")
     # The paper cuts the axis at 20 %, where the runs of its own length end up.
     panels[0].set_ylim(0, 20 if longest >= 60_000 and all(_official(row) for row in trained) else None)

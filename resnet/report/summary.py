@@ -50,8 +50,8 @@ def _opening(rows: Sequence[Row]) -> list[str]:
     lines = [
         "# Test error against depth",
         "",
-        "Section 4.2 of He et al., *Deep Residual Learning for Image Recognition* (CVPR 2016): residual and "
-        "plain nets of 6n + 2 layers on CIFAR-10.",
+        "Residual and plain nets of 6n + 2 layers, after section 4.2 of He et al., *Deep Residual Learning "
+        "for Image Recognition* (CVPR 2016).",
         "",
     ]
     if not trained:
@@ -70,17 +70,13 @@ def _opening(rows: Sequence[Row]) -> list[str]:
                 "the paper's.**",
                 "",
             ]
-    deviating = [row for row in trained if row.deviations()]
-    common = set.intersection(*(set(row.deviations()) for row in deviating)) if deviating else set()
-    if deviating and len(deviating) == len(trained) and common:
-        ordered = [words for words in deviating[0].deviations() if words in common]
-        lines += [f"**Not the paper's protocol** in any row: {'; '.join(ordered)}.", ""]
-    lines += [
-        f"- `{row.name}`† differs from the paper's protocol: {'; '.join(own)}."
-        for row in deviating
-        if (own := [words for words in row.deviations() if words not in common])
-    ]
-    if any(set(row.deviations()) - common for row in deviating):
+    groups: dict[str, list[str]] = {}
+    for row in trained:
+        if row.deviations():
+            groups.setdefault("; ".join(row.deviations()), []).append(row.name)
+    if groups:
+        lines += ["**† Not the paper's protocol:**", ""]
+        lines += [f"- {', '.join(names)}: {words}." for words, names in groups.items()]
         lines.append("")
     return lines
 
@@ -99,6 +95,7 @@ def _error(found: Spread | None) -> str:
 def _results(rows: Sequence[Row]) -> list[str]:
     official = _is_official(rows)
     dagger = {row.name for row in rows if row.deviations()}
+    batches = sorted({row.throughput.training.batch_size for row in rows if row.throughput})
     cells = []
     for row in rows:
         description, throughput = row.description, row.throughput
@@ -110,7 +107,7 @@ def _results(rows: Sequence[Row]) -> list[str]:
         ] or ["not run", "not run"]
         cells.append(
             [
-                f"{row.name}{'†' if row.name in dagger and row.runs else ''}",
+                f"{row.name}{'†' if row.name in dagger else ''}",
                 f"{description.parameters:,}" if description else "not run",
                 published().parameters.get(row.name, "–"),
                 f"{description.multiply_adds / 1e6:,.2f}M" if description else "not run",
@@ -136,11 +133,12 @@ def _results(rows: Sequence[Row]) -> list[str]:
         "nothing. Mean ± standard deviation over seeds (n − 1); one seed has no spread.",
         "Training error: of the augmented mini-batches of the last epoch, as they were trained on.",
         "Multiply-adds: of the convolutions and the fully connected layer, for one image. Images/s: median ± "
-        "standard deviation over repeats, augmentation included in training. Peak memory: of training; on a "
-        "CPU the whole process's.",
+        "standard deviation over repeats, augmentation included in training"
+        + (f", in batches of {' or '.join(map(str, batches))}" if batches else "")
+        + ". Peak memory: of training; on a CPU the whole process's.",
     ]
     if dagger:
-        notes.append("†: not the paper's protocol; see above.")
+        notes.append("†: not the paper's protocol, see above.")
     return ["## Results", "", _markdown(headings, cells), "", *(f"- {note}" for note in notes), ""]
 
 
@@ -222,7 +220,7 @@ def _recipe(rows: Sequence[Row]) -> list[str]:
                 else [f"{v} ({', '.join(n)})" for v, n in values.items()]
             )
             cells.append([f"`{section}.{key}`", "; ".join(shown), str(papers[section].get(key, "–"))])
-    return ["", "The recipe, by the parameters' keys:", "", _markdown(["key", "here", "paper"], cells), ""]
+    return ["", "The recipe, by the parameters' keys:", "", _markdown(["key", "here", "paper"], cells)]
 
 
 def _origin(params: Params, rows: Sequence[Row]) -> list[str]:
