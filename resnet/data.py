@@ -97,9 +97,7 @@ class Data:
 
 def digests(images: Images) -> list[bytes]:
     """The SHA-256 of each record: the label's byte, then its 3,072 pixels, channel by channel, row by row."""
-    records = np.concatenate(
-        [images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1
-    )
+    records = np.concatenate([images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1)
     return [hashlib.sha256(record).digest() for record in np.ascontiguousarray(records)]
 
 
@@ -185,9 +183,7 @@ def _read_official(name: str, stem: str, files: Files) -> Source:
         if missing:
             raise UserError(f"{name}: the batch {missing[0]} is not in the archive")
         parts = [_official_batch(f"{name}: {member}", files[member]()) for member in members]
-        return Images(
-            np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
-        )
+        return Images(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
 
     meta = _unpickle(f"{name}: batches.meta", files["batches.meta"]())
     classes = tuple(label.decode() for label in meta.get(b"label_names", ()))
@@ -229,9 +225,7 @@ def _read_image_folder(name: str, stem: str, files: Files, *, progress: bool) ->
 
         # Decoding releases the interpreter's lock, so threads use all cores.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            decoded = track(
-                pool.map(one, labelled), f"Reading {chosen} images", len(labelled), disable=not progress
-            )
+            decoded = track(pool.map(one, labelled), f"Reading {chosen} images", len(labelled), disable=not progress)
             images = np.stack(list(decoded))
         return canonical(Images(images, np.array([label for _, label in labelled], dtype=np.uint8)))
 
@@ -280,15 +274,14 @@ def _read_path(path: Path, *, progress: bool) -> Source:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as zipped:
                 names = [info.filename for info in zipped.infolist() if not info.is_dir()]
-                return _read_members(
-                    path, {name: partial(zipped.read, name) for name in names}, progress=progress
-                )
+                return _read_members(path, {name: partial(zipped.read, name) for name in names}, progress=progress)
         with tarfile.open(path) as tar:
             # A compressed tar can only be read in order: take the contents as they come.
             files = {name: partial(bytes, content) for name, content in _tar_contents(tar)}
         return _read_members(path, files, progress=progress)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise UserError(f"{path}: a damaged archive, or none at all ({error})") from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: a damaged archive, or none at all ({reason})") from error
 
 
 def _tar_contents(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
@@ -390,8 +383,7 @@ def load(folder: Path) -> Data:
     record = DataRecord.read(folder / "data.json")
     try:
         train, validation, test = (
-            Images(*(np.load(folder / f"{name}_{part}.npy") for part in ("images", "labels")))
-            for name in SETS
+            Images(*(np.load(folder / f"{name}_{part}.npy") for part in ("images", "labels"))) for name in SETS
         )
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{folder}: damaged ({error}): run `resnet data` again") from error

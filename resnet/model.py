@@ -84,9 +84,7 @@ class PlainBlock(nn.Module):
 class ResidualBlock(PlainBlock):
     """Two 3x3 convolutions and a shortcut: y = F(x) + x (equation 1), ReLU after the addition."""
 
-    def __init__(
-        self, channels_in: int, channels_out: int, stride: int, option: str, zero_padding: str
-    ) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int, option: str, zero_padding: str) -> None:
         super().__init__(channels_in, channels_out, stride)
         self.downsample = shortcut(channels_in, channels_out, stride, option, zero_padding)
 

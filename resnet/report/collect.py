@@ -152,8 +152,7 @@ def collect(params: Params, runs: Path) -> list[Row]:
                 description=_optional(DescriptionRecord, description_file),
                 throughput=_optional(ThroughputRecord, throughput_file),
                 runs=seed_runs,
-                files=[path.relative_to(runs).as_posix() for path in singles]
-                + [run.file for run in seed_runs],
+                files=[path.relative_to(runs).as_posix() for path in singles] + [run.file for run in seed_runs],
             )
         )
     return rows

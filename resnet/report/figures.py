@@ -116,9 +116,7 @@ def error_against_depth(rows: Sequence[Row]) -> Figure | None:
         colour = COLOURS[number]
         for row in chosen:
             values = np.array([run.record.test_error for run in row.done], dtype=float)
-            axes.plot(
-                np.full(len(values), row.settings.depth), values, ".", color=colour, alpha=0.5, markersize=5
-            )
+            axes.plot(np.full(len(values), row.settings.depth), values, ".", color=colour, alpha=0.5, markersize=5)
         found = [row.test_error for row in chosen if row.test_error is not None]
         axes.errorbar(
             [row.settings.depth for row in chosen],
@@ -151,9 +149,7 @@ def throughput_against_depth(rows: Sequence[Row]) -> Figure | None:
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     for number, net in enumerate(_nets(measured)):
-        chosen = sorted(
-            (row for row in measured if row.settings.net == net), key=lambda row: row.settings.depth
-        )
+        chosen = sorted((row for row in measured if row.settings.net == net), key=lambda row: row.settings.depth)
         for what, style in (("training", "-"), ("inference", ":")):
             timings = [getattr(row.throughput, what) for row in chosen]
             axes.errorbar(

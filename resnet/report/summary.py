@@ -157,8 +157,7 @@ def _elsewhere(rows: Sequence[Row]) -> list[str]:
     if not cells:
         return []
     notes = [
-        f"{key}: {origin.title}; {origin.where}; {origin.conditions}."
-        for key, origin in published().sources.items()
+        f"{key}: {origin.title}; {origin.where}; {origin.conditions}." for key, origin in published().sources.items()
     ]
     table = _markdown(["net", "paper", *sources], cells)
     return ["## Published elsewhere", "", "Test error in %.", "", table, "", *(f"- {n}" for n in notes), ""]
@@ -201,9 +200,7 @@ def _recipe(rows: Sequence[Row]) -> list[str]:
     if not trained:
         return []
     keys = [
-        key
-        for key in trained[0].runs[0].record.settings["train"]
-        if key not in ("seeds", "device", "checkpoint_every")
+        key for key in trained[0].runs[0].record.settings["train"] if key not in ("seeds", "device", "checkpoint_every")
     ]
     papers = published().recipe
     cells = []
@@ -214,11 +211,7 @@ def _recipe(rows: Sequence[Row]) -> list[str]:
                 if section == "train" or row.settings.net != "plain":
                     value = str(row.runs[0].record.settings[section].get(key))
                     values.setdefault(value, []).append(row.name)
-            shown = (
-                [next(iter(values))]
-                if len(values) == 1
-                else [f"{v} ({', '.join(n)})" for v, n in values.items()]
-            )
+            shown = [next(iter(values))] if len(values) == 1 else [f"{v} ({', '.join(n)})" for v, n in values.items()]
             cells.append([f"`{section}.{key}`", "; ".join(shown), str(papers[section].get(key, "–"))])
     return ["", "The recipe, by the parameters' keys:", "", _markdown(["key", "here", "paper"], cells)]
 
@@ -236,9 +229,7 @@ def _origin(params: Params, rows: Sequence[Row]) -> list[str]:
             seeds = ", ".join(str(run.record.seed) for run in row.runs)
             precision = " and ".join(sorted({run.record.precision for run in row.runs}))
             warmup = {done for run in row.runs if (done := run.record.warmup_iterations) is not None}
-            ended = (
-                f"; warm-up ended after {', '.join(map(str, sorted(warmup)))} iterations" if warmup else ""
-            )
+            ended = f"; warm-up ended after {', '.join(map(str, sorted(warmup)))} iterations" if warmup else ""
             lines.append(f"- {row.name}: seeds {seeds}, trained in {precision}{ended}.")
     lines += _machines(rows)
     lines += _recipe(rows)
