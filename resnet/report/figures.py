@@ -1,0 +1,383 @@
+"""The figures, in the style of the paper's Figure 6: drawn from the rows, nothing drawn without data.
+
+Every function that draws gives a figure, or None where there is nothing to draw. Files hold no
+date and no random identifiers: the same result files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from resnet.files import complete_or_absent
+from resnet.records import HistoryRow, Timing
+from resnet.report.collect import Results, Row
+from resnet.report.protocol import row_differences
+from resnet.report.published import published
+from resnet.report.tables import drawn_runs, paper_error
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "resnet-depth",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 160,
+}
+
+
+class Curve(NamedTuple):
+    """A quantity over a run, averaged over seeds: x in iterations, errors in %."""
+
+    iterations: list[int]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class Series(NamedTuple):
+    """Rows that one line joins in a figure over depth."""
+
+    label: str
+    rows: tuple[Row, ...]
+
+
+def curve(histories: Sequence[Sequence[HistoryRow]], value: Callable[[HistoryRow], float | None]) -> Curve:
+    """Average a column over seeds at the iterations where every seed has a finite value."""
+    by_seed = []
+    for history in histories:
+        found = {point.iteration: cell for point in history if (cell := value(point)) is not None}
+        by_seed.append({iteration: cell for iteration, cell in found.items() if math.isfinite(cell)})
+    common = sorted(set.intersection(*map(set, by_seed))) if by_seed else []
+    cells = [[of_seed[iteration] for of_seed in by_seed] for iteration in common]
+    return Curve(
+        common,
+        [math.fsum(of) / len(of) for of in cells],
+        [min(of) for of in cells],
+        [max(of) for of in cells],
+    )
+
+
+def _histories(row: Row) -> list[tuple[HistoryRow, ...]]:
+    """The finished seeds' learning curves; where none is finished, what there is."""
+    runs = drawn_runs(row)
+    done = [run.history for run in runs if run.status == "done"]
+    return done or [run.history for run in runs]
+
+
+def _colours(results: Results) -> dict[int, str]:
+    """One colour a depth, the same in every figure of a plan."""
+    depths = sorted({row.depth for row in results.rows})
+    if len(depths) <= len(COLOURS):
+        return dict(zip(depths, COLOURS, strict=False))
+    scale = mpl.colormaps["viridis"]
+    return {
+        depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1)))
+        for place, depth in enumerate(depths)
+    }
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _data_names(results: Results) -> str:
+    return ", ".join(data.name for data in results.data)
+
+
+def training_curves(results: Results) -> Figure | None:
+    """Figure 6: error against iterations, plain nets left and residual nets right.
+
+    Thin dashed lines are training error (augmented mini-batches), bold lines test error, both the
+    mean over seeds; the band around the test error spans the seeds.
+    """
+    drawn = [row for row in results.rows if _histories(row)]
+    if not drawn:
+        return None
+    nets = [net for net in ("plain", "resnet") if any(row.net == net for row in drawn)]
+    paperlike = results.official and all(
+        difference.key != "iterations" for row in drawn for difference in row_differences(row)
+    )
+    figure = _new_figure(4.6 * len(nets) + 0.4, 4.3)
+    axes = figure.subplots(1, len(nets), sharey=True, squeeze=False)[0]
+    colours = _colours(results)
+    highest = 0.0
+    longest = max(point.iteration for row in drawn for history in _histories(row) for point in history)
+    unit = 10_000 if longest >= 10_000 else 1
+    for panel, net in zip(axes, nets, strict=True):
+        handles, depths_seen = [], list[int]()
+        for row in (row for row in drawn if row.net == net):
+            histories, colour = _histories(row), colours[row.depth]
+            # A second net of the same depth, such as one with another shortcut, has markers.
+            marker = MARKERS[depths_seen.count(row.depth) - 1] if row.depth in depths_seen else ""
+            depths_seen.append(row.depth)
+            training = curve(histories, lambda point: point.training_error)
+            test = curve(histories, lambda point: point.test_error)
+            x = [iteration / unit for iteration in training.iterations]
+            panel.plot(
+                x, training.mean, color=colour, lw=0.8, ls=(0, (4, 2)), alpha=0.9, gid=f"training-{row.name}"
+            )
+            x = [iteration / unit for iteration in test.iterations]
+            dot = "." if len(x) == 1 else ""
+            (line,) = panel.plot(
+                x,
+                test.mean,
+                color=colour,
+                lw=1.9,
+                marker=marker or dot,
+                markersize=5,
+                markevery=max(1, len(x) // 8),
+                markerfacecolor="white" if marker else colour,
+                gid=f"test-{row.name}",
+                label=_curve_label(row, len(histories)),
+            )
+            if len(histories) > 1:
+                panel.fill_between(x, test.low, test.high, color=colour, alpha=0.15, lw=0)
+            handles.append(line)
+            highest = max(highest, *training.mean, *test.high, 0.0)
+        panel.set_title("plain nets" if net == "plain" else "residual nets")
+        panel.set_xlabel("iterations, 1e4" if unit > 1 else "iterations")
+        panel.xaxis.set_major_locator(MaxNLocator(7, integer=unit == 1))
+        panel.set_xlim(0, longest / unit)
+        panel.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.16),
+            ncols=2 if len(handles) > 1 else 1,
+        )
+    axes[0].set_ylabel("error, %")
+    axes[0].set_ylim(0, 20 if paperlike else min(100.0, 1.05 * highest))
+    figure.legend(
+        handles=[
+            Line2D([], [], color="#444444", lw=1.9, label="test error (band: range of the seeds)"),
+            Line2D([], [], color="#444444", lw=0.8, ls=(0, (4, 2)), label="training error"),
+        ],
+        loc="outside upper center",
+        ncols=2,
+        title=f"Learning curves on {_data_names(results)}, mean over seeds",
+        title_fontproperties={"size": 11, "weight": "bold"},
+    )
+    return figure
+
+
+def _curve_label(row: Row, curves: int) -> str:
+    done = any(run.status == "done" for run in drawn_runs(row))
+    return f"{row.name} ({curves} seed{'s' if curves > 1 else ''}{'' if done else ', unfinished'})"
+
+
+def _series(rows: Sequence[Row], device: Callable[[Row], str] = lambda row: "") -> list[Series]:
+    """Group rows that differ in depth alone; a device is named where there are several."""
+    several = len({device(row) for row in rows}) > 1
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.net, row.shortcut, device(row)), []).append(row)
+    options = {row.shortcut for row in rows if row.net == "resnet"}
+    found = []
+    for (net, shortcut, name), members in groups.items():
+        label = "plain nets" if net == "plain" else "residual nets"
+        if net == "resnet" and (len(options) > 1 or shortcut != "A"):
+            label += f", option {shortcut}"
+        label += f", {name}" if several else ""
+        found.append(Series(label, tuple(sorted(members, key=lambda row: row.depth))))
+    return found
+
+
+def _series_colours(series: Sequence[Series]) -> list[tuple[str, str]]:
+    return [(COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]) for k in range(len(series))]
+
+
+def depth_errors(results: Results) -> Figure | None:
+    """Test error against depth: a small marker a seed, mean and standard deviation, the paper's open."""
+    measured = [row for row in results.rows if row.test_error]
+    if not measured:
+        return None
+    figure = _new_figure(6.4, 4.4)
+    axes = figure.subplots()
+    depths = sorted({row.depth for row in measured})
+    place = {depth: k for k, depth in enumerate(depths)}
+    series = _series(measured)
+    for k, ((label, rows), (colour, marker)) in enumerate(zip(series, _series_colours(series), strict=True)):
+        shift = 0.22 * (k - (len(series) - 1) / 2)
+        means, stds, xs = [], [], []
+        for row in rows:
+            values = row.test_error
+            assert values is not None, "rows without a finished seed are not drawn"
+            x = place[row.depth] + shift
+            axes.plot(
+                [x - 0.06] * values.n,
+                values.values,
+                ls="",
+                marker=marker,
+                ms=4,
+                color=colour,
+                alpha=0.55,
+                mew=0,
+                gid=f"seeds-{row.name}",
+            )
+            xs.append(x + 0.03)
+            means.append(values.mean)
+            stds.append(values.std or 0.0)
+        axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45)
+        axes.errorbar(
+            xs,
+            means,
+            yerr=stds,
+            color=colour,
+            ls="",
+            marker="_",
+            ms=11,
+            mew=2,
+            capsize=3,
+            lw=1.2,
+            label=f"{label}: mean ± std over seeds",
+        )
+        axes.plot(
+            [], [], ls="", marker=marker, ms=4, color=colour, alpha=0.55, mew=0, label=f"{label}: one seed"
+        )
+        if results.official:
+            # The paper's figures were measured on this data alone.
+            figures = [(place[row.depth] + shift, paper) for row in rows if (paper := paper_error(row))]
+            if figures:
+                axes.errorbar(
+                    [x + 0.13 for x, _ in figures],
+                    [paper.error for _, paper in figures],
+                    yerr=[paper.std or 0.0 for _, paper in figures],
+                    ls="",
+                    marker="D",
+                    ms=5.5,
+                    mfc="white",
+                    color="#555555",
+                    lw=1,
+                    capsize=2,
+                    label=f"the paper, {text_iterations()}",
+                )
+    axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+    axes.set_xlim(-0.6, len(depths) - 0.4)
+    axes.grid(visible=False, axis="x")
+    axes.set_xlabel("depth, weighted layers (equally spaced)")
+    axes.set_ylabel("test error, %")
+    axes.set_title(f"Test error against depth on {_data_names(results)}", weight="bold", size=11)
+    axes.margins(y=0.1)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def text_iterations() -> str:
+    return f"{published().protocol.iterations:,} iterations"
+
+
+def throughput(results: Results) -> Figure | None:
+    """Images/s against depth, both axes logarithmic: training left, inference right."""
+    timed = [row for row in results.rows if row.throughput]
+    if not timed:
+        return None
+    figure = _new_figure(8.6, 4.2)
+    axes = figure.subplots(1, 2, squeeze=False)[0]
+    series = _series(timed, lambda row: row.throughput.system.device_name if row.throughput else "")
+    depths = sorted({row.depth for row in timed})
+    for panel, kind in zip(axes, ("training", "inference"), strict=True):
+        for (label, rows), (colour, marker) in zip(series, _series_colours(series), strict=True):
+            timings: list[Timing] = [getattr(row.throughput, kind) for row in rows]
+            panel.errorbar(
+                [row.depth for row in rows],
+                [timing.images_per_second for timing in timings],
+                yerr=[timing.images_per_second_std for timing in timings],
+                color=colour,
+                marker=marker,
+                ms=5,
+                lw=1.2,
+                capsize=3,
+                # Plain and residual nets of one depth are almost equally fast: neither hides the other.
+                mfc="white",
+                mew=1.3,
+                label=label if panel is axes[0] else None,
+            )
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log")
+        panel.xaxis.set_major_locator(FixedLocator(_apart(depths)))
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        panel.set_title(kind)
+        panel.set_xlabel("depth, weighted layers")
+    axes[0].set_ylabel("images/s")
+    devices = sorted({row.throughput.system.device_name for row in timed if row.throughput})
+    figure.suptitle(
+        f"Throughput on {' and '.join(devices)}, median ± std over repeats", weight="bold", size=11
+    )
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _apart(depths: Sequence[int]) -> list[int]:
+    """The depths whose labels do not run into each other on a logarithmic axis."""
+    kept: list[int] = []
+    whole = math.log(depths[-1] / depths[0]) or 1.0
+    for depth in depths:
+        if not kept or math.log(depth / kept[-1]) > 0.05 * whole:
+            kept.append(depth)
+    return kept
+
+
+FIGURES: dict[str, Callable[[Results], Figure | None]] = {
+    "curves": training_curves,
+    "depth": depth_errors,
+    "throughput": throughput,
+}
+"""File name below `figures/`, without its ending, to what draws it."""
+
+
+def _save(figure: Figure, path: Path) -> None:
+    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[
+        path.suffix
+    ]
+    with complete_or_absent(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+
+
+def write_figures(results: Results, folder: Path) -> list[str]:
+    """Write every figure that has data as SVG and PNG; remove earlier files of those that have none.
+
+    Returns:
+        The names of the figures that were written.
+    """
+    written = []
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's matplotlibrc must not change the bytes
+        mpl.rcParams.update(STYLE)
+        for name, draw in FIGURES.items():
+            figure = draw(results)
+            for suffix in (".svg", ".png"):
+                path = folder / f"{name}{suffix}"
+                if figure is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    _save(figure, path)
+            if figure is not None:
+                written.append(name)
+    return written
