@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -30,7 +29,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -274,7 +273,7 @@ def depth_errors(results: Results) -> Figure | None:
                     color="#555555",
                     lw=1,
                     capsize=2,
-                    label=f"the paper, {text_iterations()}",
+                    label=f"the paper, {_paper_iterations()}",
                 )
     axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.set_xlim(-0.6, len(depths) - 0.4)
@@ -287,7 +286,7 @@ def depth_errors(results: Results) -> Figure | None:
     return figure
 
 
-def text_iterations() -> str:
+def _paper_iterations() -> str:
     return f"{published().protocol.iterations:,} iterations"
 
 

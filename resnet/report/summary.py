@@ -1,0 +1,420 @@
+"""summary.md: what was run, THE table, the figures, how to read them, and what made them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from resnet.records import System, TrainingRecord
+from resnet.report import text
+from resnet.report.collect import Results, Row
+from resnet.report.protocol import KEYS, row_differences, settings_of
+from resnet.report.published import published
+from resnet.report.tables import (
+    main_table,
+    published_table,
+    seeds_table,
+    shared_differences,
+    unfinished,
+)
+
+TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
+
+CAPTIONS = {
+    "curves": "Training error (thin, dashed) and test error (bold) during training, as in the paper's Figure 6.",
+    "depth": "Test error against depth.",
+    "throughput": "Images/s against depth.",
+}
+
+ABSENT = {
+    "curves": "learning curves (no training run has left one)",
+    "depth": "error against depth (no seed is done)",
+    "throughput": "throughput (not measured)",
+}
+
+HOW_TO_READ = (
+    "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
+    "each image, measured in fp32. Nothing is chosen on the test set; its curve is for plotting.",
+    "Training error is that of the augmented mini-batches of the last epoch, as they were trained on.",
+    "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
+    "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
+    "finished do not enter the mean; they are counted under *seeds done*.",
+    "The 95 % interval of the mean is Student's t, over seeds.",
+    "Multiply-adds are those of the convolutions and the fully connected layer, for one image.",
+    "Images/s is the median over the repeats ± their standard deviation; training is augmentation, forward "
+    "pass, backward pass and update, inference a forward pass in evaluation mode.",
+    "Peak memory is that of the throughput measurement's training steps: on a GPU the most that the "
+    "framework held, on a CPU the process's peak resident size. `(whole run)` marks the peak of the training "
+    "runs, shown where no throughput was measured.",
+    "Training time is wall-clock time of a whole run, evaluations included.",
+)
+
+
+def _names(rows: Iterable[Row], of: Sequence[Row] = ()) -> str:
+    """Name rows; `all nets` where they are all of them."""
+    named = [row.name for row in rows]
+    return "all nets" if len(of) > 1 and len(named) == len(of) else text.listed(named)
+
+
+def opening(results: Results) -> str:
+    """What was run and on what data, in one paragraph."""
+    rows = results.rows
+    if not rows:
+        return "The parameters name no net: there is nothing to report."
+    planned = sum(len(row.seeds) for row in rows)
+    done = sum(len(row.done) for row in rows)
+    nets = f"{len(rows)} {'net' if len(rows) == 1 else 'nets'}"
+    if not results.records:
+        return f"{nets}, {text.count(planned)} training runs planned. **Nothing has been trained yet.**"
+    described = []
+    for data in results.data:
+        name = f"official {data.name}" if data.official else text.escaped(data.name)
+        described.append(
+            f"{name} ({text.count(data.train_images)} training, {text.count(data.validation_images)} "
+            f"validation and {text.count(data.test_images)} test images)"
+        )
+    runs = f"{text.count(done)} of {text.count(planned)} planned training runs are done"
+    return f"{nets} trained on {text.listed(described)}: {runs}."
+
+
+def warnings(results: Results) -> list[str]:
+    """What keeps the errors from being the paper's experiment, one Markdown paragraph each."""
+    said = []
+    if not results.official:
+        others = [row for row in results.rows if any(not record.data.official for record in row.records)]
+        started = [row for row in results.rows if row.records]
+        names = text.listed(
+            [text.escaped(name) for name in sorted({data.name for data in results.data if not data.official})]
+        )
+        said.append(
+            f"**The data are {names}, not the official CIFAR-10: the errors of {_names(others, started)} "
+            "are NOT comparable with the paper's.** The paper's and others' errors are therefore left out."
+        )
+    shared = shared_differences(results.rows)
+    if shared:
+        sentences = "; ".join(difference.sentence for difference in shared)
+        if shared[0].key != "iterations":
+            sentences = f"Not the paper's protocol: {sentences}"
+        said.append(f"**{sentences}; errors are not the paper's experiment.**")
+    by_sentence: dict[str, list[str]] = {}
+    for row in results.rows:
+        own = [difference for difference in row_differences(row) if difference not in shared]
+        if own:
+            sentences = "; ".join(difference.sentence for difference in own)
+            by_sentence.setdefault(sentences, []).append(row.name)
+    for sentences, names_of in by_sentence.items():
+        who, their = text.listed(names_of), "its" if len(names_of) == 1 else "their"
+        said.append(f"**{who}: {sentences}; {their} errors are not the paper's experiment.**")
+    return said
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[str]:
+    """Write `all nets: bf16`, or one line for each value and the nets that it holds for."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return [f"{_names(members, rows)}: {value}" for value, members in groups.items()]
+
+
+def _conditions(row: Row) -> str:
+    """Under which conditions images/s and memory were measured."""
+    record = row.throughput
+    assert record is not None, "rows without a measurement were left out"
+    timings = (record.training, record.inference)
+
+    def both(values: Iterable[int]) -> str:
+        return " and ".join(dict.fromkeys(map(text.count, values)))
+
+    return (
+        f"batch {both(timing.batch_size for timing in timings)}, {record.precision}, "
+        f"{both(len(timing.step_seconds) for timing in timings)} repeats of "
+        f"{both(timing.steps for timing in timings)} steps, on {text.escaped(record.system.device_name)}"
+    )
+
+
+def _precision(row: Row) -> str:
+    return text.listed(sorted({record.precision for record in row.records}))
+
+
+def _seeds_planned(row: Row) -> str:
+    return ", ".join(str(run.seed) for run in row.seeds)
+
+
+def _status_lines(results: Results) -> list[str]:
+    """Where the seeds stopped that are not done, of the rows that have others that are."""
+    said = []
+    for row in results.rows:
+        missing = row.with_status("not run")
+        stopped = unfinished(row) if row.done else []
+        if missing and len(missing) < len(row.seeds):
+            stopped.append(f"{text.seeds([run.seed for run in missing])} not run")
+        if stopped:
+            said.append(f"{row.name}: {'; '.join(stopped)}.")
+    return said
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _details(title: str, content: str) -> str:
+    return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n"
+
+
+def _figures(drawn: Sequence[str]) -> str:
+    parts = []
+    for name, caption in CAPTIONS.items():
+        if name in drawn:
+            parts.append(f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n")
+    missing = [what for name, what in ABSENT.items() if name not in drawn]
+    if missing:
+        parts.append(f"Not drawn: {'; '.join(missing)}.\n")
+    return "\n".join(parts)
+
+
+def _number(value: object) -> str:
+    return text.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _yes(value: object) -> str:
+    return (
+        {True: "yes", False: "no"}.get(value, _number(value)) if isinstance(value, bool) else _number(value)
+    )
+
+
+def recipe_table(results: Results) -> str:
+    """The base recipe of the parameters beside the paper's, and what single nets override."""
+    paper, params = published().protocol, results.params
+    warmup = paper.warmup
+    said = {
+        "model.shortcut": paper.shortcut,
+        "data.validation": _number(paper.validation_images),
+        "train.iterations": _number(paper.iterations),
+        **{f"train.{key}": _number(getattr(paper, key)) for key in KEYS},
+        "train.warmup": f"{warmup.net}-{warmup.depth} only",
+        "train.warmup_learning_rate": str(warmup.learning_rate),
+        "train.warmup_until_error": str(warmup.until_error),
+    }
+    rows = []
+    for section in ("data", "model", "train"):
+        values = params.model_dump(mode="json")[section]
+        if section == "data":
+            # Where the data lie on this machine says nothing about the result.
+            values = {key: values[key] for key in ("validation", "split_seed")}
+        for key, value in values.items():
+            name = f"{section}.{key}"
+            rows.append([f"`{name}`", text.escaped(_yes(value)), said.get(name, "not said")])
+    table = text.table(["parameter", "value", "the paper"], rows)
+    overrides = []
+    base = settings_of_base(results)
+    for row in results.rows:
+        own = {
+            f"{section}.{key}": value
+            for section, values in settings_of(row.settings).items()
+            for key, value in values.items()
+            if base[section][key] != value
+        }
+        if own:
+            given = ", ".join(f"`{key}` {_yes(value)}" for key, value in own.items())
+            overrides.append(f"{row.name}: {given}")
+    return table + (f"\nOf single nets:\n\n{_bullets(overrides)}" if overrides else "")
+
+
+def settings_of_base(results: Results) -> dict[str, dict[str, object]]:
+    dumped: dict[str, dict[str, object]] = results.params.model_dump(mode="json")
+    return {section: dumped[section] for section in ("model", "train")}
+
+
+def _machine(system: System) -> str:
+    memory = f", {text.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
+    device = (
+        f"{text.escaped(system.device_name)} ({system.device}{memory}); " if system.device != "cpu" else ""
+    )
+    return (
+        f"{device}{text.escaped(system.processor)}, {system.cores} cores, {system.threads} threads, "
+        f"{text.size(system.memory_bytes)} of memory; {text.escaped(system.platform)}"
+    )
+
+
+def _versions(system: System) -> str:
+    packages = [f"{name} {version}" for name, version in sorted(system.versions.items())]
+    return text.escaped(", ".join([f"Python {system.python}", *packages]))
+
+
+def _commit(system: System) -> str:
+    if system.commit is None:
+        return "outside a checkout"
+    return f"`{system.commit}`" + (" **with uncommitted changes**" if system.modified else "")
+
+
+def _made_by(results: Results) -> str:
+    """Machines, versions and commits, each with the measurements that it made."""
+    parts = []
+    for heading, describe in (("Machines", _machine), ("Versions", _versions), ("Commits", _commit)):
+        uses: dict[str, dict[str, list[str]]] = {}
+        for row in results.rows:
+            for kind, system in row.systems:
+                names = uses.setdefault(describe(system), {}).setdefault(kind, [])
+                if row.name not in names:
+                    names.append(row.name)
+        if not uses:
+            continue
+        lines = []
+        for said, kinds in uses.items():
+            where = "; ".join(f"{kind} of {text.listed(names)}" for kind, names in kinds.items())
+            lines.append(f"{said}: {where}" if len(uses) > 1 else said)
+        parts.append(f"**{heading}**\n\n{_bullets(lines)}")
+    return "\n".join(parts)
+
+
+def _data_lines(results: Results) -> str:
+    lines = []
+    for data in results.data:
+        name = f"{text.escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
+        prints = ", ".join(f"{part} `{digest}`" for part, digest in sorted(data.fingerprint.items()))
+        lines.append(
+            f"{name}: SHA-256 of {prints}; validation images drawn with split seed {data.split_seed}, "
+            f"`{data.split_fingerprint}`"
+        )
+    return _bullets(lines)
+
+
+def _runs_table(results: Results, link: str | None) -> str:
+    """Every seed of every net with its status and its files."""
+    rows = []
+    for row in results.rows:
+        for run in row.seeds:
+            record = run.record
+            if record is None:
+                continue
+            at = f"{text.count(record.iteration)} of {text.count(record.iterations)}"
+            rows.append(
+                [
+                    text.escaped(row.name),
+                    _file(run.file, link),
+                    str(run.seed),
+                    record.status,
+                    at,
+                    _percent(record.test_error),
+                    _percent(record.training_error),
+                    _percent(record.validation_error),
+                    text.count(record.warmup_iterations) if record.warmup_iterations else text.NONE,
+                    _rate(record),
+                    text.duration(record.seconds),
+                    f"`{record.fingerprint.configuration[:12]}` `{record.fingerprint.code[:12]}`",
+                ]
+            )
+    headings = [
+        "net",
+        "result file",
+        "seed",
+        "status",
+        "iterations",
+        "test error, %",
+        "training error, %",
+        "validation error, %",
+        "warm-up iterations",
+        "images/s",
+        "time",
+        "configuration and code",
+    ]
+    return text.table(headings, rows, left=2) if rows else ""
+
+
+def _percent(value: float | None) -> str:
+    return text.NONE if value is None else f"{value:.2f}"
+
+
+def _rate(record: TrainingRecord) -> str:
+    rate = record.images_per_second
+    return text.NONE if rate is None else f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _file(file: str, link: str | None) -> str:
+    return f"`{file}`" if link is None else f"[{file}]({link}/{file})"
+
+
+def _link(runs: Path, reports: Path) -> str | None:
+    """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
+    relative = Path(os.path.relpath(runs.resolve(), reports.resolve())).as_posix()
+    steps = relative.split("/")
+    return relative if steps.count("..") <= 1 and " " not in relative else None
+
+
+def _forecast(results: Results) -> str:
+    forecast = results.forecast
+    if forecast is None:
+        return ""
+    left = sum(row.seeds_left for row in forecast.rows)
+    device = text.escaped(forecast.system.device_name)
+    return (
+        f"Forecast before the plan began, on {device}: {forecast.hours:,.1f} h for {text.count(left)} "
+        f"training runs (limit {forecast.limit_hours:,.1f} h).\n"
+    )
+
+
+def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
+    """Write the summary in Markdown.
+
+    Args:
+        results: what was read.
+        drawn: names of the figures that were written to `figures/`.
+        runs: the folder of result files.
+        reports: the folder that the summary goes to; links are relative to it.
+    """
+    link = _link(runs, reports)
+    parts = [TITLE, opening(results), *warnings(results)]
+    if not results.rows:
+        return "\n\n".join(parts) + "\n"
+    parts.append("## Results\n\n" + main_table(results, with_paper=results.official))
+    timed = [row for row in results.rows if row.throughput]
+    conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions)]
+    notes = [*_status_lines(results), *results.remarks, *conditions]
+    if results.official and any(row.net == "plain" for row in results.rows):
+        notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
+    if notes:
+        parts.append(_bullets(notes))
+    parts.append(
+        "The same in full precision: [table.csv](table.csv), [metrics.json](metrics.json), "
+        "[errors.csv](errors.csv), [curves.csv](curves.csv)."
+    )
+    seeds = seeds_table(results)
+    if seeds:
+        parts.append("### Seed by seed\n\n" + seeds)
+    parts.append("## Figures\n\n" + _figures(drawn))
+    if results.official:
+        others = published_table(results)
+        if others:
+            parts.append(
+                "## Published elsewhere\n\nNot measured here; conditions as their authors state them.\n\n"
+                + others
+            )
+    parts.append("## How to read this\n\n" + _bullets(HOW_TO_READ))
+    parts.append("## What made it")
+    trained = [row for row in results.rows if row.records]
+    if trained:
+        parts.append("**Data**\n\n" + _data_lines(results))
+        parts.append(
+            "**Precision of training** (final errors are measured in fp32)\n\n"
+            + _bullets(_grouped(trained, _precision))
+        )
+    parts.append("**Seeds planned**\n\n" + _bullets(_grouped(results.rows, _seeds_planned)))
+    made_by = _made_by(results)
+    if made_by:
+        parts.append(made_by)
+    forecast = _forecast(results)
+    if forecast:
+        parts.append(forecast)
+    parts.append(_details("Recipe: the parameters beside the paper", recipe_table(results)))
+    runs_table = _runs_table(results, link)
+    if runs_table:
+        parts.append(_details("Every training run", runs_table))
+    files = [
+        f"{text.escaped(row.name)}: " + ", ".join(_file(file, link) for file in row.files)
+        for row in results.rows
+        if row.files
+    ]
+    if files:
+        parts.append(_details("Result files of each row", _bullets(files)))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
