@@ -15,19 +15,23 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from resnet.files import complete_or_absent
 from resnet.records import HistoryRow, Timing
+from resnet.report import text
 from resnet.report.collect import Results, Row
 from resnet.report.protocol import row_differences
-from resnet.report.published import published
+from resnet.report.published import PublishedError, published
 from resnet.report.tables import drawn_runs, paper_error
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+TOP = 20.0
+"""Upper end of the error axis in %, as in the paper's Figure 6."""
 
 STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
@@ -105,8 +109,13 @@ def _new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _data_names(results: Results) -> str:
-    return ", ".join(data.name for data in results.data)
+def _run_on(results: Results, rows: Sequence[Row]) -> str:
+    """Name the data, and the iterations where they are not the paper's: a figure may be seen alone."""
+    where = ", ".join(data.name for data in results.data)
+    iterations = sorted({row.iterations for row in rows})
+    if iterations != [published().protocol.iterations]:
+        where += f", {text.listed([text.count(number) for number in iterations])} iterations"
+    return where
 
 
 def training_curves(results: Results) -> Figure | None:
@@ -125,7 +134,7 @@ def training_curves(results: Results) -> Figure | None:
     figure = _new_figure(4.6 * len(nets) + 0.4, 4.3)
     axes = figure.subplots(1, len(nets), sharey=True, squeeze=False)[0]
     colours = _colours(results)
-    highest = 0.0
+    low, high = 100.0, 0.0
     longest = max(point.iteration for row in drawn for history in _histories(row) for point in history)
     unit = 10_000 if longest >= 10_000 else 1
     for panel, net in zip(axes, nets, strict=True):
@@ -147,22 +156,23 @@ def training_curves(results: Results) -> Figure | None:
                 x,
                 test.mean,
                 color=colour,
-                lw=1.9,
+                lw=1.4 if marker else 1.9,
                 marker=marker or dot,
                 markersize=5,
                 markevery=max(1, len(x) // 8),
                 markerfacecolor="white" if marker else colour,
                 gid=f"test-{row.name}",
-                label=_curve_label(row, len(histories)),
+                label=_curve_label(row, len(histories), hidden=paperlike and min(test.mean, default=0) > TOP),
             )
             if len(histories) > 1:
                 panel.fill_between(x, test.low, test.high, color=colour, alpha=0.15, lw=0)
             handles.append(line)
-            highest = max(highest, *training.mean, *test.high, 0.0)
+            low = min(low, *training.mean, *test.low, 100.0)
+            high = max(high, *training.mean, *test.high, 0.0)
         panel.set_title("plain nets" if net == "plain" else "residual nets")
         panel.set_xlabel("iterations, 1e4" if unit > 1 else "iterations")
         panel.xaxis.set_major_locator(MaxNLocator(7, integer=unit == 1))
-        panel.set_xlim(0, longest / unit)
+        panel.set_xlim(0, 1.015 * longest / unit)
         panel.legend(
             handles=handles,
             loc="upper center",
@@ -170,7 +180,12 @@ def training_curves(results: Results) -> Figure | None:
             ncols=2 if len(handles) > 1 else 1,
         )
     axes[0].set_ylabel("error, %")
-    axes[0].set_ylim(0, 20 if paperlike else min(100.0, 1.05 * highest))
+    if paperlike:
+        axes[0].set_ylim(0, TOP)
+        axes[0].yaxis.set_major_locator(FixedLocator([0, 5, 10, 15, 20]))
+    else:
+        margin = 0.06 * (high - low)
+        axes[0].set_ylim(0 if low < 0.5 * high else low - margin, high + margin or 1.0)
     figure.legend(
         handles=[
             Line2D([], [], color="#444444", lw=1.9, label="test error (band: range of the seeds)"),
@@ -178,15 +193,19 @@ def training_curves(results: Results) -> Figure | None:
         ],
         loc="outside upper center",
         ncols=2,
-        title=f"Learning curves on {_data_names(results)}, mean over seeds",
+        title=f"Learning curves on {_run_on(results, drawn)}: mean over seeds",
         title_fontproperties={"size": 11, "weight": "bold"},
     )
     return figure
 
 
-def _curve_label(row: Row, curves: int) -> str:
-    done = any(run.status == "done" for run in drawn_runs(row))
-    return f"{row.name} ({curves} seed{'s' if curves > 1 else ''}{'' if done else ', unfinished'})"
+def _curve_label(row: Row, curves: int, hidden: bool) -> str:
+    said = [f"{curves} seed{'s' if curves > 1 else ''}"]
+    if all(run.status != "done" for run in drawn_runs(row)):
+        said.append("unfinished")
+    if hidden:
+        said.append("off the scale")
+    return f"{row.name} ({', '.join(said)})"
 
 
 def _series(rows: Sequence[Row], device: Callable[[Row], str] = lambda row: "") -> list[Series]:
@@ -206,7 +225,7 @@ def _series(rows: Sequence[Row], device: Callable[[Row], str] = lambda row: "") 
     return found
 
 
-def _series_colours(series: Sequence[Series]) -> list[tuple[str, str]]:
+def _series_looks(series: Sequence[Series]) -> list[tuple[str, str]]:
     return [(COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]) for k in range(len(series))]
 
 
@@ -220,69 +239,49 @@ def depth_errors(results: Results) -> Figure | None:
     depths = sorted({row.depth for row in measured})
     place = {depth: k for k, depth in enumerate(depths)}
     series = _series(measured)
-    for k, ((label, rows), (colour, marker)) in enumerate(zip(series, _series_colours(series), strict=True)):
-        shift = 0.22 * (k - (len(series) - 1) / 2)
-        means, stds, xs = [], [], []
+    width = min(0.28, 0.84 / len(series))
+    handles = []
+    published_points: list[tuple[float, PublishedError]] = []
+    for k, ((label, rows), (colour, marker)) in enumerate(zip(series, _series_looks(series), strict=True)):
+        seeds_look = {"ls": "", "marker": marker, "ms": 4, "color": colour, "alpha": 0.55, "mew": 0}
+        xs, means, stds = [], [], []
         for row in rows:
             values = row.test_error
             assert values is not None, "rows without a finished seed are not drawn"
-            x = place[row.depth] + shift
-            axes.plot(
-                [x - 0.06] * values.n,
-                values.values,
-                ls="",
-                marker=marker,
-                ms=4,
-                color=colour,
-                alpha=0.55,
-                mew=0,
-                gid=f"seeds-{row.name}",
-            )
-            xs.append(x + 0.03)
+            x = place[row.depth] + width * (k - (len(series) - 1) / 2)
+            axes.plot([x - 0.25 * width] * values.n, values.values, gid=f"seeds-{row.name}", **seeds_look)
+            xs.append(x)
             means.append(values.mean)
             stds.append(values.std or 0.0)
-        axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45)
+            paper = paper_error(row) if results.official else None
+            if paper:
+                published_points.append((x + 0.3 * width, paper))
+        axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45, gid=f"means-{label}")
+        axes.errorbar(xs, means, yerr=stds, color=colour, ls="", marker="_", ms=9, mew=2, capsize=3, lw=1.2)
+        handles.append(Line2D([], [], label=f"{label}, one seed", **seeds_look))
+    handles.append(
+        Line2D([], [], ls="", marker="_", ms=9, mew=2, color="#444444", label="mean ± std over seeds")
+    )
+    if published_points:
+        look = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
         axes.errorbar(
-            xs,
-            means,
-            yerr=stds,
-            color=colour,
-            ls="",
-            marker="_",
-            ms=11,
-            mew=2,
-            capsize=3,
-            lw=1.2,
-            label=f"{label}: mean ± std over seeds",
+            [x for x, _ in published_points],
+            [paper.error for _, paper in published_points],
+            yerr=[paper.std or 0.0 for _, paper in published_points],
+            lw=1,
+            capsize=2,
+            gid="paper",
+            **look,
         )
-        axes.plot(
-            [], [], ls="", marker=marker, ms=4, color=colour, alpha=0.55, mew=0, label=f"{label}: one seed"
-        )
-        if results.official:
-            # The paper's figures were measured on this data alone.
-            figures = [(place[row.depth] + shift, paper) for row in rows if (paper := paper_error(row))]
-            if figures:
-                axes.errorbar(
-                    [x + 0.13 for x, _ in figures],
-                    [paper.error for _, paper in figures],
-                    yerr=[paper.std or 0.0 for _, paper in figures],
-                    ls="",
-                    marker="D",
-                    ms=5.5,
-                    mfc="white",
-                    color="#555555",
-                    lw=1,
-                    capsize=2,
-                    label=f"the paper, {_paper_iterations()}",
-                )
+        handles.append(Line2D([], [], label=f"the paper ({_paper_iterations()})", **look))
     axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.set_xlim(-0.6, len(depths) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("depth, weighted layers (equally spaced)")
     axes.set_ylabel("test error, %")
-    axes.set_title(f"Test error against depth on {_data_names(results)}", weight="bold", size=11)
+    axes.set_title(f"Test error against depth on {_run_on(results, measured)}", weight="bold", size=11)
     axes.margins(y=0.1)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -300,7 +299,9 @@ def throughput(results: Results) -> Figure | None:
     series = _series(timed, lambda row: row.throughput.system.device_name if row.throughput else "")
     depths = sorted({row.depth for row in timed})
     for panel, kind in zip(axes, ("training", "inference"), strict=True):
-        for (label, rows), (colour, marker) in zip(series, _series_colours(series), strict=True):
+        for k, ((label, rows), (colour, marker)) in enumerate(
+            zip(series, _series_looks(series), strict=True)
+        ):
             timings: list[Timing] = [getattr(row.throughput, kind) for row in rows]
             panel.errorbar(
                 [row.depth for row in rows],
@@ -308,12 +309,15 @@ def throughput(results: Results) -> Figure | None:
                 yerr=[timing.images_per_second_std for timing in timings],
                 color=colour,
                 marker=marker,
-                ms=5,
-                lw=1.2,
-                capsize=3,
-                # Plain and residual nets of one depth are almost equally fast: neither hides the other.
-                mfc="white",
+                # Plain and residual nets of one depth are almost equally fast: the first drawn has the
+                # larger marker and the wider line, so that none hides another.
+                ms=max(4, 9 - 2.5 * k),
+                lw=max(1.0, 3.0 - 1.1 * k),
+                mfc="none",
                 mew=1.3,
+                elinewidth=1.0,
+                capsize=3,
+                gid=f"{kind}-{label}",
                 label=label if panel is axes[0] else None,
             )
         panel.set_xscale("log", base=2)
@@ -321,7 +325,9 @@ def throughput(results: Results) -> Figure | None:
         panel.xaxis.set_major_locator(FixedLocator(_apart(depths)))
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        panel.yaxis.set_minor_locator(NullLocator())
         panel.set_title(kind)
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from resnet.records import System, TrainingRecord
 from resnet.report import text
-from resnet.report.collect import Results, Row
+from resnet.report.collect import NEUTRAL, Results, Row
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
 from resnet.report.tables import (
     main_table,
+    paper_error,
     published_table,
     seeds_table,
     shared_differences,
@@ -22,7 +23,7 @@ from resnet.report.tables import (
 TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 
 CAPTIONS = {
-    "curves": "Training error (thin, dashed) and test error (bold) during training, as in the paper's Figure 6.",
+    "curves": "Training error (thin, dashed) and test error (bold) while training, after the paper's Figure 6.",
     "depth": "Test error against depth.",
     "throughput": "Images/s against depth.",
 }
@@ -75,7 +76,7 @@ def opening(results: Results) -> str:
             f"validation and {text.count(data.test_images)} test images)"
         )
     runs = f"{text.count(done)} of {text.count(planned)} planned training runs are done"
-    return f"{nets} trained on {text.listed(described)}: {runs}."
+    return f"{nets}; {runs}. Data: {text.listed(described)}."
 
 
 def warnings(results: Results) -> list[str]:
@@ -141,6 +142,20 @@ def _seeds_planned(row: Row) -> str:
     return ", ".join(str(run.seed) for run in row.seeds)
 
 
+def _about_the_paper(results: Results) -> list[str]:
+    """What the paper's column leaves open."""
+    figures = [figure for row in results.rows if (figure := paper_error(row))]
+    said = []
+    if any(figure.n is None for figure in figures):
+        said.append(
+            "The paper's errors without an n are single figures: it gives no spread or number of runs."
+        )
+    said += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
+    if any(row.net == "plain" for row in results.rows):
+        said.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
+    return said
+
+
 def _status_lines(results: Results) -> list[str]:
     """Where the seeds stopped that are not done, of the rows that have others that are."""
     said = []
@@ -152,10 +167,6 @@ def _status_lines(results: Results) -> list[str]:
         if stopped:
             said.append(f"{row.name}: {'; '.join(stopped)}.")
     return said
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "".join(f"- {line}\n" for line in lines)
 
 
 def _details(title: str, content: str) -> str:
@@ -204,7 +215,9 @@ def recipe_table(results: Results) -> str:
             values = {key: values[key] for key in ("validation", "split_seed")}
         for key, value in values.items():
             name = f"{section}.{key}"
-            rows.append([f"`{name}`", text.escaped(_yes(value)), said.get(name, "not said")])
+            # What decides nothing about the result, such as how often to save, is not the paper's to say.
+            paper_says = text.NONE if key in NEUTRAL else "not said"
+            rows.append([f"`{name}`", text.escaped(_yes(value)), text.escaped(said.get(name, paper_says))])
     table = text.table(["parameter", "value", "the paper"], rows)
     overrides = []
     base = settings_of_base(results)
@@ -218,7 +231,7 @@ def recipe_table(results: Results) -> str:
         if own:
             given = ", ".join(f"`{key}` {_yes(value)}" for key, value in own.items())
             overrides.append(f"{row.name}: {given}")
-    return table + (f"\nOf single nets:\n\n{_bullets(overrides)}" if overrides else "")
+    return table + (f"\nOf single nets:\n\n{text.bullets(overrides)}" if overrides else "")
 
 
 def settings_of_base(results: Results) -> dict[str, dict[str, object]]:
@@ -264,7 +277,7 @@ def _made_by(results: Results) -> str:
         for said, kinds in uses.items():
             where = "; ".join(f"{kind} of {text.listed(names)}" for kind, names in kinds.items())
             lines.append(f"{said}: {where}" if len(uses) > 1 else said)
-        parts.append(f"**{heading}**\n\n{_bullets(lines)}")
+        parts.append(f"**{heading}**\n\n{text.bullets(lines)}")
     return "\n".join(parts)
 
 
@@ -277,7 +290,7 @@ def _data_lines(results: Results) -> str:
             f"{name}: SHA-256 of {prints}; validation images drawn with split seed {data.split_seed}, "
             f"`{data.split_fingerprint}`"
         )
-    return _bullets(lines)
+    return text.bullets(lines)
 
 
 def _runs_table(results: Results, link: str | None) -> str:
@@ -371,10 +384,10 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
     timed = [row for row in results.rows if row.throughput]
     conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions)]
     notes = [*_status_lines(results), *results.remarks, *conditions]
-    if results.official and any(row.net == "plain" for row in results.rows):
-        notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
+    if results.official:
+        notes += _about_the_paper(results)
     if notes:
-        parts.append(_bullets(notes))
+        parts.append(text.bullets(notes))
     parts.append(
         "The same in full precision: [table.csv](table.csv), [metrics.json](metrics.json), "
         "[errors.csv](errors.csv), [curves.csv](curves.csv)."
@@ -390,16 +403,16 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
                 "## Published elsewhere\n\nNot measured here; conditions as their authors state them.\n\n"
                 + others
             )
-    parts.append("## How to read this\n\n" + _bullets(HOW_TO_READ))
+    parts.append("## How to read this\n\n" + text.bullets(HOW_TO_READ))
     parts.append("## What made it")
     trained = [row for row in results.rows if row.records]
     if trained:
         parts.append("**Data**\n\n" + _data_lines(results))
         parts.append(
             "**Precision of training** (final errors are measured in fp32)\n\n"
-            + _bullets(_grouped(trained, _precision))
+            + text.bullets(_grouped(trained, _precision))
         )
-    parts.append("**Seeds planned**\n\n" + _bullets(_grouped(results.rows, _seeds_planned)))
+    parts.append("**Seeds planned**\n\n" + text.bullets(_grouped(results.rows, _seeds_planned)))
     made_by = _made_by(results)
     if made_by:
         parts.append(made_by)
@@ -416,5 +429,5 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         if row.files
     ]
     if files:
-        parts.append(_details("Result files of each row", _bullets(files)))
+        parts.append(_details("Result files of each row", text.bullets(files)))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"

@@ -147,30 +147,34 @@ def main_table(results: Results, with_paper: bool) -> str:
 
 
 def published_table(results: Results) -> str:
-    """What others published about the nets of the plan, with their conditions; empty if nothing."""
-    shown: list[tuple[str, int]] = []
-    rows = []
-    for row in results.rows:
-        if (row.net, row.depth) in shown:
-            continue
-        shown.append((row.net, row.depth))
-        for figure in published().errors_of(row.net, row.depth):
-            source = published().sources[figure.source]
-            if figure.source == "paper":
-                continue
-            images = text.count(source.training_images) if source.training_images else "not said"
-            rows.append(
-                [
-                    f"{figure.net}-{figure.depth}",
-                    f"[{source.title}]({source.url})",
-                    f"{source.taken} {figure.note}".strip(),
-                    images,
-                    figure.shortcut or source.shortcut,
-                    published_error(figure),
-                ]
-            )
-    headings = ["net", "source", "conditions", "training images", "shortcut", "test error, %"]
-    return text.table(headings, rows, left=3) if rows else ""
+    """What others published about the nets of the plan, and under which conditions; empty if nothing.
+
+    One row a net, one column a source; the conditions are listed below.
+    """
+    nets = dict.fromkeys((row.net, row.depth) for row in results.rows)
+    known = published()
+    figures = {
+        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"}
+        for net in nets
+    }
+    sources = [name for name in known.sources if any(name in found for found in figures.values())]
+    if not sources:
+        return ""
+    rows, notes = [], []
+    for (net, depth), found in figures.items():
+        cells = [published_error(found[name]) if name in found else text.NONE for name in sources]
+        rows.append([f"{net}-{depth}", *cells])
+        notes += [f"{net}-{depth}, {name}: {found[name].note}" for name in found if found[name].note]
+    conditions = []
+    for name in sources:
+        source = known.sources[name]
+        images = text.count(source.training_images) if source.training_images else "an unknown number of"
+        conditions.append(
+            f"[{source.title}]({source.url}): {images} training images, residual nets with option "
+            f"{source.shortcut}. {source.taken}"
+        )
+    table = text.table(["net", *sources], rows)
+    return f"Test error, %:\n\n{table}\n{text.bullets([*conditions, *notes])}"
 
 
 def seeds_table(results: Results) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from resnet.report.statistics import Sample
 
@@ -45,24 +45,25 @@ def size(value: float) -> str:
     return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
 
 
+def _unit(seconds: float) -> tuple[float, str, int]:
+    """The unit of time for a length, how many seconds it has, and the decimals to show."""
+    for length, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * length:
+            return length, unit, 1
+    return 1.0, "s", 1 if seconds >= 10 else 2
+
+
 def duration(seconds: float) -> str:
-    """Write `0.84 s`, `12.3 s`, `3 min 20 s` or `1 h 12 min`."""
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 99.95:
-        return f"{seconds:.1f} s"
-    if round(seconds) < 3600:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours:,} h {minutes} min"
+    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 h`."""
+    length, unit, decimals = _unit(seconds)
+    return f"{seconds / length:,.{decimals}f} {unit}"
 
 
 def durations(values: Sample) -> str:
-    text = duration(values.mean)
-    if values.std is not None:
-        text += f" ± {duration(values.std)}"
-    return f"{text} (n = {values.n})"
+    """Write `20.0 ± 0.3 min (n = 5)`."""
+    length, unit, decimals = _unit(values.mean)
+    std = None if values.std is None else values.std / length
+    return f"{spread(values.mean / length, std, None, decimals)} {unit} (n = {values.n})"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -82,6 +83,10 @@ def escaped(text: str) -> str:
     for sign in "\\`*_|[]<>":
         text = text.replace(sign, "\\" + sign)
     return " ".join(text.split())
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
