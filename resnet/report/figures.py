@@ -15,7 +15,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from resnet.files import complete_or_absent
 from resnet.records import HistoryRow, Timing
@@ -243,7 +243,14 @@ def depth_errors(results: Results) -> Figure | None:
     handles = []
     published_points: list[tuple[float, PublishedError]] = []
     for k, ((label, rows), (colour, marker)) in enumerate(zip(series, _series_looks(series), strict=True)):
-        seeds_look = {"ls": "", "marker": marker, "ms": 4, "color": colour, "alpha": 0.55, "mew": 0}
+        seeds_look: dict[str, Any] = {
+            "ls": "",
+            "marker": marker,
+            "ms": 4,
+            "color": colour,
+            "alpha": 0.55,
+            "mew": 0,
+        }
         xs, means, stds = [], [], []
         for row in rows:
             values = row.test_error
@@ -256,14 +263,14 @@ def depth_errors(results: Results) -> Figure | None:
             paper = paper_error(row) if results.official else None
             if paper:
                 published_points.append((x + 0.3 * width, paper))
-        axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45, gid=f"means-{label}")
+        axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45, gid=f"means-{k}")
         axes.errorbar(xs, means, yerr=stds, color=colour, ls="", marker="_", ms=9, mew=2, capsize=3, lw=1.2)
         handles.append(Line2D([], [], label=f"{label}, one seed", **seeds_look))
     handles.append(
         Line2D([], [], ls="", marker="_", ms=9, mew=2, color="#444444", label="mean ± std over seeds")
     )
     if published_points:
-        look = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
+        look: dict[str, Any] = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
         axes.errorbar(
             [x for x, _ in published_points],
             [paper.error for _, paper in published_points],
@@ -274,7 +281,7 @@ def depth_errors(results: Results) -> Figure | None:
             **look,
         )
         handles.append(Line2D([], [], label=f"the paper ({_paper_iterations()})", **look))
-    axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+    axes.set_xticks(range(len(depths)), _depth_labels(measured, depths))
     axes.set_xlim(-0.6, len(depths) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("depth, weighted layers (equally spaced)")
@@ -283,6 +290,17 @@ def depth_errors(results: Results) -> Figure | None:
     axes.margins(y=0.1)
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
+
+
+def _depth_labels(rows: Sequence[Row], depths: Sequence[int]) -> list[str]:
+    """Write the depths, with the iterations below them where not all rows ran equally long."""
+    ran = {depth: sorted({row.iterations for row in rows if row.depth == depth}) for depth in depths}
+    if len({row.iterations for row in rows}) == 1:
+        return [str(depth) for depth in depths]
+    return [
+        f"{depth}\n{text.listed([text.count(number) for number in ran[depth]])} iterations"
+        for depth in depths
+    ]
 
 
 def _paper_iterations() -> str:
@@ -317,7 +335,7 @@ def throughput(results: Results) -> Figure | None:
                 mew=1.3,
                 elinewidth=1.0,
                 capsize=3,
-                gid=f"{kind}-{label}",
+                gid=f"{kind}-{k}",
                 label=label if panel is axes[0] else None,
             )
         panel.set_xscale("log", base=2)
@@ -325,7 +343,9 @@ def throughput(results: Results) -> Figure | None:
         panel.xaxis.set_major_locator(FixedLocator(_apart(depths)))
         panel.xaxis.set_minor_locator(NullLocator())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+        ticks = _round_numbers([timing for row in timed for timing in _rates(row, kind)])
+        panel.set_ylim(ticks[0], ticks[-1])
+        panel.yaxis.set_major_locator(FixedLocator(ticks))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         panel.yaxis.set_minor_locator(NullLocator())
         panel.set_title(kind)
@@ -337,6 +357,23 @@ def throughput(results: Results) -> Figure | None:
     )
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def _rates(row: Row, kind: str) -> list[float]:
+    """Images/s at the ends of the error bar, as far as a logarithmic axis can show them."""
+    assert row.throughput is not None, "rows without a measurement are not drawn"
+    timing: Timing = getattr(row.throughput, kind)
+    rate, std = timing.images_per_second, timing.images_per_second_std
+    return [rate, rate + std, *([rate - std] if rate > std else [])]
+
+
+def _round_numbers(values: Sequence[float]) -> list[float]:
+    """The numbers 1, 2 and 5 times a power of ten from just below the values to just above them."""
+    powers = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 2)
+    numbers = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    below = max(number for number in numbers if number < min(values))
+    above = min(number for number in numbers if number > max(values))
+    return [number for number in numbers if below <= number <= above]
 
 
 def _apart(depths: Sequence[int]) -> list[int]:

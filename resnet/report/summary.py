@@ -23,7 +23,7 @@ from resnet.report.tables import (
 TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 
 CAPTIONS = {
-    "curves": "Training error (thin, dashed) and test error (bold) while training, after the paper's Figure 6.",
+    "curves": "Training error (thin, dashed) and test error (bold) while training: the paper's Figure 6.",
     "depth": "Test error against depth.",
     "throughput": "Images/s against depth.",
 }
@@ -52,10 +52,11 @@ HOW_TO_READ = (
 )
 
 
-def _names(rows: Iterable[Row], of: Sequence[Row] = ()) -> str:
-    """Name rows; `all nets` where they are all of them."""
-    named = [row.name for row in rows]
-    return "all nets" if len(of) > 1 and len(named) == len(of) else text.listed(named)
+def _names(rows: Sequence[Row], results: Results) -> str:
+    """Name rows; `all nets` where they are all of the report's."""
+    if 1 < len(rows) == len(results.rows):
+        return "all nets"
+    return text.listed([text.escaped(row.name) for row in rows])
 
 
 def opening(results: Results) -> str:
@@ -84,12 +85,11 @@ def warnings(results: Results) -> list[str]:
     said = []
     if not results.official:
         others = [row for row in results.rows if any(not record.data.official for record in row.records)]
-        started = [row for row in results.rows if row.records]
         names = text.listed(
             [text.escaped(name) for name in sorted({data.name for data in results.data if not data.official})]
         )
         said.append(
-            f"**The data are {names}, not the official CIFAR-10: the errors of {_names(others, started)} "
+            f"**The data are {names}, not the official CIFAR-10: the errors of {_names(others, results)} "
             "are NOT comparable with the paper's.** The paper's and others' errors are therefore left out."
         )
     shared = shared_differences(results.rows)
@@ -110,12 +110,12 @@ def warnings(results: Results) -> list[str]:
     return said
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[str]:
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str], results: Results) -> list[str]:
     """Write `all nets: bf16`, or one line for each value and the nets that it holds for."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
-    return [f"{_names(members, rows)}: {value}" for value, members in groups.items()]
+    return [f"{_names(members, results)}: {value}" for value, members in groups.items()]
 
 
 def _conditions(row: Row) -> str:
@@ -382,7 +382,7 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         return "\n\n".join(parts) + "\n"
     parts.append("## Results\n\n" + main_table(results, with_paper=results.official))
     timed = [row for row in results.rows if row.throughput]
-    conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions)]
+    conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions, results)]
     notes = [*_status_lines(results), *results.remarks, *conditions]
     if results.official:
         notes += _about_the_paper(results)
@@ -410,9 +410,9 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         parts.append("**Data**\n\n" + _data_lines(results))
         parts.append(
             "**Precision of training** (final errors are measured in fp32)\n\n"
-            + text.bullets(_grouped(trained, _precision))
+            + text.bullets(_grouped(trained, _precision, results))
         )
-    parts.append("**Seeds planned**\n\n" + text.bullets(_grouped(results.rows, _seeds_planned)))
+    parts.append("**Seeds planned**\n\n" + text.bullets(_grouped(results.rows, _seeds_planned, results)))
     made_by = _made_by(results)
     if made_by:
         parts.append(made_by)

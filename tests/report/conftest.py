@@ -233,7 +233,7 @@ class Files:
 
 
 def a_plan(*names: str, seeds: int = 3, **sections: Any) -> Params:
-    """A plan of nets named like `resnet-20`, `plain-56` or `resnet-B-20`; ResNet-110 warms up as in the paper."""
+    """A plan of nets named like `resnet-20` or `resnet-B-20`; ResNet-110 warms up as in the paper."""
     models: dict[str, Any] = {}
     for name in names:
         net, *option, depth = name.split("-")
