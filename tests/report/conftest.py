@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from resnet.records import (
     TrainingRecord,
     write_history,
 )
+from resnet.report import build
+from resnet.report.collect import Results, collect
 
 PARAMETERS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
 MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
@@ -95,12 +97,46 @@ def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> l
     return points
 
 
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
 @dataclass
 class Files:
     """Writes result files of a plan into a folder of runs."""
 
     params: Params
     runs: Path
+
+    system = staticmethod(a_system)
+    data = staticmethod(some_data)
+    history = staticmethod(a_history)
+
+    @property
+    def reports(self) -> Path:
+        return self.runs.parent / "reports"
+
+    def build(self) -> str:
+        """Build the report and give the text of summary.md."""
+        path = build(self.params, self.runs, self.reports)
+        assert path == self.reports / "summary.md"
+        return path.read_text(encoding="utf-8")
+
+    def collect(self) -> Results:
+        return collect(self.params, self.runs)
+
+    def row(self, name: str) -> dict[str, str]:
+        """A row of THE table in summary.md, by its headings; several marks may follow the name."""
+        lines = (self.reports / "summary.md").read_text(encoding="utf-8").splitlines()
+        headings = next(line for line in lines if line.startswith("| net | parameters |"))
+        after = lines[lines.index(headings) :]
+        found = next(line for line in after if line.startswith((f"| {name} |", f"| {name} (")))
+        return dict(zip(_cells(headings), _cells(found), strict=True))
+
+    def table_row(self, name: str) -> dict[str, str]:
+        """A row of table.csv."""
+        with (self.reports / "table.csv").open(newline="", encoding="utf-8") as file:
+            return next(row for row in csv.DictReader(file) if row["name"] == name)
 
     def train(
         self,
@@ -232,7 +268,7 @@ class Files:
         return path
 
 
-def a_plan(*names: str, seeds: int = 3, **sections: Any) -> Params:
+def a_plan(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Params:
     """A plan of nets named like `resnet-20` or `resnet-B-20`; ResNet-110 warms up as in the paper."""
     models: dict[str, Any] = {}
     for name in names:
@@ -252,7 +288,7 @@ def a_plan(*names: str, seeds: int = 3, **sections: Any) -> Params:
 def files(tmp_path: Path) -> Callable[..., Files]:
     """Make a plan and an empty folder of runs for it."""
 
-    def make(*names: str, seeds: int = 3, **sections: Any) -> Files:
+    def make(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Files:
         return Files(a_plan(*names, seeds=seeds, **sections), tmp_path / "runs")
 
     return make
@@ -262,10 +298,3 @@ def files(tmp_path: Path) -> Callable[..., Files]:
 def _matplotlib_as_it_was() -> Iterator[None]:
     with mpl.rc_context():
         yield
-
-
-@contextmanager
-def unchanged(folder: Path) -> Iterator[None]:
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    yield
-    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
