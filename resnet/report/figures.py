@@ -7,7 +7,7 @@ date and no random identifiers: the same result files give the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,28 +124,38 @@ def training_curves(results: Results) -> Figure | None:
     Thin dashed lines are training error (augmented mini-batches), bold lines test error, both the
     mean over seeds; the band around the test error spans the seeds.
     """
-    drawn = [row for row in results.rows if _histories(row)]
+    curves = {row.name: _row_curves(row) for row in results.rows}
+    drawn = [
+        row
+        for row in results.rows
+        if curves[row.name].test.iterations or curves[row.name].training.iterations
+    ]
     if not drawn:
         return None
     nets = [net for net in ("plain", "resnet") if any(row.net == net for row in drawn)]
     paperlike = results.official and all(
         difference.key != "iterations" for row in drawn for difference in row_differences(row)
     )
-    figure = _new_figure(4.6 * len(nets) + 0.4, 4.3)
+    labels = {
+        row.name: _curve_label(row, curves[row.name], hidden=paperlike and _above(curves[row.name].test, TOP))
+        for row in drawn
+    }
+    panel_width = 4.6
+    columns = _columns(labels.values(), panel_width)
+    lines = -(-max(sum(row.net == net for row in drawn) for net in nets) // columns)
+    figure = _new_figure(max(6.0, panel_width * len(nets) + 0.4), 3.7 + 0.2 * lines)
     axes = figure.subplots(1, len(nets), sharey=True, squeeze=False)[0]
     colours = _colours(results)
     low, high = 100.0, 0.0
-    longest = max(point.iteration for row in drawn for history in _histories(row) for point in history)
+    longest = max(last for row in drawn for part in curves[row.name][1:] for last in part.iterations[-1:])
     unit = 10_000 if longest >= 10_000 else 1
     for panel, net in zip(axes, nets, strict=True):
         handles, depths_seen = [], list[int]()
         for row in (row for row in drawn if row.net == net):
-            histories, colour = _histories(row), colours[row.depth]
+            (seeds, training, test), colour = curves[row.name], colours[row.depth]
             # A second net of the same depth, such as one with another shortcut, has markers.
             marker = MARKERS[depths_seen.count(row.depth) - 1] if row.depth in depths_seen else ""
             depths_seen.append(row.depth)
-            training = curve(histories, lambda point: point.training_error)
-            test = curve(histories, lambda point: point.test_error)
             x = [iteration / unit for iteration in training.iterations]
             panel.plot(
                 x, training.mean, color=colour, lw=0.8, ls=(0, (4, 2)), alpha=0.9, gid=f"training-{row.name}"
@@ -162,9 +172,9 @@ def training_curves(results: Results) -> Figure | None:
                 markevery=max(1, len(x) // 8),
                 markerfacecolor="white" if marker else colour,
                 gid=f"test-{row.name}",
-                label=_curve_label(row, len(histories), hidden=paperlike and min(test.mean, default=0) > TOP),
+                label=labels[row.name],
             )
-            if len(histories) > 1:
+            if seeds > 1:
                 panel.fill_between(x, test.low, test.high, color=colour, alpha=0.15, lw=0)
             handles.append(line)
             low = min(low, *training.mean, *test.low, 100.0)
@@ -177,7 +187,7 @@ def training_curves(results: Results) -> Figure | None:
             handles=handles,
             loc="upper center",
             bbox_to_anchor=(0.5, -0.16),
-            ncols=2 if len(handles) > 1 else 1,
+            ncols=min(columns, len(handles)),
         )
     axes[0].set_ylabel("error, %")
     if paperlike:
@@ -199,13 +209,41 @@ def training_curves(results: Results) -> Figure | None:
     return figure
 
 
-def _curve_label(row: Row, curves: int, hidden: bool) -> str:
-    said = [f"{curves} seed{'s' if curves > 1 else ''}"]
+class RowCurves(NamedTuple):
+    """What Figure 6 draws of a row."""
+
+    seeds: int
+    training: Curve
+    test: Curve
+
+
+def _row_curves(row: Row) -> RowCurves:
+    histories = _histories(row)
+    return RowCurves(
+        len(histories),
+        curve(histories, lambda point: point.training_error),
+        curve(histories, lambda point: point.test_error),
+    )
+
+
+def _above(drawn: Curve, top: float) -> bool:
+    return bool(drawn.mean) and min(drawn.mean) > top
+
+
+def _curve_label(row: Row, curves: RowCurves, hidden: bool) -> str:
+    said = [f"{curves.seeds} seed{'s' if curves.seeds > 1 else ''}"]
     if all(run.status != "done" for run in drawn_runs(row)):
         said.append("unfinished")
     if hidden:
         said.append("off the scale")
     return f"{row.name} ({', '.join(said)})"
+
+
+def _columns(labels: Iterable[str], width: float) -> int:
+    """Columns of a legend that fit into a width in inches: a wider one would squeeze the axes."""
+    # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
+    widest = max((0.6 + 0.075 * len(label) for label in labels), default=1.0)
+    return max(1, min(3, int(width / widest)))
 
 
 def _series(rows: Sequence[Row], device: Callable[[Row], str] = lambda row: "") -> list[Series]:
@@ -288,7 +326,8 @@ def depth_errors(results: Results) -> Figure | None:
     axes.set_ylabel("test error, %")
     axes.set_title(f"Test error against depth on {_run_on(results, measured)}", weight="bold", size=11)
     axes.margins(y=0.1)
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    columns = _columns([str(handle.get_label()) for handle in handles], 6.0)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -352,10 +391,9 @@ def throughput(results: Results) -> Figure | None:
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")
     devices = sorted({row.throughput.system.device_name for row in timed if row.throughput})
-    figure.suptitle(
-        f"Throughput on {' and '.join(devices)}, median ± std over repeats", weight="bold", size=11
-    )
-    figure.legend(loc="outside lower center", ncols=2)
+    where = f" on {devices[0]}" if len(devices) == 1 else ""
+    figure.suptitle(f"Throughput{where}, median ± std over repeats", weight="bold", size=11)
+    figure.legend(loc="outside lower center", ncols=_columns([label for label, _ in series], 8.2))
     return figure
 
 

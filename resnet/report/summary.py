@@ -103,6 +103,7 @@ def warnings(results: Results) -> list[str]:
         own = [difference for difference in row_differences(row) if difference not in shared]
         if own:
             sentences = "; ".join(difference.sentence for difference in own)
+            sentences = sentences[0].lower() + sentences[1:]
             by_sentence.setdefault(sentences, []).append(row.name)
     for sentences, names_of in by_sentence.items():
         who, their = text.listed(names_of), "its" if len(names_of) == 1 else "their"
@@ -124,13 +125,15 @@ def _conditions(row: Row) -> str:
     assert record is not None, "rows without a measurement were left out"
     timings = (record.training, record.inference)
 
-    def both(values: Iterable[int]) -> str:
-        return " and ".join(dict.fromkeys(map(text.count, values)))
+    def both(values: Iterable[int], one: str = "") -> str:
+        numbers = list(dict.fromkeys(values))
+        words = (f" {one}" if numbers == [1] else f" {one}s") if one else ""
+        return " and ".join(map(text.count, numbers)) + words
 
     return (
         f"batch {both(timing.batch_size for timing in timings)}, {record.precision}, "
-        f"{both(len(timing.step_seconds) for timing in timings)} repeats of "
-        f"{both(timing.steps for timing in timings)} steps, on {text.escaped(record.system.device_name)}"
+        f"{both((len(timing.step_seconds) for timing in timings), 'repeat')} of "
+        f"{both((timing.steps for timing in timings), 'step')}, on {text.escaped(record.system.device_name)}"
     )
 
 

@@ -34,7 +34,14 @@ from resnet.records import (
 from resnet.report import build
 from resnet.report.collect import Results, collect
 
-PARAMETERS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
+PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
+    20: 269_722,
+    32: 464_154,
+    44: 658_586,
+    56: 853_018,
+    110: 1_727_962,
+    1202: 19_421_274,
+}
 MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
 
 

@@ -144,6 +144,6 @@ def test_record_in_the_wrong_place_or_without_its_result(
     of = files("resnet-20", seeds=1)
     path = of.train("resnet-20")
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(UserError, match="metrics.json") as caught:
+    with pytest.raises(UserError, match=r"metrics\.json") as caught:
         of.collect()
     assert said in str(caught.value)

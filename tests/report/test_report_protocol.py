@@ -49,7 +49,7 @@ def test_shortened_schedule_of_one_net_marks_its_row(files: Callable[..., Any]) 
     of.train("resnet-1202", train={"iterations": 20})
     written = of.build()
     assert (
-        "**resnet-1202: Shortened schedule: 20 of the paper's 64,000 iterations; "
+        "**resnet-1202: shortened schedule: 20 of the paper's 64,000 iterations; "
         "its errors are not the paper's experiment.**"
     ) in written
     assert of.row("resnet-1202")["net"] == "resnet-1202 (20 iterations)"
