@@ -7,6 +7,8 @@ date and no random identifiers: the same result files give the same bytes.
 from __future__ import annotations
 
 import math
+import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,13 +111,42 @@ def _new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _run_on(results: Results, rows: Sequence[Row]) -> str:
+def usual_iterations(results: Results) -> int | None:
+    """The planned iterations of most rows that have results, the longest of equals; None without any."""
+    counted = Counter(row.iterations for row in results.rows if row.records)
+    return max(counted, key=lambda iterations: (counted[iterations], iterations)) if counted else None
+
+
+def aside(results: Results) -> list[Row]:
+    """The rows with results that the figures of errors leave out.
+
+    Errors after 20 iterations and after 64,000 say nothing beside each other, and would hide what
+    the others say: the figures show the rows of the usual number of iterations.
+    """
+    usual = usual_iterations(results)
+    return [row for row in results.rows if row.records and row.iterations != usual]
+
+
+def _beside(results: Results) -> list[Row]:
+    others = aside(results)
+    return [row for row in results.rows if row not in others]
+
+
+def _run_on(results: Results) -> str:
     """Name the data, and the iterations where they are not the paper's: a figure may be seen alone."""
     where = ", ".join(data.name for data in results.data)
-    iterations = sorted({row.iterations for row in rows})
-    if iterations != [published().protocol.iterations]:
-        where += f", {text.listed([text.count(number) for number in iterations])} iterations"
+    iterations = usual_iterations(results)
+    if iterations is not None and iterations != published().protocol.iterations:
+        where += f", {text.count(iterations)} iterations"
     return where
+
+
+BOLD: Any = {"size": 11, "weight": "bold"}
+
+
+def _title(title: str, width: float) -> str:
+    """Break a title into lines that fit into a width in inches."""
+    return textwrap.fill(title, int(width / 0.1))
 
 
 def training_curves(results: Results) -> Figure | None:
@@ -124,10 +155,10 @@ def training_curves(results: Results) -> Figure | None:
     Thin dashed lines are training error (augmented mini-batches), bold lines test error, both the
     mean over seeds; the band around the test error spans the seeds.
     """
-    curves = {row.name: _row_curves(row) for row in results.rows}
+    curves = {row.name: _row_curves(row) for row in _beside(results)}
     drawn = [
         row
-        for row in results.rows
+        for row in _beside(results)
         if curves[row.name].test.iterations or curves[row.name].training.iterations
     ]
     if not drawn:
@@ -196,6 +227,7 @@ def training_curves(results: Results) -> Figure | None:
     else:
         margin = 0.06 * (high - low)
         axes[0].set_ylim(0 if low < 0.5 * high else low - margin, high + margin or 1.0)
+    title = _title(f"Learning curves on {_run_on(results)}: mean over seeds", figure.get_figwidth())
     figure.legend(
         handles=[
             Line2D([], [], color="#444444", lw=1.9, label="test error (band: range of the seeds)"),
@@ -203,8 +235,8 @@ def training_curves(results: Results) -> Figure | None:
         ],
         loc="outside upper center",
         ncols=2,
-        title=f"Learning curves on {_run_on(results, drawn)}: mean over seeds",
-        title_fontproperties={"size": 11, "weight": "bold"},
+        title=title,
+        title_fontproperties=BOLD,
     )
     return figure
 
@@ -269,7 +301,7 @@ def _series_looks(series: Sequence[Series]) -> list[tuple[str, str]]:
 
 def depth_errors(results: Results) -> Figure | None:
     """Test error against depth: a small marker a seed, mean and standard deviation, the paper's open."""
-    measured = [row for row in results.rows if row.test_error]
+    measured = [row for row in _beside(results) if row.test_error]
     if not measured:
         return None
     figure = _new_figure(6.4, 4.4)
@@ -319,27 +351,16 @@ def depth_errors(results: Results) -> Figure | None:
             **look,
         )
         handles.append(Line2D([], [], label=f"the paper ({_paper_iterations()})", **look))
-    axes.set_xticks(range(len(depths)), _depth_labels(measured, depths))
+    axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.set_xlim(-0.6, len(depths) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("depth, weighted layers (equally spaced)")
     axes.set_ylabel("test error, %")
-    axes.set_title(f"Test error against depth on {_run_on(results, measured)}", weight="bold", size=11)
+    figure.suptitle(_title(f"Test error against depth on {_run_on(results)}", 6.4), **BOLD)
     axes.margins(y=0.1)
     columns = _columns([str(handle.get_label()) for handle in handles], 6.0)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
-
-
-def _depth_labels(rows: Sequence[Row], depths: Sequence[int]) -> list[str]:
-    """Write the depths, with the iterations below them where not all rows ran equally long."""
-    ran = {depth: sorted({row.iterations for row in rows if row.depth == depth}) for depth in depths}
-    if len({row.iterations for row in rows}) == 1:
-        return [str(depth) for depth in depths]
-    return [
-        f"{depth}\n{text.listed([text.count(number) for number in ran[depth]])} iterations"
-        for depth in depths
-    ]
 
 
 def _paper_iterations() -> str:
@@ -392,7 +413,7 @@ def throughput(results: Results) -> Figure | None:
     axes[0].set_ylabel("images/s")
     devices = sorted({row.throughput.system.device_name for row in timed if row.throughput})
     where = f" on {devices[0]}" if len(devices) == 1 else ""
-    figure.suptitle(f"Throughput{where}, median ± std over repeats", weight="bold", size=11)
+    figure.suptitle(_title(f"Throughput{where}, median ± std over repeats", 8.6), **BOLD)
     figure.legend(loc="outside lower center", ncols=_columns([label for label, _ in series], 8.2))
     return figure
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from resnet.records import System, TrainingRecord
 from resnet.report import text
 from resnet.report.collect import NEUTRAL, Results, Row
+from resnet.report.figures import aside
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
 from resnet.report.tables import (
@@ -176,11 +177,16 @@ def _details(title: str, content: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n"
 
 
-def _figures(drawn: Sequence[str]) -> str:
+def _figures(results: Results, drawn: Sequence[str]) -> str:
     parts = []
     for name, caption in CAPTIONS.items():
         if name in drawn:
             parts.append(f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n")
+    others = [f"{text.escaped(row.name)} ({text.count(row.iterations)} iterations)" for row in aside(results)]
+    if others and ("curves" in drawn or "depth" in drawn):
+        parts.append(
+            f"Of another length than most, and not in the figures of errors: {text.listed(others)}.\n"
+        )
     missing = [what for name, what in ABSENT.items() if name not in drawn]
     if missing:
         parts.append(f"Not drawn: {'; '.join(missing)}.\n")
@@ -398,7 +404,7 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
     seeds = seeds_table(results)
     if seeds:
         parts.append("### Seed by seed\n\n" + seeds)
-    parts.append("## Figures\n\n" + _figures(drawn))
+    parts.append("## Figures\n\n" + _figures(results, drawn))
     if results.official:
         others = published_table(results)
         if others:

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet.report.figures import curve, depth_errors, throughput, training_curves
+from resnet.report.figures import aside, curve, depth_errors, throughput, training_curves
 
 
 def line(figure: Figure, gid: str) -> Line2D:
@@ -127,17 +127,25 @@ def test_depth_figure_leaves_the_paper_out_on_other_data(files: Callable[..., An
     figure = depth_errors(of.collect())
     assert figure is not None
     assert not any("paper" in entry.get_text() for entry in figure.legends[0].get_texts())
-    assert figure.axes[0].get_title() == "Test error against depth on digits, 400 iterations"
+    assert figure.get_suptitle() == "Test error against depth on digits, 400 iterations"
 
 
-def test_depths_of_unequal_runs_carry_their_iterations(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-1202", seeds=1)
+def test_rows_of_another_length_stay_out_of_the_figures_of_errors(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
     of.train("resnet-20")
+    of.train("resnet-56")
     of.train("resnet-1202", test_error=80.0, train={"iterations": 20})
-    figure = depth_errors(of.collect())
-    assert figure is not None
-    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert labels == ["20\n64,000 iterations", "1202\n20 iterations"]
+    results = of.collect()
+    assert [row.name for row in aside(results)] == ["resnet-1202"]
+    depth, curves = depth_errors(results), training_curves(results)
+    assert depth is not None
+    assert curves is not None
+    assert [label.get_text() for label in depth.axes[0].get_xticklabels()] == ["20", "56"]
+    assert {str(drawn.get_gid()) for drawn in curves.axes[0].lines} == {
+        *("test-resnet-20", "training-resnet-20", "test-resnet-56", "training-resnet-56")
+    }
+    assert curves.axes[0].get_ylim() == (0, 20)
+    assert "not in the figures of errors: resnet-1202 (20 iterations)." in of.build()
 
 
 def test_throughput_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
