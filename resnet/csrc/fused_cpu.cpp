@@ -354,6 +354,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> batch_norm_backward(const Tensor& dy,
 struct Geometry {
   int64_t images, height, width, in, out, stride, out_height, out_width;
   int64_t pairs() const { return out_width / 2; }
+  // A packed row of x has one pair more: with stride 1 the pairs of kx = 2 are those of kx = 0 one further on.
+  int64_t x_row() const { return (pairs() + 1) * in; }
 };
 
 inline __m512i pair_words(const at::BFloat16* even, const at::BFloat16* odd) {
@@ -391,7 +393,7 @@ void multiply(const uint32_t* xs, const uint32_t* dys, float* total, const Geome
   const int64_t last = std::min(g.out_height, (g.height - ky) / g.stride + 1);
   for (int64_t n = 0; n < group; ++n)
     for (int64_t oh = first; oh < last; ++oh) {
-      const uint32_t* x = xs + (n * g.height + oh * g.stride + ky - 1) * g.pairs() * g.in;
+      const uint32_t* x = xs + (n * g.height + oh * g.stride + ky - 1) * g.x_row();
       const uint32_t* d = dys + (n * g.out_height + oh) * g.pairs() * g.out;
       for (int64_t p = 0; p < g.pairs(); ++p, x += g.in, d += g.out) {
         __m512i dv[J];
@@ -412,21 +414,22 @@ void weight_gradient(const at::BFloat16* x, const at::BFloat16* dy, float* total
                      int64_t to) {
   // Small images go several at a time: sums stay in registers for at least 512 pixels.
   const int64_t group = std::max<int64_t>(1, 512 / (g.out_height * g.out_width));
-  const int64_t x_words = g.height * g.pairs() * g.in, dy_words = g.out_height * g.pairs() * g.out;
+  const int64_t x_words = g.height * g.x_row(), dy_words = g.out_height * g.pairs() * g.out;
   std::vector<uint32_t> xs(3 * group * x_words), dys(group * dy_words);
   for (int64_t n = from; n < to; n += group) {
     const int64_t count = std::min(group, to - n);
     for (int64_t k = 0; k < count; ++k) {
       const at::BFloat16* image = x + (n + k) * g.height * g.width * g.in;
-      for (int64_t kx = 0; kx < 3; ++kx)
-        pack(image, xs.data() + (kx * group + k) * x_words, g.height, g.width, g.in, g.stride, g.pairs(), kx);
+      for (int64_t kx = 0; kx < (g.stride == 1 ? 2 : 3); ++kx)
+        pack(image, xs.data() + (kx * group + k) * x_words, g.height, g.width, g.in, g.stride, g.pairs() + 1, kx);
       pack(dy + (n + k) * g.out_height * g.out_width * g.out, dys.data() + k * dy_words, g.out_height, g.out_width,
            g.out, 1, g.pairs(), 1);
     }
     for (int64_t ky = 0; ky < 3; ++ky)
       for (int64_t kx = 0; kx < 3; ++kx) {
         float* tap = total + (ky * 3 + kx) * g.in * g.out;
-        const uint32_t* shifted = xs.data() + kx * group * x_words;
+        const bool next = g.stride == 1 && kx == 2;
+        const uint32_t* shifted = next ? xs.data() + g.in : xs.data() + kx * group * x_words;
         if (g.out % (2 * kLanes) == 0) {
           for (int64_t ci = 0; ci < g.in; ci += 8)
             for (int64_t co = 0; co < g.out; co += 2 * kLanes)
