@@ -63,7 +63,7 @@ def _build() -> Path:
     if library.exists():
         return library
     cache.mkdir(parents=True, exist_ok=True)
-    _log.info("compiling %s for this processor, once", _SOURCE.name)
+    _log.warning("compiling %s for this processor, once", _SOURCE.name)
     lib = Path(torch.__file__).parent / "lib"
     # Built aside and renamed: a killed build leaves no lock and no half library, two at once do not meet.
     with tempfile.TemporaryDirectory(dir=cache) as work:
@@ -151,16 +151,11 @@ def _kernel_takes(x: Tensor) -> bool:
 def _hooked(module: nn.Module) -> bool:
     """Whether someone listens to this module: its own forward must then be called."""
     return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
 
 
-def batch_norm_relu(
-    x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = None, relu: bool = True
-) -> Tensor:
+def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = None, relu: bool = True) -> Tensor:
     """``relu(bn(x) + shortcut)``, without the addition or the ReLU where not asked for.
 
     x is N x C x H x W; shortcut, if given, has its shape. Training and evaluation mode, and the running

@@ -38,9 +38,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
 @needs_build
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("channels", [16, 32, 48, 64, 112])
-@pytest.mark.parametrize(
-    ("with_shortcut", "relu"), [(True, True), (True, False), (False, True), (False, False)]
-)
+@pytest.mark.parametrize(("with_shortcut", "relu"), [(True, True), (True, False), (False, True), (False, False)])
 def test_batch_norm_relu_trains_as_the_plain_operations(
     dtype: torch.dtype, channels: int, with_shortcut: bool, relu: bool
 ) -> None:

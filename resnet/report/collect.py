@@ -247,9 +247,7 @@ def _check_training(record: TrainingRecord, path: Path, settings: Settings, seed
             raise UserError(f"{path}: says done, but its {name} is {'missing' if value is None else value}")
 
 
-def _check_net(
-    record: TrainingRecord | DescriptionRecord | ThroughputRecord, path: Path, settings: Settings
-) -> None:
+def _check_net(record: TrainingRecord | DescriptionRecord | ThroughputRecord, path: Path, settings: Settings) -> None:
     held = (record.name, record.net, record.depth)
     if held != (settings.name, settings.net, settings.depth):
         raise UserError(
@@ -291,9 +289,7 @@ def _entries(folder: Path, suffix: str = "") -> list[str]:
     if not folder.is_dir():
         return []
     found = (path.name for path in folder.iterdir() if path.is_dir() != bool(suffix))
-    return sorted(
-        name.removesuffix(suffix) for name in found if name.endswith(suffix) and not name.startswith(".")
-    )
+    return sorted(name.removesuffix(suffix) for name in found if name.endswith(suffix) and not name.startswith("."))
 
 
 def _left_out(runs: Path, params: Params) -> Iterator[str]:
@@ -311,9 +307,7 @@ def _left_out(runs: Path, params: Params) -> Iterator[str]:
     for name in params.models:
         planned = {f"seed-{seed}" for seed in params.settings(name).train.seed_list}
         others = [
-            folder
-            for folder in _entries(runs / "train" / name)
-            if folder.startswith("seed-") and folder not in planned
+            folder for folder in _entries(runs / "train" / name) if folder.startswith("seed-") and folder not in planned
         ]
         if others:
             folders = text.listed([f"`{folder}`" for folder in others])

@@ -99,10 +99,7 @@ def _colours(results: Results) -> dict[int, str]:
     if len(depths) <= len(COLOURS):
         return dict(zip(depths, COLOURS, strict=False))
     scale = mpl.colormaps["viridis"]
-    return {
-        depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1)))
-        for place, depth in enumerate(depths)
-    }
+    return {depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1))) for place, depth in enumerate(depths)}
 
 
 def _new_figure(width: float, height: float) -> Figure:
@@ -157,9 +154,7 @@ def training_curves(results: Results) -> Figure | None:
     """
     curves = {row.name: _row_curves(row) for row in _beside(results)}
     drawn = [
-        row
-        for row in _beside(results)
-        if curves[row.name].test.iterations or curves[row.name].training.iterations
+        row for row in _beside(results) if curves[row.name].test.iterations or curves[row.name].training.iterations
     ]
     if not drawn:
         return None
@@ -188,9 +183,7 @@ def training_curves(results: Results) -> Figure | None:
             marker = MARKERS[depths_seen.count(row.depth) - 1] if row.depth in depths_seen else ""
             depths_seen.append(row.depth)
             x = [iteration / unit for iteration in training.iterations]
-            panel.plot(
-                x, training.mean, color=colour, lw=0.8, ls=(0, (4, 2)), alpha=0.9, gid=f"training-{row.name}"
-            )
+            panel.plot(x, training.mean, color=colour, lw=0.8, ls=(0, (4, 2)), alpha=0.9, gid=f"training-{row.name}")
             x = [iteration / unit for iteration in test.iterations]
             dot = "." if len(x) == 1 else ""
             (line,) = panel.plot(
@@ -336,9 +329,7 @@ def depth_errors(results: Results) -> Figure | None:
         axes.plot(xs, means, color=colour, lw=0.8, alpha=0.45, gid=f"means-{k}")
         axes.errorbar(xs, means, yerr=stds, color=colour, ls="", marker="_", ms=9, mew=2, capsize=3, lw=1.2)
         handles.append(Line2D([], [], label=f"{label}, one seed", **seeds_look))
-    handles.append(
-        Line2D([], [], ls="", marker="_", ms=9, mew=2, color="#444444", label="mean ± std over seeds")
-    )
+    handles.append(Line2D([], [], ls="", marker="_", ms=9, mew=2, color="#444444", label="mean ± std over seeds"))
     if published_points:
         look: dict[str, Any] = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
         axes.errorbar(
@@ -377,9 +368,7 @@ def throughput(results: Results) -> Figure | None:
     series = _series(timed, lambda row: row.throughput.system.device_name if row.throughput else "")
     depths = sorted({row.depth for row in timed})
     for panel, kind in zip(axes, ("training", "inference"), strict=True):
-        for k, ((label, rows), (colour, marker)) in enumerate(
-            zip(series, _series_looks(series), strict=True)
-        ):
+        for k, ((label, rows), (colour, marker)) in enumerate(zip(series, _series_looks(series), strict=True)):
             timings: list[Timing] = [getattr(row.throughput, kind) for row in rows]
             panel.errorbar(
                 [row.depth for row in rows],
@@ -454,9 +443,7 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
 
 
 def _save(figure: Figure, path: Path) -> None:
-    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[
-        path.suffix
-    ]
+    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
     with complete_or_absent(path) as partial:
         figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
 

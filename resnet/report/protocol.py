@@ -54,9 +54,7 @@ def differences(settings: dict[str, Any], net: str, depth: int, data: DataRecord
         value, published_value = train[key], getattr(paper, key)
         if not _same(value, published_value):
             words = key.replace("_", " ")
-            found.append(
-                Difference(key, f"{words} {value} (the paper: {published_value})", f"{words} {value}")
-            )
+            found.append(Difference(key, f"{words} {value} (the paper: {published_value})", f"{words} {value}"))
     found += _warmup_differences(train, net, depth, paper)
     if net == "resnet" and (shortcut := settings["model"]["shortcut"]) != paper.shortcut:
         found.append(

@@ -151,9 +151,7 @@ def _about_the_paper(results: Results) -> list[str]:
     figures = [figure for row in results.rows if (figure := paper_error(row))]
     said = []
     if any(figure.n is None for figure in figures):
-        said.append(
-            "The paper's errors without an n are single figures: it gives no spread or number of runs."
-        )
+        said.append("The paper's errors without an n are single figures: it gives no spread or number of runs.")
     said += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
     if any(row.net == "plain" for row in results.rows):
         said.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
@@ -184,9 +182,7 @@ def _figures(results: Results, drawn: Sequence[str]) -> str:
             parts.append(f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n")
     others = [f"{text.escaped(row.name)} ({text.count(row.iterations)} iterations)" for row in aside(results)]
     if others and ("curves" in drawn or "depth" in drawn):
-        parts.append(
-            f"Of another length than most, and not in the figures of errors: {text.listed(others)}.\n"
-        )
+        parts.append(f"Of another length than most, and not in the figures of errors: {text.listed(others)}.\n")
     missing = [what for name, what in ABSENT.items() if name not in drawn]
     if missing:
         parts.append(f"Not drawn: {'; '.join(missing)}.\n")
@@ -198,9 +194,7 @@ def _number(value: object) -> str:
 
 
 def _yes(value: object) -> str:
-    return (
-        {True: "yes", False: "no"}.get(value, _number(value)) if isinstance(value, bool) else _number(value)
-    )
+    return {True: "yes", False: "no"}.get(value, _number(value)) if isinstance(value, bool) else _number(value)
 
 
 def recipe_table(results: Results) -> str:
@@ -250,9 +244,7 @@ def settings_of_base(results: Results) -> dict[str, dict[str, object]]:
 
 def _machine(system: System) -> str:
     memory = f", {text.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
-    device = (
-        f"{text.escaped(system.device_name)} ({system.device}{memory}); " if system.device != "cpu" else ""
-    )
+    device = f"{text.escaped(system.device_name)} ({system.device}{memory}); " if system.device != "cpu" else ""
     return (
         f"{device}{text.escaped(system.processor)}, {system.cores} cores, {system.threads} threads, "
         f"{text.size(system.memory_bytes)} of memory; {text.escaped(system.platform)}"
@@ -409,8 +401,7 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         others = published_table(results)
         if others:
             parts.append(
-                "## Published elsewhere\n\nNot measured here; conditions as their authors state them.\n\n"
-                + others
+                "## Published elsewhere\n\nNot measured here; conditions as their authors state them.\n\n" + others
             )
     parts.append("## How to read this\n\n" + text.bullets(HOW_TO_READ))
     parts.append("## What made it")

@@ -154,8 +154,7 @@ def published_table(results: Results) -> str:
     nets = dict.fromkeys((row.net, row.depth) for row in results.rows)
     known = published()
     figures = {
-        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"}
-        for net in nets
+        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"} for net in nets
     }
     sources = [name for name in known.sources if any(name in found for found in figures.values())]
     if not sources:

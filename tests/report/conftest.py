@@ -249,9 +249,7 @@ class Files:
         settings = self.params.settings(name)
 
         def timing(seconds: Sequence[float], memory: int) -> Timing:
-            return Timing(
-                batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory
-            )
+            return Timing(batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
         path = self.runs / "throughput" / f"{name}.json"
         ThroughputRecord(

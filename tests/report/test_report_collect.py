@@ -57,9 +57,7 @@ def test_different_code_is_averaged_and_remarked_on(files: Callable[..., Any]) -
     of.train("resnet-20", 1, 9.0, code="later")
     results = of.collect()
     assert results.rows[0].test_error.mean == 8.5
-    assert results.remarks == (
-        "resnet-20: its seeds were trained by different versions of the training code.",
-    )
+    assert results.remarks == ("resnet-20: its seeds were trained by different versions of the training code.",)
 
 
 def test_results_of_other_settings_than_the_plan_are_remarked_on(files: Callable[..., Any]) -> None:

@@ -36,9 +36,7 @@ def test_shortened_schedule_of_all_nets(files: Callable[..., Any]) -> None:
     of = files("plain-20", "resnet-20", seeds=1, train={"iterations": 400})
     of.train("plain-20")
     written = of.build()
-    line = (
-        "**Shortened schedule: 400 of the paper's 64,000 iterations; errors are not the paper's experiment.**"
-    )
+    line = "**Shortened schedule: 400 of the paper's 64,000 iterations; errors are not the paper's experiment.**"
     assert line in written
     assert of.row("plain-20")["net"] == "plain-20"
 

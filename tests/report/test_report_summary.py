@@ -49,9 +49,7 @@ def test_every_seed_and_its_interval(files: Callable[..., Any]) -> None:
     of = files("resnet-20")
     a_whole_plan(of)
     # 9 ± 4.302653 / sqrt(3)
-    line = (
-        "| resnet-20 | 8.00 (seed 0), 9.00 (seed 1), 10.00 (seed 2) | 9.00 ± 1.00 (n = 3) | 6.52 to 11.48 |"
-    )
+    line = "| resnet-20 | 8.00 (seed 0), 9.00 (seed 1), 10.00 (seed 2) | 9.00 ± 1.00 (n = 3) | 6.52 to 11.48 |"
     assert line in of.build()
 
 
@@ -185,9 +183,9 @@ def test_same_files_give_the_same_bytes_anywhere(files: Callable[..., Any], tmp_
     of.build()
     first = contents(of.reports)
     assert {"summary.md", "table.csv", "curves.csv", "errors.csv", "metrics.json"} < first.keys()
-    assert {
-        f"figures/{name}.{kind}" for name in ("curves", "depth", "throughput") for kind in ("svg", "png")
-    } < (first.keys())
+    assert {f"figures/{name}.{kind}" for name in ("curves", "depth", "throughput") for kind in ("svg", "png")} < (
+        first.keys()
+    )
     of.build()
     assert contents(of.reports) == first
 
@@ -222,9 +220,7 @@ def test_torch_is_never_imported(files: Callable[..., Any]) -> None:
         f"build(params, Path({str(of.runs)!r}), Path({str(of.reports)!r})); "
         "print('torch' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "False\n"
 
 
