@@ -51,8 +51,6 @@ def _build() -> Path:
 
     Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
     """
-    from torch.utils.cpp_extension import include_paths
-
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         raise FileNotFoundError("no C++ compiler found (c++, g++, clang++ or $CXX)")
@@ -64,12 +62,12 @@ def _build() -> Path:
         return library
     cache.mkdir(parents=True, exist_ok=True)
     _log.warning("compiling %s for this processor, once", _SOURCE.name)
-    lib = Path(torch.__file__).parent / "lib"
+    include, lib = Path(torch.__file__).parent / "include", Path(torch.__file__).parent / "lib"
     # Built aside and renamed: a killed build leaves no lock and no half library, two at once do not meet.
     with tempfile.TemporaryDirectory(dir=cache) as work:
         made = Path(work) / library.name
         command = [compiler, *_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
-        command += [f"-I{path}" for path in include_paths()]
+        command += [f"-I{include}", f"-I{include / 'torch/csrc/api/include'}"]
         command += [str(_SOURCE), "-o", str(made), f"-L{lib}", f"-Wl,-rpath,{lib}", "-ltorch_cpu", "-lc10"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
         made.replace(library)

@@ -365,5 +365,6 @@ def collect(params: Params, runs: Path) -> Results:
         UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
     rows = tuple(_row(runs, params.settings(name)) for name in params.models)
-    forecast = _read(ForecastRecord, runs, "forecast.json")
+    # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
+    forecast = _read(ForecastRecord, runs, "forecast.json") or _read(ForecastRecord, runs, "forecast/forecast.json")
     return Results(params, rows, forecast, tuple(_remarks(rows, runs, params)))

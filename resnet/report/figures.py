@@ -435,9 +435,9 @@ def _apart(depths: Sequence[int]) -> list[int]:
 
 
 FIGURES: dict[str, Callable[[Results], Figure | None]] = {
-    "curves": training_curves,
-    "depth": depth_errors,
-    "throughput": throughput,
+    "error-vs-iteration": training_curves,
+    "error-vs-depth": depth_errors,
+    "throughput-vs-depth": throughput,
 }
 """File name below `figures/`, without its ending, to what draws it."""
 

@@ -24,15 +24,15 @@ from resnet.report.tables import (
 TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 
 CAPTIONS = {
-    "curves": "Training error (thin, dashed) and test error (bold) while training: the paper's Figure 6.",
-    "depth": "Test error against depth.",
-    "throughput": "Images/s against depth.",
+    "error-vs-iteration": "Training error (thin, dashed) and test error (bold), as in the paper's Figure 6.",
+    "error-vs-depth": "Test error against depth.",
+    "throughput-vs-depth": "Images/s against depth.",
 }
 
 ABSENT = {
-    "curves": "learning curves (no training run has left one)",
-    "depth": "error against depth (no seed is done)",
-    "throughput": "throughput (not measured)",
+    "error-vs-iteration": "learning curves (no training run has left one)",
+    "error-vs-depth": "error against depth (no seed is done)",
+    "throughput-vs-depth": "throughput (not measured)",
 }
 
 HOW_TO_READ = (
@@ -42,7 +42,7 @@ HOW_TO_READ = (
     "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
     "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
     "finished do not enter the mean; they are counted under *seeds done*.",
-    "The 95 % interval of the mean is Student's t, over seeds.",
+    "The 95 % interval of the mean is Student's t, over seeds, cut at 0 and 100 %.",
     "Multiply-adds are those of the convolutions and the fully connected layer, for one image.",
     "Images/s is the median over the repeats ± their standard deviation; training is augmentation, forward "
     "pass, backward pass and update, inference a forward pass in evaluation mode.",
@@ -181,7 +181,7 @@ def _figures(results: Results, drawn: Sequence[str]) -> str:
         if name in drawn:
             parts.append(f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n")
     others = [f"{text.escaped(row.name)} ({text.count(row.iterations)} iterations)" for row in aside(results)]
-    if others and ("curves" in drawn or "depth" in drawn):
+    if others and ("error-vs-iteration" in drawn or "error-vs-depth" in drawn):
         parts.append(f"Of another length than most, and not in the figures of errors: {text.listed(others)}.\n")
     missing = [what for name, what in ABSENT.items() if name not in drawn]
     if missing:
@@ -363,8 +363,8 @@ def _forecast(results: Results) -> str:
     left = sum(row.seeds_left for row in forecast.rows)
     device = text.escaped(forecast.system.device_name)
     return (
-        f"Forecast before the plan began, on {device}: {forecast.hours:,.1f} h for {text.count(left)} "
-        f"training runs (limit {forecast.limit_hours:,.1f} h).\n"
+        f"Forecast before the plan began, on {device}: {text.duration(3600 * forecast.hours)} for "
+        f"{text.count(left)} training runs (limit {text.duration(3600 * forecast.limit_hours)}).\n"
     )
 
 

@@ -122,12 +122,13 @@ def main_table(results: Results, with_paper: bool) -> str:
     shared = shared_differences(results.rows)
     rows = []
     for row in results.rows:
+        # One mark is enough to send the reader to the lines above the table, which say all.
         marks = [difference.mark for difference in row_differences(row) if difference not in shared]
         paper = paper_error(row)
         parameters, adds, speed = row.parameters, row.multiply_adds, row.throughput
         rows.append(
             [
-                text.escaped(row.name) + (f" ({', '.join(marks)})" if marks else ""),
+                text.escaped(row.name) + (f" ({marks[0]})" if marks else ""),
                 f"{text.rounded_parameters(parameters)} ({text.count(parameters)})"
                 if parameters is not None
                 else "not counted",
@@ -186,7 +187,8 @@ def seeds_table(results: Results) -> str:
         values = row.test_error
         interval = values.interval() if values else None
         summary = text.error(values) if values else "mixed settings, not averaged"
-        limits = f"{interval.low:.2f} to {interval.high:.2f}" if interval else text.NONE
+        # A few scattered seeds give an interval wider than an error can be.
+        limits = f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}" if interval else text.NONE
         rows.append([text.escaped(row.name), ", ".join(errors), summary, limits])
     headings = ["net", "test error of each seed, %", "mean ± std", "95 % interval of the mean"]
     return text.table(headings, rows, left=2) if rows else ""

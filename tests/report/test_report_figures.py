@@ -190,7 +190,7 @@ def test_svg_files_contain_the_lines(files: Callable[..., Any]) -> None:
     of.build()
     groups = {
         element.get("id"): element
-        for element in ElementTree.parse(of.reports / "figures/curves.svg").iter()
+        for element in ElementTree.parse(of.reports / "figures/error-vs-iteration.svg").iter()
         if element.tag.endswith("}g")
     }
     for gid in ("test-plain-20", "training-plain-20", "test-resnet-20", "training-resnet-20"):
@@ -202,7 +202,7 @@ def test_figures_without_data_are_removed(files: Callable[..., Any]) -> None:
     of = files("resnet-20", seeds=1)
     path: Path = of.train("resnet-20")
     of.build()
-    assert (of.reports / "figures/depth.png").exists()
+    assert (of.reports / "figures/error-vs-depth.png").exists()
     path.unlink()
     path.with_name("history.csv").unlink()
     written = of.build()

@@ -53,6 +53,21 @@ def test_every_seed_and_its_interval(files: Callable[..., Any]) -> None:
     assert line in of.build()
 
 
+def test_interval_stays_among_possible_errors(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=2)
+    of.train("resnet-20", 0, 20.0)
+    of.train("resnet-20", 1, 40.0)
+    assert "| 30.00 ± 14.14 (n = 2) | 0.00 to 100.00 |" in of.build()
+
+
+def test_forecast_in_a_folder_of_its_own(files: Callable[..., Any]) -> None:
+    of = files("resnet-20")
+    path = of.forecast()
+    (of.runs / "forecast").mkdir()
+    path.rename(of.runs / "forecast" / "forecast.json")
+    assert "Forecast before the plan began" in of.build()
+
+
 def test_nothing_run_is_a_full_table(files: Callable[..., Any]) -> None:
     of = files("plain-20", "resnet-20", "resnet-1202")
     written = of.build()
@@ -183,9 +198,11 @@ def test_same_files_give_the_same_bytes_anywhere(files: Callable[..., Any], tmp_
     of.build()
     first = contents(of.reports)
     assert {"summary.md", "table.csv", "curves.csv", "errors.csv", "metrics.json"} < first.keys()
-    assert {f"figures/{name}.{kind}" for name in ("curves", "depth", "throughput") for kind in ("svg", "png")} < (
-        first.keys()
-    )
+    assert {
+        f"figures/{name}.{kind}"
+        for name in ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth")
+        for kind in ("svg", "png")
+    } < (first.keys())
     of.build()
     assert contents(of.reports) == first
 
