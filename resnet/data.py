@@ -206,14 +206,14 @@ def _unpickle(name: str, content: bytes) -> dict[bytes, Any]:
     return batch
 
 
-def _official_batch(name: str, content: bytes) -> Images:
+def _official_batch(name: str, content: bytes, classes: int) -> Images:
     batch = _unpickle(name, content)
     pixels, labels = batch.get(b"data"), batch.get(b"labels")
     if not (
         isinstance(pixels, np.ndarray)
         and isinstance(labels, list)
         and pixels.shape == (len(labels), np.prod(SHAPE))
-        and all(type(label) is int and 0 <= label < len(CLASSES) for label in labels)
+        and all(type(label) is int and 0 <= label < classes for label in labels)
     ):
         raise UserError(f"{name}: not a batch of the official CIFAR-10 (wrong images or labels)")
     return Images(pixels.reshape(-1, *SHAPE), np.array(labels, dtype=np.uint8))
@@ -222,20 +222,22 @@ def _official_batch(name: str, content: bytes) -> Images:
 def _read_official(name: str, stem: str, files: Files) -> Source:
     """Read the official archive's members, given by their last name."""
 
+    names = _unpickle(f"{name}: batches.meta", _content(name, files, "batches.meta")).get(b"label_names")
+    if not isinstance(names, list) or not all(isinstance(label, bytes) for label in names):
+        raise UserError(f"{name}: batches.meta: it does not name the classes")
+    classes = tuple(label.decode("latin1") for label in names)
+
     def batches(*members: str) -> Images:
         missing = [member for member in members if member not in files]
         if missing:
             raise UserError(f"{name}: the batch {missing[0]} is not in the archive")
-        parts = [_official_batch(f"{name}: {member}", _content(name, files, member)) for member in members]
+        parts = [_official_batch(f"{name}: {member}", _content(name, files, member), len(names)) for member in members]
         return Images(
             np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
         )
 
-    names = _unpickle(f"{name}: batches.meta", _content(name, files, "batches.meta")).get(b"label_names")
-    if names != [label.encode() for label in CLASSES]:
-        raise UserError(f"{name}: batches.meta: not the ten class names of the official CIFAR-10")
     train = batches(*(f"data_batch_{number}" for number in range(1, 6)))
-    return Source(stem, CLASSES, canonical(train), canonical(batches("test_batch")))
+    return Source(stem, classes, canonical(train), canonical(batches("test_batch")))
 
 
 def _decode(name: str, content: bytes) -> Bytes:

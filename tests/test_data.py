@@ -356,10 +356,11 @@ def test_a_damaged_pickle_or_a_missing_batch_is_refused(tmp_path: Path, numbered
     del files[name]
     assert "data_batch_4" in refusal(tarred(tmp_path / "c.tar", files))
     meta = "cifar-10-batches-py/batches.meta"
-    for value in ({}, {b"label_names": 3}, {b"label_names": [b"cat"]}):
-        assert "batches.meta" in refusal(
-            tarred(tmp_path / "d.tar", batch_files(numbered) | {meta: python3_pickle(value)})
-        )
+    for value in ({}, {b"label_names": 3}, {b"label_names": [1]}):
+        path = tarred(tmp_path / "d.tar", batch_files(numbered) | {meta: python3_pickle(value)})
+        assert "batches.meta" in refusal(path)
+    few = {meta: python3_pickle({b"label_names": [b"cat", b"dog"]})}
+    assert "data_batch_1" in refusal(tarred(tmp_path / "e.tar", batch_files(numbered) | few))
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "official"])
@@ -764,6 +765,9 @@ def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
     assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
     assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
     assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)
+    # The published means of the channels: red, green and blue are where they belong.
+    means = source.train.images.mean(axis=(0, 2, 3)) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-5)
     data.save(data.split(source, 5000, 0), tmp_path / "prepared")
     record = data.load(tmp_path / "prepared").record
     assert record.official
