@@ -90,9 +90,7 @@ def read_header(path: Path) -> dict[str, Any]:
             header: dict[str, Any] = json.loads((file.metadata() or {})["progress"])
             return header
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise UserError(
-            f"{path}: not a checkpoint of a training run ({error}); delete it to start over"
-        ) from error
+        raise UserError(f"{path}: not a checkpoint of a training run ({error}); delete it to start over") from error
 
 
 def is_checkpoint_of(path: Path, fingerprint: Fingerprint) -> bool:
@@ -113,9 +111,7 @@ def load_checkpoint(
     """
     header = read_header(path)
     saved = Fingerprint.model_validate(header["fingerprint"])
-    differs = [
-        part for part in Fingerprint.model_fields if getattr(saved, part) != getattr(fingerprint, part)
-    ]
+    differs = [part for part in Fingerprint.model_fields if getattr(saved, part) != getattr(fingerprint, part)]
     if differs:
         raise UserError(
             f"{path}: the checkpoint was made with another {' and '.join(differs)}: "

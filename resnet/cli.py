@@ -55,9 +55,7 @@ def _params(path: Path, assignments: list[str] | None) -> Params:
     return load(None if absent else path, assignments or ())
 
 
-def _settings(
-    path: Path, assignments: list[str] | None, net: str, depth: int, name: str | None = None
-) -> Settings:
+def _settings(path: Path, assignments: list[str] | None, net: str, depth: int, name: str | None = None) -> Settings:
     return _params(path, assignments).settings_for(net, depth, name)
 
 
@@ -97,9 +95,7 @@ def describe(
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
     format_: FormatOption = Format.table,
-    all_: Annotated[
-        bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")
-    ] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")] = False,
     out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
 ) -> None:
     """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds."""

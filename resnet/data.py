@@ -126,9 +126,7 @@ def _reason(error: Exception) -> str:
 
 def digests(images: Images) -> list[bytes]:
     """The SHA-256 of each record: the label's byte, then its 3,072 pixels, channel by channel, row by row."""
-    records = np.concatenate(
-        [images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1
-    )
+    records = np.concatenate([images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1)
     return [hashlib.sha256(record).digest() for record in np.ascontiguousarray(records)]
 
 
@@ -221,7 +219,6 @@ def _official_batch(name: str, content: bytes, classes: int) -> Images:
 
 def _read_official(name: str, stem: str, files: Files) -> Source:
     """Read the official archive's members, given by their last name."""
-
     names = _unpickle(f"{name}: batches.meta", _content(name, files, "batches.meta")).get(b"label_names")
     if not isinstance(names, list) or not all(isinstance(label, bytes) for label in names):
         raise UserError(f"{name}: batches.meta: it does not name the classes")
@@ -232,9 +229,7 @@ def _read_official(name: str, stem: str, files: Files) -> Source:
         if missing:
             raise UserError(f"{name}: the batch {missing[0]} is not in the archive")
         parts = [_official_batch(f"{name}: {member}", _content(name, files, member), len(names)) for member in members]
-        return Images(
-            np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
-        )
+        return Images(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
 
     train = batches(*(f"data_batch_{number}" for number in range(1, 6)))
     return Source(stem, classes, canonical(train), canonical(batches("test_batch")))
@@ -246,9 +241,7 @@ def _decode(name: str, content: bytes) -> Bytes:
         with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
             # The size stands in the header: no oversized image is decoded.
             size, mode = image.size, image.mode
-            exact = (
-                size == SHAPE[:0:-1] and mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
-            )
+            exact = size == SHAPE[:0:-1] and mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
             pixels = np.asarray(image.convert("RGB")) if exact else None
     except Exception as error:  # a damaged image fails in any way
         raise UserError(f"{name}: not a readable PNG, WebP or JPEG image ({_reason(error)})") from error
@@ -282,9 +275,7 @@ def _members(name: str, files: Files) -> dict[str, dict[str, list[str]]]:
             raise UserError(f"{name}: {path!r}: a file name that cannot be printed")
         chosen, *below = parts[len(top) :]
         if len(below) != 2 or not path.lower().endswith(IMAGE_SUFFIXES):
-            raise UserError(
-                f"{name}: {path}: {chosen}/ may hold only folders of PNG, WebP or JPEG files, one a class"
-            )
+            raise UserError(f"{name}: {path}: {chosen}/ may hold only folders of PNG, WebP or JPEG files, one a class")
         members[chosen].setdefault(below[0], []).append(path)
     if not all(members.values()):
         raise UserError(f"{name}: neither the official archive nor train/<class>/ and test/<class>/ images")
@@ -301,9 +292,7 @@ def _read_image_folder(name: str, stem: str, files: Files, *, progress: bool) ->
     if odd:
         raise UserError(f"{name}: the class {odd[0]} is not in both train/ and test/")
     if not 2 <= len(classes) <= 256:
-        raise UserError(
-            f"{name}: 2 to 256 classes can be labelled; it has {len(classes)} ({classes[0]}, ...)"
-        )
+        raise UserError(f"{name}: 2 to 256 classes can be labelled; it has {len(classes)} ({classes[0]}, ...)")
     paths = [path for chosen in members.values() for label in classes for path in sorted(chosen[label])]
     # Decoding releases the interpreter's lock, so threads use all cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -463,9 +452,7 @@ def save(data: Data, folder: Path) -> None:
         if folder.exists():
             strange = [entry.name for entry in folder.iterdir() if not _is_prepared(entry)]
             if strange:
-                raise UserError(
-                    f"{folder}: holds {strange[0]}, not only prepared data: name another data.dir"
-                )
+                raise UserError(f"{folder}: holds {strange[0]}, not only prepared data: name another data.dir")
         for leftover in (beside, earlier):
             shutil.rmtree(leftover, ignore_errors=True)
         beside.mkdir(parents=True)
@@ -516,8 +503,7 @@ def load(folder: Path) -> Data:
     record = DataRecord.read(folder / "data.json")
     try:
         train, validation, test = (
-            Images(*(_load_bytes(folder / f"{name}_{part}.npy") for part in ("images", "labels")))
-            for name in PARTS
+            Images(*(_load_bytes(folder / f"{name}_{part}.npy") for part in ("images", "labels"))) for name in PARTS
         )
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: damaged ({_reason(error)}): run `resnet data` again") from error

@@ -74,9 +74,7 @@ def layers(net: nn.Module, channels: int = 3, size: int = 32) -> list[Layer]:
 def describe(settings: Settings, classes: int = 10) -> DescriptionRecord:
     """Count the settings' net for images of 3 x 32 x 32."""
     with torch.device("meta"):
-        net = DepthNet(
-            settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding, classes
-        )
+        net = DepthNet(settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding, classes)
     return DescriptionRecord(
         name=settings.name,
         net=settings.net,

@@ -15,8 +15,8 @@ from pathlib import Path
 from resnet.params import Settings
 from resnet.records import DataRecord, Fingerprint
 
-CODE = ("depth", "model", "recipe", "draws", "batches", "train")
-"""The modules whose code decides what the trained weights are."""
+CODE = ("depth", "model", "fused", "recipe", "draws", "batches", "train")
+"""The modules whose code, with the kernels of `csrc`, decides what the trained weights are."""
 
 NEUTRAL = {"seeds", "device", "checkpoint_every"}
 """Keys of `train` that do not bear on what one seed's run computes."""
@@ -50,7 +50,8 @@ def parsed_source(source: str) -> str:
 def code_fingerprint() -> str:
     folder = Path(__file__).parent
     sources = [parsed_source((folder / f"{name}.py").read_text(encoding="utf-8")) for name in CODE]
-    return _sha256(json.dumps(dict(zip(CODE, sources, strict=True))))
+    kernels = [path.read_text(encoding="utf-8") for path in sorted((folder / "csrc").iterdir())]
+    return _sha256(json.dumps([dict(zip(CODE, sources, strict=True)), kernels]))
 
 
 def fingerprint(settings: Settings, data: DataRecord, precision: str) -> Fingerprint:

@@ -81,6 +81,8 @@ class System(Record):
     python: str
     versions: dict[str, str]
     """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
+    fused: bool | None = None
+    """On a CPU: whether the compiled operations of `resnet/fused.py` ran."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
     modified: bool | None

@@ -100,8 +100,7 @@ def train_seeds(
     device = choose_device(settings.train.device)
     precision = choose_precision(settings.train.precision, device)
     runs = [
-        Run(settings, seed, data, seed_folders(out, weights, checkpoints, seed), device, precision)
-        for seed in seeds
+        Run(settings, seed, data, seed_folders(out, weights, checkpoints, seed), device, precision) for seed in seeds
     ]
     with locked(out):
         conflicts = _conflicts(out, runs)
@@ -148,9 +147,7 @@ def _train(run: Run, console: Console, device: torch.device) -> TrainingRecord:
     with TrainingDisplay(console, title, run.recipe.iterations, run.recipe.batch_size) as display:
         record = run.execute(display)
     if record.status == "done":
-        console.print(
-            f"{title}: test error {record.test_error:.2f} % in {record.seconds / 60:.1f} min", soft_wrap=True
-        )
+        console.print(f"{title}: test error {record.test_error:.2f} % in {record.seconds / 60:.1f} min", soft_wrap=True)
     else:
         console.print(f"{title}: {record.status} at iteration {record.iteration:,}", soft_wrap=True)
     return record

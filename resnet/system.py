@@ -16,6 +16,7 @@ import psutil
 import torch
 
 from resnet.errors import UserError
+from resnet.fused import available
 from resnet.records import System
 
 PACKAGES = ("torch", "torchvision", "numpy")
@@ -122,6 +123,7 @@ def describe_system(device: torch.device) -> System:
         platform=platform.platform(terse=True),
         python=platform.python_version(),
         versions=versions,
+        fused=available() if gpu is None else None,
         commit=commit,
         modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if commit else None,
     )

@@ -37,9 +37,7 @@ def noise(images: int) -> Data:
     return split(Source("noise", tuple("0123456789"), train, test), validation=0, seed=0)
 
 
-def measure(
-    step: Callable[[int], object], batch_size: int, device: torch.device, plan: ThroughputParams
-) -> Timing:
+def measure(step: Callable[[int], object], batch_size: int, device: torch.device, plan: ThroughputParams) -> Timing:
     """Time `step(i)`: warm-up steps first, then repeats of several steps between two synchronisations."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

@@ -121,9 +121,7 @@ def history(progress: Progress, settings: Settings, train_images: int) -> list[H
     rows, start = [], 0
     for end in sorted(ends | set(progress.evaluations)):
         validation, test = progress.evaluations.get(end, (None, None))
-        warming_up = recipe.warmup and (
-            progress.warmup_iterations is None or end <= progress.warmup_iterations
-        )
+        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
         rows.append(
             HistoryRow(
                 iteration=end,

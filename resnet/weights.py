@@ -46,9 +46,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path}: refused: it is not weights alone, and reading it would run its code"
-        ) from error
+        raise UserError(f"{path}: refused: it is not weights alone, and reading it would run its code") from error
     except (OSError, RuntimeError, SafetensorError, ValueError, EOFError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a file of weights ({reason})") from error

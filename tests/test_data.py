@@ -57,9 +57,7 @@ def expected(numbered: Numbered) -> dict[str, list[bytes]]:
 
 
 def records(images: Images) -> list[bytes]:
-    return [
-        bytes([label]) + pixels.tobytes() for label, pixels in zip(images.labels, images.images, strict=True)
-    ]
+    return [bytes([label]) + pixels.tobytes() for label, pixels in zip(images.labels, images.images, strict=True)]
 
 
 def assert_same(source: Source, expected: dict[str, list[bytes]]) -> None:
@@ -216,24 +214,18 @@ def test_the_official_archive(
     assert source.name == "some"  # not CIFAR-10: its fingerprint is another
 
 
-def test_the_official_archive_unpacked(
-    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]
-) -> None:
+def test_the_official_archive_unpacked(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]) -> None:
     tree(tmp_path, batch_files(numbered))
     assert_same(read(tmp_path), expected)
     assert_same(read(tmp_path / "cifar-10-batches-py"), expected)
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
-def test_an_image_folder(
-    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]], suffix: str
-) -> None:
+def test_an_image_folder(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]], suffix: str) -> None:
     assert_same(read(tree(tmp_path, image_files(numbered, suffix))), expected)
 
 
-def test_archives_of_an_image_folder(
-    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]
-) -> None:
+def test_archives_of_an_image_folder(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]) -> None:
     files = image_files(numbered)
     assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
     assert_same(read(zipped(tmp_path / "b.zip", files, zipfile.ZIP_DEFLATED)), expected)
@@ -520,9 +512,7 @@ def test_the_variable_stands_for_official_only(
     assert read("official").name == "digits"
 
 
-def test_an_empty_variable_counts_as_unset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
-) -> None:
+def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered) -> None:
     asked = []
     path = zipped(tmp_path / "downloaded.zip", image_files(numbered))
 
@@ -685,9 +675,7 @@ def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
     data.verify(data.load(tmp_path / "large disk"))
 
 
-def test_the_current_folder_can_be_prepared(
-    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_current_folder_can_be_prepared(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     data.save(split, Path())

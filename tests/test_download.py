@@ -207,9 +207,7 @@ def test_a_wrong_checksum_is_refused(tmp_path: Path, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("length", [70_000, len(CONTENT), len(CONTENT) + 1])
-def test_a_wrong_part_is_thrown_away_and_fetched_afresh_once(
-    tmp_path: Path, serve: Serve, length: int
-) -> None:
+def test_a_wrong_part_is_thrown_away_and_fetched_afresh_once(tmp_path: Path, serve: Serve, length: int) -> None:
     target = tmp_path / "some.tar.gz"
     part_of(target).write_bytes(b"x" * length)
     mirror = serve(Mirror())
@@ -252,9 +250,7 @@ def test_a_transfer_encoding_that_the_server_claims_is_not_undone(tmp_path: Path
     assert target.read_bytes() == CONTENT
 
 
-def test_a_server_that_falls_silent_is_left(
-    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_falls_silent_is_left(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "TIMEOUT", (0.2, 0.2))
     target = tmp_path / "some.tar.gz"
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -1,8 +1,7 @@
-"""The report: tables, figures and summary.md as a pure function of result files.
+"""The report: tables, figures and summary.md, a pure function of result files.
 
-    runs/ ──► collect ──► statistics ──► tables, figures ──► summary
-
-PyTorch is never loaded. The same files give the same bytes.
+Nothing here trains or measures, and torch is never imported: the report is rebuilt in seconds on
+any machine. The same parameters and result files give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,25 +10,31 @@ from pathlib import Path
 
 from resnet.files import write_text
 from resnet.params import Params
-from resnet.report import figures, tables
-from resnet.report.collect import collect
-from resnet.report.summary import summary
 
 
 def build(params: Params, runs: Path, reports: Path) -> Path:
-    """Write the tables, the figures and `summary.md` into `reports`, and give the summary's path.
+    """Write summary.md, the tables and the figures.
 
     Args:
-        params: `models` are the report's rows, in their order.
-        runs: the folder of result files: `describe/`, `throughput/`, `train/`.
-        reports: each file in it is replaced whole.
+        params: the plan; a net that has not been run keeps its row and says so.
+        runs: the folder of result files; it may be empty or absent.
+        reports: where to write; files of an earlier report are replaced.
+
+    Returns:
+        The path of summary.md, which is written last.
 
     Raises:
-        UserError: a result file is damaged, or a net's seeds were trained under different settings.
+        UserError: a result file is damaged; nothing is written.
     """
-    rows = collect(params, runs)
-    tables.write_all(rows, reports)
-    drawn = figures.draw_all(rows, reports)
+    # Matplotlib and SciPy take a second to load: `from resnet.report import build` need not wait.
+    from resnet.report.collect import collect
+    from resnet.report.figures import write_figures
+    from resnet.report.summary import summary
+    from resnet.report.tables import write_tables
+
+    results = collect(params, runs)
+    write_tables(results, reports)
+    drawn = write_figures(results, reports / "figures")
     path = reports / "summary.md"
-    write_text(path, summary(params, rows, drawn))
+    write_text(path, summary(results, drawn, runs, reports))
     return path

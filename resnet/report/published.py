@@ -1,49 +1,100 @@
-"""What the paper and others have published, read from `published.yaml` beside this file."""
+"""The paper's and others' published figures, read from `published.yaml` and from nowhere else."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal, Self
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from resnet.records import Record
-from resnet.report.statistics import Spread
+FILE = Path(__file__).with_name("published.yaml")
 
 
-class Origin(Record):
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Entry):
+    """Where a figure was published and under which conditions."""
+
     title: str
-    where: str
-    conditions: str
+    url: str
+    training_images: int | None
+    """None where the source does not say."""
+    shortcut: Literal["A", "B", "C"]
+    taken: str
+    """Which iterate was measured, and what else a reader must know."""
 
 
-class PublishedError(Record):
+class PublishedError(Entry):
+    """A published test error in %."""
+
+    net: Literal["resnet", "plain"]
+    depth: int
     source: str
-    mean: float
+    error: float
+    """The mean where there are several runs."""
     std: float | None = None
-    n: int | None = None
+    n: int | None = Field(None, ge=1)
     """Runs; None where the source does not say."""
+    best: float | None = None
+    shortcut: Literal["A", "B", "C", "none"] | None = None
+    """Only where it is not the source's."""
     note: str = ""
 
-    def __str__(self) -> str:
-        if self.std is not None and self.n is not None:
-            return str(Spread(self.mean, self.std, self.n))
-        return f"{self.mean:.2f}" + (f" (n = {self.n})" if self.n else "")
+
+class Warmup(Entry):
+    """The warm-up of the one net of which the paper tells it."""
+
+    net: str
+    depth: int
+    learning_rate: float
+    until_error: float
+    """In %."""
 
 
-class Published(Record):
-    sources: dict[str, Origin]
-    recipe: dict[str, dict[str, Any]]
-    parameters: dict[str, str]
-    errors: dict[str, list[PublishedError]]
+class Protocol(Entry):
+    """Section 4.2's settings, as far as a run can differ from them."""
 
-    def paper_error(self, name: str) -> PublishedError | None:
-        """The paper's test error of a net, where it prints one."""
-        return next((error for error in self.errors.get(name, []) if error.source == "paper"), None)
+    train_images: int
+    validation_images: int
+    shortcut: str
+    iterations: int
+    batch_size: int
+    learning_rate: float
+    milestones: list[float]
+    """Fractions of `iterations`."""
+    decay: float
+    momentum: float
+    weight_decay: float
+    warmup: Warmup
+
+
+class Published(Entry):
+    sources: dict[str, Source]
+    test_errors: tuple[PublishedError, ...]
+    parameters: dict[int, str]
+    """Depth to the paper's rounded count."""
+    protocol: Protocol
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Self:
+        unknown = {figure.source for figure in self.test_errors} - self.sources.keys()
+        if unknown:
+            raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
+        return self
+
+    def paper(self, net: str, depth: int) -> PublishedError | None:
+        """The paper's own figure for a net, if it prints one."""
+        return next((figure for figure in self.errors_of(net, depth) if figure.source == "paper"), None)
+
+    def errors_of(self, net: str, depth: int) -> list[PublishedError]:
+        """Everything published about a net, in the file's order."""
+        return [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
 
 
 @cache
 def published() -> Published:
-    text = Path(__file__).with_name("published.yaml").read_text(encoding="utf-8")
-    return Published.model_validate(yaml.safe_load(text))
+    return Published.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))

@@ -1,40 +1,53 @@
-"""Mean, spread and count of a few runs."""
+"""A sample of seeds or repeats as a mean, a spread and a number: never one without the others."""
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from scipy import stats
+from scipy.stats import t
 
 
-class Spread(NamedTuple):
-    """What a few measurements say."""
+class Interval(NamedTuple):
+    low: float
+    high: float
 
-    mean: float
-    std: float | None
-    """Sample standard deviation, n - 1 in the denominator; None for one measurement."""
-    n: int
+
+class Sample(NamedTuple):
+    """Finite values of one quantity, one a seed, and what is derived from them."""
+
+    values: tuple[float, ...]
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % confidence interval of the mean by Student's t; None for one measurement."""
-        if self.std is None:
+    def n(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return math.fsum(self.values) / self.n
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation (divisor n - 1); None for one value, which has no spread."""
+        if self.n < 2:
             return None
-        half = float(stats.t.ppf(0.975, self.n - 1)) * self.std / math.sqrt(self.n)
-        return self.mean - half, self.mean + half
+        mean = self.mean
+        return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / (self.n - 1))
 
-    def __str__(self) -> str:
-        if self.std is None:
-            return f"{self.mean:.2f} (n = 1)"
-        return f"{self.mean:.2f} ± {self.std:.2f} (n = {self.n})"
+    def interval(self, confidence: float = 0.95) -> Interval | None:
+        """Student's t interval of the mean; None for one value."""
+        std = self.std
+        if std is None:
+            return None
+        half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * std / math.sqrt(self.n)
+        return Interval(self.mean - half, self.mean + half)
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    """Summarise measurements; None if there are none."""
-    if not values:
-        return None
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), std, len(values))
+def sample(values: Iterable[float | None]) -> Sample | None:
+    """Make a sample of the finite values; None where there is none.
+
+    A value that is missing, NaN or infinite was not measured and does not count in n.
+    """
+    finite = tuple(float(value) for value in values if value is not None and math.isfinite(value))
+    return Sample(finite) if finite else None

@@ -1,261 +1,433 @@
-"""`summary.md`: one page that says what was run, what came of it, and what made it."""
+"""summary.md: what was run, THE table, the figures, how to read them, and what made them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
-from resnet.params import Params
-from resnet.records import DataRecord, System
-from resnet.report.collect import Row
+from resnet.records import System, TrainingRecord
+from resnet.report import text
+from resnet.report.collect import NEUTRAL, Results, Row
+from resnet.report.figures import aside
+from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
-from resnet.report.statistics import Spread
+from resnet.report.tables import (
+    main_table,
+    paper_error,
+    published_table,
+    seeds_table,
+    shared_differences,
+    unfinished,
+)
+
+TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 
 CAPTIONS = {
-    "error-vs-iteration": "Error against iterations, after Figure 6: training error dashed, test error bold.",
-    "error-vs-depth": "Test error against depth: a dot a seed, mean and standard deviation over seeds.",
-    "throughput-vs-depth": "Images per second against depth.",
+    "error-vs-iteration": "Training error (thin, dashed) and test error (bold), as in the paper's Figure 6.",
+    "error-vs-depth": "Test error against depth.",
+    "throughput-vs-depth": "Images/s against depth.",
 }
 
+ABSENT = {
+    "error-vs-iteration": "learning curves (no training run has left one)",
+    "error-vs-depth": "error against depth (no seed is done)",
+    "throughput-vs-depth": "throughput (not measured)",
+}
 
-def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; columns of numbers are aligned right."""
-    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 2**30:.2f} GiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _data_records(rows: Sequence[Row]) -> list[DataRecord]:
-    found = [run.record.data for row in rows for run in row.runs]
-    return list({record.model_dump_json(): record for record in found}.values())
-
-
-def _is_official(rows: Sequence[Row]) -> bool:
-    return all(record.official for record in _data_records(rows))
+HOW_TO_READ = (
+    "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
+    "each image, measured in fp32. Nothing is chosen on the test set; its curve is for plotting.",
+    "Training error is that of the augmented mini-batches of the last epoch, as they were trained on.",
+    "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
+    "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
+    "finished do not enter the mean; they are counted under *seeds done*.",
+    "The 95 % interval of the mean is Student's t, over seeds, cut at 0 and 100 %.",
+    "Multiply-adds are those of the convolutions and the fully connected layer, for one image.",
+    "Images/s is the median over the repeats ± their standard deviation; training is augmentation, forward "
+    "pass, backward pass and update, inference a forward pass in evaluation mode.",
+    "Peak memory is that of the throughput measurement's training steps: on a GPU the most that the "
+    "framework held, on a CPU the process's peak resident size. `(whole run)` marks the peak of the training "
+    "runs, shown where no throughput was measured.",
+    "Training time is wall-clock time of a whole run, evaluations included.",
+)
 
 
-# --- Sections -------------------------------------------------------------------------------------
+def _names(rows: Sequence[Row], results: Results) -> str:
+    """Name rows; `all nets` where they are all of the report's."""
+    if 1 < len(rows) == len(results.rows):
+        return "all nets"
+    return text.listed([text.escaped(row.name) for row in rows])
 
 
-def _opening(rows: Sequence[Row]) -> list[str]:
-    trained = [row for row in rows if row.runs]
-    lines = [
-        "# Test error against depth",
-        "",
-        "Section 4.2 of He et al., *Deep Residual Learning for Image Recognition* (CVPR 2016): residual and "
-        "plain nets of 6n + 2 layers on CIFAR-10.",
-        "",
-    ]
-    if not trained:
-        lines += ["**Nothing has been trained yet.** Every net of the plan keeps its row below.", ""]
-        return lines
-    for record in _data_records(rows):
-        counts = (
-            f"{record.train_images:,} training, {record.validation_images:,} validation and "
-            f"{record.test_images:,} test images"
+def opening(results: Results) -> str:
+    """What was run and on what data, in one paragraph."""
+    rows = results.rows
+    if not rows:
+        return "The parameters name no net: there is nothing to report."
+    planned = sum(len(row.seeds) for row in rows)
+    done = sum(len(row.done) for row in rows)
+    nets = f"{len(rows)} {'net' if len(rows) == 1 else 'nets'}"
+    if not results.records:
+        return f"{nets}, {text.count(planned)} training runs planned. **Nothing has been trained yet.**"
+    described = []
+    for data in results.data:
+        name = f"official {data.name}" if data.official else text.escaped(data.name)
+        described.append(
+            f"{name} ({text.count(data.train_images)} training, {text.count(data.validation_images)} "
+            f"validation and {text.count(data.test_images)} test images)"
         )
-        if record.official:
-            lines += [f"Data: **official CIFAR-10** (fingerprints below), {counts}.", ""]
-        else:
-            lines += [
-                f"Data: **{record.name}**, {counts}. **This is not CIFAR-10: errors are not comparable with "
-                "the paper's.**",
-                "",
-            ]
-    deviating = [row for row in trained if row.deviations()]
-    common = set.intersection(*(set(row.deviations()) for row in deviating)) if deviating else set()
-    if deviating and len(deviating) == len(trained) and common:
-        ordered = [words for words in deviating[0].deviations() if words in common]
-        lines += [f"**Not the paper's protocol** in any row: {'; '.join(ordered)}.", ""]
-    lines += [
-        f"- `{row.name}`† differs from the paper's protocol: {'; '.join(own)}."
-        for row in deviating
-        if (own := [words for words in row.deviations() if words not in common])
-    ]
-    if any(set(row.deviations()) - common for row in deviating):
-        lines.append("")
-    return lines
+    runs = f"{text.count(done)} of {text.count(planned)} planned training runs are done"
+    return f"{nets}; {runs}. Data: {text.listed(described)}."
 
 
-def _test_error(row: Row) -> str:
-    found, status = row.test_error, row.status()
-    if found is None:
-        return status
-    return str(found) if status == "done" else f"{found}; {status}"
-
-
-def _error(found: Spread | None) -> str:
-    return "not run" if found is None else f"{found.mean:.2f}" + (f" ± {found.std:.2f}" if found.std else "")
-
-
-def _results(rows: Sequence[Row]) -> list[str]:
-    official = _is_official(rows)
-    dagger = {row.name for row in rows if row.deviations()}
-    cells = []
-    for row in rows:
-        description, throughput = row.description, row.throughput
-        paper = published().paper_error(row.name)
-        seconds = row.over_seeds(lambda record: record.seconds)
-        rates = [
-            f"{timing.images_per_second:,.0f} ± {timing.images_per_second_std:,.0f}"
-            for timing in ((throughput.training, throughput.inference) if throughput else ())
-        ] or ["not run", "not run"]
-        cells.append(
-            [
-                f"{row.name}{'†' if row.name in dagger and row.runs else ''}",
-                f"{description.parameters:,}" if description else "not run",
-                published().parameters.get(row.name, "–"),
-                f"{description.multiply_adds / 1e6:,.2f}M" if description else "not run",
-                _test_error(row),
-                *([str(paper) if paper else "–"] if official else []),
-                _error(row.training_error),
-                *rates,
-                _bytes(throughput.training.peak_memory_bytes) if throughput else "not run",
-                _duration(seconds.mean) if seconds else "not run",
-            ]
+def warnings(results: Results) -> list[str]:
+    """What keeps the errors from being the paper's experiment, one Markdown paragraph each."""
+    said = []
+    if not results.official:
+        others = [row for row in results.rows if any(not record.data.official for record in row.records)]
+        names = text.listed(
+            [text.escaped(name) for name in sorted({data.name for data in results.data if not data.official})]
         )
-    headings = ["net", "parameters", "paper", "multiply-adds", "test error, %"]
-    headings += ["paper, %"] if official else []
-    headings += [
-        "training error, %",
-        "training, images/s",
-        "inference, images/s",
-        "peak memory",
-        "time a seed",
-    ]
-    notes = [
-        "Test error: of the last iterate, single view, measured in fp32; validation and test errors pick "
-        "nothing. Mean ± standard deviation over seeds (n − 1); one seed has no spread.",
-        "Training error: of the augmented mini-batches of the last epoch, as they were trained on.",
-        "Multiply-adds: of the convolutions and the fully connected layer, for one image. Images/s: median ± "
-        "standard deviation over repeats, augmentation included in training. Peak memory: of training; on a "
-        "CPU the whole process's.",
-    ]
-    if dagger:
-        notes.append("†: not the paper's protocol; see above.")
-    return ["## Results", "", _markdown(headings, cells), "", *(f"- {note}" for note in notes), ""]
+        said.append(
+            f"**The data are {names}, not the official CIFAR-10: the errors of {_names(others, results)} "
+            "are NOT comparable with the paper's.** The paper's and others' errors are therefore left out."
+        )
+    shared = shared_differences(results.rows)
+    if shared:
+        sentences = "; ".join(difference.sentence for difference in shared)
+        if shared[0].key != "iterations":
+            sentences = f"Not the paper's protocol: {sentences}"
+        said.append(f"**{sentences}; errors are not the paper's experiment.**")
+    by_sentence: dict[str, list[str]] = {}
+    for row in results.rows:
+        own = [difference for difference in row_differences(row) if difference not in shared]
+        if own:
+            sentences = "; ".join(difference.sentence for difference in own)
+            sentences = sentences[0].lower() + sentences[1:]
+            by_sentence.setdefault(sentences, []).append(row.name)
+    for sentences, names_of in by_sentence.items():
+        who, their = text.listed(names_of), "its" if len(names_of) == 1 else "their"
+        said.append(f"**{who}: {sentences}; {their} errors are not the paper's experiment.**")
+    return said
 
 
-def _elsewhere(rows: Sequence[Row]) -> list[str]:
-    if not _is_official(rows):
-        return []
-    sources = [source for source in published().sources if source != "paper"]
-    cells = []
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str], results: Results) -> list[str]:
+    """Write `all nets: bf16`, or one line for each value and the nets that it holds for."""
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        by_source = {error.source: error for error in published().errors.get(row.name, [])}
-        if by_source:
-            paper = by_source.get("paper")
-            note = f" ({paper.note})" if paper and paper.note else ""
-            others = [str(by_source[source]) if source in by_source else "–" for source in sources]
-            cells.append([row.name, f"{paper}{note}" if paper else "no number printed", *others])
-    if not cells:
-        return []
-    notes = [
-        f"{key}: {origin.title}; {origin.where}; {origin.conditions}."
-        for key, origin in published().sources.items()
-    ]
-    table = _markdown(["net", "paper", *sources], cells)
-    return ["## Published elsewhere", "", "Test error in %.", "", table, "", *(f"- {n}" for n in notes), ""]
+        groups.setdefault(key(row), []).append(row)
+    return [f"{_names(members, results)}: {value}" for value, members in groups.items()]
 
 
-def _figures(drawn: Sequence[str]) -> list[str]:
-    lines = ["## Figures", ""]
-    for name, caption in CAPTIONS.items():
-        if name in drawn:
-            lines += [f"![{caption}](figures/{name}.svg)", "", f"{caption} ([PNG](figures/{name}.png))", ""]
-        else:
-            lines += [f"No figure `{name}`: nothing has been run for it.", ""]
-    return lines
+def _conditions(row: Row) -> str:
+    """Under which conditions images/s and memory were measured."""
+    record = row.throughput
+    assert record is not None, "rows without a measurement were left out"
+    timings = (record.training, record.inference)
 
+    def both(values: Iterable[int], one: str = "") -> str:
+        numbers = list(dict.fromkeys(values))
+        words = (f" {one}" if numbers == [1] else f" {one}s") if one else ""
+        return " and ".join(map(text.count, numbers)) + words
 
-def _machine(system: System) -> str:
-    memory = f"{_bytes(system.memory_bytes)} of memory"
-    if system.device_memory_bytes:
-        memory = f"{_bytes(system.device_memory_bytes)}; {system.processor}, {memory}"
-    versions = ", ".join(f"{name} {version}" for name, version in system.versions.items())
-    commit = f"commit `{system.commit[:12]}`" if system.commit else "outside a checkout"
-    modified = " with local changes" if system.modified else ""
     return (
-        f"{system.device_name} ({system.device}, {system.cores} cores, {system.threads} threads, {memory}); "
-        f"Python {system.python}, {versions}; {commit}{modified}"
+        f"batch {both(timing.batch_size for timing in timings)}, {record.precision}, "
+        f"{both((len(timing.step_seconds) for timing in timings), 'repeat')} of "
+        f"{both((timing.steps for timing in timings), 'step')}, on {text.escaped(record.system.device_name)}"
     )
 
 
-def _machines(rows: Sequence[Row]) -> list[str]:
-    """Say which machine and which code made which rows, each combination once."""
-    made: dict[str, list[str]] = {}
-    for row in rows:
-        for system in row.systems:
-            made.setdefault(_machine(system), []).append(row.name)
-    return [f"- {', '.join(dict.fromkeys(names))}: {machine}." for machine, names in made.items()]
+def _precision(row: Row) -> str:
+    return text.listed(sorted({record.precision for record in row.records}))
 
 
-def _recipe(rows: Sequence[Row]) -> list[str]:
-    trained = [row for row in rows if row.runs]
-    if not trained:
-        return []
-    keys = [
-        key
-        for key in trained[0].runs[0].record.settings["train"]
-        if key not in ("seeds", "device", "checkpoint_every")
-    ]
-    papers = published().recipe
-    cells = []
-    for section, names in (("train", keys), ("model", ["shortcut", "zero_padding"])):
-        for key in names:
-            values: dict[str, list[str]] = {}
-            for row in trained:
-                if section == "train" or row.settings.net != "plain":
-                    value = str(row.runs[0].record.settings[section].get(key))
-                    values.setdefault(value, []).append(row.name)
-            shown = (
-                [next(iter(values))]
-                if len(values) == 1
-                else [f"{v} ({', '.join(n)})" for v, n in values.items()]
+def _seeds_planned(row: Row) -> str:
+    return ", ".join(str(run.seed) for run in row.seeds)
+
+
+def _about_the_paper(results: Results) -> list[str]:
+    """What the paper's column leaves open."""
+    figures = [figure for row in results.rows if (figure := paper_error(row))]
+    said = []
+    if any(figure.n is None for figure in figures):
+        said.append("The paper's errors without an n are single figures: it gives no spread or number of runs.")
+    said += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
+    if any(row.net == "plain" for row in results.rows):
+        said.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
+    return said
+
+
+def _status_lines(results: Results) -> list[str]:
+    """Where the seeds stopped that are not done, of the rows that have others that are."""
+    said = []
+    for row in results.rows:
+        missing = row.with_status("not run")
+        stopped = unfinished(row) if row.done else []
+        if missing and len(missing) < len(row.seeds):
+            stopped.append(f"{text.seeds([run.seed for run in missing])} not run")
+        if stopped:
+            said.append(f"{row.name}: {'; '.join(stopped)}.")
+    return said
+
+
+def _details(title: str, content: str) -> str:
+    return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n"
+
+
+def _figures(results: Results, drawn: Sequence[str]) -> str:
+    parts = []
+    for name, caption in CAPTIONS.items():
+        if name in drawn:
+            parts.append(f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n")
+    others = [f"{text.escaped(row.name)} ({text.count(row.iterations)} iterations)" for row in aside(results)]
+    if others and ("error-vs-iteration" in drawn or "error-vs-depth" in drawn):
+        parts.append(f"Of another length than most, and not in the figures of errors: {text.listed(others)}.\n")
+    missing = [what for name, what in ABSENT.items() if name not in drawn]
+    if missing:
+        parts.append(f"Not drawn: {'; '.join(missing)}.\n")
+    return "\n".join(parts)
+
+
+def _number(value: object) -> str:
+    return text.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _yes(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, _number(value)) if isinstance(value, bool) else _number(value)
+
+
+def recipe_table(results: Results) -> str:
+    """The base recipe of the parameters beside the paper's, and what single nets override."""
+    paper, params = published().protocol, results.params
+    warmup = paper.warmup
+    said = {
+        "model.shortcut": paper.shortcut,
+        "data.validation": _number(paper.validation_images),
+        "train.iterations": _number(paper.iterations),
+        **{f"train.{key}": _number(getattr(paper, key)) for key in KEYS},
+        "train.warmup": f"{warmup.net}-{warmup.depth} only",
+        "train.warmup_learning_rate": str(warmup.learning_rate),
+        "train.warmup_until_error": str(warmup.until_error),
+    }
+    rows = []
+    for section in ("data", "model", "train"):
+        values = params.model_dump(mode="json")[section]
+        if section == "data":
+            # Where the data lie on this machine says nothing about the result.
+            values = {key: values[key] for key in ("validation", "split_seed")}
+        for key, value in values.items():
+            name = f"{section}.{key}"
+            # What decides nothing about the result, such as how often to save, is not the paper's to say.
+            paper_says = text.NONE if key in NEUTRAL else "not said"
+            rows.append([f"`{name}`", text.escaped(_yes(value)), text.escaped(said.get(name, paper_says))])
+    table = text.table(["parameter", "value", "the paper"], rows)
+    overrides = []
+    base = settings_of_base(results)
+    for row in results.rows:
+        own = {
+            f"{section}.{key}": value
+            for section, values in settings_of(row.settings).items()
+            for key, value in values.items()
+            if base[section][key] != value
+        }
+        if own:
+            given = ", ".join(f"`{key}` {_yes(value)}" for key, value in own.items())
+            overrides.append(f"{row.name}: {given}")
+    return table + (f"\nOf single nets:\n\n{text.bullets(overrides)}" if overrides else "")
+
+
+def settings_of_base(results: Results) -> dict[str, dict[str, object]]:
+    dumped: dict[str, dict[str, object]] = results.params.model_dump(mode="json")
+    return {section: dumped[section] for section in ("model", "train")}
+
+
+def _machine(system: System) -> str:
+    memory = f", {text.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
+    device = f"{text.escaped(system.device_name)} ({system.device}{memory}); " if system.device != "cpu" else ""
+    return (
+        f"{device}{text.escaped(system.processor)}, {system.cores} cores, {system.threads} threads, "
+        f"{text.size(system.memory_bytes)} of memory; {text.escaped(system.platform)}"
+    )
+
+
+def _versions(system: System) -> str:
+    packages = [f"{name} {version}" for name, version in sorted(system.versions.items())]
+    return text.escaped(", ".join([f"Python {system.python}", *packages]))
+
+
+def _commit(system: System) -> str:
+    if system.commit is None:
+        return "outside a checkout"
+    return f"`{system.commit}`" + (" **with uncommitted changes**" if system.modified else "")
+
+
+def _made_by(results: Results) -> str:
+    """Machines, versions and commits, each with the measurements that it made."""
+    parts = []
+    for heading, describe in (("Machines", _machine), ("Versions", _versions), ("Commits", _commit)):
+        uses: dict[str, dict[str, list[str]]] = {}
+        for row in results.rows:
+            for kind, system in row.systems:
+                names = uses.setdefault(describe(system), {}).setdefault(kind, [])
+                if row.name not in names:
+                    names.append(row.name)
+        if not uses:
+            continue
+        lines = []
+        for said, kinds in uses.items():
+            where = "; ".join(f"{kind} of {text.listed(names)}" for kind, names in kinds.items())
+            lines.append(f"{said}: {where}" if len(uses) > 1 else said)
+        parts.append(f"**{heading}**\n\n{text.bullets(lines)}")
+    return "\n".join(parts)
+
+
+def _data_lines(results: Results) -> str:
+    lines = []
+    for data in results.data:
+        name = f"{text.escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
+        prints = ", ".join(f"{part} `{digest}`" for part, digest in sorted(data.fingerprint.items()))
+        lines.append(
+            f"{name}: SHA-256 of {prints}; validation images drawn with split seed {data.split_seed}, "
+            f"`{data.split_fingerprint}`"
+        )
+    return text.bullets(lines)
+
+
+def _runs_table(results: Results, link: str | None) -> str:
+    """Every seed of every net with its status and its files."""
+    rows = []
+    for row in results.rows:
+        for run in row.seeds:
+            record = run.record
+            if record is None:
+                continue
+            at = f"{text.count(record.iteration)} of {text.count(record.iterations)}"
+            rows.append(
+                [
+                    text.escaped(row.name),
+                    _file(run.file, link),
+                    str(run.seed),
+                    record.status,
+                    at,
+                    _percent(record.test_error),
+                    _percent(record.training_error),
+                    _percent(record.validation_error),
+                    text.count(record.warmup_iterations) if record.warmup_iterations else text.NONE,
+                    _rate(record),
+                    text.duration(record.seconds),
+                    f"`{record.fingerprint.configuration[:12]}` `{record.fingerprint.code[:12]}`",
+                ]
             )
-            cells.append([f"`{section}.{key}`", "; ".join(shown), str(papers[section].get(key, "–"))])
-    return ["", "The recipe, by the parameters' keys:", "", _markdown(["key", "here", "paper"], cells), ""]
-
-
-def _origin(params: Params, rows: Sequence[Row]) -> list[str]:
-    lines = ["## What made it", ""]
-    for record in _data_records(rows):
-        lines += [
-            f"- Data {record.name}: fingerprint of train `{record.fingerprint['train']}`, of test "
-            f"`{record.fingerprint['test']}`; split seed {record.split_seed}, validation set "
-            f"`{record.split_fingerprint}`."
-        ]
-    for row in rows:
-        if row.runs:
-            seeds = ", ".join(str(run.record.seed) for run in row.runs)
-            precision = " and ".join(sorted({run.record.precision for run in row.runs}))
-            warmup = {done for run in row.runs if (done := run.record.warmup_iterations) is not None}
-            ended = (
-                f"; warm-up ended after {', '.join(map(str, sorted(warmup)))} iterations" if warmup else ""
-            )
-            lines.append(f"- {row.name}: seeds {seeds}, trained in {precision}{ended}.")
-    lines += _machines(rows)
-    lines += _recipe(rows)
-    files = [f"- {row.name}: " + (", ".join(f"`{file}`" for file in row.files) or "none") for row in rows]
-    lines += ["", "<details><summary>Result files</summary>", "", *files, "", "</details>", ""]
-    return lines
-
-
-def summary(params: Params, rows: Sequence[Row], drawn: Sequence[str]) -> str:
-    """The page as Markdown: a function of the rows and of which figures were drawn."""
-    sections = [
-        _opening(rows),
-        _results(rows),
-        _figures(drawn),
-        _elsewhere(rows),
-        _origin(params, rows),
+    headings = [
+        "net",
+        "result file",
+        "seed",
+        "status",
+        "iterations",
+        "test error, %",
+        "training error, %",
+        "validation error, %",
+        "warm-up iterations",
+        "images/s",
+        "time",
+        "configuration and code",
     ]
-    return "\n".join(line for section in sections for line in section).rstrip("\n") + "\n"
+    return text.table(headings, rows, left=2) if rows else ""
+
+
+def _percent(value: float | None) -> str:
+    return text.NONE if value is None else f"{value:.2f}"
+
+
+def _rate(record: TrainingRecord) -> str:
+    rate = record.images_per_second
+    return text.NONE if rate is None else f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _file(file: str, link: str | None) -> str:
+    return f"`{file}`" if link is None else f"[{file}]({link}/{file})"
+
+
+def _link(runs: Path, reports: Path) -> str | None:
+    """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
+    relative = Path(os.path.relpath(runs.resolve(), reports.resolve())).as_posix()
+    steps = relative.split("/")
+    return relative if steps.count("..") <= 1 and " " not in relative else None
+
+
+def _forecast(results: Results) -> str:
+    forecast = results.forecast
+    if forecast is None:
+        return ""
+    left = sum(row.seeds_left for row in forecast.rows)
+    device = text.escaped(forecast.system.device_name)
+    return (
+        f"Forecast before the plan began, on {device}: {text.duration(3600 * forecast.hours)} for "
+        f"{text.count(left)} training runs (limit {text.duration(3600 * forecast.limit_hours)}).\n"
+    )
+
+
+def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
+    """Write the summary in Markdown.
+
+    Args:
+        results: what was read.
+        drawn: names of the figures that were written to `figures/`.
+        runs: the folder of result files.
+        reports: the folder that the summary goes to; links are relative to it.
+    """
+    link = _link(runs, reports)
+    parts = [TITLE, opening(results), *warnings(results)]
+    if not results.rows:
+        return "\n\n".join(parts) + "\n"
+    parts.append("## Results\n\n" + main_table(results, with_paper=results.official))
+    timed = [row for row in results.rows if row.throughput]
+    conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions, results)]
+    notes = [*_status_lines(results), *results.remarks, *conditions]
+    if results.official:
+        notes += _about_the_paper(results)
+    if notes:
+        parts.append(text.bullets(notes))
+    parts.append(
+        "The same in full precision: [table.csv](table.csv), [metrics.json](metrics.json), "
+        "[errors.csv](errors.csv), [curves.csv](curves.csv)."
+    )
+    seeds = seeds_table(results)
+    if seeds:
+        parts.append("### Seed by seed\n\n" + seeds)
+    parts.append("## Figures\n\n" + _figures(results, drawn))
+    if results.official:
+        others = published_table(results)
+        if others:
+            parts.append(
+                "## Published elsewhere\n\nNot measured here; conditions as their authors state them.\n\n" + others
+            )
+    parts.append("## How to read this\n\n" + text.bullets(HOW_TO_READ))
+    parts.append("## What made it")
+    trained = [row for row in results.rows if row.records]
+    if trained:
+        parts.append("**Data**\n\n" + _data_lines(results))
+        parts.append(
+            "**Precision of training** (final errors are measured in fp32)\n\n"
+            + text.bullets(_grouped(trained, _precision, results))
+        )
+    parts.append("**Seeds planned**\n\n" + text.bullets(_grouped(results.rows, _seeds_planned, results)))
+    made_by = _made_by(results)
+    if made_by:
+        parts.append(made_by)
+    forecast = _forecast(results)
+    if forecast:
+        parts.append(forecast)
+    parts.append(_details("Recipe: the parameters beside the paper", recipe_table(results)))
+    runs_table = _runs_table(results, link)
+    if runs_table:
+        parts.append(_details("Every training run", runs_table))
+    files = [
+        f"{text.escaped(row.name)}: " + ", ".join(_file(file, link) for file in row.files)
+        for row in results.rows
+        if row.files
+    ]
+    if files:
+        parts.append(_details("Result files of each row", text.bullets(files)))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"

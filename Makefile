@@ -1,0 +1,44 @@
+# Two commands: `make quickstart` and `make test`. Each makes .venv from the lock file first if it is not there.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+
+.PHONY: help quickstart test test-all check lock clean
+
+help:  ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+quickstart: .venv/ready  ## Run the whole experiment in miniature, without a network; minutes on two cores
+	@echo "==> dvc repro quickstart/dvc.yaml: data, training, throughput and report, on digits that scikit-learn ships"
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro quickstart/dvc.yaml
+	@echo "==> Done: quickstart/reports/summary.md"
+
+test: .venv/ready  ## Run the tests but for the slow ones
+	@echo "==> pytest, without the tests marked slow (make test-all runs them too)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -m "not slow"
+
+test-all: .venv/ready  ## Run every test
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
+
+check: .venv/ready  ## Lint, types and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/typos
+
+.venv/ready: requirements.lock pyproject.toml
+	@echo "==> Making .venv from requirements.lock (about 6 GB with PyTorch's CUDA build)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "==> .venv is ready; 'source .venv/bin/activate' makes dvc, resnet and pytest plain commands"
+
+lock: .venv/ready  ## Resolve pyproject.toml's dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --extra dev --upgrade pyproject.toml -o requirements.lock
+
+clean:  ## Remove the environment
+	rm -rf .venv

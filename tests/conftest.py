@@ -1,0 +1,72 @@
+"""What several tests need: small real data, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from resnet.data import Data, read, save
+from resnet.params import DataParams, Settings, load
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def digits() -> Data:
+    """scikit-learn's digits: 1,237 training, 200 validation and 360 test images."""
+    return read("digits", DataParams(validation=200))
+
+
+@pytest.fixture(scope="session")
+def digits_folder(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "digits"
+    save(digits, folder)
+    return folder
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Settings]:
+    """Settings of ResNet-8 for a run of seconds; keyword arguments are `train` keys."""
+
+    def settings(net: str = "resnet", depth: int = 8, **train: object) -> Settings:
+        keys = {
+            "iterations": 12,
+            "batch_size": 16,
+            "log_every": 4,
+            "evaluate_every": 6,
+            "checkpoint_every": 5,
+        }
+        assignments = [f"train.{key}={value}" for key, value in (keys | train).items()]
+        return load(None, assignments).settings_for(net, depth)
+
+    return settings
+
+
+@pytest.fixture
+def cpu() -> torch.device:
+    return torch.device("cpu")
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run `resnet ...` in a process of its own, in an empty folder, without CIFAR10_SOURCE."""
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        clean = {key: value for key, value in os.environ.items() if key != "CIFAR10_SOURCE"}
+        return subprocess.run(
+            [sys.executable, "-m", "resnet", *map(str, arguments)],
+            cwd=tmp_path,
+            env=clean | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run

@@ -1,0 +1,305 @@
+"""Made-up result files, written through the record classes like real ones."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+
+from resnet.params import Params
+from resnet.records import (
+    DataRecord,
+    DescriptionRecord,
+    Fingerprint,
+    ForecastRecord,
+    ForecastRow,
+    HistoryRow,
+    Layer,
+    Segment,
+    Status,
+    System,
+    ThroughputRecord,
+    Timing,
+    TrainingRecord,
+    write_history,
+)
+from resnet.report import build
+from resnet.report.collect import Results, collect
+
+PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
+    20: 269_722,
+    32: 464_154,
+    44: 658_586,
+    56: 853_018,
+    110: 1_727_962,
+    1202: 19_421_274,
+}
+MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
+
+
+def digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def a_system(**changes: Any) -> System:
+    fields: dict[str, Any] = {
+        "device": "cuda",
+        "device_name": "Example GPU",
+        "processor": "Example processor",
+        "cores": 16,
+        "threads": 8,
+        "memory_bytes": 64 * 2**30,
+        "device_memory_bytes": 80 * 2**30,
+        "platform": "Linux-6.1-x86_64",
+        "python": "3.11.7",
+        "versions": {"torch": "2.11.0", "numpy": "2.2.0"},
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "modified": False,
+    }
+    return System(**(fields | changes))
+
+
+def some_data(official: bool = True, **changes: Any) -> DataRecord:
+    fields: dict[str, Any] = {
+        "name": "CIFAR-10" if official else "digits",
+        "official": official,
+        "classes": tuple("abcdefghij"),
+        "fingerprint": {"train": digest(["train", official]), "test": digest(["test", official])},
+        "train_images": 45_000 if official else 1_000,
+        "validation_images": 5_000 if official else 100,
+        "test_images": 10_000 if official else 397,
+        "split_seed": 0,
+        "split_fingerprint": digest(["split", official]),
+    }
+    return DataRecord(**(fields | changes))
+
+
+def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> list[HistoryRow]:
+    """A learning curve that falls to `final` % in `rows` rows, the test error measured on every fourth."""
+    points = []
+    for k in range(1, rows + 1):
+        iteration = iterations * k // rows
+        part = iteration / 64_000
+        wobble = 0.6 * math.sin(7 * k + seed)
+        level = 60 * math.exp(-9 * part) + (9 if part <= 0.5 else 0) + final
+        points.append(
+            HistoryRow(
+                iteration=iteration,
+                epoch=iteration * 128 / 45_000,
+                learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
+                training_loss=level / 40,
+                training_error=min(90.0, 0.9 * level + 0.4 * wobble),
+                validation_error=min(90.0, level + wobble) if k % 4 == 0 else None,
+                test_error=min(90.0, level + wobble) if k % 4 == 0 else None,
+            )
+        )
+    return points
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+@dataclass
+class Files:
+    """Writes result files of a plan into a folder of runs."""
+
+    params: Params
+    runs: Path
+
+    system = staticmethod(a_system)
+    data = staticmethod(some_data)
+    history = staticmethod(a_history)
+
+    @property
+    def reports(self) -> Path:
+        return self.runs.parent / "reports"
+
+    def build(self) -> str:
+        """Build the report and give the text of summary.md."""
+        path = build(self.params, self.runs, self.reports)
+        assert path == self.reports / "summary.md"
+        return path.read_text(encoding="utf-8")
+
+    def collect(self) -> Results:
+        return collect(self.params, self.runs)
+
+    def row(self, name: str) -> dict[str, str]:
+        """A row of THE table in summary.md, by its headings; several marks may follow the name."""
+        lines = (self.reports / "summary.md").read_text(encoding="utf-8").splitlines()
+        headings = next(line for line in lines if line.startswith("| net | parameters |"))
+        after = lines[lines.index(headings) :]
+        found = next(line for line in after if line.startswith((f"| {name} |", f"| {name} (")))
+        return dict(zip(_cells(headings), _cells(found), strict=True))
+
+    def table_row(self, name: str) -> dict[str, str]:
+        """A row of table.csv."""
+        with (self.reports / "table.csv").open(newline="", encoding="utf-8") as file:
+            return next(row for row in csv.DictReader(file) if row["name"] == name)
+
+    def train(
+        self,
+        name: str,
+        seed: int = 0,
+        test_error: float | None = 8.75,
+        *,
+        training_error: float | None = 0.5,
+        status: Status = "done",
+        iteration: int | None = None,
+        data: DataRecord | None = None,
+        train: dict[str, Any] | None = None,
+        systems: Sequence[System] = (),
+        seconds: float = 1200.0,
+        history: Sequence[HistoryRow] | None = None,
+        precision: str = "bf16",
+        code: str = "code",
+    ) -> Path:
+        """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings."""
+        settings = self.params.settings(name)
+        kept = settings.model_dump(mode="json", include={"model", "train"})
+        kept["train"] |= train or {}
+        data = data or some_data()
+        iterations = kept["train"]["iterations"]
+        done = iterations if iteration is None else iteration
+        bearing = {key: value for key, value in kept["train"].items() if key not in ("seeds", "device")}
+        machines = systems or [a_system()]
+        bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
+        record = TrainingRecord(
+            status=status,
+            name=name,
+            net=settings.net,
+            depth=settings.depth,
+            seed=seed,
+            iteration=done,
+            iterations=iterations,
+            parameters=PARAMETERS[settings.depth],
+            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
+            precision=precision,
+            test_error=test_error if status == "done" else None,
+            test_loss=0.4 if status == "done" else None,
+            validation_error=test_error if status == "done" else None,
+            training_error=training_error,
+            training_loss=0.02 if status != "diverged" else math.nan,
+            warmup_iterations=400 if kept["train"]["warmup"] else None,
+            peak_memory_bytes=3 * 2**30,
+            data=data,
+            fingerprint=Fingerprint(
+                configuration=digest([settings.net, settings.depth, kept["model"], bearing, precision]),
+                data=digest(data.fingerprint),
+                code=digest(code),
+            ),
+            settings=kept,
+            segments=tuple(
+                Segment(
+                    first_iteration=first,
+                    last_iteration=last,
+                    seconds=seconds / len(machines),
+                    training_seconds=0.9 * seconds / len(machines),
+                    finished="2026-11-20T12:00:00+00:00",
+                    system=machine,
+                )
+                for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
+            ),
+        )
+        path = self.runs / "train" / name / f"seed-{seed}" / "metrics.json"
+        record.write(path)
+        if history is None:
+            history = a_history(done, test_error or 10.0, seed) if done else []
+        write_history(path.with_name("history.csv"), history)
+        return path
+
+    def describe(self, name: str) -> Path:
+        settings = self.params.settings(name)
+        layer = Layer(
+            name="all",
+            kind="conv",
+            kernel="3x3",
+            stride=1,
+            output=(10,),
+            parameters=PARAMETERS[settings.depth],
+            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
+        )
+        path = self.runs / "describe" / f"{name}.json"
+        DescriptionRecord(
+            name=name,
+            net=settings.net,
+            depth=settings.depth,
+            shortcut=settings.model.shortcut,
+            classes=10,
+            layers=(layer,),
+        ).write(path)
+        return path
+
+    def throughput(
+        self,
+        name: str,
+        training_seconds: Sequence[float] = (0.01, 0.0125, 0.016),
+        inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
+        system: System | None = None,
+        batch_size: int = 128,
+    ) -> Path:
+        settings = self.params.settings(name)
+
+        def timing(seconds: Sequence[float], memory: int) -> Timing:
+            return Timing(batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
+
+        path = self.runs / "throughput" / f"{name}.json"
+        ThroughputRecord(
+            name=name,
+            net=settings.net,
+            depth=settings.depth,
+            parameters=PARAMETERS[settings.depth],
+            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
+            precision="bf16",
+            training=timing(training_seconds, 2 * 2**30),
+            inference=timing(inference_seconds, 512 * 2**20),
+            settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
+            system=system or a_system(),
+        ).write(path)
+        return path
+
+    def forecast(self, hours: float = 12.3) -> Path:
+        path = self.runs / "forecast.json"
+        row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=hours)
+        ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
+        return path
+
+
+def a_plan(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Params:
+    """A plan of nets named like `resnet-20` or `resnet-B-20`; ResNet-110 warms up as in the paper."""
+    models: dict[str, Any] = {}
+    for name in names:
+        net, *option, depth = name.split("-")
+        entry: dict[str, Any] = {"net": net, "depth": int(depth)}
+        if option:
+            entry["model"] = {"shortcut": option[0]}
+        if (net, depth) == ("resnet", "110"):
+            entry["train"] = {"warmup": True}
+        models[name] = entry
+    tree = {"models": models, **sections}
+    tree["train"] = {"seeds": seeds, **sections.get("train", {})}
+    return Params.model_validate(tree)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[..., Files]:
+    """Make a plan and an empty folder of runs for it."""
+
+    def make(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Files:
+        return Files(a_plan(*names, seeds=seeds, **sections), tmp_path / "runs")
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _matplotlib_as_it_was() -> Iterator[None]:
+    with mpl.rc_context():
+        yield

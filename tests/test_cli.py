@@ -1,0 +1,163 @@
+"""The command line as a user types it: what it prints, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet.data import Data
+from resnet.records import ForecastRecord, ThroughputRecord, TrainingRecord
+from tests.conftest import Command
+
+QUICK = (
+    "--set=train.iterations=6",
+    "--set=train.batch_size=16",
+    "--set=train.log_every=3",
+    "--set=train.evaluate_every=3",
+)
+
+
+def test_the_layer_table(command: Command) -> None:
+    done = command("describe", "--depth", "20")
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if "│" in line]
+    assert any("layer2.0.conv1" in line and "3x3" in line and "32x16x16" in line and "4,608" in line for line in lines)
+    assert "269,722" in lines[-1]
+    assert "40,551,040" in lines[-1]
+
+
+def test_the_layer_table_for_programs(command: Command) -> None:
+    printed = json.loads(command("describe", "--net", "plain", "--depth", "56", "--format", "json").stdout)
+    assert (printed["parameters"], printed["multiply_adds"]) == (853_018, 125_485_696)
+    assert printed["layers"][0]["name"] == "conv1"
+    assert sum(layer["parameters"] for layer in printed["layers"]) == 853_018
+
+
+def test_train_leaves_each_seeds_results(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    arguments = ("train", "--net", "resnet", "--depth", "8", "--out", "DIR", f"--set=data.dir={digits_folder}", *QUICK)
+    done = command(*arguments, "--seeds", "0,1")
+    assert done.returncode == 0, done.stderr
+    for seed in (0, 1):
+        files = {file.name for file in (tmp_path / f"DIR/seed-{seed}").iterdir()}
+        assert files == {"metrics.json", "history.csv", "model.safetensors", "test_predictions.npy"}
+        record = TrainingRecord.read(tmp_path / f"DIR/seed-{seed}/metrics.json")
+        assert (record.status, record.seed, record.iteration) == ("done", seed, 6)
+    # A seed more trains that seed alone.
+    before = (tmp_path / "DIR/seed-1/metrics.json").stat().st_mtime_ns
+    done = command(*arguments, "--seeds", "1,2")
+    assert done.returncode == 0, done.stderr
+    assert "seed 1: already complete" in done.stderr
+    assert (tmp_path / "DIR/seed-1/metrics.json").stat().st_mtime_ns == before
+    assert (tmp_path / "DIR/seed-2/metrics.json").exists()
+    # Other settings are refused, and replace only when asked to.
+    other = (*arguments, "--seeds", "0", "--set=train.learning_rate=0.05")
+    refused = command(*other)
+    assert refused.returncode == 1
+    assert "pass --overwrite" in refused.stderr
+    assert TrainingRecord.read(tmp_path / "DIR/seed-0/metrics.json").settings["train"]["learning_rate"] == 0.1
+    assert command(*other, "--overwrite").returncode == 0
+    assert sorted(os.listdir(tmp_path / "DIR")) == ["seed-0"]
+
+
+def test_a_plan_that_cannot_finish_says_so_first(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    done = command(
+        "train", "--depth", "8", "--out", "DIR", f"--set=data.dir={digits_folder}", "--set=limits.hours=0.01",
+        "--set=train.iterations=1000000",
+    )  # fmt: skip
+    assert done.returncode == 1
+    message = done.stderr.splitlines()[-1]
+    assert "forecast to take" in message
+    assert "limits.hours = 0.01" in message
+    assert "make quickstart" in message
+    assert "train.iterations" in message
+    assert not (tmp_path / "DIR/seed-0").exists()
+
+
+def test_the_forecast_of_a_whole_plan(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(
+        f"data: {{dir: {digits_folder}}}\n"
+        "train: {iterations: 50, batch_size: 16, seeds: 2}\n"
+        "models: {resnet-8: {net: resnet, depth: 8}, plain-14: {net: plain, depth: 14, train: {seeds: 1}}}\n"
+    )
+    done = command("forecast", "--runs", "runs", "--out", "f")
+    assert done.returncode == 0, done.stderr
+    record = ForecastRecord.read(tmp_path / "f/forecast.json")
+    assert [(row.name, row.seeds_left, row.measured) for row in record.rows] == [
+        ("resnet-8", 2, True),
+        ("plain-14", 1, True),
+    ]
+    assert 0 < record.hours < 1
+    gate = (tmp_path / "f/gate.txt").read_bytes()
+    over = command("forecast", "--runs", "runs", "--out", "f", "--set=limits.hours=1e-9")
+    assert over.returncode == 1
+    assert "quickstart" in over.stderr
+    assert not (tmp_path / "f/gate.txt").exists()
+    assert gate == b"The plan was forecast to end within limits.hours.\n"
+
+
+def test_throughput(command: Command, tmp_path: Path) -> None:
+    done = command(
+        "throughput", "--depth", "8", "--out", "t.json",
+        "--set=throughput={batch_size: 8, warmup_steps: 1, steps: 2, repeats: 3}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = ThroughputRecord.read(tmp_path / "t.json")
+    assert len(record.training.step_seconds) == len(record.inference.step_seconds) == 3
+    assert record.training.images_per_second > 0
+    assert record.training.median_seconds > record.inference.median_seconds
+    assert record.training.peak_memory_bytes > 100e6
+    assert record.multiply_adds == 12_239_488
+    assert "images/s" in done.stdout
+
+
+MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
+    "depth 21": (("describe", "--depth", "21"), "the nearest are 20 and 26"),
+    "unknown net": (("train", "--net", "vgg", "--out", "x"), "net"),
+    "unknown key": (("train", "--out", "x", "--set", "train.lr=1"), "train.lr: unknown key"),
+    "milestone": (("train", "--out", "x", "--set", "train.milestones=[0.5, 1.0]"), "train.milestones.1"),
+    "negative seed": (("train", "--out", "x", "--seeds", "0,-1"), "seeds"),
+    "seeds": (("train", "--out", "x", "--seeds", "a"), "--seeds a"),
+    "no data": (("train", "--out", "x"), "run `resnet data`"),
+    "no params": (("report", "--params", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
+    "no source": (("data", "--set", "data.source=nowhere.zip"), "nowhere.zip: no such file"),
+    "no GPU": (("throughput", "--depth", "8", "--set", "train.device=cuda"), "train.device is cuda"),
+    "mean": (("evaluate", "--weights", "w", "--mean", "1,2"), "--mean 1,2"),
+    "all without out": (("describe", "--all"), "--out"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_nothing(kind: str, command: Command, tmp_path: Path) -> None:
+    arguments, says = MISTAKES[kind]
+    done = command(*arguments, CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("resnet: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_is_quick_to_import_and_the_report_never_loads_torch() -> None:
+    code = "import sys, resnet.cli, resnet.report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_data_are_prepared_and_verified(command: Command, digits: Data, tmp_path: Path) -> None:
+    arguments = ("--set=data.source=digits", "--set=data.dir=d", "--set=data.validation=200")
+    done = command("data", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "digits, not CIFAR-10: 1,237 training, 200 validation and 360 test images" in done.stdout
+    assert command("data", *arguments, "--verify").returncode == 0
+    file = tmp_path / "d/test_images.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    done = command("data", *arguments, "--verify")
+    assert done.returncode == 1
+    assert "run `resnet data` again" in done.stderr
