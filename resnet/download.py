@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -36,8 +39,16 @@ URLS = (
 )
 SIZE = 170_498_071
 """Bytes of the archive."""
-TIMEOUT = (10.0, 60.0)
+TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and between two pieces."""
+ATTEMPTS = 5
+"""How often one URL is asked, as long as each try brings more."""
+NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
+"""What a broken connection raises, before and while the content comes."""
+
+
+class _AnotherFile(Exception):
+    """The answer cannot be the file, so nothing of it is written."""
 
 
 def default_cache() -> Path:
@@ -51,18 +62,69 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _fetch(url: str, part: Path, size: int, progress: Progress) -> None:
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _check(answer: requests.Response, have: int, size: int) -> None:
+    """Refuse an answer whose headers show another file, before it overwrites what has come so far."""
+    if answer.status_code == requests.codes.partial_content:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+        if found is not None and int(found[1]) != have:
+            raise _AnotherFile("not the rest that was asked for")
+        length = "*" if found is None else found[2]
+    else:
+        length = answer.headers.get("Content-Length", "*")
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            raise _AnotherFile("a web page")
+    if length not in ("*", str(size)):
+        raise _AnotherFile(f"{length} bytes instead of {size}")
+
+
+def _fetch(url: str, part: Path, size: int, bars: Progress, bar: TaskID) -> None:
     """Append what is missing of `part` from `url`; a server that cannot resume sends all of it anew."""
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    have = _length(part)
+    # The bytes as they are stored: a transfer encoding would be undone and could not be resumed.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         answer.raise_for_status()
+        _check(answer, have, size)
         resumed = answer.status_code == requests.codes.partial_content
-        task = progress.add_task(urlsplit(url).netloc, total=size, completed=have if resumed else 0)
         with part.open("ab" if resumed else "wb") as file:
-            for piece in answer.iter_content(1 << 18):
+            bars.update(bar, completed=have if resumed else 0)
+            for piece in answer.raw.stream(1 << 18, decode_content=False):
                 file.write(piece)
-                progress.advance(task, len(piece))
+                bars.advance(bar, len(piece))
+                if file.tell() > size:
+                    break  # the checksum refuses it
+
+
+def _complete(url: str, part: Path, size: int, md5: str, bars: Progress) -> str | None:
+    """Make `part` the whole file with the help of `url`; return why that failed, or None."""
+    bar = bars.add_task(urlsplit(url).netloc, total=size)
+    reason = "broke off"
+    for _ in range(ATTEMPTS):
+        before = _length(part)
+        try:
+            if before < size:
+                _fetch(url, part, size, bars, bar)
+        except NETWORK as error:
+            answer = getattr(error, "response", None)
+            reason = f"status {answer.status_code}" if answer is not None else type(error).__name__
+        except _AnotherFile as error:
+            return str(error)
+        now = _length(part)
+        if now < size:
+            if now > before:
+                continue
+            return reason
+        if now == size and _md5(part) == md5:
+            return None
+        part.unlink()
+        reason = "wrong checksum"
+        if before == 0:
+            return reason  # all of it came from here; else an earlier part may be to blame: start afresh
+    return reason
 
 
 def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress: bool = True) -> None:
@@ -71,9 +133,9 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress
     What has come so far is kept beside the target as `<name>.part` and outlives a kill.
 
     Raises:
-        UserError: no URL gave the file; the message says what each of them answered.
+        UserError: no URL gave the file; the message says what each of them answered. Or the file
+            cannot be written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     columns = (
         TextColumn("{task.description}"),
@@ -83,28 +145,18 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress
         TimeRemainingColumn(),
     )
     failures = []
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bars:
-        for url in urls:
-            host = urlsplit(url).netloc
-            # A part that another mirror began may be wrong: then one more try starts afresh.
-            for _ in range(2):
-                try:
-                    if not part.exists() or part.stat().st_size < size:
-                        _fetch(url, part, size, bars)
-                except requests.RequestException as error:
-                    reason = getattr(error.response, "status_code", None) or type(error).__name__
-                    failures.append(f"{host}: {reason}")
-                    break
-                if part.stat().st_size < size:
-                    failures.append(f"{host}: broke off")
-                    break
-                if part.stat().st_size == size and _md5(part) == md5:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Progress(*columns, console=Console(stderr=True), disable=not progress) as bars:
+            for url in urls:
+                failure = _complete(url, part, size, md5, bars)
+                if failure is None:
                     os.replace(part, target)
                     sync_folder(target.parent)
                     return
-                part.unlink()
-            else:
-                failures.append(f"{host}: wrong checksum")
+                failures.append(f"{urlsplit(url).netloc}: {failure}")
+    except OSError as error:
+        raise UserError(f"{part}: cannot be written ({error.strerror or error})") from error
     raise UserError(
         f"{target.name} cannot be downloaded ({'; '.join(failures)}): set CIFAR10_SOURCE or data.source "
         "to a copy of it, or try `make quickstart`, which needs no network"

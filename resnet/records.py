@@ -52,7 +52,7 @@ class Record(BaseModel):
             UserError: the file is absent, is not JSON, or its fields are not this record's.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(path.read_bytes())
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         except ValidationError as error:

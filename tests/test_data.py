@@ -1,269 +1,763 @@
-"""Every kind of source ends as the same arrays; damaged and hostile ones are refused in one line."""
+"""Data: the fingerprint, one canonical order from every source, damage, the split, the prepared folder."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import pickle
+import random
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from resnet.data import (
-    OFFICIAL_FINGERPRINTS,
-    Data,
-    Images,
-    Source,
-    fingerprint,
-    load,
-    read,
-    read_source,
-    save,
-    split,
-    verify,
-)
+from resnet import data
+from resnet.data import CLASSES, Data, Images, Source
 from resnet.errors import UserError
 from resnet.params import DataParams
 
-CLASSES = ("ant", "bee", "cow")
+Numbered = dict[str, list[tuple[int, np.ndarray]]]
+"""Set to (label, uint8 (3, 32, 32)), in the order of making."""
 
 
-def made(count: int, seed: int) -> Images:
-    random = np.random.default_rng(seed)
-    labels = (np.arange(count) % len(CLASSES)).astype(np.uint8)
-    return Images(random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8), labels)
+@pytest.fixture(autouse=True)
+def no_source_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CIFAR10_SOURCE", raising=False)
 
 
-TRAIN, TEST = made(30, 1), made(12, 2)
+@pytest.fixture(scope="module")
+def numbered() -> Numbered:
+    """50 training and 10 test images of ten classes."""
+    generator = np.random.default_rng(1)
+
+    def some(count: int) -> list[tuple[int, np.ndarray]]:
+        return [(i % 10, generator.integers(0, 256, (3, 32, 32)).astype(np.uint8)) for i in range(count)]
+
+    return {"train": some(50), "test": some(10)}
 
 
-def files(suffix: str, prefix: str = "") -> dict[str, bytes]:
-    """An ImageFolder's files, in an order and under names that say nothing of ours."""
-    found = {}
-    for name, images in (("train", TRAIN), ("test", TEST)):
-        for number in np.random.default_rng(3).permutation(len(images)):
-            buffer = io.BytesIO()
-            options = {"lossless": True, "exact": True} if suffix == "webp" else {}
-            Image.fromarray(images.images[number].transpose(1, 2, 0)).save(buffer, suffix, **options)
-            label = CLASSES[images.labels[number]]
-            found[f"{prefix}{name}/{label}/{1000 - number}.{suffix}"] = buffer.getvalue()
-    return found
+@pytest.fixture(scope="module")
+def expected(numbered: Numbered) -> dict[str, list[bytes]]:
+    """The records of each set in the order that the definition of the canonical order gives."""
+    return {
+        name: sorted(
+            (bytes([label]) + pixels.tobytes() for label, pixels in images),
+            key=lambda record: hashlib.sha256(record).digest(),
+        )
+        for name, images in numbered.items()
+    }
 
 
-def official_members() -> dict[str, bytes]:
-    """Batches as the official archive has them: protocol 2, keys of bytes, rows of 3,072 bytes."""
-    members = {"batches.meta": pickle.dumps({b"label_names": [name.encode() for name in CLASSES]}, protocol=2)}
-    parts = [(f"data_batch_{number + 1}", slice(6 * number, 6 * number + 6), TRAIN) for number in range(5)]
-    for name, part, images in [*parts, ("test_batch", slice(None), TEST)]:
-        batch = {
-            b"batch_label": name.encode(),
-            b"labels": [int(label) for label in images.labels[part]],
-            b"data": images.images[part].reshape(-1, 3072),
-            b"filenames": [b"x.png"] * len(images.labels[part]),
-        }
-        members[name] = pickle.dumps(batch, protocol=2)
-    return {f"cifar-10-batches-py/{name}": content for name, content in members.items()}
+def records(images: Images) -> list[bytes]:
+    return [bytes([label]) + pixels.tobytes() for label, pixels in zip(images.labels, images.images, strict=True)]
 
 
-def write_tar(path: Path, members: dict[str, bytes], mode: str) -> Path:
-    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
+def assert_same(source: Source, expected: dict[str, list[bytes]]) -> None:
+    assert source.classes == CLASSES
+    for name, wanted in expected.items():
+        images: Images = getattr(source, name)
+        assert images.images.dtype == images.labels.dtype == np.uint8
+        assert images.images.shape == (len(wanted), 3, 32, 32)
+        assert records(images) == wanted
+
+
+# --- Makers of sources ----------------------------------------------------------------------------
+
+
+def encoded(pixels: np.ndarray, suffix: str, **options: Any) -> bytes:
+    """Encode uint8 (3, 32, 32), without loss but for JPEG."""
+    content = io.BytesIO()
+    kind = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}[suffix]
+    options = {"lossless": True, "exact": True} if suffix == "webp" else options
+    Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1))).save(content, kind, **options)
+    return content.getvalue()
+
+
+def image_files(numbered: Numbered, suffix: str = "png", seed: int = 0) -> dict[str, bytes]:
+    """The files of an ImageFolder, under names that shuffle their order."""
+    names = [f"{i:03}" for i in range(100)]
+    random.Random(seed).shuffle(names)
+    return {
+        f"{chosen}/{CLASSES[label]}/{names.pop()}.{suffix}": encoded(pixels, suffix)
+        for chosen, images in numbered.items()
+        for label, pixels in images
+    }
+
+
+def tree(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def zipped(path: Path, files: dict[str, bytes], kind: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
     return path
 
 
-def write_zip(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in members.items():
-            zipped.writestr(name, content)
+def tarred(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return path
 
 
-def write_tree(path: Path, members: dict[str, bytes]) -> Path:
-    for name, content in members.items():
-        file = path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return path
+class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+    """Writes what Python 2 wrote in protocol 2: its strings, and NumPy's modules by their old names."""
+
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+
+    def save_string(self, value: bytes | str) -> None:
+        content = value.encode("latin1") if isinstance(value, str) else value
+        if len(content) < 256:
+            self.write(pickle.SHORT_BINSTRING + bytes([len(content)]) + content)
+        else:
+            self.write(pickle.BINSTRING + len(content).to_bytes(4, "little") + content)
+        self.memoize(value)
+
+    dispatch[bytes] = dispatch[str] = save_string
 
 
-SOURCES: dict[str, Callable[[Path], Path]] = {
-    "official archive": lambda t: write_tar(t / "cifar.tar.gz", official_members(), "w:gz"),
-    "official archive unpacked": lambda t: write_tree(t / "cifar", official_members()),
-    "tree of PNG": lambda t: write_tree(t / "cifar", files("png")),
-    "tree of WebP": lambda t: write_tree(t / "cifar", files("webp")),
-    "zip of WebP": lambda t: write_zip(t / "cifar.zip", files("webp")),
-    "zip of PNG in a folder": lambda t: write_zip(t / "cifar.zip", files("png", "top/")),
-    "tar of PNG": lambda t: write_tar(t / "cifar.tar", files("png"), "w"),
-    "tar.gz of WebP": lambda t: write_tar(t / "cifar.tar.gz", files("webp"), "w:gz"),
-}
+def python2_pickle(value: Any) -> bytes:
+    content = io.BytesIO()
+    Python2Pickler(content, protocol=2).dump(value)
+    return content.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
 
 
-def test_the_fingerprint_is_the_one_defined_for_the_official_data() -> None:
-    """Against the definition, record by record."""
-    records = [bytes([label]) + image.tobytes() for image, label in zip(TRAIN.images, TRAIN.labels, strict=True)]
-    expected = hashlib.sha256(b"".join(sorted(hashlib.sha256(record).digest() for record in records))).hexdigest()
-    assert fingerprint(TRAIN) == expected
-    shuffled = np.random.default_rng(0).permutation(len(TRAIN))
-    assert fingerprint(TRAIN[shuffled]) == expected
-    relabelled = Images(TRAIN.images, TRAIN.labels[::-1].copy())
-    assert fingerprint(relabelled) != expected
+def python3_pickle(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=2)
 
 
-@pytest.mark.parametrize("kind", SOURCES)
-def test_every_source_gives_the_same_arrays_and_the_same_split(kind: str, tmp_path: Path) -> None:
-    data = split(read_source(str(SOURCES[kind](tmp_path)), progress=False), validation=7, seed=5)
-    literal = split(Source("cifar", CLASSES, TRAIN, TEST), validation=7, seed=5)
-    assert data.record.name == "cifar"
-    assert data.record.classes == CLASSES
-    assert not data.record.official
-    assert data.record.split_fingerprint == literal.record.split_fingerprint
-    save(data, tmp_path / "prepared")
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (tmp_path / "prepared").iterdir()}
-    reference = split(read_source(str(SOURCES["tree of PNG"](tmp_path / "again")), progress=False), 7, 5)
-    save(reference, tmp_path / "reference")
-    for file in (tmp_path / "reference").iterdir():
-        assert digests[file.name] == hashlib.sha256(file.read_bytes()).hexdigest(), file.name
+def batch_files(numbered: Numbered, dump: Callable[[Any], bytes] = python2_pickle) -> dict[str, bytes]:
+    """The members of the official archive: five batches of training images, one of test images."""
+
+    def batch(images: list[tuple[int, np.ndarray]]) -> bytes:
+        rows = np.stack([pixels.reshape(3072) for _, pixels in images])
+        return dump({b"data": rows, b"labels": [label for label, _ in images], b"batch_label": b"a batch"})
+
+    train = numbered["train"]
+    files = {f"data_batch_{i + 1}": batch(train[i * 10 : i * 10 + 10]) for i in range(5)}
+    files["test_batch"] = batch(numbered["test"])
+    files["batches.meta"] = dump({b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072})
+    files["readme.html"] = b"<html>"
+    return {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
 
 
-def test_lossy_images_are_read_and_are_other_data(tmp_path: Path) -> None:
-    source = read_source(str(write_zip(tmp_path / "lossy.zip", files("jpeg"))), progress=False)
-    assert source.train.images.shape == TRAIN.images.shape
-    assert source.fingerprint["train"] != fingerprint(TRAIN)
-    assert source.name == "lossy"
+def read(path: Path | str) -> Source:
+    return data.read_source(str(path), progress=False)
 
 
-def test_the_split_holds_out_disjoint_images_by_the_seed() -> None:
-    source = Source("made", CLASSES, TRAIN, TEST)
-    one, same, other = (split(source, 10, seed) for seed in (0, 0, 1))
-    assert (len(one.train), len(one.validation), len(one.test)) == (20, 10, 12)
-    assert one.record == same.record
-    assert one.record.split_fingerprint != other.record.split_fingerprint
-    images = np.concatenate([one.train.images, one.validation.images])
-    together = Images(images, np.concatenate([one.train.labels, one.validation.labels]))
-    assert fingerprint(together) == fingerprint(TRAIN)
-    assert len(split(source, 0, 0).validation) == 0
-    with pytest.raises(UserError, match="only 30 training images"):
-        split(source, 30, 0)
-
-
-class Harm:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, ("harmed",)
-
-
-@pytest.mark.parametrize("member", ["data_batch_2", "batches.meta"])
-def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(
-    member: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    members = official_members() | {f"cifar-10-batches-py/{member}": pickle.dumps({b"data": Harm()}, protocol=2)}
-    archive = write_tar(tmp_path / "evil.tar.gz", members, "w:gz")
-    with pytest.raises(UserError, match=rf"{member}.*mkdir") as caught:
-        read_source(str(archive), progress=False)
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "harmed").exists()
-
-
-def _truncated(path: Path) -> Path:
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) * 2 // 3])
-    return path
-
-
-def _flipped(path: Path) -> Path:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
-    return path
-
-
-BROKEN: dict[str, Callable[[Path], Path]] = {
-    "truncated official archive": lambda t: _truncated(SOURCES["official archive"](t)),
-    "damaged official archive": lambda t: _flipped(SOURCES["official archive"](t)),
-    "truncated zip": lambda t: _truncated(SOURCES["zip of WebP"](t)),
-    "truncated tar": lambda t: _truncated(SOURCES["tar of PNG"](t)),
-    "empty file": lambda t: write_tree(t, {"x.zip": b""}) / "x.zip",
-    "no archive": lambda t: write_tree(t, {"x.zip": b"not an archive at all"}) / "x.zip",
-    "no such file": lambda t: t / "nowhere.zip",
-    "empty folder": lambda t: t,
-    "no test set": lambda t: write_tree(t / "x", {k: v for k, v in files("png").items() if k.startswith("train")}),
-    "not an image": lambda t: write_tree(t / "x", files("png") | {"train/ant/zzz.png": b"text"}),
-    "a missing batch": lambda t: write_tree(
-        t / "x", {k: v for k, v in official_members().items() if not k.endswith("data_batch_3")}
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_source_is_one_line_and_leaves_earlier_data_as_they_were(kind: str, tmp_path: Path) -> None:
-    prepared = tmp_path / "prepared"
-    save(split(Source("earlier", CLASSES, TRAIN, TEST), 5, 0), prepared)
-    before = {file.name: file.read_bytes() for file in prepared.iterdir()}
-    (tmp_path / "source").mkdir()
+def refusal(path: Path | str) -> str:
+    """The message with which a source is refused: always one line that names the source."""
     with pytest.raises(UserError) as caught:
-        save(read(str(BROKEN[kind](tmp_path / "source")), DataParams(validation=5), progress=False), prepared)
-    assert "\n" not in str(caught.value)
-    assert {file.name: file.read_bytes() for file in prepared.iterdir()} == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["prepared", "source"]
+        read(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
 
 
-def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    Image.new("RGB", (28, 30)).save(buffer, "png")
-    tree = write_tree(tmp_path / "x", files("png") | {"train/bee/big.png": buffer.getvalue()})
-    with pytest.raises(UserError, match=r"train/bee/big\.png: 28x30 pixels instead of 32x32"):
-        read_source(str(tree), progress=False)
+# --- Fingerprint and order ------------------------------------------------------------------------
 
 
-def test_the_environment_stands_for_official_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = SOURCES["zip of WebP"](tmp_path)
-    monkeypatch.setenv("CIFAR10_SOURCE", str(archive))
-    assert read_source("official", progress=False).name == "cifar"
-    assert read_source("digits", progress=False).name == "digits"
+def test_the_fingerprint_is_what_its_definition_says() -> None:
+    pixels = np.zeros((3, 3, 32, 32), dtype=np.uint8)
+    pixels[1, 0, 0, 1] = 7  # red, first row, second column: byte 1 of the pixels
+    pixels[2, 2, 31, 31] = 9  # blue, last row, last column: the last byte
+    first = bytes([4]) + bytes(3072)
+    second = bytes([0, 0, 7]) + bytes(3070)
+    third = bytes([9]) + bytes(3071) + bytes([9])
+    digests = sorted(hashlib.sha256(record).digest() for record in (first, second, third))
+    images = Images(pixels, np.array([4, 0, 9], dtype=np.uint8))
+    assert data.fingerprint(images) == hashlib.sha256(digests[0] + digests[1] + digests[2]).hexdigest()
+    assert data.fingerprint(images[np.array([2, 0, 1])]) == data.fingerprint(images)
+    assert records(data.canonical(images)) == sorted(
+        (first, second, third), key=lambda record: hashlib.sha256(record).digest()
+    )
 
 
-def test_prepared_data_are_loaded_and_checked(digits: Data, tmp_path: Path) -> None:
-    folder = tmp_path / "digits"
-    with pytest.raises(UserError, match="run `resnet data`"):
-        load(folder)
-    save(digits, folder)
-    loaded = load(folder)
-    assert loaded.record == digits.record
-    assert np.array_equal(loaded.train.images, digits.train.images)
-    verify(loaded)
-    labels = np.load(folder / "test_labels.npy")
-    np.save(folder / "test_labels.npy", np.roll(labels, 1))
-    with pytest.raises(UserError, match="not those"):
-        verify(load(folder))
-    np.save(folder / "test_labels.npy", labels[:-1])
-    with pytest.raises(UserError, match="damaged"):
-        load(folder)
+def test_a_label_or_one_pixel_changes_the_fingerprint() -> None:
+    images = Images(np.zeros((2, 3, 32, 32), dtype=np.uint8), np.array([0, 1], dtype=np.uint8))
+    pixel = images.images.copy()
+    pixel[0, 1, 5, 5] = 1
+    prints = {
+        data.fingerprint(images),
+        data.fingerprint(Images(pixel, images.labels)),
+        data.fingerprint(Images(images.images, np.array([0, 2], dtype=np.uint8))),
+    }
+    assert len(prints) == 3
 
 
-def test_digits_are_real_images_of_the_right_shape(digits: Data) -> None:
-    record = digits.record
-    assert (record.train_images, record.validation_images, record.test_images) == (1237, 200, 360)
-    assert digits.train.images.max() == 255
-    assert np.array_equal(digits.train.images[:, 0], digits.train.images[:, 2])
-    assert set(digits.test.labels.tolist()) == set(range(10))
+# --- The same arrays from every source ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dump", [python2_pickle, python3_pickle])
+def test_the_official_archive(
+    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]], dump: Callable[[Any], bytes]
+) -> None:
+    path = tarred(tmp_path / "some.tar.gz", batch_files(numbered, dump), "w:gz")
+    source = read(path)
+    assert_same(source, expected)
+    assert source.name == "some"  # not CIFAR-10: its fingerprint is another
+
+
+def test_the_official_archive_unpacked(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]) -> None:
+    tree(tmp_path, batch_files(numbered))
+    assert_same(read(tmp_path), expected)
+    assert_same(read(tmp_path / "cifar-10-batches-py"), expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_an_image_folder(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]], suffix: str) -> None:
+    assert_same(read(tree(tmp_path, image_files(numbered, suffix))), expected)
+
+
+def test_archives_of_an_image_folder(tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]) -> None:
+    files = image_files(numbered)
+    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
+    assert_same(read(zipped(tmp_path / "b.zip", files, zipfile.ZIP_DEFLATED)), expected)
+    assert_same(read(tarred(tmp_path / "c.tar", files)), expected)
+    assert_same(read(tarred(tmp_path / "d.tar.gz", files, "w:gz")), expected)
+    assert_same(read(tarred(tmp_path / "e.tgz", {f"./{k}": v for k, v in files.items()}, "w:gz")), expected)
+    below = {f"cifar10/{name}": content for name, content in files.items()}
+    assert_same(read(zipped(tmp_path / "f.zip", below)), expected)
+
+
+def test_names_and_order_of_files_do_not_matter(
+    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]
+) -> None:
+    files = list(image_files(numbered, seed=5).items())
+    random.Random(6).shuffle(files)
+    assert_same(read(zipped(tmp_path / "a.zip", dict(files))), expected)
+
+
+def test_what_file_managers_leave_is_passed_over(
+    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]
+) -> None:
+    litter = ("__MACOSX/train/cat/._1.png", "train/.DS_Store", "train/cat/Thumbs.db", "README.md")
+    files = image_files(numbered) | dict.fromkeys(litter, b"x")
+    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
+
+
+def test_linked_class_folders_are_followed(
+    tmp_path: Path, numbered: Numbered, expected: dict[str, list[bytes]]
+) -> None:
+    folder = tree(tmp_path / "images", image_files(numbered))
+    (folder / "train/cat").rename(tmp_path / "cats")
+    (folder / "train/cat").symlink_to(tmp_path / "cats")
+    assert_same(read(folder), expected)
+
+
+def test_grey_and_palette_images_are_made_rgb(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(32, 32))
+    for chosen in ("train", "test"):
+        for label in ("a", "b"):
+            (tmp_path / chosen / label).mkdir(parents=True)
+            grey.save(tmp_path / chosen / label / "1.png")
+            grey.convert("RGB").quantize(256).save(tmp_path / chosen / label / "2.png")
+    source = read(tmp_path)
+    assert source.classes == ("a", "b")
+    assert np.array_equal(source.train.images, np.broadcast_to(np.asarray(grey), source.train.images.shape))
+
+
+def test_jpeg_is_read_but_is_other_data(tmp_path: Path, numbered: Numbered) -> None:
+    lossy, exact = read(tree(tmp_path / "j", image_files(numbered, "jpg"))), tmp_path / "p"
+    assert len(lossy.train) == 50
+    assert lossy.fingerprint != read(tree(exact, image_files(numbered))).fingerprint
+
+
+def test_digits() -> None:
+    source = read("digits")
+    assert (source.name, source.classes) == ("digits", tuple("0123456789"))
+    assert (len(source.train), len(source.test)) == (1437, 360)
+    images = np.concatenate([source.train.images, source.test.images])
+    assert (images.min(), images.max()) == (0, 255)
+    assert np.array_equal(images, images[:, :1, ::4, ::4].repeat(3, 1).repeat(4, 2).repeat(4, 3))
+    assert np.array_equal(np.bincount(source.train.labels) + np.bincount(source.test.labels), DIGITS)
+
+
+DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+"""Images of each class, from the data set's description."""
+
+
+# --- What is refused ------------------------------------------------------------------------------
+
+
+class Marker:
+    """When unpickled freely, makes the folder it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_cannot_run_code(tmp_path: Path, numbered: Numbered) -> None:
+    marker = tmp_path / "it-ran"
+    evil = pickle.dumps({b"data": Marker(marker), b"labels": []}, protocol=2)
+    pickle.loads(evil)
+    assert marker.exists()  # the pickle does what it should, without the restriction
+    marker.rmdir()
+    for member in ("data_batch_3", "batches.meta"):
+        files = batch_files(numbered) | {f"cifar-10-batches-py/{member}": evil}
+        message = refusal(tarred(tmp_path / "a.tar.gz", files, "w:gz"))
+        assert member in message
+        assert "mkdir" in message
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {b"data": np.zeros((10, 3072), dtype=np.float32), b"labels": [0] * 10},
+        {b"data": np.zeros((10, 3072), dtype=object), b"labels": [0] * 10},
+        {b"data": np.zeros((10, 3071), dtype=np.uint8), b"labels": [0] * 10},
+        {b"data": np.zeros((9, 3072), dtype=np.uint8), b"labels": [0] * 10},
+        {b"data": np.zeros((10, 3072), dtype=np.uint8), b"labels": [10] * 10},
+        {b"data": np.zeros((10, 3072), dtype=np.uint8), b"labels": [-1] * 10},
+        {b"data": np.zeros((10, 3072), dtype=np.uint8), b"labels": [b"0"] * 10},
+        {b"data": np.zeros((10, 3072), dtype=np.uint8)},
+        {b"labels": []},
+        [1, 2],
+    ],
+)
+def test_a_pickle_of_something_else_is_refused(tmp_path: Path, numbered: Numbered, value: Any) -> None:
+    files = batch_files(numbered) | {"cifar-10-batches-py/data_batch_2": python3_pickle(value)}
+    assert "data_batch_2: not a batch" in refusal(tarred(tmp_path / "a.tar", files))
+
+
+def test_a_damaged_pickle_or_a_missing_batch_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = batch_files(numbered)
+    name = "cifar-10-batches-py/data_batch_4"
+    assert "data_batch_4" in refusal(tarred(tmp_path / "a.tar", files | {name: files[name][:2000]}))
+    assert "data_batch_4" in refusal(tarred(tmp_path / "b.tar", files | {name: b""}))
+    del files[name]
+    assert "data_batch_4" in refusal(tarred(tmp_path / "c.tar", files))
+    meta = "cifar-10-batches-py/batches.meta"
+    for value in ({}, {b"label_names": 3}, {b"label_names": [1]}):
+        path = tarred(tmp_path / "d.tar", batch_files(numbered) | {meta: python3_pickle(value)})
+        assert "batches.meta" in refusal(path)
+    few = {meta: python3_pickle({b"label_names": [b"cat", b"dog"]})}
+    assert "data_batch_1" in refusal(tarred(tmp_path / "e.tar", batch_files(numbered) | few))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "official"])
+def test_a_truncated_archive_is_refused(tmp_path: Path, numbered: Numbered, kind: str) -> None:
+    path = tmp_path / f"whole.{kind}"
+    if kind == "zip":
+        zipped(path, image_files(numbered))
+    elif kind == "official":
+        tarred(path, batch_files(numbered), "w:gz")
+    else:
+        tarred(path, image_files(numbered), "w:gz" if kind.endswith("gz") else "w")
+    content = path.read_bytes()
+    read(path)
+    for part in (0.0, 0.001, 0.1, 0.5, 0.9):
+        short = tmp_path / "short"
+        short.write_bytes(content[: int(len(content) * part)])
+        refusal(short)
+
+
+def test_a_tar_cut_between_two_members_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered)
+    path = tarred(tmp_path / "a.tar", files)
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1]
+    content = path.read_bytes()[: last.offset]
+    path.write_bytes(content)
+    refusal(path)
+    path.with_suffix(".gz").write_bytes(gzip.compress(content))
+    refusal(path.with_suffix(".gz"))
+
+
+def test_a_changed_byte_in_a_compressed_archive_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    """Also where the byte is a pixel's, so that everything but the checksum fits."""
+    makers: dict[str, Callable[[Path], Path]] = {
+        "gz": lambda path: tarred(path, batch_files(numbered), "w:gz"),
+        "xz": lambda path: tarred(path, batch_files(numbered), "w:xz"),
+        "zip": lambda path: zipped(path, image_files(numbered, "webp")),
+    }
+    for make in makers.values():
+        path = make(tmp_path / "archive")
+        content = bytearray(path.read_bytes())
+        for at in (0.3, 0.5, 0.7):
+            content[int(len(content) * at)] ^= 1
+            path.write_bytes(content)
+            refusal(path)
+
+
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered) | {"train/cat/a\n\x1b[31m.png": b"x"}
+    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files))
+
+
+def test_flipped_bytes_are_refused_or_harmless(tmp_path: Path, numbered: Numbered) -> None:
+    """Damage anywhere ends as one line, or the images are read as they are: never as a traceback."""
+    whole = {
+        "zip": zipped(tmp_path / "a", image_files(numbered, "webp")).read_bytes(),
+        "deflated": zipped(tmp_path / "a", image_files(numbered), zipfile.ZIP_DEFLATED).read_bytes(),
+        "gz": tarred(tmp_path / "a", batch_files(numbered), "w:gz").read_bytes(),
+        "tar": tarred(tmp_path / "a", batch_files(numbered)).read_bytes(),
+        "images": tarred(tmp_path / "a", image_files(numbered)).read_bytes(),
+    }
+    chance = random.Random(0)
+    messages = []
+    for content in whole.values():
+        for _ in range(15):
+            damaged = bytearray(content)
+            for _ in range(20):
+                damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+            path = tmp_path / "damaged"
+            path.write_bytes(damaged)
+            try:
+                read(path)
+            except UserError as error:
+                messages.append(str(error))
+    assert len(messages) > 50
+    assert not any("\n" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (encoded(np.zeros((3, 32, 33), dtype=np.uint8), "png"), "33x32 pixels"),
+        (encoded(np.zeros((3, 224, 224), dtype=np.uint8), "jpg"), "224x224 pixels"),
+        (encoded(np.zeros((4, 32, 32), dtype=np.uint8), "png"), "transparent"),
+        (encoded(np.zeros((3, 32, 32), dtype=np.uint8), "png")[:60], "not a readable"),
+        (encoded(np.zeros((3, 32, 32), dtype=np.uint8), "webp")[:30], "not a readable"),
+        (b"not an image", "not a readable"),
+        (b"", "not a readable"),
+    ],
+)
+def test_an_image_that_does_not_fit_is_refused_by_name(
+    tmp_path: Path, numbered: Numbered, content: bytes, words: str
+) -> None:
+    files = image_files(numbered) | {"train/dog/odd one.png": content}
+    message = refusal(zipped(tmp_path / "a.zip", files))
+    assert "train/dog/odd one.png" in message
+    assert words in message
+    assert "train/dog/odd one.png" in refusal(tree(tmp_path / "tree", files))
+
+
+def test_a_file_that_does_not_belong_is_refused_by_name(tmp_path: Path, numbered: Numbered) -> None:
+    for name in ("train/dog/labels.csv", "test/1.png", "train/dog/more/1.png"):
+        assert name in refusal(zipped(tmp_path / "a.zip", image_files(numbered) | {name: b"x"}))
+
+
+def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered)
+    train = {name: content for name, content in files.items() if name.startswith("train")}
+    assert "neither" in refusal(zipped(tmp_path / "a.zip", train))
+    assert "neither" in refusal(zipped(tmp_path / "b.zip", {"notes.txt": b"x"}))
+    assert "neither" in refusal(zipped(tmp_path / "c.zip", {f"a/b/{k}": v for k, v in files.items()}))
+    assert "more than one" in refusal(zipped(tmp_path / "d.zip", files | {"more/train/cat/1.png": b"x"}))
+    fewer = {name: content for name, content in files.items() if not name.startswith("test/frog")}
+    assert "frog" in refusal(zipped(tmp_path / "e.zip", fewer))
+    frogs = {name: content for name, content in files.items() if "/frog/" in name}
+    assert "2 to 256" in refusal(zipped(tmp_path / "f.zip", frogs))
+    image = next(iter(files.values()))
+    many = {f"{chosen}/{i}/1.png": image for chosen in ("train", "test") for i in range(257)}
+    assert "2 to 256" in refusal(zipped(tmp_path / "g.zip", many))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "neither" in refusal(empty)
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("not an archive\n" * 100)
+    refusal(text)
+    assert "no such file" in refusal(tmp_path / "absent.zip")
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    path = zipped(tmp_path / "a.zip", image_files(numbered))
+    content = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + flags] |= 1
+            at = content.find(signature, at + 1)
+    path.write_bytes(content)
+    assert "encrypted" in refusal(path)
+
+
+# --- The variable ---------------------------------------------------------------------------------
+
+
+def test_the_variable_stands_for_official_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
+) -> None:
+    one = zipped(tmp_path / "one.zip", image_files(numbered))
+    two = zipped(tmp_path / "two.zip", image_files(numbered))
+    monkeypatch.setenv("CIFAR10_SOURCE", str(one))
+    assert read("official").name == "one"
+    assert read(two).name == "two"
+    assert read("digits").name == "digits"
+    monkeypatch.setenv("CIFAR10_SOURCE", "digits")
+    assert read("official").name == "digits"
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered) -> None:
+    asked = []
+    path = zipped(tmp_path / "downloaded.zip", image_files(numbered))
+
+    def download(cache: Path | None, *, progress: bool) -> Path:
+        asked.append(cache)
+        return path
+
+    monkeypatch.setattr(data, "official_archive", download)
+    monkeypatch.setenv("CIFAR10_SOURCE", "")
+    assert data.read_source("official", cache=tmp_path, progress=False).name == "downloaded"
+    assert asked == [tmp_path]
+
+
+# --- The split ------------------------------------------------------------------------------------
+
+
+def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbered) -> None:
+    source = read(tree(tmp_path, image_files(numbered)))
+    parts = data.split(source, 12, 34)
+
+    def key(record: bytes) -> bytes:
+        return hashlib.sha256(b"34:" + hashlib.sha256(record).digest()).digest()
+
+    everything = records(source.train)
+    held_out = set(sorted(everything, key=key)[:12])
+    # Both keep the canonical order.
+    assert records(parts.validation) == [record for record in everything if record in held_out]
+    assert records(parts.train) == [record for record in everything if record not in held_out]
+    assert records(parts.test) == records(source.test)
+    digests = sorted(hashlib.sha256(record).digest() for record in held_out)
+    assert parts.record.split_fingerprint == hashlib.sha256(b"".join(digests)).hexdigest()
+    assert (parts.record.train_images, parts.record.validation_images, parts.record.test_images) == (
+        38,
+        12,
+        10,
+    )
+    assert not parts.record.official
+
+
+def test_the_split_depends_on_the_seed_and_not_on_the_source(tmp_path: Path, numbered: Numbered) -> None:
+    png = read(zipped(tmp_path / "same.zip", image_files(numbered)))
+    pickled = read(tarred(tmp_path / "same.tar.gz", batch_files(numbered), "w:gz"))
+    assert data.split(png, 12, 0).record == data.split(pickled, 12, 0).record
+    assert data.split(png, 12, 0).record.split_fingerprint != data.split(png, 12, 1).record.split_fingerprint
+    # A larger validation set holds the smaller one.
+    assert set(records(data.split(png, 5, 0).validation)) < set(records(data.split(png, 12, 0).validation))
+
+
+def test_sizes_of_the_split(tmp_path: Path, numbered: Numbered) -> None:
+    source = read(tree(tmp_path, image_files(numbered)))
+    none = data.split(source, 0, 0)
+    assert (len(none.train), none.validation.images.shape) == (50, (0, 3, 32, 32))
+    data.save(none, tmp_path / "prepared")
+    assert len(data.load(tmp_path / "prepared").validation) == 0
+    assert len(data.split(source, 49, 0).train) == 1
+    for count in (50, 51, -1):
+        with pytest.raises(UserError, match=r"data\.validation"):
+            data.split(source, count, 0)
+
+
+# --- The prepared folder --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def split(tmp_path: Path, numbered: Numbered) -> Data:
+    return data.split(read(zipped(tmp_path / "some.zip", image_files(numbered))), 10, 0)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "deep" / "prepared"
+    data.save(split, folder)
+    loaded = data.load(folder)
+    assert loaded.record == split.record
+    for name in ("train", "validation", "test"):
+        assert records(getattr(loaded, name)) == records(getattr(split, name))
+    data.verify(loaded)
+    assert sorted(os.listdir(folder.parent)) == ["prepared"]
+
+
+def test_the_same_images_leave_the_same_bytes(tmp_path: Path, numbered: Numbered, split: Data) -> None:
+    data.save(split, tmp_path / "one")
+    data.save(split, tmp_path / "one")  # in place of the first
+    elsewhere = tarred(tmp_path / "some.tar.gz", batch_files(numbered), "w:gz")
+    data.save(data.split(read(elsewhere), 10, 0), tmp_path / "two")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_failure_leaves_earlier_data_as_they_were(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "prepared"
+    data.save(split, folder)
+    before = contents(folder)
+    entries = sorted(os.listdir(tmp_path))
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for failing in ("save", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(*{"save": (np, "save"), "replace": (os, "replace")}[failing], full)
+            with pytest.raises(UserError, match="No space left"):
+                data.save(split, folder)
+        assert contents(folder) == before
+        assert sorted(os.listdir(tmp_path)) == entries
+
+
+def test_a_failing_last_step_puts_earlier_data_back(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "prepared"
+    data.save(split, folder)
+    before = contents(folder)
+    replace = os.replace
+
+    def stubborn(source: Path, target: Path) -> None:
+        if source.name == ".prepared.partial":
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stubborn)
+    with pytest.raises(UserError, match="Input/output error"):
+        data.save(split, folder)
+    assert contents(folder) == before
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> None:
+    for name in (".prepared.partial", ".prepared.earlier.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train_images.npy").write_bytes(b"half")
+    with pytest.raises(UserError, match="not prepared"):
+        data.load(tmp_path / "prepared")
+    data.save(split, tmp_path / "prepared")
+    data.verify(data.load(tmp_path / "prepared"))
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"holds .*name another data\.dir"):
+        data.save(split, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(UserError, match="cannot be written"):
+        data.save(split, tmp_path / "thesis.tex")
+    with pytest.raises(UserError, match="cannot be written"):
+        data.save(split, tmp_path / "thesis.tex" / "below")
+
+
+def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "large disk").mkdir()
+    (tmp_path / "prepared").symlink_to(tmp_path / "large disk")
+    data.save(split, tmp_path / "prepared")
+    data.save(split, tmp_path / "prepared")
+    assert (tmp_path / "prepared").is_symlink()
+    data.verify(data.load(tmp_path / "large disk"))
+
+
+def test_the_current_folder_can_be_prepared(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    data.save(split, Path())
+    data.verify(data.load(tmp_path / "here"))
+
+
+def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
+    whole = tmp_path / "whole"
+    data.save(split, whole)
+    folder = tmp_path / "damaged"
+
+    def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> bytes:
+        content = io.BytesIO()
+        np.save(content, change(np.load(whole / name)), allow_pickle=True)
+        return content.getvalue()
+
+    damages: list[tuple[str, bytes | None]] = [
+        ("train_images.npy", None),
+        ("train_images.npy", b""),
+        ("train_images.npy", (whole / "train_images.npy").read_bytes()[:5000]),
+        ("train_images.npy", array("train_images.npy", lambda a: a[1:])),
+        ("train_images.npy", array("train_images.npy", lambda a: a.astype(np.float32))),
+        ("train_images.npy", array("train_images.npy", lambda a: a.reshape(-1, 32, 32, 3))),
+        ("test_labels.npy", array("test_labels.npy", lambda a: a + 10)),
+        ("validation_labels.npy", array("validation_labels.npy", lambda a: a[:-1])),
+        ("test_labels.npy", array("test_labels.npy", lambda a: a.astype(object))),
+        ("test_images.npy", b"PK\x03\x04 a zip"),
+        ("data.json", b"{}"),
+        ("data.json", b"\xff\xfe"),
+        ("data.json", None),
+    ]
+    for name, content in damages:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(whole, folder)
+        if content is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            data.load(folder)
+        assert str(folder) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "validation_images", "test_images"])
+def test_verifying_finds_one_changed_byte(tmp_path: Path, split: Data, name: str) -> None:
+    data.save(split, tmp_path / "prepared")
+    path = tmp_path / "prepared" / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] = (content[-1] + 1) % 10
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"not those of data\.json"):
+        data.verify(data.load(tmp_path / "prepared"))
+
+
+def test_reading_takes_prepared_data_or_any_source(tmp_path: Path, split: Data) -> None:
+    params = DataParams(validation=10, split_seed=0)
+    data.save(split, tmp_path / "prepared")
+    for source in ("prepared", "some.zip"):
+        assert data.read(str(tmp_path / source), params, progress=False).record == split.record
+
+
+# --- The real data --------------------------------------------------------------------------------
+
+
+REAL = os.environ.get("CIFAR10_SOURCE")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("CIFAR10_SOURCE"), reason="CIFAR10_SOURCE is not set")
-def test_the_real_data_are_recognised() -> None:
-    data = read("official", DataParams(), progress=False)
-    assert data.record.fingerprint == OFFICIAL_FINGERPRINTS
-    assert data.record.official
-    assert data.record.name == "CIFAR-10"
-    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
-    means = [images.images.mean(axis=(0, 2, 3)) for images in (data.train, data.validation)]
-    assert (9 * means[0] + means[1]) / 10 / 255 == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
+@pytest.mark.skipif(not REAL, reason="CIFAR10_SOURCE does not name the real data")
+def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
+    assert REAL is not None
+    source = read(REAL)
+    assert source.fingerprint == data.OFFICIAL_FINGERPRINTS
+    assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
+    assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
+    assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)
+    # The published means of the channels: red, green and blue are where they belong.
+    means = source.train.images.mean(axis=(0, 2, 3)) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-5)
+    data.save(data.split(source, 5000, 0), tmp_path / "prepared")
+    record = data.load(tmp_path / "prepared").record
+    assert record.official
+    assert (record.train_images, record.validation_images, record.test_images) == (45_000, 5_000, 10_000)
+    assert record.split_fingerprint == "48f3a7bbff264c61d65aa0e09a657134c3105ad66313411a1cb4cc8c24164826"
