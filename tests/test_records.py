@@ -64,4 +64,4 @@ def test_a_learning_curve_is_exact(tmp_path: Path) -> None:
 def test_images_per_second_come_from_the_median_repeat() -> None:
     timing = Timing(batch_size=100, steps=2, step_seconds=(0.5, 1.0, 4.0), peak_memory_bytes=1)
     assert timing.images_per_second == 100
-    assert timing.images_per_second_std == pytest.approx(90.14, abs=0.01)
+    assert timing.images_per_second_std == pytest.approx(87.80, abs=0.01)
