@@ -455,6 +455,7 @@ def write_figures(results: Results, folder: Path) -> list[str]:
         The names of the figures that were written.
     """
     written = []
+    folder.mkdir(parents=True, exist_ok=True)  # the pipeline expects it, also before anything is drawn
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's matplotlibrc must not change the bytes
         mpl.rcParams.update(STYLE)

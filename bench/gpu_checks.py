@@ -1,0 +1,142 @@
+"""All checks that need a GPU, in one go: correctness first, then throughput at every depth.
+
+    python bench/gpu_checks.py --out DIR                 # on a GPU, minutes
+    python bench/gpu_checks.py --out DIR --device cpu --depths 8   # the same checks, to try the script
+
+What it checks, each with the figure that decides: batches are bitwise those of the CPU; logits and
+gradients agree with fp64 on the CPU; a killed and resumed run ends with the same bits as a whole one;
+two runs of a seed are the same. Then a throughput record for each depth. DIR gets `checks.json`, the
+throughput records and a table on the screen; exit code 1 if a check failed. Nothing but this
+repository and its dependencies for training is needed: no data, no DVC.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+from resnet.batches import Batches
+from resnet.checkpoint import Progress
+from resnet.params import Settings, load
+from resnet.system import arithmetic, choose_device, describe_system
+from resnet.throughput import noise, throughput
+from resnet.train import Folders, Run, build_net
+
+CPU = torch.device("cpu")
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    """The norm of the difference over the norm of what was expected."""
+    difference = (found.double().cpu() - expected.double()).norm()
+    return float(difference / expected.double().norm())
+
+
+def batches_differ(device: torch.device) -> float:
+    """Pixels of augmented batches that differ from the CPU's: 0 is right."""
+    data = noise(1000)
+    there, here = (Batches(data, seed=1, batch_size=128, device=where) for where in (device, CPU))
+    return float(sum((there.batch(i)[0].cpu() != here.batch(i)[0]).sum() for i in (0, 7, 9)))
+
+
+def net_differs(settings: Settings, device: torch.device, precision: str) -> tuple[float, float]:
+    """How far logits and the first convolution's gradient are from fp64 on the CPU, relative."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 3, 32, 32, generator=generator).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (64,), generator=generator)
+    exact = build_net(settings, 10, 0, CPU).double()
+    expected = exact(x.double())
+    F.cross_entropy(expected, labels).backward()  # type: ignore[no-untyped-call]
+    net = build_net(settings, 10, 0, device)
+    with arithmetic(precision, device):
+        logits = net(x.to(device)).float()
+        loss = F.cross_entropy(logits, labels.to(device))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert exact.conv1.weight.grad is not None
+    assert net.conv1.weight.grad is not None
+    return relative(logits.detach(), expected.detach()), relative(net.conv1.weight.grad, exact.conv1.weight.grad)
+
+
+class Kill(Exception):
+    pass
+
+
+def weights_differ(settings: Settings, device: torch.device, precision: str) -> tuple[float, float]:
+    """Weights that differ between a whole run and a resumed one, and between two whole runs: 0 is right."""
+    data = noise(1000)
+
+    def killed_at(iteration: int) -> Callable[[Progress, float], None]:
+        def report(progress: Progress, rate: float) -> None:
+            if progress.iteration == iteration:
+                raise Kill
+
+        return report
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("whole", "resumed", "again")]
+        runs = [Run(settings, 0, data, Folders(path, path, path), device, precision) for path in paths]
+        runs[0].execute()
+        try:
+            runs[1].execute(killed_at(17))
+        except Kill:
+            Run(settings, 0, data, runs[1].folders, device, precision).execute()
+        runs[2].execute()
+        whole, resumed, again = (load_file(path / "model.safetensors") for path in paths)
+    return tuple(float(sum((whole[k] != other[k]).sum() for k in whole)) for other in (resumed, again))  # type: ignore[return-value]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--depths", type=int, nargs="*", default=[20, 32, 44, 56, 110, 1202])
+    arguments = parser.parse_args()
+    device = choose_device(arguments.device)
+    shared = [f"train.device={arguments.device}", "train.iterations=30", "train.checkpoint_every=8"]
+    small = load(None, [*shared, "train.log_every=10", "train.evaluate_every=10"]).settings_for("resnet", 20)
+    small = small if 20 in arguments.depths else small.model_copy(update={"depth": 8})
+
+    rows: list[tuple[str, float, float]] = [("batches: pixels that differ from the CPU's", batches_differ(device), 0)]
+    # bf16 has 8 bits of mantissa, fp32 24; TF32 lies between and is not used unless asked for.
+    for precision, tolerance in (("fp32", 1e-3), ("bf16", 1e-1)):
+        logits, gradient = net_differs(small, device, precision)
+        rows += [
+            (f"{precision}: logits, relative", logits, tolerance),
+            (f"{precision}: gradient", gradient, 3 * tolerance),
+        ]
+        resumed, again = weights_differ(small, device, precision)
+        rows += [(f"{precision}: weights that resuming changed", resumed, 0)]
+        rows += [(f"{precision}: weights that differ between two runs", again, 0)]
+    checks = [{"check": name, "found": found, "at_most": most, "passed": found <= most} for name, found, most in rows]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    system = describe_system(device).model_dump(mode="json")
+    (arguments.out / "checks.json").write_text(json.dumps({"system": system, "checks": checks}, indent=2) + "\n")
+    for check in checks:
+        mark = "ok  " if check["passed"] else "FAIL"
+        print(f"{mark}  {check['check']:48}  {check['found']:10.3g}  <= {check['at_most']:g}")
+
+    print(f"\n{system['device_name']}, torch {system['versions']['torch']}, median ± std of the repeats")
+    print(f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} {'memory, GiB':>14}")
+    for depth in arguments.depths:
+        record = throughput(load(None, shared[:1]).settings_for("resnet", depth))
+        record.write(arguments.out / "throughput" / f"resnet-{depth}.json")
+        training, inference = record.training, record.inference
+        print(
+            f"resnet-{depth:<5} {training.images_per_second:14,.0f} ± {training.images_per_second_std:<7,.0f} "
+            f"{inference.images_per_second:14,.0f} ± {inference.images_per_second_std:<7,.0f} "
+            f"{training.peak_memory_bytes / 2**30:12.2f}",
+            flush=True,
+        )
+    sys.exit(any(not check["passed"] for check in checks))
+
+
+if __name__ == "__main__":
+    main()
