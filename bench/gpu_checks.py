@@ -29,7 +29,8 @@ from resnet.checkpoint import Progress
 from resnet.params import Settings, load
 from resnet.system import arithmetic, choose_device, describe_system
 from resnet.throughput import noise, throughput
-from resnet.train import Folders, Run, build_net
+from resnet.train import Folders, Run
+from resnet.trainer import build_net
 
 CPU = torch.device("cpu")
 

@@ -31,7 +31,7 @@ from resnet.params import load
 from resnet.recipe import optimiser
 from resnet.system import choose_device, choose_precision, describe_system, synchronise
 from resnet.throughput import noise
-from resnet.train import build_net, training_step
+from resnet.trainer import build_net, training_step
 
 BATCH_SIZE = 128
 WARMUP_STEPS = 5
@@ -63,7 +63,12 @@ class PictureSet(Dataset[tuple[Tensor, int]]):
 def usual_loop(net: str, depth: int, device: torch.device) -> Callable[[], None]:
     """Build the usual loop; a call trains one step of it."""
     loader = DataLoader(
-        PictureSet(noise(50_000).train), BATCH_SIZE, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+        PictureSet(noise(50_000).train),
+        BATCH_SIZE,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
     )
 
     def endless() -> Iterator[tuple[Tensor, Tensor]]:

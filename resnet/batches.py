@@ -33,26 +33,34 @@ class Labelled(NamedTuple):
     labels: Tensor
 
 
-class EpochDraws(NamedTuple):
-    """What is random in one epoch: for each position in it, the image and its augmentation."""
+class Draws(NamedTuple):
+    """What is random in a batch or an epoch: for each position in it, the image and its augmentation."""
 
-    order: Tensor
-    """int64 (N,): which image."""
-    rows: Tensor
-    """int64 (N, 32): the padded image's rows that make the crop."""
-    columns: Tensor
-    """int64 (N, 32): its columns, in descending order where the crop is flipped."""
+    packed: Tensor
+    """int64 (N, 4): which image, the crop's first row and column in the padded image, 1 to flip or 0."""
+
+    @property
+    def order(self) -> Tensor:
+        """int64 (N,): which image."""
+        return self.packed[:, 0]
+
+    def rows(self, size: int = 32) -> Tensor:
+        """int64 (N, size): the padded image's rows that make the crop."""
+        return self.packed[:, 1:2] + torch.arange(size, device=self.packed.device)
+
+    def columns(self, size: int = 32) -> Tensor:
+        """int64 (N, size): its columns, in descending order where the crop is flipped."""
+        pixels = torch.arange(size, device=self.packed.device)
+        return self.packed[:, 2:3] + torch.where(self.packed[:, 3:4] == 1, size - 1 - pixels, pixels)
 
 
-def draw_epoch(images: int, seed: int, epoch: int, size: int = 32) -> EpochDraws:
+def draw_epoch(images: int, seed: int, epoch: int) -> Draws:
     """Draw the order, the crops and the flips of an epoch, on the CPU."""
     order = torch.randperm(images, generator=generator(seed, "order", epoch))
     augmentation = generator(seed, "augmentation", epoch)
-    shift = torch.randint(0, 2 * PADDING + 1, (2, images, 1), generator=augmentation)
-    flip = torch.randint(0, 2, (images, 1), generator=augmentation).bool()
-    pixels = torch.arange(size)
-    columns = torch.where(flip, pixels.flip(0), pixels)
-    return EpochDraws(order, shift[0] + pixels, shift[1] + columns)
+    shift = torch.randint(0, 2 * PADDING + 1, (images, 2), generator=augmentation)
+    flip = torch.randint(0, 2, (images, 1), generator=augmentation)
+    return Draws(torch.cat([order[:, None], shift, flip], dim=1))
 
 
 def pixel_mean(images: np.ndarray) -> Tensor:
@@ -88,37 +96,38 @@ class Batches:
         self.train_labels = train.labels
         self.validation = on_device(data.validation, device)
         self.test = on_device(data.test, device)
-        self._draws: dict[int, EpochDraws] = {}
+        self._draws: dict[int, Tensor] = {}
 
     @property
     def train_images(self) -> int:
         return len(self.train_labels)
 
-    def _epoch(self, epoch: int) -> EpochDraws:
+    def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._draws:
             # A batch spans two epochs at most (or more, of a set smaller than a batch): keep few.
             while len(self._draws) >= 3:
                 self._draws.pop(next(iter(self._draws)))
-            drawn = draw_epoch(self.train_images, self.seed, epoch, self.mean.shape[0])
-            self._draws[epoch] = EpochDraws(*(part.to(self.device, non_blocking=True) for part in drawn))
+            drawn = draw_epoch(self.train_images, self.seed, epoch).packed
+            if self.device.type == "cuda":
+                drawn = drawn.pin_memory()  # so that the copy need not be waited for
+            self._draws[epoch] = drawn.to(self.device, non_blocking=True)
         return self._draws[epoch]
 
-    def draws(self, iteration: int) -> EpochDraws:
+    def draws(self, iteration: int) -> Draws:
         """The draws of `iteration`'s batch, counted from 0: a function of (seed, iteration) alone."""
         parts = []
         position, end = iteration * self.batch_size, (iteration + 1) * self.batch_size
         while position < end:
             epoch, start = divmod(position, self.train_images)
             stop = min(start + end - position, self.train_images)
-            parts.append(EpochDraws(*(part[start:stop] for part in self._epoch(epoch))))
+            parts.append(self._epoch(epoch)[start:stop])
             position += stop - start
-        if len(parts) == 1:
-            return parts[0]
-        return EpochDraws(*(torch.cat(pieces) for pieces in zip(*parts, strict=True)))
+        return Draws(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def augmented(self, draws: EpochDraws) -> tuple[Tensor, Tensor]:
+    def augmented(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Pad, crop and flip: float32 images (B, 3, 32, 32) in channels-last memory, and labels (B,)."""
-        rows, columns = draws.rows[:, :, None], draws.columns[:, None, :]
+        size = self.mean.shape[0]
+        rows, columns = draws.rows(size)[:, :, None], draws.columns(size)[:, None, :]
         crops = self.padded_train[draws.order[:, None, None], rows, columns]
         return normalise(crops, self.padded_mean[rows, columns]), self.train_labels[draws.order]
 

@@ -17,16 +17,10 @@ SECONDS_BETWEEN_UPDATES = 1.0
 
 
 class TrainingDisplay:
-    """Shows one seed's run: iterations, learning rate, loss, errors, images/s and the time left.
+    """Shows runs that train side by side, a line each."""
 
-    The loss is read from the device once a second, not at every iteration: reading waits for it.
-    """
-
-    def __init__(self, console: Console, title: str, iterations: int, batch_size: int) -> None:
+    def __init__(self, console: Console) -> None:
         self.console = console
-        self.title = title
-        self.iterations = iterations
-        self.batch_size = batch_size
         self.bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,13 +31,9 @@ class TrainingDisplay:
             console=console,
             disable=not console.is_terminal,
         )
-        self.shown_at = self.line_at = time.monotonic()
-        self.shown_iteration: int | None = None
-        self.rate = 0.0
 
     def __enter__(self) -> Self:
         self.bars.start()
-        self.task = self.bars.add_task(self.title, total=self.iterations, state="")
         return self
 
     def __exit__(
@@ -53,6 +43,27 @@ class TrainingDisplay:
         trace: TracebackType | None,
     ) -> None:
         self.bars.stop()
+
+    def run(self, title: str, iterations: int, batch_size: int) -> RunDisplay:
+        """Show one run more."""
+        return RunDisplay(self, title, iterations, batch_size)
+
+
+class RunDisplay:
+    """One run's line: iterations, learning rate, loss, errors, images/s and the time left.
+
+    The loss is read from the device once a second, not at every iteration: reading waits for it.
+    """
+
+    def __init__(self, display: TrainingDisplay, title: str, iterations: int, batch_size: int) -> None:
+        self.display = display
+        self.title = title
+        self.iterations = iterations
+        self.batch_size = batch_size
+        self.task = display.bars.add_task(title, total=iterations, state="")
+        self.shown_at = self.line_at = time.monotonic()
+        self.shown_iteration: int | None = None
+        self.rate = 0.0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
         """Show the progress after an iteration."""
@@ -65,6 +76,8 @@ class TrainingDisplay:
         recent = slice(max(0, min(self.shown_iteration, done - 1)), done)
         loss = float(progress.losses[recent].mean())
         error = 100 * float(progress.wrong[recent].float().mean()) / self.batch_size
+        now = time.monotonic()  # the device has now done what was asked of it
+        elapsed = now - self.shown_at
         if elapsed > 0 and done > self.shown_iteration:
             self.rate = (done - self.shown_iteration) * self.batch_size / elapsed
         self.shown_iteration, self.shown_at = done, now
@@ -73,11 +86,12 @@ class TrainingDisplay:
             f"lr {learning_rate:g}  loss {loss:.3f}  training error {error:.1f} %{''.join(tests)}"
             f"  {self.rate:,.0f} images/s"
         )
-        self.bars.update(self.task, completed=done, state=state)
-        if self.bars.disable and (now - self.line_at >= SECONDS_BETWEEN_LINES or done == self.iterations):
+        bars, console = self.display.bars, self.display.console
+        bars.update(self.task, completed=done, state=state)
+        if bars.disable and (now - self.line_at >= SECONDS_BETWEEN_LINES or done == self.iterations):
             left = (self.iterations - done) * self.batch_size / self.rate if self.rate else 0.0
             self.line_at = now
-            self.console.print(
+            console.print(
                 f"{self.title}  {done:,}/{self.iterations:,}  {state}  {left / 60:.1f} min left",
                 soft_wrap=True,
             )

@@ -15,10 +15,10 @@ from pathlib import Path
 from resnet.params import Settings
 from resnet.records import DataRecord, Fingerprint
 
-CODE = ("depth", "model", "fused", "recipe", "draws", "batches", "train")
+CODE = ("depth", "model", "fused", "recipe", "draws", "batches", "trainer")
 """The modules whose code, with the kernels of `csrc`, decides what the trained weights are."""
 
-NEUTRAL = {"seeds", "device", "checkpoint_every"}
+NEUTRAL = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on what one seed's run computes."""
 
 

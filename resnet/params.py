@@ -20,7 +20,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Net = Literal["resnet", "plain"]
+Net = Literal["resnet", "plain", "preact"]
 
 
 class Section(BaseModel):
@@ -64,7 +64,19 @@ class TrainParams(Section):
     """In %, over the last `warmup_window` iterations."""
     warmup_window: Count = 100
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
+    compile: bool = False
+    """Whether torch.compile makes the blocks' kernels: once for each shape, whatever the depth."""
+    initialisation_seed: Seed | None = None
+    """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
+    order_seed: Seed | None = None
+    """Draws the data order and the augmentation instead of the run's own seed."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    recompute: Literal["auto"] | bool = "auto"
+    """Whether the backward pass computes activations again instead of keeping them: the same bits, less
+    memory. `auto`: where they would not fit."""
+    seeds_at_once: Literal["auto"] | Count = "auto"
+    """Seeds that train side by side, each with the result that it has alone. `auto`: on a GPU as many as
+    fit its memory, on a CPU one."""
     log_every: Count = 100
     """Iterations between rows of the learning curve."""
     evaluate_every: Count = 1000

@@ -127,6 +127,10 @@ class Segment(Record):
     """Wall-clock time of the stretch, evaluations included."""
     training_seconds: float
     """The part of it that was spent in training iterations."""
+    side_by_side: int = 1
+    """Runs that shared the device for that time, this one included."""
+    energy_joules: float | None = None
+    """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
     finished: str
     """When it ended, UTC, ISO 8601."""
     system: System
@@ -167,6 +171,8 @@ class TrainingRecord(Record):
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
     peak_memory_bytes: int | None
     """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+    recomputed: bool = False
+    """Whether activations were computed again in the backward pass instead of kept."""
     data: DataRecord
     fingerprint: Fingerprint
     settings: dict[str, Any]

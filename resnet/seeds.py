@@ -1,4 +1,4 @@
-"""All seeds of one net in one folder: checked, forecast, then trained one after the other."""
+"""All seeds of one net in one folder: checked, forecast, then trained, as many at once as the device takes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from resnet.data import Data
 from resnet.display import TrainingDisplay
 from resnet.errors import UserError
+from resnet.memory import recomputes, seeds_at_once
 from resnet.params import Settings
 from resnet.records import ForecastRow, TrainingRecord
 from resnet.system import choose_device, choose_precision
 from resnet.throughput import Forecaster
-from resnet.train import Folders, Run
+from resnet.train import Folders, Run, train_side_by_side
 
 
 @contextmanager
@@ -118,7 +118,14 @@ def train_seeds(
         if overwrite:
             for run in waiting:
                 run.drop_foreign_checkpoint()
-        return [_train(run, console, device) for run in runs]
+        records = {run.seed: record for run in runs if (record := run.finished_record()) is not None}
+        for run in runs:
+            if run.seed in records:
+                console.print(f"{settings.name} seed {run.seed}: already complete", soft_wrap=True)
+        width = seeds_at_once(settings, precision, device)
+        for start in range(0, len(waiting), width):
+            records |= _train(waiting[start : start + width], settings, console)
+        return [records[run.seed] for run in runs]
 
 
 def _check_forecast(settings: Settings, waiting: Sequence[Run], data: Data, console: Console) -> None:
@@ -134,20 +141,24 @@ def _check_forecast(settings: Settings, waiting: Sequence[Run], data: Data, cons
         raise UserError(forecast_message(row.hours, settings.limits.hours, [row]))
 
 
-def _train(run: Run, console: Console, device: torch.device) -> TrainingRecord:
-    title = f"{run.settings.name} seed {run.seed}"
-    finished = run.finished_record()
-    if finished is not None:
-        console.print(f"{title}: already complete", soft_wrap=True)
-        return run.execute()
-    where = f"{device.type}, {run.precision}"
+def _train(runs: Sequence[Run], settings: Settings, console: Console) -> dict[int, TrainingRecord]:
+    device, precision = runs[0].device, runs[0].precision
+    where = f"{device.type}, {precision}"
     if device.type == "cpu":
         where += ", no GPU: this is slower, and exact all the same"
-    console.print(f"{title}: {run.recipe.iterations:,} iterations on {where}", soft_wrap=True)
-    with TrainingDisplay(console, title, run.recipe.iterations, run.recipe.batch_size) as display:
-        record = run.execute(display)
-    if record.status == "done":
-        console.print(f"{title}: test error {record.test_error:.2f} % in {record.seconds / 60:.1f} min", soft_wrap=True)
-    else:
-        console.print(f"{title}: {record.status} at iteration {record.iteration:,}", soft_wrap=True)
-    return record
+    if recomputes(settings, precision, device):
+        where += "; activations are computed again instead of kept, to fit the memory"
+    if len(runs) > 1:
+        where += f"; {len(runs)} seeds side by side"
+    recipe = settings.train
+    titles = [f"{settings.name} seed {run.seed}" for run in runs]
+    console.print(f"{', '.join(titles)}: {recipe.iterations:,} iterations on {where}", soft_wrap=True)
+    with TrainingDisplay(console) as display:
+        reports = [display.run(title, recipe.iterations, recipe.batch_size) for title in titles]
+        records = train_side_by_side(runs, reports)
+    for title, record in zip(titles, records, strict=True):
+        ended = f"{record.status} at iteration {record.iteration:,}"
+        if record.status == "done":
+            ended = f"test error {record.test_error:.2f} % in {record.seconds / 60:.1f} min"
+        console.print(f"{title}: {ended}", soft_wrap=True)
+    return {record.seed: record for record in records}

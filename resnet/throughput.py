@@ -22,7 +22,7 @@ from resnet.system import (
     peak_memory_bytes,
     synchronise,
 )
-from resnet.train import build_net, training_step
+from resnet.trainer import build_net, training_step
 
 DEEPEST_MEASURED = 110
 """A forecast scales deeper nets by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""

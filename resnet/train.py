@@ -1,6 +1,6 @@
-"""One training run by iterations, as section 4.2 describes it; the only training loop of the project.
+"""Training runs from the first iteration to their result files, one alone or several side by side.
 
-What a run computes is a function of its settings, its data and its seed. It may be killed at any
+What a run computes is a function of its settings, its data and its seed (`trainer.py`). It may be killed at any
 moment: started again, it goes on from its last checkpoint and ends with the same weights, bit for
 bit, as a run left alone (on the same machine, with the same number of threads).
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,22 +22,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from resnet.batches import Batches
 from resnet.checkpoint import Progress, is_checkpoint_of, load_checkpoint, save_checkpoint, save_weights
 from resnet.data import Data
 from resnet.describe import describe
-from resnet.draws import generator
+from resnet.energy import EnergyMeter
 from resnet.evaluate import evaluate
 from resnet.files import complete_or_absent
 from resnet.fingerprint import fingerprint
-from resnet.model import DepthNet, count_parameters, he_initialisation
+from resnet.model import count_parameters
 from resnet.params import Settings
-from resnet.recipe import learning_rate, optimiser, warmup_ends
+from resnet.recipe import learning_rate
 from resnet.records import HistoryRow, Segment, Status, TrainingRecord, write_history
-from resnet.system import arithmetic, describe_system, peak_memory_bytes, synchronise
+from resnet.system import describe_system, peak_memory_bytes
+from resnet.trainer import Trainer
 
 
 class Interrupted(Exception):
@@ -52,7 +50,8 @@ class Folders(NamedTuple):
     """Where a seed's files lie."""
 
     results: Path
-    """`metrics.json`, `history.csv` and `test_predictions.npy`."""
+    """`metrics.json`, `history.csv` and `test_predictions.npy`: uint8 (images, 2), the label and the prediction
+    of each test image in canonical order."""
     weights: Path
     """`model.safetensors`, of the last iterate."""
     checkpoint: Path
@@ -77,40 +76,6 @@ class Folders(NamedTuple):
     @property
     def checkpoint_file(self) -> Path:
         return self.checkpoint / "checkpoint.safetensors"
-
-
-def build_net(settings: Settings, classes: int, seed: int, device: torch.device) -> DepthNet:
-    """Build the settings' net on the device, its weights drawn for this seed (He initialisation)."""
-    model = settings.model
-    net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, classes)
-    he_initialisation(net, generator(seed, "initialisation"))
-    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def training_step(
-    net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, precision: str
-) -> tuple[Tensor, Tensor]:
-    """Forward pass, backward pass and update for one mini-batch.
-
-    Args:
-        net: the net, in training mode.
-        sgd: its optimiser, set to the iteration's learning rate.
-        x: images, float32 (B, 3, 32, 32).
-        labels: int64 (B,).
-        precision: of the forward and backward pass.
-
-    Returns:
-        The mean loss and the number of misclassified images, before the update; both stay on the
-        device, so that nothing waits for it.
-    """
-    with arithmetic(precision, x.device):
-        logits = net(x).float()
-        loss = F.cross_entropy(logits, labels)
-    sgd.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    sgd.step()
-    with torch.no_grad():
-        return loss.detach(), (logits.argmax(1) != labels).sum()
 
 
 def history(progress: Progress, settings: Settings, train_images: int) -> list[HistoryRow]:
@@ -209,59 +174,69 @@ class Run:
             Interrupted: a signal asked to stop; a checkpoint is saved.
             UserError: there is a checkpoint of another configuration, data or code.
         """
-        finished = self.finished_record()
-        if finished is not None:
-            self.folders.checkpoint_file.unlink(missing_ok=True)
-            return finished
-        self.batches = Batches(self.data, self.seed, self.recipe.batch_size, self.device)
-        self.net = build_net(self.settings, len(self.data.record.classes), self.seed, self.device)
-        self.sgd = optimiser(self.net, self.recipe)
-        self.progress = Progress.start(self.recipe.iterations, self.device)
+        (record,) = train_side_by_side([self], [report])
+        return record
+
+    def start(self, side_by_side: int = 1) -> None:
+        """Build the net, or take it up from the last checkpoint.
+
+        Args:
+            side_by_side: runs that share the device, this one included; recorded beside its time.
+
+        Raises:
+            UserError: there is a checkpoint of another configuration, data or code.
+        """
+        self.side_by_side = side_by_side
+        self.trainer = Trainer(self.settings, self.seed, self.data, self.device, self.precision)
+        self.progress = self.trainer.progress
         if self.folders.checkpoint_file.exists():
-            load_checkpoint(self.folders.checkpoint_file, self.net, self.sgd, self.progress, self.fingerprint)
+            with self.trainer.on_stream():
+                load_checkpoint(
+                    self.folders.checkpoint_file,
+                    self.trainer.net,
+                    self.trainer.sgd,
+                    self.progress,
+                    self.fingerprint,
+                )
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
-        with _stop_on_signal() as stop_requested:
-            status = self._iterate(stop_requested, report)
-        return self._finish(status)
+        self.energy = EnergyMeter(self.device)
 
-    def _iterate(self, stop_requested: Callable[[], bool], report: Report) -> Status:
+    def advance(self, report: Report) -> Status | None:
+        """Do one iteration and what is due after it.
+
+        Returns:
+            How the run has ended, or None while it goes on.
+        """
         progress, recipe = self.progress, self.recipe
-        self.net.train()
-        while progress.iteration < recipe.iterations:
-            warming_up = recipe.warmup and progress.warmup_iterations is None
-            rate = learning_rate(progress.iteration, recipe, warming_up=warming_up)
-            for group in self.sgd.param_groups:
-                group["lr"] = rate
-            x, labels = self.batches.batch(progress.iteration)
-            loss, wrong = training_step(self.net, self.sgd, x, labels, self.precision)
-            progress.losses[progress.iteration] = loss
-            progress.wrong[progress.iteration] = wrong
-            progress.iteration += 1
-
-            done = progress.iteration
-            if warming_up and done % recipe.warmup_window == 0:
-                recent = progress.wrong[done - recipe.warmup_window : done]
-                if warmup_ends(done, 100 * float(recent.float().mean()) / recipe.batch_size, recipe):
-                    progress.warmup_iterations = done
-            if done % recipe.log_every == 0 and not torch.isfinite(progress.losses[:done]).all():
-                return "diverged"
-            if done % recipe.evaluate_every == 0 and done < recipe.iterations:
+        if progress.iteration < recipe.iterations:
+            rate = self.trainer.advance()
+            done, last = progress.iteration, progress.iteration == recipe.iterations
+            if done % recipe.evaluate_every == 0 and not last:
                 self._evaluate(self.precision)
-            if stop_requested():
-                self._save()
-                raise Interrupted
-            if done % recipe.checkpoint_every == 0 and done < recipe.iterations:
-                self._save()
-            report(progress, rate)
-        return "done" if torch.isfinite(progress.losses).all() else "diverged"
+            # Losses are read where the device is waited for anyway.
+            due = done % min(recipe.evaluate_every, recipe.checkpoint_every) == 0
+            if due and not last and self._diverged():
+                return "diverged"
+            if done % recipe.checkpoint_every == 0 and not last:
+                self.save()
+            with self.trainer.on_stream():
+                report(progress, rate)
+        if progress.iteration < recipe.iterations:
+            return None
+        return "diverged" if self._diverged() else "done"
+
+    def _diverged(self) -> bool:
+        with self.trainer.on_stream():
+            return not bool(torch.isfinite(self.progress.losses[: self.progress.iteration]).all())
 
     def _evaluate(self, precision: str) -> None:
-        synchronise(self.device)
+        self.trainer.synchronise()
         began = time.perf_counter()
-        batches = self.batches
-        validation = evaluate(self.net, batches.validation, batches.single_view, precision)
-        test = evaluate(self.net, batches.test, batches.single_view, precision)
+        batches, net = self.trainer.batches, self.trainer.net
+        with self.trainer.on_stream():
+            validation = evaluate(net, batches.validation, batches.single_view, precision)
+            test = evaluate(net, batches.test, batches.single_view, precision)
         assert test is not None, "prepared data always have a test set"
         self.progress.evaluations[self.progress.iteration] = (
             validation.error if validation else None,
@@ -272,7 +247,7 @@ class Run:
 
     def _segments(self) -> list[Segment]:
         """The earlier segments and, if it got anywhere, the present one."""
-        synchronise(self.device)
+        self.trainer.synchronise()
         if self.progress.iteration == self.began_at_iteration:
             return self.progress.segments
         seconds = time.perf_counter() - self.began
@@ -281,6 +256,8 @@ class Run:
             last_iteration=self.progress.iteration,
             seconds=seconds,
             training_seconds=seconds - self.outside_training,
+            side_by_side=self.side_by_side,
+            energy_joules=self.energy.joules(),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             system=describe_system(self.device),
         )
@@ -288,7 +265,7 @@ class Run:
 
     def _record(self, status: Status) -> TrainingRecord:
         progress, finished = self.progress, status == "done"
-        epoch = min(progress.iteration, -(-self.batches.train_images // self.recipe.batch_size))
+        epoch = min(progress.iteration, -(-self.trainer.batches.train_images // self.recipe.batch_size))
         last = slice(progress.iteration - epoch, progress.iteration)
         return TrainingRecord(
             status=status,
@@ -298,7 +275,7 @@ class Run:
             seed=self.seed,
             iteration=progress.iteration,
             iterations=self.recipe.iterations,
-            parameters=count_parameters(self.net),
+            parameters=count_parameters(self.trainer.net),
             multiply_adds=describe(self.settings, len(self.data.record.classes)).multiply_adds,
             precision=self.precision,
             test_error=self.last_test.error if finished else None,
@@ -308,6 +285,7 @@ class Run:
             training_loss=float(progress.losses[last].mean()),
             warmup_iterations=progress.warmup_iterations,
             peak_memory_bytes=peak_memory_bytes(self.device),
+            recomputed=self.trainer.net.recompute,
             data=self.data.record,
             fingerprint=self.fingerprint,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
@@ -315,28 +293,68 @@ class Run:
         )
 
     def _write_results(self, status: Status) -> TrainingRecord:
-        rows = history(self.progress, self.settings, self.batches.train_images)
+        rows = history(self.progress, self.settings, self.trainer.batches.train_images)
         write_history(self.folders.history_file, rows)
         record = self._record(status)
         record.write(self.folders.metrics_file)
         return record
 
-    def _save(self) -> None:
-        synchronise(self.device)
+    def save(self) -> None:
+        """Save a checkpoint, and results that say how far the run is."""
+        self.trainer.synchronise()
         began = time.perf_counter()
         saved = Progress(**{**vars(self.progress), "segments": self._segments()})
-        save_checkpoint(self.folders.checkpoint_file, self.net, self.sgd, saved, self.fingerprint)
-        self._write_results("interrupted")
+        with self.trainer.on_stream():
+            save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.fingerprint)
+            self._write_results("interrupted")
         self.outside_training += time.perf_counter() - began
 
-    def _finish(self, status: Status) -> TrainingRecord:
+    def finish(self, status: Status) -> TrainingRecord:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
             self._evaluate("fp32")
-            predictions = self.last_test.predictions.numpy()
+            # The labels beside the predictions: the report compares nets image by image without the data.
+            pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
             with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
-                np.save(file, predictions)
-        save_weights(self.net, self.folders.weights_file)
-        record = self._write_results(status)
+                np.save(file, pairs)
+        with self.trainer.on_stream():
+            save_weights(self.trainer.net, self.folders.weights_file)
+            record = self._write_results(status)
         self.folders.checkpoint_file.unlink(missing_ok=True)
+        del self.trainer  # its memory is the next run's
         return record
+
+
+def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[TrainingRecord]:
+    """Train several runs, an iteration of each in turn; finished ones are not trained again.
+
+    On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
+    ends with the bits that it ends with alone.
+
+    Args:
+        runs: none depends on another.
+        reports: one a run, called after its every iteration.
+
+    Raises:
+        Interrupted: a signal asked to stop; all runs have saved checkpoints.
+        UserError: there is a checkpoint of another configuration, data or code.
+    """
+    records = {run: run.finished_record() for run in runs}
+    going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}
+    for run in runs:
+        if run not in going:
+            run.folders.checkpoint_file.unlink(missing_ok=True)
+    for run in going:
+        run.start(side_by_side=len(going))
+    with _stop_on_signal() as stop_requested:
+        while going:
+            for run, report in list(going.items()):
+                status = run.advance(report)
+                if status is not None:
+                    records[run] = run.finish(status)
+                    del going[run]
+            if stop_requested() and going:
+                for run in going:
+                    run.save()
+                raise Interrupted
+    return [record for record in records.values() if record is not None]

@@ -43,9 +43,9 @@ def test_a_batch_is_what_the_paper_describes(digits: Data) -> None:
     mean = digits.train.images.astype(np.float64).mean(axis=0)
     for at, index in enumerate(draws.order.tolist()):
         image = np.pad(digits.train.images[index] - mean, ((0, 0), (PADDING,) * 2, (PADDING,) * 2))
-        columns = draws.columns[at]
+        columns = draws.columns()[at]
         flipped = bool(columns[0] > columns[-1])
-        top, left = int(draws.rows[at][0]), int(columns.min())
+        top, left = int(draws.rows()[at][0]), int(columns.min())
         crop = image[:, top : top + 32, left : left + 32]
         expected = crop[:, :, ::-1] if flipped else crop
         np.testing.assert_allclose(x[at].numpy(), expected / 255, atol=1e-6)
@@ -55,12 +55,12 @@ def test_a_batch_is_what_the_paper_describes(digits: Data) -> None:
 
 def test_draws_cover_all_crops_and_both_flips_evenly() -> None:
     draws = draw_epoch(20_000, seed=0, epoch=0)
-    tops, counts = draws.rows[:, 0].unique(return_counts=True)
+    tops, counts = draws.rows()[:, 0].unique(return_counts=True)
     assert tops.tolist() == list(range(9))
     assert counts.min() > 20_000 / 9 * 0.9
-    flipped = (draws.columns[:, 0] > draws.columns[:, -1]).float().mean()
+    flipped = (draws.columns()[:, 0] > draws.columns()[:, -1]).float().mean()
     assert flipped.item() == pytest.approx(0.5, abs=0.02)
-    spread = (draws.columns.amax(1) - draws.columns.amin(1)).unique()
+    spread = (draws.columns().amax(1) - draws.columns().amin(1)).unique()
     assert spread.tolist() == [31]
 
 

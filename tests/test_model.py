@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from resnet.model import (
     count_parameters,
     he_initialisation,
     plain,
+    preact,
     resnet,
 )
 
@@ -119,3 +122,29 @@ def test_initial_weights_are_a_function_of_the_seed() -> None:
         he_initialisation(net, generator(seed, "initialisation"))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.conv1.weight, other.conv1.weight)
+
+
+@pytest.mark.parametrize("depth", [20, 110])
+def test_preactivation_has_the_parameters_of_the_original(depth: int) -> None:
+    assert count_parameters(preact(depth)) == EXACT[depth]
+
+
+def test_a_preactivation_block_leaves_its_shortcut_clear() -> None:
+    net, x = preact(20).eval(), torch.randn(2, 16, 32, 32)
+    for block, entry in ((net.layer1[0], torch.relu(net.layer1[0].bn1(x))), (net.layer1[1], x)):
+        inner = block.conv1(torch.relu(block.bn1(x)))
+        torch.testing.assert_close(block(x), block.conv2(torch.relu(block.bn2(inner))) + entry)
+
+
+@pytest.mark.parametrize("build", [resnet, plain, preact])
+def test_recomputed_activations_change_no_bit(build: Callable[[int], DepthNet]) -> None:
+    x, labels = torch.randn(8, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.arange(8)
+    results = []
+    for recompute in (False, True):
+        net = build(14)
+        he_initialisation(net, generator(0, "initialisation"))
+        net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        net.recompute = recompute
+        torch.nn.functional.cross_entropy(net(x), labels).backward()
+        results.append([*(p.grad for p in net.parameters()), *net.buffers()])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.memory import activation_bytes, recomputes
 from resnet.params import Settings
 from resnet.seeds import locked, train_seeds
+from resnet.trainer import Trainer
 
 
 def test_two_processes_do_not_train_into_one_folder(
@@ -31,3 +35,48 @@ def test_weights_and_checkpoints_can_lie_elsewhere(tiny: Callable[..., Settings]
         "test_predictions.npy",
     ]
     assert [path.name for path in (tmp_path / "w/seed-4").iterdir()] == ["model.safetensors"]
+
+
+def test_seeds_side_by_side_end_with_the_bits_that_they_have_alone(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    together = train_seeds(tiny(seeds_at_once=3), [0, 1, 2], digits, tmp_path / "together")
+    assert [record.segments[0].side_by_side for record in together] == [3, 3, 3]
+    for seed, record in enumerate(together):
+        (alone,) = train_seeds(tiny(), [seed], digits, tmp_path / "alone" / str(seed))
+        one, other = (
+            load_file(folder / f"seed-{seed}" / "model.safetensors")
+            for folder in (tmp_path / "together", tmp_path / "alone" / str(seed))
+        )
+        assert all(torch.equal(one[name], other[name]) for name in one)
+        assert record.test_error == alone.test_error
+        assert record.fingerprint == alone.fingerprint
+
+
+def test_one_source_of_randomness_can_be_fixed(tiny: Callable[..., Settings], digits: Data) -> None:
+    def trainer(seed: int, **keys: int) -> Trainer:
+        return Trainer(tiny(**keys), seed, digits, torch.device("cpu"), "fp32")
+
+    def same(one: Trainer, other: Trainer) -> tuple[bool, bool]:
+        weights = torch.equal(one.net.conv1.weight, other.net.conv1.weight)
+        return weights, torch.equal(one.batches.draws(3).packed, other.batches.draws(3).packed)
+
+    assert same(trainer(1), trainer(2)) == (False, False)
+    assert same(trainer(1, initialisation_seed=7), trainer(2, initialisation_seed=7)) == (True, False)
+    assert same(trainer(1, order_seed=7), trainer(2, order_seed=7)) == (False, True)
+    assert same(trainer(7), trainer(1, initialisation_seed=7, order_seed=7)) == (True, True)
+
+
+def test_what_fits_is_kept_and_what_does_not_is_computed_again(
+    tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu = torch.device("cpu")
+    deep = tiny(net="resnet", depth=1202, batch_size=128)
+    # 400 layers each of 16, 8 and 4 thousand numbers, kept before and after batch norm; and the stem.
+    volumes = 16384 + 400 * (16384 + 8192 + 4096)
+    assert activation_bytes(deep, "fp32") == 2 * 4 * 128 * volumes
+    for gigabytes, expected in ((16, True), (80, False)):
+        monkeypatch.setattr("resnet.memory.device_bytes", lambda device, total=gigabytes: total * 2**30)
+        assert recomputes(deep, "fp32", cpu) is expected
+        assert not recomputes(deep, "bf16", cpu)
+        assert not recomputes(tiny(), "fp32", cpu)

@@ -60,7 +60,9 @@ def test_a_run_leaves_complete_results(tiny: Tiny, digits: Data, tmp_path: Path)
         "test_predictions.npy",
     ]
     predictions = np.load(tmp_path / "test_predictions.npy")
-    wrong = (predictions != digits.test.labels).mean()
+    assert predictions.dtype == np.uint8
+    assert (predictions[:, 0] == digits.test.labels).all()
+    wrong = (predictions[:, 1] != digits.test.labels).mean()
     assert record.test_error == pytest.approx(100 * wrong)
     rows = read_history(tmp_path / "history.csv")
     assert [row.iteration for row in rows] == [4, 6, 8, 12]

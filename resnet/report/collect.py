@@ -30,7 +30,7 @@ from resnet.records import (
 from resnet.report import text
 from resnet.report.statistics import Sample, sample
 
-NEUTRAL = {"seeds", "device", "checkpoint_every", "log_every", "evaluate_every"}
+NEUTRAL = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
 """Keys of `train` that change nothing about the errors reported."""
 
 
