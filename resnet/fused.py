@@ -1,10 +1,11 @@
 """For CPUs: batch norm, addition and ReLU in one operation; 3x3 convolutions with fewer multiplications.
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
-norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU ``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are
-the plain PyTorch operations. That file is compiled on first use into the user's cache directory (some 20
-seconds, once). Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0``
-in the environment turns the compiled operations off.
+norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
+``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are the plain PyTorch
+operations. That file is compiled on first use into the user's cache directory (some 20 seconds, once).
+Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the
+environment turns the compiled operations off.
 
 The results of both do not depend on the number of threads, and the same inputs give the same bits.
 """

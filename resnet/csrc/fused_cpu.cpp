@@ -25,11 +25,17 @@ namespace {
 
 using at::Tensor;
 
+constexpr int kBlock = 16;  // channels come in blocks of 16, one or two vectors
+// The processor's own width: GCC sends wider vectors' comparisons through memory, at half the speed.
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
-typedef float Floats __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t Mask __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint16_t Halves __attribute__((vector_size(32), aligned(2), may_alias));
+#else
+constexpr int kLanes = 8;
+#endif
+typedef float Floats __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef uint32_t Words __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef int32_t Mask __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));
 
 inline Floats load(const float* p) { return *reinterpret_cast<const Floats*>(p); }
 
@@ -70,7 +76,7 @@ Split split_rows(int64_t rows) {
   return {rows, chunk, (rows + chunk - 1) / chunk};
 }
 
-// Calls f<B>(first channel) for blocks of B*16 channels that together cover all channels.
+// Calls f<B>(first channel) for blocks of B vectors of channels that together cover all channels.
 template <typename F>
 void for_channel_blocks(int64_t channels, F&& f) {
   int64_t c = 0;
@@ -243,7 +249,7 @@ void check(const Tensor& t, const Tensor& like, const char* name) {
 }
 
 void check_input(const Tensor& x) {
-  TORCH_CHECK(x.dim() == 4 && x.size(1) % kLanes == 0 && x.numel() > 0, "x must be N x C x H x W, C a multiple of 16");
+  TORCH_CHECK(x.dim() == 4 && x.size(1) % kBlock == 0 && x.numel() > 0, "x must be N x C x H x W, C a multiple of 16");
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "x must be float32 or bfloat16");
   check(x, x, "x");
 }
@@ -494,21 +500,11 @@ Tensor conv3x3_weight_gradient(const Tensor& dy, const Tensor& x, int64_t stride
 constexpr float kA = 0.75f, kB = 1.5f, kA2 = kA * kA, kB2 = kB * kB;
 constexpr int kTile = 4, kPoints = 6, kPositions = kPoints * kPoints;
 
-#if defined(__AVX512F__)
-constexpr int kVec = 16;
-#else
-constexpr int kVec = 8;
-#endif
-typedef float Vec __attribute__((vector_size(4 * kVec), aligned(4), may_alias));
-
-inline Vec load_vec(const float* p) { return *reinterpret_cast<const Vec*>(p); }
-inline void store_vec(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
-
 struct Bt {
   static constexpr int from = 6, to = 6;
-  static void apply(const Vec* x, Vec* v) {
-    const Vec even_a = x[4] - kB2 * x[2], odd_a = x[3] - kB2 * x[1];
-    const Vec even_b = x[4] - kA2 * x[2], odd_b = x[3] - kA2 * x[1];
+  static void apply(const Floats* x, Floats* v) {
+    const Floats even_a = x[4] - kB2 * x[2], odd_a = x[3] - kB2 * x[1];
+    const Floats even_b = x[4] - kA2 * x[2], odd_b = x[3] - kA2 * x[1];
     v[0] = x[4] + (kA2 * kB2 * x[0] - (kA2 + kB2) * x[2]);
     v[1] = even_a + kA * odd_a;
     v[2] = even_a - kA * odd_a;
@@ -520,9 +516,9 @@ struct Bt {
 
 struct At {
   static constexpr int from = 6, to = 4;
-  static void apply(const Vec* m, Vec* y) {
-    const Vec sum_a = m[1] + m[2], difference_a = m[1] - m[2];
-    const Vec sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+  static void apply(const Floats* m, Floats* y) {
+    const Floats sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const Floats sum_b = m[3] + m[4], difference_b = m[3] - m[4];
     y[0] = m[0] + (sum_a + sum_b);
     y[1] = kA * difference_a + kB * difference_b;
     y[2] = kA2 * sum_a + kB2 * sum_b;
@@ -532,9 +528,9 @@ struct At {
 
 struct A {
   static constexpr int from = 4, to = 6;
-  static void apply(const Vec* y, Vec* m) {
-    const Vec even_a = y[0] + kA2 * y[2], odd_a = y[1] + kA2 * y[3];
-    const Vec even_b = y[0] + kB2 * y[2], odd_b = y[1] + kB2 * y[3];
+  static void apply(const Floats* y, Floats* m) {
+    const Floats even_a = y[0] + kA2 * y[2], odd_a = y[1] + kA2 * y[3];
+    const Floats even_b = y[0] + kB2 * y[2], odd_b = y[1] + kB2 * y[3];
     m[0] = y[0];
     m[1] = even_a + kA * odd_a;
     m[2] = even_a - kA * odd_a;
@@ -549,9 +545,9 @@ constexpr float kG0 = 1 / (kA2 * kB2), kGa = 1 / (2 * kA2 * (kA2 - kB2)), kGb = 
 
 struct G {
   static constexpr int from = 3, to = 6;
-  static void apply(const Vec* w, Vec* u) {
-    const Vec even_a = kGa * (w[0] + kA2 * w[2]), odd_a = kGa * kA * w[1];
-    const Vec even_b = kGb * (w[0] + kB2 * w[2]), odd_b = kGb * kB * w[1];
+  static void apply(const Floats* w, Floats* u) {
+    const Floats even_a = kGa * (w[0] + kA2 * w[2]), odd_a = kGa * kA * w[1];
+    const Floats even_b = kGb * (w[0] + kB2 * w[2]), odd_b = kGb * kB * w[1];
     u[0] = kG0 * w[0];
     u[1] = even_a + odd_a;
     u[2] = even_a - odd_a;
@@ -563,8 +559,8 @@ struct G {
 
 struct Gt {
   static constexpr int from = 6, to = 3;
-  static void apply(const Vec* u, Vec* w) {
-    const Vec sum_a = kGa * (u[1] + u[2]), sum_b = kGb * (u[3] + u[4]);
+  static void apply(const Floats* u, Floats* w) {
+    const Floats sum_a = kGa * (u[1] + u[2]), sum_b = kGb * (u[3] + u[4]);
     w[0] = kG0 * u[0] + (sum_a + sum_b);
     w[1] = kGa * kA * (u[1] - u[2]) + kGb * kB * (u[3] - u[4]);
     w[2] = u[5] + (kA2 * sum_a + kB2 * sum_b);
@@ -574,13 +570,13 @@ struct Gt {
 // Applies a 1-D transform to `count` neighbouring columns of numbers; a pointer for each row read and each row written.
 template <typename Transform>
 inline void transform(const float* const* from, float* const* to, int64_t count) {
-  for (int64_t i = 0; i < count; i += kVec) {
-    Vec in[Transform::from], out[Transform::to];
+  for (int64_t i = 0; i < count; i += kLanes) {
+    Floats in[Transform::from], out[Transform::to];
 #pragma GCC unroll 6
-    for (int k = 0; k < Transform::from; ++k) in[k] = load_vec(from[k] + i);
+    for (int k = 0; k < Transform::from; ++k) in[k] = load(from[k] + i);
     Transform::apply(in, out);
 #pragma GCC unroll 6
-    for (int k = 0; k < Transform::to; ++k) store_vec(to[k] + i, out[k]);
+    for (int k = 0; k < Transform::to; ++k) store(to[k] + i, out[k]);
   }
 }
 
@@ -608,7 +604,7 @@ struct Tiling {
 };
 
 // Distance between the positions' matrices. The odd cache line keeps 36 streams out of each other's cache sets.
-inline int64_t position_stride(int64_t tiles, int64_t channels) { return tiles * channels + kLanes; }
+inline int64_t position_stride(int64_t tiles, int64_t channels) { return tiles * channels + kBlock; }
 
 // Transforms the pixels of one row of tiles, from `top` pixels above it, into v[position][tile][channel].
 // strip is Transform::to rows of pixels with one more at the left; its pixels outside the image must be zero.
@@ -651,15 +647,15 @@ void untransform_tiles(const float* m, int64_t stride, const Tiling& t, int64_t 
 template <int R, int J, bool Add>
 inline void multiply_block(const float* a, int64_t a_row, int64_t a_step, const float* b, int64_t b_row, float* c,
                            int64_t c_row, int64_t depth) {
-  Vec sum[R][J];
+  Floats sum[R][J];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int j = 0; j < J; ++j) sum[r][j] = Add ? load_vec(c + r * c_row + j * kVec) : Vec{};
+    for (int j = 0; j < J; ++j) sum[r][j] = Add ? load(c + r * c_row + j * kLanes) : Floats{};
   for (int64_t k = 0; k < depth; ++k, a += a_step, b += b_row) {
-    Vec bv[J];
+    Floats bv[J];
 #pragma GCC unroll 4
-    for (int j = 0; j < J; ++j) bv[j] = load_vec(b + j * kVec);
+    for (int j = 0; j < J; ++j) bv[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
@@ -668,16 +664,16 @@ inline void multiply_block(const float* a, int64_t a_row, int64_t a_step, const 
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int j = 0; j < J; ++j) store_vec(c + r * c_row + j * kVec, sum[r][j]);
+    for (int j = 0; j < J; ++j) store(c + r * c_row + j * kLanes, sum[r][j]);
 }
 
 template <int R, bool Add>
 void multiply_matrices(const float* a, int64_t a_row, int64_t a_step, const float* b, int64_t b_row, int64_t b_block,
                        float* c, int64_t rows, int64_t columns, int64_t depth) {
-  constexpr int J = kLanes / kVec;
-  for (int64_t j = 0; j < columns; j += kLanes)
+  constexpr int J = kBlock / kLanes;
+  for (int64_t j = 0; j < columns; j += kBlock)
     for (int64_t r = 0; r < rows; r += R)
-      multiply_block<R, J, Add>(a + r * a_row, a_row, a_step, b + j / kLanes * b_block, b_row, c + r * columns + j, columns,
+      multiply_block<R, J, Add>(a + r * a_row, a_row, a_step, b + j / kBlock * b_block, b_row, c + r * columns + j, columns,
                                 depth);
 }
 
@@ -690,25 +686,27 @@ float* scratch(int64_t floats) {
 
 // As many fill about a megabyte (v and m) with 64 channels; fewer would read the weights, another half, too often.
 constexpr int64_t kTilesAtOnce = 48;
-constexpr int kRows = kVec == 16 ? 12 : 6;  // tiles in registers at a time: 12 of the 16 or 32 vector registers
+constexpr int kRows = kLanes == 16 ? 12 : 6;  // tiles in registers at a time: 12 of the 16 or 32 vector registers
+// The same of the weight gradient, whose rows are input channels, a multiple of 16.
+constexpr int kInputs = kLanes == 16 ? 16 : 4;
 
 // u[position][block of 16 outputs][in][16] of taps[ky][kx][in][out]: a block is read from end to end by the product.
 void transform_weights(const float* taps, float* u, int64_t in, int64_t out) {
   const int64_t size = in * out;
   at::parallel_for(0, in, 16, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i)
-      for (int64_t o = 0; o < out; o += kLanes) {
-        float half[kPoints * 3 * kLanes];
+      for (int64_t o = 0; o < out; o += kBlock) {
+        float half[kPoints * 3 * kBlock];
         for (int kx = 0; kx < 3; ++kx)
-          transform<G>(taps + kx * size + i * out + o, 3 * size, half + kx * kLanes, 3 * kLanes, kLanes);
+          transform<G>(taps + kx * size + i * out + o, 3 * size, half + kx * kBlock, 3 * kBlock, kBlock);
         for (int k = 0; k < kPoints; ++k)
-          transform<G>(half + k * 3 * kLanes, kLanes, u + k * kPoints * size + o * in + i * kLanes, size, kLanes);
+          transform<G>(half + k * 3 * kBlock, kBlock, u + k * kPoints * size + o * in + i * kBlock, size, kBlock);
       }
   });
 }
 
 void check_float(const Tensor& x, const char* name) {
-  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) % kLanes == 0 &&
+  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) % kBlock == 0 &&
                   x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast),
               name, " must be a channels-last float32 CPU tensor, its channels a multiple of 16");
 }
@@ -719,7 +717,7 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed) {
   check_float(x, "x");
   TORCH_CHECK(weight.device().is_cpu() && weight.dim() == 4 && weight.scalar_type() == at::kFloat &&
                   weight.size(2) == 3 && weight.size(3) == 3 && weight.size(transposed ? 0 : 1) == x.size(1) &&
-                  weight.size(transposed ? 1 : 0) % kLanes == 0,
+                  weight.size(transposed ? 1 : 0) % kBlock == 0,
               "weight must be out x in x 3 x 3 in float32, in fitting x, out a multiple of 16");
   const int64_t in = x.size(1), out = weight.size(transposed ? 1 : 0);
   const Tensor taps = (transposed ? weight.flip({2, 3}).permute({2, 3, 0, 1}) : weight.permute({2, 3, 1, 0})).contiguous();
@@ -747,7 +745,7 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed) {
       for (int64_t row = first; row < last; ++row)
         transform_tiles<Bt>(source, t, in, row, strip, zeros, v + (row - first) * t.wide * in, v_stride);
       for (int64_t p = 0; p < kPositions; ++p)
-        multiply_matrices<kRows, false>(v + p * v_stride, in, 1, weights + p * in * out, kLanes, in * kLanes,
+        multiply_matrices<kRows, false>(v + p * v_stride, in, 1, weights + p * in * out, kBlock, in * kBlock,
                                         m + p * m_stride, tiles, out, in);
       for (int64_t row = first; row < last; ++row)
         untransform_tiles(m + (row - first) * t.wide * out, m_stride, t, out, row, back, nowhere, target);
@@ -792,8 +790,8 @@ Tensor winograd_weight_gradient(const Tensor& dy, const Tensor& x) {
           transform_tiles<A>(dys, t, out, row, dy_strip, zeros, z + tile * out, z_stride);
         }
         for (int64_t p = 0; p < kPositions; ++p)
-          multiply_matrices<kVec == 16 ? 16 : 4, true>(v + p * v_stride, 1, in, z + p * z_stride, out, kLanes, sums + p * size, in, out,
-                                                       (last - first) * t.wide);
+          multiply_matrices<kInputs, true>(v + p * v_stride, 1, in, z + p * z_stride, out, kBlock, sums + p * size, in, out,
+                                           (last - first) * t.wide);
       }
       for (int k = 0; k < kPoints; ++k)
         transform<Gt>(sums + k * size, kPoints * size, half + k * size, kPoints * size, size);
