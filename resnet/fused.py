@@ -1,11 +1,11 @@
-"""For CPUs: batch norm, addition and ReLU in one operation; a 3x3 convolution with a faster weight gradient.
+"""For CPUs: batch norm, addition and ReLU in one operation; 3x3 convolutions with fewer multiplications.
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
-norm, ReLU and addition, and as much again on the weight gradients of its convolutions. With channels-last
-tensors on a CPU ``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are
-the plain PyTorch operations. That file is compiled on first use into the user's cache directory (some 20
-seconds, once). Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0``
-in the environment turns the compiled operations off.
+norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
+``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are the plain PyTorch
+operations. That file is compiled on first use into the user's cache directory (some 20 seconds, once).
+Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the
+environment turns the compiled operations off.
 
 The results of both do not depend on the number of threads, and the same inputs give the same bits.
 """
@@ -218,39 +218,67 @@ class _Conv3x3(torch.autograd.Function):
         return dx, dweight, None
 
 
-def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
-    """``conv(x)``, N x C x H x W, with the compiled weight gradient where there is one.
-
-    There is one for 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16
-    and whose output is of even width, in training under bfloat16 autocast (or with a bfloat16 weight), on a
-    processor with AVX-512 BF16. Everything else is ``conv(x)``. The weight's gradient is summed and kept in
-    float32.
-    """
-    stride = conv.stride[0]
-    if (
-        not torch.is_grad_enabled()
-        or not conv.weight.requires_grad
-        or x.dtype != torch.bfloat16
-        or not (
-            conv.weight.dtype == torch.bfloat16
-            or (torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16)
-        )
-        or not _kernel_takes(x)
-        or type(conv) is not nn.Conv2d
-        or _hooked(conv)
-        or conv.kernel_size != (3, 3)
-        or conv.stride not in ((1, 1), (2, 2))
-        or conv.padding != (1, 1)
-        or conv.dilation != (1, 1)
-        or conv.groups != 1
-        or conv.padding_mode != "zeros"
-        or conv.bias is not None
-        or conv.out_channels % _LANES != 0
-        or ((x.shape[3] - 1) // stride + 1) % 2 != 0
-        or not available()
-        or not torch.ops.resnet_fused.has_weight_gradient()
-    ):
-        y: Tensor = conv(x)
+class _Winograd(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        y: Tensor = torch.ops.resnet_fused.winograd(x, weight, False)
         return y
-    y = _Conv3x3.apply(x, conv.weight, stride)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        dy = dy.contiguous(memory_format=torch.channels_last)
+        dx = torch.ops.resnet_fused.winograd(dy, weight, True) if ctx.needs_input_grad[0] else None
+        dweight = torch.ops.resnet_fused.winograd_weight_gradient(dy, x) if ctx.needs_input_grad[1] else None
+        return dx, dweight
+
+
+def _kernel_takes_conv(x: Tensor, conv: nn.Conv2d) -> bool:
+    return (
+        _kernel_takes(x)
+        and type(conv) is nn.Conv2d
+        and not _hooked(conv)
+        and conv.kernel_size == (3, 3)
+        and conv.stride in ((1, 1), (2, 2))
+        and conv.padding == (1, 1)
+        and conv.dilation == (1, 1)
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+        and conv.bias is None
+        and conv.out_channels % _LANES == 0
+    )
+
+
+def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """``conv(x)``, N x C x H x W, with the compiled kernels where there are some.
+
+    They take 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16. In float32
+    with stride 1, training or not: Winograd's convolution, of which all three parts have a few times float32's
+    rounding error. In training under bfloat16 autocast (or with a bfloat16 weight), where the output is of even
+    width and the processor has AVX-512 BF16: a weight gradient that is summed and kept in float32. Everything
+    else is ``conv(x)``.
+    """
+    y: Tensor
+    if not _kernel_takes_conv(x, conv):
+        y = conv(x)
+        return y
+    weight, stride = conv.weight, conv.stride[0]
+    autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    if x.dtype == weight.dtype == torch.float32 and autocast is None and stride == 1 and available():
+        y = _Winograd.apply(x, weight)
+        return y
+    if (
+        x.dtype == torch.bfloat16
+        and torch.bfloat16 in (weight.dtype, autocast)
+        and torch.is_grad_enabled()
+        and weight.requires_grad
+        and ((x.shape[3] - 1) // stride + 1) % 2 == 0
+        and available()
+        and torch.ops.resnet_fused.has_weight_gradient()
+    ):
+        y = _Conv3x3.apply(x, weight, stride)
+        return y
+    y = conv(x)
     return y

@@ -14,6 +14,9 @@ from resnet import fused
 # Relative to the largest value of the reference: float32 rounding, and bfloat16's 8 bits of significand.
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 needs_build = pytest.mark.skipif(not fused.available(), reason="no compiler for the fused CPU operations")
+needs_bfloat16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="convolutions in bfloat16 are emulated on this processor"
+)
 
 
 def close(got: Tensor, want: Tensor, tolerance: float) -> None:
@@ -141,6 +144,7 @@ def test_the_same_bits_whatever_the_number_of_threads(dtype: torch.dtype) -> Non
 
 
 @needs_build
+@needs_bfloat16
 @pytest.mark.parametrize(
     ("size", "inputs", "outputs", "stride"),
     [
@@ -177,6 +181,130 @@ def test_conv3x3_has_the_gradients_of_a_convolution(
     fast = bool(torch.ops.resnet_fused.has_weight_gradient()) and ((size - 1) // stride + 1) % 2 == 0
     assert ("_Conv3x3" in type(y.grad_fn).__name__) == fast
     close(conv.weight.grad, weight64.grad, 1e-5 if fast else 1e-2)
+
+
+def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
+    return conv
+
+
+def values_and_gradients(x: Tensor, weight: Tensor, dy: Tensor) -> list[Tensor]:
+    """The convolution of PyTorch: y, dx and dweight."""
+    x, weight = x.detach().requires_grad_(), weight.detach().requires_grad_()
+    y = F.conv2d(x, weight, None, 1, 1)
+    return [y.detach(), *torch.autograd.grad(y, (x, weight), dy)]
+
+
+def rms(t: Tensor) -> float:
+    return float(t.double().square().mean().sqrt())
+
+
+@needs_build
+@pytest.mark.parametrize(
+    ("height", "width", "inputs", "outputs"),
+    [
+        (32, 32, 16, 16),
+        (16, 16, 32, 32),
+        (8, 8, 64, 64),
+        (7, 9, 48, 16),
+        (5, 130, 16, 112),
+        (1, 1, 32, 16),
+        (2, 6, 16, 32),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 9, 20])
+def test_winograd_is_almost_as_exact_as_the_direct_convolution(
+    height: int, width: int, inputs: int, outputs: int, batch: int
+) -> None:
+    conv = convolution(inputs, outputs)
+    x = images(batch, inputs, height, width, dtype=torch.float32).relu().requires_grad_()
+    y = fused.conv3x3(x, conv)
+    assert "_Winograd" in type(y.grad_fn).__name__
+    dy = images(*y.shape, dtype=torch.float32, seed=2)
+    got = [y.detach(), *torch.autograd.grad(y, (x, conv.weight), dy)]
+    want = values_and_gradients(x.double(), conv.weight.double(), dy.double())
+    direct = values_and_gradients(x, conv.weight, dy)
+    for ours, exact, plain in zip(got, want, direct, strict=True):
+        assert ours.is_contiguous(memory_format=torch.channels_last)
+        assert ours.shape == exact.shape
+        # Roundings are eight times the direct convolution's at the most, about 1e-7 of the values.
+        assert rms(ours - exact) <= 8 * max(rms(plain - exact), 1e-7 * rms(exact))
+        close(ours, exact, 1e-5)
+
+
+@needs_build
+@pytest.mark.parametrize(("channels", "size"), [(16, 32), (32, 16), (64, 8)])
+def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(channels: int, size: int) -> None:
+    def once(threads: int) -> list[Tensor]:
+        torch.set_num_threads(threads)
+        conv = convolution(channels, channels)
+        x = images(50, channels, size, size, dtype=torch.float32).requires_grad_()
+        y = fused.conv3x3(x, conv)
+        return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
+
+    threads = torch.get_num_threads()
+    try:
+        first, again, alone, many = once(2), once(2), once(1), once(5)
+    finally:
+        torch.set_num_threads(threads)
+    for a, *others in zip(first, again, alone, many, strict=True):
+        assert all(torch.equal(a, b) for b in others)
+
+
+@needs_build
+def test_winograd_takes_a_weight_in_any_memory_format_and_does_not_depend_on_gradients_being_wanted() -> None:
+    conv, x = convolution(16, 32), images(3, 16, 8, 8, dtype=torch.float32)
+    plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+    plain.load_state_dict(conv.state_dict())
+    y = fused.conv3x3(x, conv)
+    y.sum().backward()  # type: ignore[no-untyped-call]
+    again = fused.conv3x3(x, plain)
+    again.sum().backward()  # type: ignore[no-untyped-call]
+    assert torch.equal(y, again)
+    assert conv.weight.grad is not None
+    assert plain.weight.grad is not None
+    assert torch.equal(conv.weight.grad, plain.weight.grad)
+    with torch.no_grad():
+        assert torch.equal(y, fused.conv3x3(x, conv.eval()))
+    with torch.inference_mode():
+        assert torch.equal(y, fused.conv3x3(x, conv))
+
+
+@needs_build
+def test_winograd_keeps_nan() -> None:
+    x = images(2, 16, 8, 8, dtype=torch.float32)
+    x[0, 3, 5, 5] = float("nan")
+    y = fused.conv3x3(x, convolution(16, 16))
+    assert y[0, :, 4:7, 4:7].isnan().all()
+    assert not y[1].isnan().any()
+
+
+@pytest.mark.parametrize("case", ["stride", "channels", "hook", "bias", "double", "autocast", "contiguous", "padding"])
+def test_what_winograd_does_not_take_goes_the_plain_way(case: str) -> None:
+    channels = 10 if case == "channels" else 16
+    conv = nn.Conv2d(
+        channels,
+        16,
+        3,
+        stride=2 if case == "stride" else 1,
+        padding=0 if case == "padding" else 1,
+        bias=case == "bias",
+    )
+    x = torch.randn(2, channels, 8, 8)
+    if case != "contiguous":
+        x = x.contiguous(memory_format=torch.channels_last)
+    calls = []
+    if case == "hook":
+        conv.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    if case == "double":
+        x, conv = x.double(), conv.double()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case == "autocast"):
+        y, want = fused.conv3x3(x, conv), F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
+    assert "_Winograd" not in type(y.grad_fn).__name__
+    assert len(calls) == (case == "hook")
+    assert y.dtype == want.dtype
+    assert torch.equal(y, want)
 
 
 def test_conv3x3_is_the_convolution_without_autocast() -> None:

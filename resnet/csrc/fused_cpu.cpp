@@ -1,5 +1,5 @@
-// CPU kernels of resnet/fused.py: batch norm + addition + ReLU in one operation, and the weight gradient of a 3x3
-// convolution in bfloat16. All tensors are channels-last, so a pixel's channels are contiguous: a tensor of N x C x H x W
+// CPU kernels of resnet/fused.py: batch norm + addition + ReLU in one operation, the weight gradient of a 3x3 convolution
+// in bfloat16, and Winograd's convolution in float32. All tensors are channels-last, so a pixel's channels are contiguous: a tensor of N x C x H x W
 // is read here as P = N*H*W rows of C values.
 //
 // Work is split into a number of chunks that depends on the shape alone, and partial sums are added in chunk order, so a
@@ -25,11 +25,17 @@ namespace {
 
 using at::Tensor;
 
+constexpr int kBlock = 16;  // channels come in blocks of 16, one or two vectors
+// The processor's own width: GCC sends wider vectors' comparisons through memory, at half the speed.
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
-typedef float Floats __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t Mask __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint16_t Halves __attribute__((vector_size(32), aligned(2), may_alias));
+#else
+constexpr int kLanes = 8;
+#endif
+typedef float Floats __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef uint32_t Words __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef int32_t Mask __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));
 
 inline Floats load(const float* p) { return *reinterpret_cast<const Floats*>(p); }
 
@@ -70,7 +76,7 @@ Split split_rows(int64_t rows) {
   return {rows, chunk, (rows + chunk - 1) / chunk};
 }
 
-// Calls f<B>(first channel) for blocks of B*16 channels that together cover all channels.
+// Calls f<B>(first channel) for blocks of B vectors of channels that together cover all channels.
 template <typename F>
 void for_channel_blocks(int64_t channels, F&& f) {
   int64_t c = 0;
@@ -243,7 +249,7 @@ void check(const Tensor& t, const Tensor& like, const char* name) {
 }
 
 void check_input(const Tensor& x) {
-  TORCH_CHECK(x.dim() == 4 && x.size(1) % kLanes == 0 && x.numel() > 0, "x must be N x C x H x W, C a multiple of 16");
+  TORCH_CHECK(x.dim() == 4 && x.size(1) % kBlock == 0 && x.numel() > 0, "x must be N x C x H x W, C a multiple of 16");
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "x must be float32 or bfloat16");
   check(x, x, "x");
 }
@@ -485,6 +491,319 @@ Tensor conv3x3_weight_gradient(const Tensor& dy, const Tensor& x, int64_t stride
 #endif
 }
 
+// Winograd convolution F(4x4, 3x3), float32: 36 products for 16 outputs instead of 144 (Lavin and Gray, CVPR 2016).
+// With 1-D transforms applied to the rows and to the columns of a tile,
+//   y = At [ (G w) * (Bt x) ],  w 3x3, x 6x6, y 4x4, * elementwise and summed over input channels,
+// and, as its adjoint, the weight gradient of a tile is Gt [ (Bt x) * (A dy) ].
+// The points of interpolation are 0, a, -a, b, -b and infinity. The usual 1 and 2 have twice the rounding error of
+// a = 3/4, b = 3/2, whose powers below are exact in float32 as well.
+constexpr float kA = 0.75f, kB = 1.5f, kA2 = kA * kA, kB2 = kB * kB;
+constexpr int kTile = 4, kPoints = 6, kPositions = kPoints * kPoints;
+
+struct Bt {
+  static constexpr int from = 6, to = 6;
+  static void apply(const Floats* x, Floats* v) {
+    const Floats even_a = x[4] - kB2 * x[2], odd_a = x[3] - kB2 * x[1];
+    const Floats even_b = x[4] - kA2 * x[2], odd_b = x[3] - kA2 * x[1];
+    v[0] = x[4] + (kA2 * kB2 * x[0] - (kA2 + kB2) * x[2]);
+    v[1] = even_a + kA * odd_a;
+    v[2] = even_a - kA * odd_a;
+    v[3] = even_b + kB * odd_b;
+    v[4] = even_b - kB * odd_b;
+    v[5] = x[5] + (kA2 * kB2 * x[1] - (kA2 + kB2) * x[3]);
+  }
+};
+
+struct At {
+  static constexpr int from = 6, to = 4;
+  static void apply(const Floats* m, Floats* y) {
+    const Floats sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const Floats sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] + (sum_a + sum_b);
+    y[1] = kA * difference_a + kB * difference_b;
+    y[2] = kA2 * sum_a + kB2 * sum_b;
+    y[3] = m[5] + (kA2 * kA * difference_a + kB2 * kB * difference_b);
+  }
+};
+
+struct A {
+  static constexpr int from = 4, to = 6;
+  static void apply(const Floats* y, Floats* m) {
+    const Floats even_a = y[0] + kA2 * y[2], odd_a = y[1] + kA2 * y[3];
+    const Floats even_b = y[0] + kB2 * y[2], odd_b = y[1] + kB2 * y[3];
+    m[0] = y[0];
+    m[1] = even_a + kA * odd_a;
+    m[2] = even_a - kA * odd_a;
+    m[3] = even_b + kB * odd_b;
+    m[4] = even_b - kB * odd_b;
+    m[5] = y[3];
+  }
+};
+
+// The denominators of Lagrange's interpolation: products of the differences between a point and the others.
+constexpr float kG0 = 1 / (kA2 * kB2), kGa = 1 / (2 * kA2 * (kA2 - kB2)), kGb = 1 / (2 * kB2 * (kB2 - kA2));
+
+struct G {
+  static constexpr int from = 3, to = 6;
+  static void apply(const Floats* w, Floats* u) {
+    const Floats even_a = kGa * (w[0] + kA2 * w[2]), odd_a = kGa * kA * w[1];
+    const Floats even_b = kGb * (w[0] + kB2 * w[2]), odd_b = kGb * kB * w[1];
+    u[0] = kG0 * w[0];
+    u[1] = even_a + odd_a;
+    u[2] = even_a - odd_a;
+    u[3] = even_b + odd_b;
+    u[4] = even_b - odd_b;
+    u[5] = w[2];
+  }
+};
+
+struct Gt {
+  static constexpr int from = 6, to = 3;
+  static void apply(const Floats* u, Floats* w) {
+    const Floats sum_a = kGa * (u[1] + u[2]), sum_b = kGb * (u[3] + u[4]);
+    w[0] = kG0 * u[0] + (sum_a + sum_b);
+    w[1] = kGa * kA * (u[1] - u[2]) + kGb * kB * (u[3] - u[4]);
+    w[2] = u[5] + (kA2 * sum_a + kB2 * sum_b);
+  }
+};
+
+// Applies a 1-D transform to `count` neighbouring columns of numbers; a pointer for each row read and each row written.
+template <typename Transform>
+inline void transform(const float* const* from, float* const* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    Floats in[Transform::from], out[Transform::to];
+#pragma GCC unroll 6
+    for (int k = 0; k < Transform::from; ++k) in[k] = load(from[k] + i);
+    Transform::apply(in, out);
+#pragma GCC unroll 6
+    for (int k = 0; k < Transform::to; ++k) store(to[k] + i, out[k]);
+  }
+}
+
+// The same with rows at equal distances.
+template <typename Transform>
+inline void transform(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t count) {
+  const float* in[Transform::from];
+  float* out[Transform::to];
+#pragma GCC unroll 6
+  for (int k = 0; k < Transform::from; ++k) in[k] = from + k * from_row;
+#pragma GCC unroll 6
+  for (int k = 0; k < Transform::to; ++k) out[k] = to + k * to_row;
+  transform<Transform>(in, out, count);
+}
+
+// Images of N x height x width in tiles of 4 x 4 pixels; the last ones may hang over. A row of tiles is the unit of work:
+// rows of tiles are numbered through all images.
+struct Tiling {
+  int64_t images, height, width, tall, wide;
+  Tiling(const Tensor& x)
+      : images(x.size(0)), height(x.size(2)), width(x.size(3)), tall((height + kTile - 1) / kTile),
+        wide((width + kTile - 1) / kTile) {}
+  int64_t rows() const { return images * tall; }
+  int64_t strip(int64_t channels) const { return (wide * kTile + 2) * channels; }
+};
+
+// Distance between the positions' matrices. The odd cache line keeps 36 streams out of each other's cache sets.
+inline int64_t position_stride(int64_t tiles, int64_t channels) { return tiles * channels + kBlock; }
+
+// Transforms the pixels of one row of tiles, from `top` pixels above it, into v[position][tile][channel].
+// strip is Transform::to rows of pixels with one more at the left; its pixels outside the image must be zero.
+template <typename Transform>
+void transform_tiles(const float* x, const Tiling& t, int64_t channels, int64_t row, float* strip, const float* zeros,
+                     float* v, int64_t stride) {
+  constexpr int border = (Transform::from - kTile) / 2;
+  const int64_t n = row / t.tall, first = row % t.tall * kTile - border, strip_row = t.strip(channels);
+  const float* from[Transform::from];
+  float* to[kPoints];
+  for (int k = 0; k < Transform::from; ++k) {
+    const int64_t y = first + k;
+    from[k] = y >= 0 && y < t.height ? x + (n * t.height + y) * t.width * channels : zeros;
+  }
+  for (int k = 0; k < kPoints; ++k) to[k] = strip + k * strip_row + channels;
+  transform<Transform>(from, to, t.width * channels);
+  for (int k = 0; k < kPoints; ++k)
+    for (int64_t tile = 0; tile < t.wide; ++tile)
+      transform<Transform>(strip + k * strip_row + (tile * kTile + 1 - border) * channels, channels,
+                           v + k * kPoints * stride + tile * channels, stride, channels);
+}
+
+// The way back: from m[position][tile][channel] to the pixels of one row of tiles.
+void untransform_tiles(const float* m, int64_t stride, const Tiling& t, int64_t channels, int64_t row, float* strip,
+                       float* nowhere, float* y) {
+  const int64_t n = row / t.tall, first = row % t.tall * kTile, strip_row = t.strip(channels);
+  for (int k = 0; k < kPoints; ++k)
+    for (int64_t tile = 0; tile < t.wide; ++tile)
+      transform<At>(m + k * kPoints * stride + tile * channels, stride, strip + k * strip_row + tile * kTile * channels,
+                    channels, channels);
+  const float* from[kPoints];
+  float* to[kTile];
+  for (int k = 0; k < kPoints; ++k) from[k] = strip + k * strip_row;
+  for (int k = 0; k < kTile; ++k)
+    to[k] = first + k < t.height ? y + (n * t.height + first + k) * t.width * channels : nowhere;
+  transform<At>(from, to, t.width * channels);
+}
+
+// c[R][J vectors] = (or, with Add, +=) sum over k < depth of a[r][k] * b[k]; a's element is at r * a_row + k * a_step.
+template <int R, int J, bool Add>
+inline void multiply_block(const float* a, int64_t a_row, int64_t a_step, const float* b, int64_t b_row, float* c,
+                           int64_t c_row, int64_t depth) {
+  Floats sum[R][J];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) sum[r][j] = Add ? load(c + r * c_row + j * kLanes) : Floats{};
+  for (int64_t k = 0; k < depth; ++k, a += a_step, b += b_row) {
+    Floats bv[J];
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) bv[j] = load(b + j * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+      for (int j = 0; j < J; ++j) sum[r][j] += a[r * a_row] * bv[j];
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) store(c + r * c_row + j * kLanes, sum[r][j]);
+}
+
+template <int R, bool Add>
+void multiply_matrices(const float* a, int64_t a_row, int64_t a_step, const float* b, int64_t b_row, int64_t b_block,
+                       float* c, int64_t rows, int64_t columns, int64_t depth) {
+  constexpr int J = kBlock / kLanes;
+  for (int64_t j = 0; j < columns; j += kBlock)
+    for (int64_t r = 0; r < rows; r += R)
+      multiply_block<R, J, Add>(a + r * a_row, a_row, a_step, b + j / kBlock * b_block, b_row, c + r * columns + j, columns,
+                                depth);
+}
+
+// A thread's working memory, kept between calls: fresh memory would cost page faults each time.
+float* scratch(int64_t floats) {
+  static thread_local std::vector<float> memory;
+  if (static_cast<int64_t>(memory.size()) < floats) memory.resize(floats);
+  return memory.data();
+}
+
+// As many fill about a megabyte (v and m) with 64 channels; fewer would read the weights, another half, too often.
+constexpr int64_t kTilesAtOnce = 48;
+constexpr int kRows = kLanes == 16 ? 12 : 6;  // tiles in registers at a time: 12 of the 16 or 32 vector registers
+// The same of the weight gradient, whose rows are input channels, a multiple of 16.
+constexpr int kInputs = kLanes == 16 ? 16 : 4;
+
+// u[position][block of 16 outputs][in][16] of taps[ky][kx][in][out]: a block is read from end to end by the product.
+void transform_weights(const float* taps, float* u, int64_t in, int64_t out) {
+  const int64_t size = in * out;
+  at::parallel_for(0, in, 16, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i)
+      for (int64_t o = 0; o < out; o += kBlock) {
+        float half[kPoints * 3 * kBlock];
+        for (int kx = 0; kx < 3; ++kx)
+          transform<G>(taps + kx * size + i * out + o, 3 * size, half + kx * kBlock, 3 * kBlock, kBlock);
+        for (int k = 0; k < kPoints; ++k)
+          transform<G>(half + k * 3 * kBlock, kBlock, u + k * kPoints * size + o * in + i * kBlock, size, kBlock);
+      }
+  });
+}
+
+void check_float(const Tensor& x, const char* name) {
+  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) % kBlock == 0 &&
+                  x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast),
+              name, " must be a channels-last float32 CPU tensor, its channels a multiple of 16");
+}
+
+// The convolution of x with weight (out x in x 3 x 3), stride 1, padding 1; `transposed`: its data gradient, that is the
+// convolution with the weight's taps reversed and its channels exchanged.
+Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed) {
+  check_float(x, "x");
+  TORCH_CHECK(weight.device().is_cpu() && weight.dim() == 4 && weight.scalar_type() == at::kFloat &&
+                  weight.size(2) == 3 && weight.size(3) == 3 && weight.size(transposed ? 0 : 1) == x.size(1) &&
+                  weight.size(transposed ? 1 : 0) % kBlock == 0,
+              "weight must be out x in x 3 x 3 in float32, in fitting x, out a multiple of 16");
+  const int64_t in = x.size(1), out = weight.size(transposed ? 1 : 0);
+  const Tensor taps = (transposed ? weight.flip({2, 3}).permute({2, 3, 0, 1}) : weight.permute({2, 3, 1, 0})).contiguous();
+  Tensor u = at::empty({kPositions, in, out}, x.options());
+  transform_weights(taps.const_data_ptr<float>(), u.mutable_data_ptr<float>(), in, out);
+  Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+  const Tiling t(x);
+  const int64_t group = std::max<int64_t>(1, kTilesAtOnce / t.wide), units = (t.rows() + group - 1) / group;
+  const int64_t tiles = (group * t.wide + kRows - 1) / kRows * kRows;
+  const int64_t v_stride = position_stride(tiles, in), m_stride = position_stride(tiles, out);
+  const int64_t in_strip = kPoints * t.strip(in), out_strip = kPoints * t.strip(out);
+  const int64_t zero_row = t.width * in, no_row = t.width * out;
+  const float *source = x.const_data_ptr<float>(), *weights = u.const_data_ptr<float>();
+  float* target = y.mutable_data_ptr<float>();
+  at::parallel_for(0, units, 1, [&](int64_t from, int64_t to) {
+    float* zeros = scratch(zero_row + in_strip + out_strip + no_row + kPositions * (v_stride + m_stride));
+    float* strip = zeros + zero_row;
+    std::fill(zeros, strip + in_strip, 0.0f);
+    float* back = strip + in_strip;
+    float* nowhere = back + out_strip;
+    float* v = nowhere + no_row;
+    float* m = v + kPositions * v_stride;
+    for (int64_t unit = from; unit < to; ++unit) {
+      const int64_t first = unit * group, last = std::min(first + group, t.rows());
+      for (int64_t row = first; row < last; ++row)
+        transform_tiles<Bt>(source, t, in, row, strip, zeros, v + (row - first) * t.wide * in, v_stride);
+      for (int64_t p = 0; p < kPositions; ++p)
+        multiply_matrices<kRows, false>(v + p * v_stride, in, 1, weights + p * in * out, kBlock, in * kBlock,
+                                        m + p * m_stride, tiles, out, in);
+      for (int64_t row = first; row < last; ++row)
+        untransform_tiles(m + (row - first) * t.wide * out, m_stride, t, out, row, back, nowhere, target);
+    }
+  });
+  return y;
+}
+
+// The weight gradient (out x in x 3 x 3, channels-last) of the convolution above.
+Tensor winograd_weight_gradient(const Tensor& dy, const Tensor& x) {
+  check_float(x, "x");
+  check_float(dy, "dy");
+  TORCH_CHECK(dy.size(0) == x.size(0) && dy.size(2) == x.size(2) && dy.size(3) == x.size(3),
+              "dy must have x's images, height and width");
+  const int64_t in = x.size(1), out = dy.size(1), size = in * out;
+  const Tiling t(x);
+  const int64_t group = std::max<int64_t>(1, kTilesAtOnce / t.wide), units = (t.rows() + group - 1) / group;
+  const int64_t v_stride = position_stride(group * t.wide, in), z_stride = position_stride(group * t.wide, out);
+  const int64_t in_strip = kPoints * t.strip(in), out_strip = kPoints * t.strip(out);
+  const int64_t zero_row = t.width * std::max(in, out);
+  // Few chunks, because each has its own sums; 8 keeps up to 8 cores busy.
+  const int64_t chunks = std::min<int64_t>(8, units), share = (units + chunks - 1) / chunks;
+  Tensor partial = at::empty({chunks, 3, 3, in, out}, x.options());
+  float* parts = partial.mutable_data_ptr<float>();
+  const float *xs = x.const_data_ptr<float>(), *dys = dy.const_data_ptr<float>();
+  at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
+    float* zeros = scratch(zero_row + in_strip + out_strip + kPositions * (v_stride + z_stride + size) + kPoints * 3 * size);
+    float* x_strip = zeros + zero_row;
+    float* dy_strip = x_strip + in_strip;
+    float* v = dy_strip + out_strip;
+    std::fill(zeros, v, 0.0f);
+    float* z = v + kPositions * v_stride;
+    float* sums = z + kPositions * z_stride;
+    float* half = sums + kPositions * size;
+    for (int64_t chunk = from; chunk < to; ++chunk) {
+      std::fill(sums, half, 0.0f);
+      for (int64_t unit = chunk * share; unit < std::min((chunk + 1) * share, units); ++unit) {
+        const int64_t first = unit * group, last = std::min(first + group, t.rows());
+        for (int64_t row = first; row < last; ++row) {
+          const int64_t tile = (row - first) * t.wide;
+          transform_tiles<Bt>(xs, t, in, row, x_strip, zeros, v + tile * in, v_stride);
+          transform_tiles<A>(dys, t, out, row, dy_strip, zeros, z + tile * out, z_stride);
+        }
+        for (int64_t p = 0; p < kPositions; ++p)
+          multiply_matrices<kInputs, true>(v + p * v_stride, 1, in, z + p * z_stride, out, kBlock, sums + p * size, in, out,
+                                           (last - first) * t.wide);
+      }
+      for (int k = 0; k < kPoints; ++k)
+        transform<Gt>(sums + k * size, kPoints * size, half + k * size, kPoints * size, size);
+      for (int k = 0; k < 3; ++k)
+        transform<Gt>(half + k * kPoints * size, size, parts + (chunk * 9 + k * 3) * size, size, size);
+    }
+  });
+  for (int64_t chunk = 1; chunk < chunks; ++chunk)
+    for (int64_t i = 0; i < 9 * size; ++i) parts[i] += parts[chunk * 9 * size + i];
+  return partial[0].permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 }  // namespace
 
 TORCH_LIBRARY(resnet_fused, m) {
@@ -499,4 +818,6 @@ TORCH_LIBRARY(resnet_fused, m) {
       &batch_norm_backward);
   m.def("has_weight_gradient() -> bool", &has_weight_gradient);
   m.def("conv3x3_weight_gradient(Tensor dy, Tensor x, int stride) -> Tensor", &conv3x3_weight_gradient);
+  m.def("winograd(Tensor x, Tensor weight, bool transposed) -> Tensor", &winograd);
+  m.def("winograd_weight_gradient(Tensor dy, Tensor x) -> Tensor", &winograd_weight_gradient);
 }
