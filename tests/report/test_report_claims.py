@@ -95,7 +95,7 @@ def test_the_sentence_carries_its_test(files: Callable[..., Any]) -> None:
 
 def test_the_correction_is_over_the_claims_tested(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56", "plain-20", "plain-56")
-    run(of, {name: (8.0, 8.4, 8.8) for name in ("resnet-20", "plain-20")})
+    run(of, dict.fromkeys(("resnet-20", "plain-20"), (8.0, 8.4, 8.8)))
     run(of, {"resnet-56": (7.2, 7.4, 7.6)})
     found = claim(of, "Test error falls")
     assert found.evidence is not None
