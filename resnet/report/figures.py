@@ -22,6 +22,7 @@ from resnet.records import HistoryRow, Timing
 from resnet.report import text
 from resnet.report.collect import Results, Row
 from resnet.report.drawing import BOLD, COLOURS, MARKERS, STYLE, depth_colours, legend_columns, new_figure, wrapped
+from resnet.report.frontiers import frontiers_figure
 from resnet.report.protocol import row_differences
 from resnet.report.published import PublishedError, published
 from resnet.report.responses import responses_figure
@@ -389,6 +390,7 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "error-vs-depth": depth_errors,
     "throughput-vs-depth": throughput,
     "responses": responses_figure,
+    "frontiers": frontiers_figure,
 }
 """File name below `figures/`, without its ending, to what draws it."""
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from resnet.records import System, TrainingRecord
 from resnet.report import text
+from resnet.report.choices import choices_table
 from resnet.report.claims import claims, claims_section
 from resnet.report.collect import NEUTRAL, Results, Row
 from resnet.report.comparisons import bootstrap_table, degradation_table, published_verdicts, variance_table
 from resnet.report.figures import aside
+from resnet.report.frontiers import frontiers_table
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
 from resnet.report.responses import responses_table
@@ -31,6 +33,7 @@ CAPTIONS = {
     "error-vs-depth": "Test error against depth.",
     "throughput-vs-depth": "Images/s against depth.",
     "responses": "How strongly the 3x3 layers respond, as in the paper's Figure 7.",
+    "frontiers": "Test error against what it costs.",
 }
 
 ABSENT = {
@@ -38,6 +41,7 @@ ABSENT = {
     "error-vs-depth": "error against depth (no seed is done)",
     "throughput-vs-depth": "throughput (not measured)",
     "responses": "layer responses (not measured)",
+    "frontiers": "error against cost (no seed is done)",
 }
 
 HOW_TO_READ = (
@@ -380,11 +384,31 @@ def comparison_sections(results: Results) -> list[str]:
     sections = {
         "Degradation: training error against depth": degradation_table(results),
         "Test error between depths, paired by image": bootstrap_table(results),
+        "What depth buys": frontiers_table(results),
         "Layer responses": responses_table(results),
         "Where the variance over seeds comes from": variance_table(results),
         "Against published figures": published_verdicts(results),
+        "Appendix: error by choice of the iterate": choices_table(results),
     }
     return [f"## {title}\n\n{content}" for title, content in sections.items() if content]
+
+
+def published_weights_table(results: Results) -> str:
+    """Others' weights as rows of their own; empty where none were given."""
+    rows = [
+        [
+            text.escaped(found.name),
+            f"{found.net}-{found.depth}, shortcut {found.shortcut}",
+            text.count(found.parameters),
+            f"{found.test_error:.2f}",
+            f"{text.count(found.images)} of {'official CIFAR-10' if found.official else text.escaped(found.data)}",
+            found.normalisation,
+            text.escaped(found.source) or "not said",
+        ]
+        for found in (results.published.evaluations if results.published else ())
+    ]
+    headings = ["weights", "net", "parameters", "test error, %", "test images", "images prepared with", "source"]
+    return text.table(headings, rows, left=2) if rows else ""
 
 
 def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
@@ -417,6 +441,9 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
     if seeds:
         parts.append("## Seed by seed\n\n" + seeds)
     parts += comparison_sections(results)
+    weights = published_weights_table(results)
+    if weights:
+        parts.append("## Published weights evaluated here\n\n" + weights)
     parts.append("## Figures\n\n" + _figures(results, drawn))
     if results.official:
         others = published_table(results)
