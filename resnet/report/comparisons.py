@@ -484,3 +484,29 @@ def _split(family: dict[tuple[bool, bool], Row], variances: dict[tuple[bool, boo
     said = ", ".join(f"{what} {part:+.4f}" for what, part in parts.items())
     warning = " A negative part means that the seeds are too few to tell." if min(parts.values()) < 0 else ""
     return f"{of}: of a variance of {total:.4f}, {said}.{warning}"
+
+
+# Ablations
+
+
+def ablations_table(results: Results) -> str:
+    """Every net with settings of its own beside the one without, and what that changes; empty without any."""
+    confidence = results.params.report.confidence
+    rows = []
+    for row in results.rows:
+        base = main_row(results, "resnet" if row.net == "preact" else row.net, row.depth)
+        if base is None or base is row:
+            continue
+        ours, theirs = configuration(row), configuration(base)
+        keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        said = ["pre-activation blocks"] if row.net != base.net else []
+        said += [f"`{key}` {ours.get(key)} (not {theirs.get(key)})" for key in keys if key != "data"]
+        said += ["other data or another split"] if "data" in keys else []
+        values, reference = row.test_error, base.test_error
+        found = welch(values, reference) if values and reference else None
+        points = f"{found.value:+.2f} ({_limits(found.interval(confidence))})" if found else text.NONE
+        cells = [text.error(values) if values else "not run", text.error(reference) if reference else "not run"]
+        changed = text.listed(said) or "nothing"
+        rows.append([text.escaped(row.name), changed, text.escaped(base.name), *cells, points])
+    headings = ["net", "what is changed", "against", "test error, %", "of that, %"]
+    return text.table([*headings, f"points ({100 * confidence:g} % interval, Welch)"], rows, left=3) if rows else ""

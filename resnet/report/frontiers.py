@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from resnet.report import text
 from resnet.report.collect import Results, Row
@@ -36,7 +38,11 @@ COSTS = (
 
 
 def _ladders(results: Results) -> dict[str, list[Row]]:
-    found = {net: [row for row in main_rows(results, net) if row.test_error] for net in ("plain", "resnet")}
+    done = [row for net in ("plain", "resnet") for row in main_rows(results, net) if row.test_error]
+    # Errors after other numbers of iterations say nothing beside each other: the most frequent one's are kept.
+    counted = Counter(row.iterations for row in done)
+    usual = max(counted, key=lambda iterations: (counted[iterations], iterations), default=None)
+    found = {net: [row for row in done if (row.net, row.iterations) == (net, usual)] for net in ("plain", "resnet")}
     return {net: rows for net, rows in found.items() if rows}
 
 
@@ -87,10 +93,15 @@ def frontiers_figure(results: Results) -> Figure | None:
                 capsize=2,
                 label=("plain nets" if net == "plain" else "residual nets") if panel is axes[0] else None,
             )
+        drawn = [x for rows in ladders.values() for row in rows if (x := cost.of(row))]
         panel.set_xscale("log")
+        panel.xaxis.set_major_locator(FixedLocator(sorted({min(drawn), max(drawn)})))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        panel.xaxis.set_minor_locator(NullLocator())
         panel.set_xlabel(f"{cost.name}, {cost.unit}")
     axes[0].set_ylabel("test error, %")
     where = ", ".join(data.name for data in results.data)
+    where += f", {text.count(next(iter(ladders.values()))[0].iterations)} iterations"
     figure.suptitle(wrapped(f"Test error against cost on {where}", figure.get_figwidth()), **BOLD)
     figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -11,7 +11,13 @@ from resnet.report import text
 from resnet.report.choices import choices_table
 from resnet.report.claims import claims, claims_section
 from resnet.report.collect import NEUTRAL, Results, Row
-from resnet.report.comparisons import bootstrap_table, degradation_table, published_verdicts, variance_table
+from resnet.report.comparisons import (
+    ablations_table,
+    bootstrap_table,
+    degradation_table,
+    published_verdicts,
+    variance_table,
+)
 from resnet.report.figures import aside
 from resnet.report.frontiers import frontiers_table
 from resnet.report.protocol import KEYS, row_differences, settings_of
@@ -384,6 +390,7 @@ def comparison_sections(results: Results) -> list[str]:
     sections = {
         "Degradation: training error against depth": degradation_table(results),
         "Test error between depths, paired by image": bootstrap_table(results),
+        "Ablations": ablations_table(results),
         "What depth buys": frontiers_table(results),
         "Layer responses": responses_table(results),
         "Where the variance over seeds comes from": variance_table(results),
