@@ -229,6 +229,48 @@ def evaluate(
 
 
 @app.command()
+def published(
+    out: Annotated[Path, typer.Option(help="Result file.")],
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Evaluate others' weights, those of evaluate.published: the report's rows of their own."""
+    plan = _params(params, set_)
+
+    from resnet.data import load as load_data
+    from resnet.evaluate import evaluate_published
+
+    record = evaluate_published(plan, lambda: load_data(plan.data.dir))
+    record.write(out)
+    for found in record.evaluations:
+        print(f"{found.name}: test error {found.test_error:.2f} % of {found.images:,} images")
+
+
+@app.command()
+def responses(
+    weights: Annotated[Path, typer.Option(help="Folder of seed-K/model.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Result file.")],
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Measure how strongly each layer of the trained nets responds (Figure 7)."""
+    plan = _params(params, set_)
+    settings = plan.settings_for(net, depth, name)
+
+    from resnet.data import load as load_data
+    from resnet.responses import measure_responses
+
+    record = measure_responses(settings, weights, load_data(settings.data.dir), plan.responses.images)
+    record.write(out)
+    for seed in record.seeds:
+        mean = sum(seed.std) / len(seed.std)
+        print(f"{record.name} seed {seed.seed}: mean std of {len(seed.std)} layers' responses {mean:.3f}")
+
+
+@app.command()
 def throughput(
     net: NetOption = "resnet",
     depth: DepthOption = 20,

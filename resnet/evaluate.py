@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from resnet.batches import Labelled, normalise, on_device, pixel_mean
 from resnet.data import Data
-from resnet.model import DepthNet
-from resnet.params import Settings
-from resnet.records import EvaluationRecord
-from resnet.system import arithmetic, choose_device
+from resnet.model import DepthNet, count_parameters
+from resnet.params import Params, PublishedWeights, Settings
+from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
+from resnet.system import arithmetic, choose_device, describe_system
 from resnet.weights import load_weights
 
 BATCH_SIZE = 500
@@ -108,3 +109,39 @@ def evaluate_weights(
         test_error=found.error,
         test_loss=found.loss,
     )
+
+
+def _evaluate_published(params: Params, entry: PublishedWeights, data: Data) -> PublishedRecord:
+    settings = params.settings_for(entry.net, entry.depth, entry.name)
+    model = settings.model.model_copy(update={"shortcut": entry.shortcut, "zero_padding": entry.zero_padding})
+    settings = settings.model_copy(update={"model": model})
+    found = evaluate_weights(settings, entry.weights, data, entry.mean, entry.std)
+    net = DepthNet(entry.net, entry.depth, entry.shortcut, entry.zero_padding, len(data.record.classes))
+    subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
+    divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
+    return PublishedRecord(
+        **found.model_dump(exclude={"kind"}),
+        name=entry.name,
+        source=entry.source,
+        parameters=count_parameters(net),
+        weights_sha256=hashlib.sha256(entry.weights.read_bytes()).hexdigest(),
+        normalisation=f"{subtracted} subtracted{divided}",
+    )
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:
+    """Evaluate the weights of `evaluate.published`; the data are loaded only where there are any.
+
+    Raises:
+        UserError: as `evaluate_weights`.
+    """
+    entries = params.evaluate.published
+    if not entries:
+        return PublishedRecords(evaluations=(), system=None)
+    data = load_data()
+    found = tuple(_evaluate_published(params, entry, data) for entry in entries)
+    return PublishedRecords(evaluations=found, system=describe_system(choose_device(params.train.device)))

@@ -116,6 +116,56 @@ class ThroughputParams(Section):
     repeats: Count = 5
 
 
+class ResponsesParams(Section):
+    images: int = Field(5000, ge=0)
+    """Training images that Figure 7's responses are measured on, the first in canonical order; 0: all."""
+
+
+class PublishedWeights(Section):
+    """Weights that others published: a row of the report, measured here."""
+
+    name: str = Field(min_length=1)
+    net: Net = "resnet"
+    depth: int
+    weights: Path
+    """A state dict: safetensors or PyTorch's format."""
+    shortcut: Literal["A", "B", "C"] = "A"
+    zero_padding: Literal["both", "end"] = "both"
+    mean: tuple[float, float, float] | None = None
+    """Of red, green and blue in 0..1, subtracted from the pixels; None: the per-pixel mean of our training images."""
+    std: tuple[Positive, Positive, Positive] | None = None
+    """Of red, green and blue in 0..1, by which the pixels are divided; None: 1."""
+    source: str = ""
+    """Where they come from, such as an address."""
+
+    @field_validator("depth")
+    @classmethod
+    def _depth(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
+
+
+class EvaluateParams(Section):
+    published: list[PublishedWeights] = []
+
+    @field_validator("published")
+    @classmethod
+    def _names_differ(cls, published: list[PublishedWeights]) -> list[PublishedWeights]:
+        names = [entry.name for entry in published]
+        if len(set(names)) < len(names):
+            raise ValueError("must have a name of its own for each")
+        return published
+
+
+class ReportParams(Section):
+    confidence: Fraction = 0.95
+    """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
+    margin: Positive = 0.5
+    """Points of test error within which two nets count as equivalent."""
+    bootstrap_samples: Count = 10_000
+    bootstrap_seed: Seed = 0
+
+
 class LimitsParams(Section):
     hours: Positive = 24.0
     """A plan that is forecast to take longer is not started."""
@@ -174,6 +224,9 @@ class Params(Section):
     train: TrainParams = TrainParams()
     throughput: ThroughputParams = ThroughputParams()
     limits: LimitsParams = LimitsParams()
+    responses: ResponsesParams = ResponsesParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    report: ReportParams = ReportParams()
     models: dict[str, ModelEntry] = {}
 
     @model_validator(mode="after")
@@ -183,7 +236,7 @@ class Params(Section):
         return self
 
     def _settings(self, name: str, entry: ModelEntry) -> Settings:
-        base = self.model_dump(exclude={"models"})
+        base = self.model_dump(exclude={"responses", "evaluate", "report", "models"})
         for section in ("model", "train", "throughput"):
             base[section] |= getattr(entry, section)
         try:

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from resnet.errors import UserError
@@ -133,6 +135,8 @@ class Segment(Record):
     """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
     finished: str
     """When it ended, UTC, ISO 8601."""
+    energy_joules: float | None = None
+    """What the device took in that time; None where nothing measures it."""
     system: System
 
 
@@ -183,6 +187,12 @@ class TrainingRecord(Record):
     def seconds(self) -> float:
         """Wall-clock time of the whole run, evaluations included."""
         return sum(segment.seconds for segment in self.segments)
+
+    @property
+    def energy_joules(self) -> float | None:
+        """Of the whole run; None if any stretch of it was not measured."""
+        energies = [segment.energy_joules for segment in self.segments]
+        return sum(energy for energy in energies if energy) if energies and all(energies) else None
 
     @property
     def images_per_second(self) -> float | None:
@@ -239,6 +249,24 @@ def read_history(path: Path) -> list[HistoryRow]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: not a learning curve: {error}") from error
+
+
+def read_predictions(path: Path) -> NDArray[np.uint8] | None:
+    """Read `test_predictions.npy`: uint8 (N, 2), the true and the predicted class of every test image.
+
+    The images are in canonical order, so that runs are paired without the data. None if the file's
+    array is of another shape or type, as earlier versions wrote it.
+
+    Raises:
+        UserError: the file is absent or not an array.
+    """
+    try:
+        held = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path}: not an array of predictions: {error}") from error
+    return held if held.dtype == np.uint8 and held.ndim == 2 and held.shape[1] == 2 and len(held) else None
 
 
 class Layer(Record):
@@ -342,6 +370,60 @@ class EvaluationRecord(Record):
     test_error: float
     """In %, single view."""
     test_loss: Number
+
+
+class PublishedRecord(EvaluationRecord):
+    """Others' weights evaluated here."""
+
+    kind: Literal["published"] = "published"  # type: ignore[assignment]
+    name: str
+    source: str
+    parameters: int
+    weights_sha256: str
+    """Of the file (hex)."""
+    normalisation: str
+    """How the images were prepared."""
+
+
+class PublishedRecords(Record):
+    """`runs/published.json`: the parameters' `evaluate.published`, in their order; it may hold none."""
+
+    evaluations: tuple[PublishedRecord, ...]
+    system: System | None
+    """What evaluated them; None without any."""
+
+
+class SeedResponses(Record):
+    """Figure 7 of one training run."""
+
+    seed: int
+    weights_sha256: str
+    """Of the file of weights (hex)."""
+    std: tuple[Number, ...]
+    """Of each layer, in the order in which they run."""
+
+
+class ResponsesRecord(Record):
+    """`runs/responses/<name>.json`: how strongly each 3x3 layer of the trained nets responds (Figure 7).
+
+    A layer's response is its output after batch norm and before ReLU and addition; its standard
+    deviation is over all images, channels and positions, in evaluation mode, of images that are not
+    augmented. Pre-activation blocks have batch norm before the convolution: theirs are its inputs.
+    """
+
+    kind: Literal["responses"] = "responses"
+    name: str
+    net: str
+    depth: int
+    data: DataRecord
+    images: int
+    """Training images that were shown, the first in canonical order."""
+    layers: tuple[str, ...]
+    """Paths of the batch norms, such as `layer1.0.bn1`."""
+    seeds: tuple[SeedResponses, ...]
+    settings: dict[str, Any]
+    """The effective `model` section of the parameters."""
+    system: System
 
 
 class ForecastRow(Record):

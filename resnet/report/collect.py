@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from resnet.errors import UserError
 from resnet.params import ModelParams, Params, Settings, TrainParams
@@ -20,12 +23,15 @@ from resnet.records import (
     DescriptionRecord,
     ForecastRecord,
     HistoryRow,
+    PublishedRecords,
     Record,
+    ResponsesRecord,
     Status,
     System,
     ThroughputRecord,
     TrainingRecord,
     read_history,
+    read_predictions,
 )
 from resnet.report import text
 from resnet.report.statistics import Sample, sample
@@ -43,6 +49,10 @@ class SeedRun:
     """Path of its `metrics.json` below the runs' folder."""
     record: TrainingRecord | None
     history: tuple[HistoryRow, ...] = ()
+    predictions: NDArray[np.uint8] | None = field(default=None, compare=False)
+    """uint8 (N, 2): true and predicted class of every test image, in canonical order."""
+    predictions_left_out: bool = False
+    """Whether there is a file of predictions in another form."""
 
     @property
     def status(self) -> Status:
@@ -58,6 +68,7 @@ class Row:
     seeds: tuple[SeedRun, ...]
     description: DescriptionRecord | None
     throughput: ThroughputRecord | None
+    responses: ResponsesRecord | None
     files: tuple[str, ...]
     """The result files that this row was read from, below the runs' folder."""
 
@@ -134,6 +145,11 @@ class Row:
         return self.measured(lambda record: record.seconds)
 
     @property
+    def energy(self) -> Sample | None:
+        """Joules of a whole run."""
+        return self.measured(lambda record: record.energy_joules)
+
+    @property
     def parameters(self) -> int | None:
         counted = self._counted()
         return counted.parameters if counted else None
@@ -174,6 +190,8 @@ class Results:
     params: Params
     rows: tuple[Row, ...]
     forecast: ForecastRecord | None
+    published: PublishedRecords | None
+    """Others' weights, evaluated here."""
     remarks: tuple[str, ...]
     """What a reader must know about the files themselves, one Markdown sentence each."""
 
@@ -247,7 +265,9 @@ def _check_training(record: TrainingRecord, path: Path, settings: Settings, seed
             raise UserError(f"{path}: says done, but its {name} is {'missing' if value is None else value}")
 
 
-def _check_net(record: TrainingRecord | DescriptionRecord | ThroughputRecord, path: Path, settings: Settings) -> None:
+def _check_net(
+    record: TrainingRecord | DescriptionRecord | ThroughputRecord | ResponsesRecord, path: Path, settings: Settings
+) -> None:
     held = (record.name, record.net, record.depth)
     if held != (settings.name, settings.net, settings.depth):
         raise UserError(
@@ -262,8 +282,16 @@ def _seed_run(runs: Path, settings: Settings, seed: int) -> SeedRun:
     if record is None:
         return SeedRun(seed, file, None)
     _check_training(record, runs / file, settings, seed)
-    history = (runs / file).with_name("history.csv")
-    return SeedRun(seed, file, record, tuple(read_history(history)) if history.exists() else ())
+    history, predictions = (runs / file).with_name("history.csv"), (runs / file).with_name("test_predictions.npy")
+    predicted = read_predictions(predictions) if predictions.exists() else None
+    return SeedRun(
+        seed,
+        file,
+        record,
+        tuple(read_history(history)) if history.exists() else (),
+        predicted,
+        predictions_left_out=predicted is None and predictions.exists(),
+    )
 
 
 def _row(runs: Path, settings: Settings) -> Row:
@@ -271,8 +299,10 @@ def _row(runs: Path, settings: Settings) -> Row:
     described, timed = f"describe/{settings.name}.json", f"throughput/{settings.name}.json"
     description = _read(DescriptionRecord, runs, described)
     throughput = _read(ThroughputRecord, runs, timed)
+    responded = f"responses/{settings.name}.json"
+    responses = _read(ResponsesRecord, runs, responded)
     files = []
-    for record, file in ((description, described), (throughput, timed)):
+    for record, file in ((description, described), (throughput, timed), (responses, responded)):
         if record is not None:
             _check_net(record, runs / file, settings)
             files.append(file)
@@ -281,7 +311,9 @@ def _row(runs: Path, settings: Settings) -> Row:
             files.append(run.file)
             if run.history:
                 files.append(run.file.replace("metrics.json", "history.csv"))
-    return Row(settings, seeds, description, throughput, tuple(files))
+            if run.predictions is not None:
+                files.append(run.file.replace("metrics.json", "test_predictions.npy"))
+    return Row(settings, seeds, description, throughput, responses, tuple(files))
 
 
 def _entries(folder: Path, suffix: str = "") -> list[str]:
@@ -298,6 +330,7 @@ def _left_out(runs: Path, params: Params) -> Iterator[str]:
         *_entries(runs / "train"),
         *_entries(runs / "describe", ".json"),
         *_entries(runs / "throughput", ".json"),
+        *_entries(runs / "responses", ".json"),
     } - params.models.keys()
     if names:
         yield (
@@ -340,6 +373,14 @@ def _row_remarks(row: Row) -> Iterator[str]:
     without_curve = [run.seed for run in row.seeds if run.record and not run.history]
     if without_curve:
         yield f"{row.name}: no learning curve beside the result of {text.seeds(without_curve)}."
+    unread = [run.seed for run in row.seeds if run.predictions_left_out]
+    if unread:
+        yield (
+            f"{row.name}: the test predictions of {text.seeds(unread)} are in another version's form, without labels, "
+            "and are left out."
+        )
+    if row.responses and any(record.data.fingerprint != row.responses.data.fingerprint for record in row.done):
+        yield f"{row.name}: its layer responses were measured on other data than it was trained on."
     held = (row.description, *row.records, row.throughput)
     for quantity in ("parameters", "multiply_adds"):
         counts = sorted({getattr(record, quantity) for record in held if record})
@@ -367,4 +408,5 @@ def collect(params: Params, runs: Path) -> Results:
     rows = tuple(_row(runs, params.settings(name)) for name in params.models)
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
     forecast = _read(ForecastRecord, runs, "forecast.json") or _read(ForecastRecord, runs, "forecast/forecast.json")
-    return Results(params, rows, forecast, tuple(_remarks(rows, runs, params)))
+    evaluated = _read(PublishedRecords, runs, "published.json")
+    return Results(params, rows, forecast, evaluated, tuple(_remarks(rows, runs, params)))

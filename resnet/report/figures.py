@@ -7,14 +7,12 @@ date and no random identifiers: the same result files give the same bytes.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -23,35 +21,15 @@ from resnet.files import complete_or_absent
 from resnet.records import HistoryRow, Timing
 from resnet.report import text
 from resnet.report.collect import Results, Row
+from resnet.report.drawing import BOLD, COLOURS, MARKERS, STYLE, depth_colours, legend_columns, new_figure, wrapped
+from resnet.report.frontiers import frontiers_figure
 from resnet.report.protocol import row_differences
 from resnet.report.published import PublishedError, published
+from resnet.report.responses import responses_figure
 from resnet.report.tables import drawn_runs, paper_error
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 TOP = 20.0
 """Upper end of the error axis in %, as in the paper's Figure 6."""
-
-STYLE: Any = {
-    "svg.hashsalt": "resnet-depth",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "savefig.dpi": 160,
-}
 
 
 class Curve(NamedTuple):
@@ -93,21 +71,6 @@ def _histories(row: Row) -> list[tuple[HistoryRow, ...]]:
     return done or [run.history for run in runs]
 
 
-def _colours(results: Results) -> dict[int, str]:
-    """One colour a depth, the same in every figure of a plan."""
-    depths = sorted({row.depth for row in results.rows})
-    if len(depths) <= len(COLOURS):
-        return dict(zip(depths, COLOURS, strict=False))
-    scale = mpl.colormaps["viridis"]
-    return {depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1))) for place, depth in enumerate(depths)}
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def usual_iterations(results: Results) -> int | None:
     """The planned iterations of most rows that have results, the longest of equals; None without any."""
     counted = Counter(row.iterations for row in results.rows if row.records)
@@ -138,19 +101,11 @@ def _run_on(results: Results) -> str:
     return where
 
 
-BOLD: Any = {"size": 11, "weight": "bold"}
-
-
-def _title(title: str, width: float) -> str:
-    """Break a title into lines that fit into a width in inches."""
-    return textwrap.fill(title, int(width / 0.1))
-
-
 def training_curves(results: Results) -> Figure | None:
     """Figure 6: error against iterations, plain nets left and residual nets right.
 
     Thin dashed lines are training error (augmented mini-batches), bold lines test error, both the
-    mean over seeds; the band around the test error spans the seeds.
+    mean over seeds; the bands around them span the seeds. Pre-activation nets are residual nets.
     """
     curves = {row.name: _row_curves(row) for row in _beside(results)}
     drawn = [
@@ -158,7 +113,8 @@ def training_curves(results: Results) -> Figure | None:
     ]
     if not drawn:
         return None
-    nets = [net for net in ("plain", "resnet") if any(row.net == net for row in drawn)]
+    kinds = {row.name: "plain" if row.net == "plain" else "resnet" for row in drawn}
+    nets = [net for net in ("plain", "resnet") if net in kinds.values()]
     paperlike = results.official and all(
         difference.key != "iterations" for row in drawn for difference in row_differences(row)
     )
@@ -167,23 +123,25 @@ def training_curves(results: Results) -> Figure | None:
         for row in drawn
     }
     panel_width = 4.6
-    columns = _columns(labels.values(), panel_width)
-    lines = -(-max(sum(row.net == net for row in drawn) for net in nets) // columns)
-    figure = _new_figure(max(6.0, panel_width * len(nets) + 0.4), 3.7 + 0.2 * lines)
+    columns = legend_columns(labels.values(), panel_width)
+    lines = -(-max(sum(kind == net for kind in kinds.values()) for net in nets) // columns)
+    figure = new_figure(max(6.0, panel_width * len(nets) + 0.4), 3.7 + 0.2 * lines)
     axes = figure.subplots(1, len(nets), sharey=True, squeeze=False)[0]
-    colours = _colours(results)
+    colours = depth_colours(results)
     low, high = 100.0, 0.0
     longest = max(last for row in drawn for part in curves[row.name][1:] for last in part.iterations[-1:])
     unit = 10_000 if longest >= 10_000 else 1
     for panel, net in zip(axes, nets, strict=True):
         handles, depths_seen = [], list[int]()
-        for row in (row for row in drawn if row.net == net):
+        for row in (row for row in drawn if kinds[row.name] == net):
             (seeds, training, test), colour = curves[row.name], colours[row.depth]
             # A second net of the same depth, such as one with another shortcut, has markers.
             marker = MARKERS[depths_seen.count(row.depth) - 1] if row.depth in depths_seen else ""
             depths_seen.append(row.depth)
             x = [iteration / unit for iteration in training.iterations]
             panel.plot(x, training.mean, color=colour, lw=0.8, ls=(0, (4, 2)), alpha=0.9, gid=f"training-{row.name}")
+            if seeds > 1:
+                panel.fill_between(x, training.low, training.high, color=colour, alpha=0.1, lw=0)
             x = [iteration / unit for iteration in test.iterations]
             dot = "." if len(x) == 1 else ""
             (line,) = panel.plot(
@@ -201,8 +159,8 @@ def training_curves(results: Results) -> Figure | None:
             if seeds > 1:
                 panel.fill_between(x, test.low, test.high, color=colour, alpha=0.15, lw=0)
             handles.append(line)
-            low = min(low, *training.mean, *test.low, 100.0)
-            high = max(high, *training.mean, *test.high, 0.0)
+            low = min(low, *training.low, *test.low, 100.0)
+            high = max(high, *training.high, *test.high, 0.0)
         panel.set_title("plain nets" if net == "plain" else "residual nets")
         panel.set_xlabel("iterations, 1e4" if unit > 1 else "iterations")
         panel.xaxis.set_major_locator(MaxNLocator(7, integer=unit == 1))
@@ -220,11 +178,11 @@ def training_curves(results: Results) -> Figure | None:
     else:
         margin = 0.06 * (high - low)
         axes[0].set_ylim(0 if low < 0.5 * high else low - margin, high + margin or 1.0)
-    title = _title(f"Learning curves on {_run_on(results)}: mean over seeds", figure.get_figwidth())
+    title = wrapped(f"Learning curves on {_run_on(results)}: mean over seeds", figure.get_figwidth())
     figure.legend(
         handles=[
-            Line2D([], [], color="#444444", lw=1.9, label="test error (band: range of the seeds)"),
-            Line2D([], [], color="#444444", lw=0.8, ls=(0, (4, 2)), label="training error"),
+            Line2D([], [], color="#444444", lw=1.9, label="test error"),
+            Line2D([], [], color="#444444", lw=0.8, ls=(0, (4, 2)), label="training error (bands: range of the seeds)"),
         ],
         loc="outside upper center",
         ncols=2,
@@ -264,24 +222,17 @@ def _curve_label(row: Row, curves: RowCurves, hidden: bool) -> str:
     return f"{row.name} ({', '.join(said)})"
 
 
-def _columns(labels: Iterable[str], width: float) -> int:
-    """Columns of a legend that fit into a width in inches: a wider one would squeeze the axes."""
-    # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
-    widest = max((0.6 + 0.075 * len(label) for label in labels), default=1.0)
-    return max(1, min(3, int(width / widest)))
-
-
 def _series(rows: Sequence[Row], device: Callable[[Row], str] = lambda row: "") -> list[Series]:
     """Group rows that differ in depth alone; a device is named where there are several."""
     several = len({device(row) for row in rows}) > 1
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.net, row.shortcut, device(row)), []).append(row)
-    options = {row.shortcut for row in rows if row.net == "resnet"}
+    options = {row.shortcut for row in rows if row.net != "plain"}
     found = []
     for (net, shortcut, name), members in groups.items():
-        label = "plain nets" if net == "plain" else "residual nets"
-        if net == "resnet" and (len(options) > 1 or shortcut != "A"):
+        label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net, "residual nets")
+        if net != "plain" and (len(options) > 1 or shortcut != "A"):
             label += f", option {shortcut}"
         label += f", {name}" if several else ""
         found.append(Series(label, tuple(sorted(members, key=lambda row: row.depth))))
@@ -297,7 +248,7 @@ def depth_errors(results: Results) -> Figure | None:
     measured = [row for row in _beside(results) if row.test_error]
     if not measured:
         return None
-    figure = _new_figure(6.4, 4.4)
+    figure = new_figure(6.4, 4.4)
     axes = figure.subplots()
     depths = sorted({row.depth for row in measured})
     place = {depth: k for k, depth in enumerate(depths)}
@@ -347,9 +298,9 @@ def depth_errors(results: Results) -> Figure | None:
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("depth, weighted layers (equally spaced)")
     axes.set_ylabel("test error, %")
-    figure.suptitle(_title(f"Test error against depth on {_run_on(results)}", 6.4), **BOLD)
+    figure.suptitle(wrapped(f"Test error against depth on {_run_on(results)}", 6.4), **BOLD)
     axes.margins(y=0.1)
-    columns = _columns([str(handle.get_label()) for handle in handles], 6.0)
+    columns = legend_columns([str(handle.get_label()) for handle in handles], 6.0)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
@@ -363,7 +314,7 @@ def throughput(results: Results) -> Figure | None:
     timed = [row for row in results.rows if row.throughput]
     if not timed:
         return None
-    figure = _new_figure(8.6, 4.2)
+    figure = new_figure(8.6, 4.2)
     axes = figure.subplots(1, 2, squeeze=False)[0]
     series = _series(timed, lambda row: row.throughput.system.device_name if row.throughput else "")
     depths = sorted({row.depth for row in timed})
@@ -402,8 +353,8 @@ def throughput(results: Results) -> Figure | None:
     axes[0].set_ylabel("images/s")
     devices = sorted({row.throughput.system.device_name for row in timed if row.throughput})
     where = f" on {devices[0]}" if len(devices) == 1 else ""
-    figure.suptitle(_title(f"Throughput{where}, median ± std over repeats", 8.6), **BOLD)
-    figure.legend(loc="outside lower center", ncols=_columns([label for label, _ in series], 8.2))
+    figure.suptitle(wrapped(f"Throughput{where}, median ± std over repeats", 8.6), **BOLD)
+    figure.legend(loc="outside lower center", ncols=legend_columns([label for label, _ in series], 8.2))
     return figure
 
 
@@ -438,6 +389,8 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "error-vs-iteration": training_curves,
     "error-vs-depth": depth_errors,
     "throughput-vs-depth": throughput,
+    "responses": responses_figure,
+    "frontiers": frontiers_figure,
 }
 """File name below `figures/`, without its ending, to what draws it."""
 

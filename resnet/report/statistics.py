@@ -1,12 +1,15 @@
-"""A sample of seeds or repeats as a mean, a spread and a number: never one without the others."""
+"""Samples of seeds, and the tests that compare them: each in its simplest standard form.
+
+A sample is a mean, a spread and a number: never one without the others.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from scipy.stats import t
+from scipy.stats import chi2, t
 
 
 class Interval(NamedTuple):
@@ -43,6 +46,15 @@ class Sample(NamedTuple):
         half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * std / math.sqrt(self.n)
         return Interval(self.mean - half, self.mean + half)
 
+    def variance_interval(self, confidence: float = 0.95) -> Interval | None:
+        """The interval of the variance, by the chi-squared distribution; None for one value."""
+        std = self.std
+        if std is None:
+            return None
+        squares, degrees = (self.n - 1) * std**2, self.n - 1
+        tail = (1 - confidence) / 2
+        return Interval(squares / float(chi2.ppf(1 - tail, degrees)), squares / float(chi2.ppf(tail, degrees)))
+
 
 def sample(values: Iterable[float | None]) -> Sample | None:
     """Make a sample of the finite values; None where there is none.
@@ -51,3 +63,82 @@ def sample(values: Iterable[float | None]) -> Sample | None:
     """
     finite = tuple(float(value) for value in values if value is not None and math.isfinite(value))
     return Sample(finite) if finite else None
+
+
+class Difference(NamedTuple):
+    """An estimated difference of means with what a t test needs to judge it."""
+
+    value: float
+    error: float
+    """Standard error, more than 0."""
+    degrees: float
+    """Of freedom."""
+    test: str
+    """The test's name and the numbers of values that went into it."""
+
+    def interval(self, confidence: float) -> Interval:
+        half = float(t.ppf((1 + confidence) / 2, self.degrees)) * self.error
+        return Interval(self.value - half, self.value + half)
+
+    @property
+    def p(self) -> float:
+        """Two-sided, against a difference of 0."""
+        return float(2 * t.sf(abs(self.value) / self.error, self.degrees))
+
+    def equivalence_p(self, margin: float) -> float:
+        """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
+        below = float(t.sf((margin - self.value) / self.error, self.degrees))
+        above = float(t.sf((margin + self.value) / self.error, self.degrees))
+        return max(below, above)
+
+
+def _difference(value: float, error: float, degrees: float, test: str) -> Difference | None:
+    # Values without any spread say nothing about what another seed would give.
+    return Difference(value, error, degrees, test) if error > 1e-12 * max(1.0, abs(value)) else None
+
+
+def welch(first: Sample, second: Sample) -> Difference | None:
+    """The first mean minus the second, by Welch's t test, which does not suppose equal variances.
+
+    None where either has one value, or neither any spread.
+    """
+    if first.std is None or second.std is None:
+        return None
+    return welch_from((first.mean, first.std, first.n), (second.mean, second.std, second.n))
+
+
+def welch_from(first: tuple[float, float, int], second: tuple[float, float, int]) -> Difference | None:
+    """The same from (mean, std, n) of each, as others publish them."""
+    (mean, std, n), (other_mean, other_std, other_n) = first, second
+    parts = std**2 / n, other_std**2 / other_n
+    if not sum(parts):
+        return None
+    degrees = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (other_n - 1))
+    return _difference(mean - other_mean, math.sqrt(sum(parts)), degrees, f"Welch's t, n = {n} and {other_n}")
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Difference | None:
+    """The mean of first minus second, pair by pair; None for one pair or differences without spread."""
+    differences = Sample(tuple(a - b for a, b in zip(first, second, strict=True)))
+    if differences.std is None:
+        return None
+    n = differences.n
+    return _difference(differences.mean, differences.std / math.sqrt(n), n - 1, f"paired t, n = {n}")
+
+
+def one_sample(values: Sample, constant: float) -> Difference | None:
+    """The mean minus a constant; None for one value or values without spread."""
+    if values.std is None:
+        return None
+    n = values.n
+    return _difference(values.mean - constant, values.std / math.sqrt(n), n - 1, f"one-sample t, n = {n}")
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a."""
+    adjusted = [0.0] * len(ps)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = highest
+    return adjusted

@@ -8,10 +8,21 @@ from pathlib import Path
 
 from resnet.records import System, TrainingRecord
 from resnet.report import text
+from resnet.report.choices import choices_table
+from resnet.report.claims import claims, claims_section
 from resnet.report.collect import NEUTRAL, Results, Row
+from resnet.report.comparisons import (
+    ablations_table,
+    bootstrap_table,
+    degradation_table,
+    published_verdicts,
+    variance_table,
+)
 from resnet.report.figures import aside
+from resnet.report.frontiers import frontiers_table
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
+from resnet.report.responses import responses_table
 from resnet.report.tables import (
     main_table,
     paper_error,
@@ -27,12 +38,16 @@ CAPTIONS = {
     "error-vs-iteration": "Training error (thin, dashed) and test error (bold), as in the paper's Figure 6.",
     "error-vs-depth": "Test error against depth.",
     "throughput-vs-depth": "Images/s against depth.",
+    "responses": "How strongly the 3x3 layers respond, as in the paper's Figure 7.",
+    "frontiers": "Test error against what it costs.",
 }
 
 ABSENT = {
     "error-vs-iteration": "learning curves (no training run has left one)",
     "error-vs-depth": "error against depth (no seed is done)",
     "throughput-vs-depth": "throughput (not measured)",
+    "responses": "layer responses (not measured)",
+    "frontiers": "error against cost (no seed is done)",
 }
 
 HOW_TO_READ = (
@@ -42,7 +57,7 @@ HOW_TO_READ = (
     "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
     "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
     "finished do not enter the mean; they are counted under *seeds done*.",
-    "The 95 % interval of the mean is Student's t, over seeds, cut at 0 and 100 %.",
+    "The interval of a mean is Student's t, over seeds, cut at 0 and 100 %; that of a difference of means Welch's t.",
     "Multiply-adds are those of the convolutions and the fully connected layer, for one image.",
     "Images/s is the median over the repeats ± their standard deviation; training is augmentation, forward "
     "pass, backward pass and update, inference a forward pass in evaluation mode.",
@@ -368,6 +383,41 @@ def _forecast(results: Results) -> str:
     )
 
 
+def comparison_sections(results: Results) -> list[str]:
+    """How the rows compare with one another and with published figures; sections without content are left out."""
+    if not any(row.done for row in results.rows):
+        return []
+    sections = {
+        "Degradation: training error against depth": degradation_table(results),
+        "Test error between depths, paired by image": bootstrap_table(results),
+        "Ablations": ablations_table(results),
+        "What depth buys": frontiers_table(results),
+        "Layer responses": responses_table(results),
+        "Where the variance over seeds comes from": variance_table(results),
+        "Against published figures": published_verdicts(results),
+        "Appendix: error by choice of the iterate": choices_table(results),
+    }
+    return [f"## {title}\n\n{content}" for title, content in sections.items() if content]
+
+
+def published_weights_table(results: Results) -> str:
+    """Others' weights as rows of their own; empty where none were given."""
+    rows = [
+        [
+            text.escaped(found.name),
+            f"{found.net}-{found.depth}, shortcut {found.shortcut}",
+            text.count(found.parameters),
+            f"{found.test_error:.2f}",
+            f"{text.count(found.images)} of {'official CIFAR-10' if found.official else text.escaped(found.data)}",
+            found.normalisation,
+            text.escaped(found.source) or "not said",
+        ]
+        for found in (results.published.evaluations if results.published else ())
+    ]
+    headings = ["weights", "net", "parameters", "test error, %", "test images", "images prepared with", "source"]
+    return text.table(headings, rows, left=2) if rows else ""
+
+
 def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
     """Write the summary in Markdown.
 
@@ -393,9 +443,14 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         "The same in full precision: [table.csv](table.csv), [metrics.json](metrics.json), "
         "[errors.csv](errors.csv), [curves.csv](curves.csv)."
     )
+    parts.append("## Claims\n\n" + claims_section(results, claims(results)))
     seeds = seeds_table(results)
     if seeds:
-        parts.append("### Seed by seed\n\n" + seeds)
+        parts.append("## Seed by seed\n\n" + seeds)
+    parts += comparison_sections(results)
+    weights = published_weights_table(results)
+    if weights:
+        parts.append("## Published weights evaluated here\n\n" + weights)
     parts.append("## Figures\n\n" + _figures(results, drawn))
     if results.official:
         others = published_table(results)

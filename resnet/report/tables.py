@@ -13,6 +13,7 @@ from typing import Any
 from resnet.files import write_text
 from resnet.records import HistoryRow, Status, Timing
 from resnet.report import text
+from resnet.report.claims import CLAIM_FIELDS, claim_rows, claims
 from resnet.report.collect import Results, Row, SeedRun
 from resnet.report.protocol import Difference, row_differences
 from resnet.report.published import PublishedError, published
@@ -178,30 +179,31 @@ def published_table(results: Results) -> str:
 
 
 def seeds_table(results: Results) -> str:
-    """The test error of every seed that is done, with the 95 % interval of the mean; empty if none is."""
+    """The test error of every seed that is done, with the interval of the mean; empty if none is."""
+    confidence = results.params.report.confidence
     rows = []
     for row in results.rows:
         if not row.done:
             continue
         errors = [f"{record.test_error:.2f} (seed {record.seed})" for record in row.done]
         values = row.test_error
-        interval = values.interval() if values else None
+        interval = values.interval(confidence) if values else None
         summary = text.error(values) if values else "mixed settings, not averaged"
         # A few scattered seeds give an interval wider than an error can be.
         limits = f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}" if interval else text.NONE
         rows.append([text.escaped(row.name), ", ".join(errors), summary, limits])
-    headings = ["net", "test error of each seed, %", "mean ± std", "95 % interval of the mean"]
+    headings = ["net", "test error of each seed, %", "mean ± std", f"{100 * confidence:g} % interval of the mean"]
     return text.table(headings, rows, left=2) if rows else ""
 
 
-def _sample_cells(name: str, values: Sample | None, interval: bool = False) -> dict[str, Cell]:
+def _sample_cells(name: str, values: Sample | None, interval: float | None = None) -> dict[str, Cell]:
     cells: dict[str, Cell] = {
         f"{name}_mean": values.mean if values else None,
         f"{name}_std": values.std if values else None,
         f"{name}_n": values.n if values else 0,
     }
     if interval:
-        limits = values.interval() if values else None
+        limits = values.interval(interval) if values else None
         cells[f"{name}_low"] = limits.low if limits else None
         cells[f"{name}_high"] = limits.high if limits else None
     return cells
@@ -218,7 +220,7 @@ def _timing_cells(name: str, timing: Timing | None) -> dict[str, Cell]:
     }
 
 
-def tidy_row(row: Row) -> dict[str, Cell]:
+def tidy_row(row: Row, confidence: float) -> dict[str, Cell]:
     """A row of table.csv: errors in %, times in s, sizes in bytes, rates in images/s."""
     paper = paper_error(row)
     first = row.records[0] if row.records else None
@@ -239,7 +241,7 @@ def tidy_row(row: Row) -> dict[str, Cell]:
         "parameters": row.parameters,
         "parameters_paper": published().parameters.get(row.depth),
         "multiply_adds": row.multiply_adds,
-        **_sample_cells("test_error", row.test_error, interval=True),
+        **_sample_cells("test_error", row.test_error, confidence),
         "test_error_paper": paper.error if paper else None,
         "test_error_paper_std": paper.std if paper else None,
         "test_error_paper_n": paper.n if paper else None,
@@ -313,10 +315,11 @@ def _write_csv(path: Path, headings: Sequence[str], rows: Iterable[Sequence[Cell
 
 
 def write_tables(results: Results, reports: Path) -> None:
-    """Write table.csv, curves.csv, errors.csv and metrics.json."""
-    rows: list[Mapping[str, Cell]] = [tidy_row(row) for row in results.rows]
+    """Write table.csv, curves.csv, errors.csv, claims.csv and metrics.json."""
+    rows: list[Mapping[str, Cell]] = [tidy_row(row, results.params.report.confidence) for row in results.rows]
     headings = list(rows[0]) if rows else ["name"]
     _write_csv(reports / "table.csv", headings, ([row[key] for key in headings] for row in rows))
     _write_csv(reports / "curves.csv", CURVE_FIELDS, curve_rows(results))
     _write_csv(reports / "errors.csv", ERROR_FIELDS, error_rows(results))
+    _write_csv(reports / "claims.csv", CLAIM_FIELDS, claim_rows(claims(results)))
     write_text(reports / "metrics.json", json.dumps(metrics(results), indent=2, allow_nan=False) + "\n")

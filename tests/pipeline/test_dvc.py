@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from resnet.params import load
 from resnet.records import TrainingRecord
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,6 +32,9 @@ train:
   evaluate_every: 2
   checkpoint_every: 2
 throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
+responses: {images: 50}
+evaluate: {published: []}
+report: {bootstrap_samples: 200}
 limits: {hours: 1}
 models:
   resnet-8: {net: resnet, depth: 8}
@@ -62,7 +66,7 @@ def project(tmp_path: Path) -> Path:
         else:
             shutil.copy(source, folder / name)
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("train", "throughput"):
+    for name in ("train", "throughput", "responses"):
         (folder / "runs" / name).mkdir(parents=True)
         (folder / "runs" / name / ".gitkeep").touch()
     run(folder, "git", "init", "-q")
@@ -117,6 +121,7 @@ def test_from_start_to_summary_then_clone_then_change(project: Path, tmp_path: P
     done = run(clone, "dvc", "repro", "--allow-missing")
     assert "resnet train" not in done.stdout
     assert "resnet throughput" not in done.stdout
+    assert "resnet responses" not in done.stdout
     assert stage_dates(clone / "runs/train") == before
     assert summary_file.read_text() == expected
 
@@ -140,8 +145,27 @@ def test_the_quickstart_has_the_same_stages_and_commands() -> None:
     assert yaml.safe_load(quick.replace("../resnet", "resnet")) == yaml.safe_load(root)
 
 
-def test_both_pipelines_are_whole() -> None:
-    for file in ("dvc.yaml", "quickstart/dvc.yaml"):
+def test_so_has_the_short_report_but_for_where_it_lies() -> None:
+    root, short = ((ROOT / path).read_text() for path in ("dvc.yaml", "reports/short/dvc.yaml"))
+    expected = yaml.safe_load(root.replace("--out reports", "--out .").replace("reports/", ""))
+    assert yaml.safe_load(short.replace("../../resnet", "resnet")) == expected
+
+
+def test_the_short_plan_is_the_papers_but_for_its_length() -> None:
+    short, root = load(ROOT / "reports/short/params.yaml"), load(ROOT / "params.yaml")
+    asked = {"seeds": 3, "iterations": 400, "evaluate_every": 40, "log_every": 20, "checkpoint_every": 100}
+    assert short.train.model_dump() == root.train.model_dump() | asked
+    for section in ("data", "model", "throughput", "responses", "evaluate", "report"):
+        assert getattr(short, section) == getattr(root, section), section
+
+
+def test_plain_repro_leaves_the_short_report_alone() -> None:
+    planned = run(ROOT, "dvc", "repro", "--dry", "--allow-missing", check=False)
+    assert "reports/short" not in planned.stdout + planned.stderr
+
+
+def test_the_pipelines_are_whole() -> None:
+    for file in ("dvc.yaml", "quickstart/dvc.yaml", "reports/short/dvc.yaml"):
         names = run(ROOT, "dvc", "stage", "list", "--name-only", file).stdout.split()
         assert {name.split(":")[-1].split("@")[0] for name in names} == {
             "data",
@@ -149,5 +173,7 @@ def test_both_pipelines_are_whole() -> None:
             "forecast",
             "train",
             "throughput",
+            "responses",
+            "published",
             "report",
         }

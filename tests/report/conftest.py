@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from resnet.params import Params
 from resnet.records import (
@@ -23,6 +25,8 @@ from resnet.records import (
     ForecastRow,
     HistoryRow,
     Layer,
+    ResponsesRecord,
+    SeedResponses,
     Segment,
     Status,
     System,
@@ -161,8 +165,13 @@ class Files:
         history: Sequence[HistoryRow] | None = None,
         precision: str = "bf16",
         code: str = "code",
+        wrong: NDArray[np.bool_] | None = None,
+        energy: float | None = None,
     ) -> Path:
-        """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings."""
+        """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings.
+
+        `wrong`, one truth value a test image, leaves `test_predictions.npy` too.
+        """
         settings = self.params.settings(name)
         kept = settings.model_dump(mode="json", include={"model", "train"})
         kept["train"] |= train or {}
@@ -204,6 +213,7 @@ class Files:
                     seconds=seconds / len(machines),
                     training_seconds=0.9 * seconds / len(machines),
                     finished="2026-11-20T12:00:00+00:00",
+                    energy_joules=None if energy is None else energy / len(machines),
                     system=machine,
                 )
                 for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
@@ -214,6 +224,29 @@ class Files:
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
         write_history(path.with_name("history.csv"), history)
+        if wrong is not None:
+            true = np.arange(len(wrong)) % 10
+            predicted = np.where(wrong, (true + 1) % 10, true)
+            np.save(path.with_name("test_predictions.npy"), np.stack([true, predicted], axis=1).astype(np.uint8))
+        return path
+
+    def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
+        """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
+        settings = self.params.settings(name)
+        path = self.runs / "responses" / f"{name}.json"
+        ResponsesRecord(
+            name=name,
+            net=settings.net,
+            depth=settings.depth,
+            data=data or some_data(),
+            images=5_000,
+            layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
+            seeds=tuple(
+                SeedResponses(seed=seed, weights_sha256=digest(seed), std=tuple(std)) for seed, std in enumerate(seeds)
+            ),
+            settings=settings.model_dump(mode="json", include={"model"}),
+            system=a_system(),
+        ).write(path)
         return path
 
     def describe(self, name: str) -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
 from resnet.report import text
-from resnet.report.statistics import sample
+from resnet.report.statistics import Difference, Sample, holm, one_sample, paired, sample, welch
 
 
 def test_mean_and_sample_std_by_hand() -> None:
@@ -63,3 +64,49 @@ def test_what_was_not_measured_does_not_count() -> None:
 )
 def test_written(written: str, expected: str) -> None:
     assert written == expected
+
+
+def test_welch_by_hand() -> None:
+    # Variances 1 and 4 of three values each: error sqrt(5/3), degrees (5/3)^2 / (1/18 + 16/18) = 50/17.
+    found = welch(Sample((8.0, 9.0, 10.0)), Sample((2.0, 4.0, 6.0)))
+    assert found is not None
+    assert (found.value, found.error, found.degrees) == pytest.approx((5.0, math.sqrt(5 / 3), 50 / 17))
+    assert found.p == pytest.approx(stats.ttest_ind([8, 9, 10], [2, 4, 6], equal_var=False).pvalue)
+    assert found.interval(0.95) == pytest.approx(
+        stats.ttest_ind([8, 9, 10], [2, 4, 6], equal_var=False).confidence_interval(0.95)
+    )
+
+
+def test_paired_and_one_sample_against_scipy() -> None:
+    first, second = (8.0, 9.5, 10.0), (7.0, 8.0, 9.5)
+    assert paired(first, second).p == pytest.approx(stats.ttest_rel(first, second).pvalue)  # type: ignore[union-attr]
+    assert one_sample(Sample(first), 8.0).p == pytest.approx(stats.ttest_1samp(first, 8.0).pvalue)  # type: ignore[union-attr]
+
+
+def test_nothing_is_tested_without_a_spread() -> None:
+    assert welch(Sample((8.0,)), Sample((7.0, 7.5))) is None
+    assert welch(Sample((8.0, 8.0)), Sample((7.0, 7.0))) is None
+    assert welch(Sample((8.0, 8.0)), Sample((7.0, 7.5))) is not None
+    assert paired((8.0,), (7.0,)) is None
+    assert one_sample(Sample((8.0,)), 7.0) is None
+
+
+def test_two_one_sided_tests() -> None:
+    # The difference 0.2 with standard error 0.1 is two errors below a margin of 0.4: t(10) = 2.
+    found = Difference(0.2, 0.1, 10, "")
+    assert found.equivalence_p(0.4) == pytest.approx(0.03669, abs=1e-5)
+    assert found.equivalence_p(0.2) == pytest.approx(0.5)
+    assert Difference(-0.2, 0.1, 10, "").equivalence_p(0.4) == pytest.approx(found.equivalence_p(0.4))
+
+
+def test_holm_by_hand() -> None:
+    # In order 0.01 x 4, 0.02 x 3, 0.03 x 2 and 0.5 x 1, none below the one before it.
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_interval_of_a_variance() -> None:
+    # chi-squared of 2 degrees is exponential: its quantiles are -2 ln(1 - q).
+    limits = Sample((8.0, 9.0, 10.0)).variance_interval()
+    assert limits == pytest.approx((2 / (-2 * math.log(0.025)), 2 / (-2 * math.log(0.975))))

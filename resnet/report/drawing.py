@@ -1,0 +1,65 @@
+"""What the figures share: colours, style, titles and legends that fit."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from resnet.report.collect import Results
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+STYLE: Any = {
+    "svg.hashsalt": "resnet-depth",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 160,
+}
+
+BOLD: Any = {"size": 11, "weight": "bold"}
+
+
+def depth_colours(results: Results) -> dict[int, str]:
+    """One colour a depth, the same in every figure of a plan."""
+    depths = sorted({row.depth for row in results.rows})
+    if len(depths) <= len(COLOURS):
+        return dict(zip(depths, COLOURS, strict=False))
+    scale = mpl.colormaps["viridis"]
+    return {depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1))) for place, depth in enumerate(depths)}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def wrapped(said: str, width: float) -> str:
+    """Break a title into lines that fit into a width in inches."""
+    return textwrap.fill(said, int(width / 0.1))
+
+
+def legend_columns(labels: Iterable[str], width: float, most: int = 3) -> int:
+    """Columns of a legend that fit into a width in inches: a wider one would squeeze the axes."""
+    # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
+    widest = max((0.6 + 0.075 * len(label) for label in labels), default=1.0)
+    return max(1, min(most, int(width / widest)))
