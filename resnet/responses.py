@@ -21,7 +21,7 @@ from resnet.evaluate import BATCH_SIZE
 from resnet.params import Settings
 from resnet.records import ResponsesRecord, SeedResponses
 from resnet.system import arithmetic, choose_device, describe_system
-from resnet.train import build_net
+from resnet.trainer import build_net
 from resnet.weights import load_weights
 
 
