@@ -331,7 +331,7 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path
 
 def _postgres_tools() -> Path | None:
     found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return next((place for place in reversed(places) if (place / "initdb").exists()), None)
 
 
@@ -357,8 +357,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
     run(str(tools / "pg_ctl"), "-D", data, "-l", log, "-w", "-o", options, "start")
     try:
-        run(str(tools / "createdb"), "-h", str(folder), "-U", "sweeper", "sweeps")
-        yield f"postgresql://sweeper@/sweeps?host={folder}"
+        yield f"postgresql://sweeper@/postgres?host={folder}"
     finally:
         run(str(tools / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder)
