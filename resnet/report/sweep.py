@@ -89,7 +89,7 @@ def conclusions(records: Sequence[SweepRecord]) -> list[str]:
             if errors[b][1] - errors[a][1] < 2 * standard_error((errors[a][1], errors[b][1]), images)
         ]
         ties = (
-            f" Within two standard errors for {text.count(images)} images, and so not told apart: {text.listed(close)}."
+            f" Within two standard errors for {text.count(images)} images, and so not told apart: {'; '.join(close)}."
             if close
             else ""
         )
