@@ -314,6 +314,53 @@ def forecast(
 
 
 @app.command()
+def sweep(
+    out: Annotated[Path, typer.Option(help="Folder for NAME.json and best-NAME.yaml.")] = Path("runs/sweep"),
+    nets: Annotated[
+        str | None, typer.Option(help="Such as resnet-20,resnet-56 [sweep.nets of the parameters].")
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|URL", help="Or postgresql://..., for many workers [sweep.storage; OUT/study.db]."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace studies that other settings, data or code made.")
+    ] = False,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Tune nets on validation error at equal budget; several processes of this command share the work."""
+    plan = _params(params, set_)
+
+    from resnet.data import load as load_data
+    from resnet.sweep import sweep_nets
+    from resnet.train import Interrupted
+
+    try:
+        records = sweep_nets(
+            plan,
+            load_data(plan.data.dir),
+            out,
+            nets=nets.split(",") if nets else None,
+            storage=study,
+            overwrite=overwrite,
+        )
+    except Interrupted as error:
+        print("interrupted: the same command goes on", file=sys.stderr)
+        raise typer.Exit(130) from error
+    for record in records:
+        best, default = record.best, record.default.validation_error
+        if best is None:
+            print(f"{record.name}: no trial is complete")
+            continue
+        own = "diverged" if default is None else f"{default:.2f} %"
+        print(
+            f"{record.name}: validation error {best.validation_error:.2f} %, own values {own}: "
+            f"{out / f'best-{record.name}.yaml'}"
+        )
+
+
+@app.command()
 def report(
     runs: Annotated[Path, typer.Option(help="Folder of result files.")] = Path("runs"),
     out: Annotated[Path, typer.Option(help="Folder for summary.md, figures and tables.")] = Path("reports"),

@@ -27,6 +27,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _ascend(milestones: list[float]) -> list[float]:
+    if sorted(set(milestones)) != milestones:
+        raise ValueError("must ascend")
+    return milestones
+
+
 class DataParams(Section):
     source: str = Field("official", min_length=1)
     """`official`, `digits`, or the path of an archive or a folder."""
@@ -86,9 +92,7 @@ class TrainParams(Section):
     @field_validator("milestones")
     @classmethod
     def _ascending(cls, milestones: list[float]) -> list[float]:
-        if sorted(set(milestones)) != milestones:
-            raise ValueError("must ascend")
-        return milestones
+        return _ascend(milestones)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -166,6 +170,58 @@ class ReportParams(Section):
     bootstrap_seed: Seed = 0
 
 
+class SweepParams(Section):
+    """`resnet sweep`: the same budget for every net, each trial at the same iterations and training seed."""
+
+    nets: list[str] = ["resnet-20", "resnet-32", "resnet-44", "resnet-56"]
+    """Entries of `models`."""
+    trials: Count = 24
+    """Of each net; raising it goes on with a study, it is no part of what a study is bound to."""
+    iterations: Count = 8000
+    """Of each trial, in place of `train.iterations`; the milestones are fractions of it."""
+    evaluate_every: Count = 400
+    """Iterations between measurements of the validation error, at which a trial may be pruned."""
+    learning_rate: list[Positive] = [0.01, 1.0]
+    """Lowest and highest, searched on a logarithmic scale."""
+    weight_decay: list[Positive] = [1e-5, 1e-2]
+    """Likewise."""
+    warmup: list[bool] = [False, True]
+    milestones: list[list[Fraction]] = [[0.5, 0.75], [0.4, 0.7], [0.6, 0.8]]
+    training_seed: Seed = 0
+    """Of every trial, so that trials differ by their settings alone."""
+    sampler_seed: Seed = 0
+    sampler_startup_trials: Count = 8
+    """Trials drawn at random before the sampler goes by results."""
+    pruner: Literal["median", "none"] = "median"
+    pruner_startup_trials: Count = 5
+    """Complete trials before one is pruned."""
+    storage: str | None = None
+    """Where the studies lie: a file, or the URL of a PostgreSQL database; None for `study.db` beside the results."""
+    dead_after: Positive = 300.0
+    """Seconds without a sign of life after which another worker takes over a trial."""
+
+    @field_validator("learning_rate", "weight_decay")
+    @classmethod
+    def _range(cls, ends: list[float]) -> list[float]:
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            raise ValueError(f"must be the lowest and the highest value (given: {ends})")
+        return ends
+
+    @field_validator("nets", "warmup", "milestones")
+    @classmethod
+    def _choices(cls, choices: list[Any]) -> list[Any]:
+        if not choices or any(choices.count(choice) > 1 for choice in choices):
+            raise ValueError(f"must name at least one, each once (given: {choices})")
+        return choices
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, schedules: list[list[float]]) -> list[list[float]]:
+        for milestones in schedules:
+            _ascend(milestones)
+        return schedules
+
+
 class LimitsParams(Section):
     hours: Positive = 24.0
     """A plan that is forecast to take longer is not started."""
@@ -227,6 +283,7 @@ class Params(Section):
     responses: ResponsesParams = ResponsesParams()
     evaluate: EvaluateParams = EvaluateParams()
     report: ReportParams = ReportParams()
+    sweep: SweepParams = SweepParams()
     models: dict[str, ModelEntry] = {}
 
     @model_validator(mode="after")
@@ -236,7 +293,7 @@ class Params(Section):
         return self
 
     def _settings(self, name: str, entry: ModelEntry) -> Settings:
-        base = self.model_dump(exclude={"responses", "evaluate", "report", "models"})
+        base = self.model_dump(exclude={"responses", "evaluate", "report", "sweep", "models"})
         for section in ("model", "train", "throughput"):
             base[section] |= getattr(entry, section)
         try:

@@ -135,8 +135,6 @@ class Segment(Record):
     """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
     finished: str
     """When it ended, UTC, ISO 8601."""
-    energy_joules: float | None = None
-    """What the device took in that time; None where nothing measures it."""
     system: System
 
 
@@ -448,3 +446,66 @@ class ForecastRecord(Record):
     @property
     def hours(self) -> float:
         return sum(row.hours for row in self.rows)
+
+
+class SweepValues(Record):
+    """What a sweep looks for, as keys of the parameters' `train` section."""
+
+    learning_rate: float
+    weight_decay: float
+    warmup: bool
+    milestones: tuple[float, ...]
+
+
+SweepState = Literal["complete", "pruned", "diverged", "unfinished"]
+
+
+class SweepTrial(Record):
+    """One trial: a training run of a sweep's iterations with the values that it was given."""
+
+    number: int
+    """Its place in the budget, from 0; trial 0 has the parameters' own values."""
+    state: SweepState
+    values: SweepValues | None = None
+    """None before a worker has taken it up."""
+    validation_errors: tuple[tuple[int, Number], ...] = ()
+    """Iterations done and the validation error then, in %; a complete trial's last is its last iterate's, in fp32."""
+    attempts: int = 0
+    """How often it was begun: more than once where a worker was killed."""
+    seconds: float | None = None
+    """Wall-clock time of the attempt that ended it."""
+    system: System | None = None
+
+    @property
+    def validation_error(self) -> float | None:
+        """In %, of the last iterate; None unless complete."""
+        return self.validation_errors[-1][1] if self.state == "complete" else None
+
+
+class SweepRecord(Record):
+    """`runs/sweep/<name>.json`: every trial of one net's sweep. No test error is in it: none was measured."""
+
+    kind: Literal["sweep"] = "sweep"
+    status: Status
+    name: str
+    net: str
+    depth: int
+    iterations: int
+    """Of a trial."""
+    precision: str
+    data: DataRecord
+    fingerprint: Fingerprint
+    settings: dict[str, Any]
+    """The effective `model` and `train` sections of the parameters, and `sweep` but for where it is stored."""
+    trials: tuple[SweepTrial, ...]
+
+    @property
+    def default(self) -> SweepTrial:
+        """The trial of the parameters' own values."""
+        return self.trials[0]
+
+    @property
+    def best(self) -> SweepTrial | None:
+        """The complete trial of the lowest validation error, the earlier of equals."""
+        complete = [trial for trial in self.trials if trial.state == "complete"]
+        return min(complete, key=lambda trial: trial.validation_errors[-1][1], default=None)

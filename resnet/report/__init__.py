@@ -30,11 +30,13 @@ def build(params: Params, runs: Path, reports: Path) -> Path:
     from resnet.report.collect import collect
     from resnet.report.figures import write_figures
     from resnet.report.summary import summary
+    from resnet.report.sweep import read_sweeps, section, write_sweep_figure
     from resnet.report.tables import write_tables
 
-    results = collect(params, runs)
+    results, sweeps = collect(params, runs), read_sweeps(runs)
     write_tables(results, reports)
     drawn = write_figures(results, reports / "figures")
+    write_sweep_figure(sweeps, reports / "figures")
     path = reports / "summary.md"
-    write_text(path, summary(results, drawn, runs, reports))
+    write_text(path, summary(results, drawn, runs, reports) + section(sweeps))
     return path
