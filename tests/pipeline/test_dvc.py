@@ -31,6 +31,7 @@ train:
   evaluate_every: 2
   checkpoint_every: 2
 throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
+latency: {nets: [resnet], depths: [8], batch_sizes: [2], modes: [eager], seconds: 0.01}
 limits: {hours: 1}
 models:
   resnet-8: {net: resnet, depth: 8}
@@ -149,5 +150,6 @@ def test_both_pipelines_are_whole() -> None:
             "forecast",
             "train",
             "throughput",
+            "latency",
             "report",
         }

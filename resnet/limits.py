@@ -1,0 +1,69 @@
+"""What this machine reaches in practice: FLOP/s of a large matrix product, bytes/s of a large copy.
+
+Measured in the same process as what is held against them, so that a throttled or shared machine is
+compared with itself. A matrix product is what the device's vendor has tuned most; convolutions of 16
+to 64 channels cannot be expected to reach it, and the distance is the point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from resnet.records import Limits
+from resnet.system import arithmetic, synchronise
+
+MATRIX = {"cpu": 1024, "cuda": 8192}
+"""Rows and columns of the square matrices: large enough that the rate no longer grows."""
+
+COPIED = {"cpu": 2**28, "cuda": 2**30}
+"""Bytes copied: several times any cache."""
+
+REPEAT_SECONDS = 0.05
+"""About how long a repeat lasts at least."""
+
+
+def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> tuple[float, ...]:
+    """Seconds of one call, one figure a repeat; as many calls a repeat as fill REPEAT_SECONDS."""
+
+    def timed(calls: int) -> float:
+        synchronise(device)
+        began = time.perf_counter()
+        for _ in range(calls):
+            work()
+        synchronise(device)
+        return (time.perf_counter() - began) / calls
+
+    timed(2)  # warm up
+    calls = max(1, round(REPEAT_SECONDS / timed(1)))
+    return tuple(timed(calls) for _ in range(repeats))
+
+
+def measure_limits(device: torch.device, precision: str, repeats: int = 5, size: int | None = None) -> Limits:
+    """Measure a matrix product in `precision` and a copy.
+
+    Args:
+        device: where.
+        precision: `fp32`, `tf32` or `bf16`; sums are fp32 in all of them.
+        repeats: how often each is timed.
+        size: rows and columns of the matrices, to override MATRIX; the copy is then of as many MiB at most.
+    """
+    copied = min(COPIED[device.type], (size or 2**20) * 2**20)
+    size = size or MATRIX[device.type]
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    product = torch.empty_like(a)
+    with arithmetic(precision, device):
+        product_seconds = _seconds(lambda: torch.mm(a, b, out=product), device, repeats)
+    source = torch.ones(copied, dtype=torch.uint8, device=device)
+    target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
+    copy_seconds = _seconds(lambda: target.copy_(source), device, repeats)
+    return Limits(
+        precision=precision,
+        matrix_size=size,
+        matmul_flops_per_second=tuple(2 * size**3 / seconds for seconds in product_seconds),
+        copied_bytes=copied,
+        copy_bytes_per_second=tuple(2 * copied / seconds for seconds in copy_seconds),
+    )
