@@ -10,6 +10,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +24,10 @@ from resnet.files import complete_or_absent
 from resnet.records import HistoryRow, Timing
 from resnet.report import text
 from resnet.report.collect import Results, Row
+from resnet.report.latency import latency_by_depth
 from resnet.report.protocol import row_differences
 from resnet.report.published import PublishedError, published
+from resnet.report.roofline import roofline
 from resnet.report.tables import drawn_runs, paper_error
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -438,6 +441,9 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "error-vs-iteration": training_curves,
     "error-vs-depth": depth_errors,
     "throughput-vs-depth": throughput,
+    "roofline": roofline,
+    "latency-by-depth-cpu": partial(latency_by_depth, device="cpu"),
+    "latency-by-depth-cuda": partial(latency_by_depth, device="cuda"),
 }
 """File name below `figures/`, without its ending, to what draws it."""
 

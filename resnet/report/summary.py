@@ -10,8 +10,10 @@ from resnet.records import System, TrainingRecord
 from resnet.report import text
 from resnet.report.collect import NEUTRAL, Results, Row
 from resnet.report.figures import aside
+from resnet.report.latency import latency_section
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
+from resnet.report.roofline import limits_notes, limits_table, usual_loop_table
 from resnet.report.tables import (
     main_table,
     paper_error,
@@ -27,12 +29,18 @@ CAPTIONS = {
     "error-vs-iteration": "Training error (thin, dashed) and test error (bold), as in the paper's Figure 6.",
     "error-vs-depth": "Test error against depth.",
     "throughput-vs-depth": "Images/s against depth.",
+    "roofline": "Achieved FLOP/s under what a matrix product and a copy reach on the same machine.",
+    "latency-by-depth-cpu": "Where a forward and a backward pass spend their time on a CPU as depth grows.",
+    "latency-by-depth-cuda": "Where a forward and a backward pass spend their time on a GPU as depth grows.",
 }
 
 ABSENT = {
     "error-vs-iteration": "learning curves (no training run has left one)",
     "error-vs-depth": "error against depth (no seed is done)",
     "throughput-vs-depth": "throughput (not measured)",
+    "roofline": "roofline (not measured)",
+    "latency-by-depth-cpu": "latency by depth on a CPU (not measured)",
+    "latency-by-depth-cuda": "latency by depth on a GPU (not measured)",
 }
 
 HOW_TO_READ = (
@@ -368,6 +376,24 @@ def _forecast(results: Results) -> str:
     )
 
 
+def _speed(results: Results, link: str | None) -> list[str]:
+    """What was measured of speed besides images/s: distance from the limits, latency, the usual loop."""
+    parts = []
+    limits, latency = limits_table(results), latency_section(results, link)
+    usual = usual_loop_table(results.usual_loop, link)
+    if limits:
+        parts.append(f"## Distance from the machine's limits\n\n{limits}\n{text.bullets(limits_notes(results))}")
+    if latency:
+        parts.append("## Latency by block\n\n" + latency)
+    if usual:
+        parts.append(
+            "## Beside the usual PyTorch loop\n\nTraining with PIL transforms, a DataLoader with two workers and fp32, "
+            "the same net and batch, measured in turn with this project's loop in one process; images/s are medians ± "
+            "standard deviation over the rounds, the ratio is the median (and range) of the rounds' ratios.\n\n" + usual
+        )
+    return parts
+
+
 def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
     """Write the summary in Markdown.
 
@@ -397,6 +423,7 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
     if seeds:
         parts.append("### Seed by seed\n\n" + seeds)
     parts.append("## Figures\n\n" + _figures(results, drawn))
+    parts += _speed(results, link)
     if results.official:
         others = published_table(results)
         if others:
