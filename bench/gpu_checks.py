@@ -103,7 +103,8 @@ def weights_differ(settings: Settings, device: torch.device, precision: str) -> 
 def measure_throughput(out: Path, depths: Sequence[int], assignments: Sequence[str]) -> None:
     """Throughput, limits and energy of the residual net of every depth."""
     print(
-        f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} {'memory':>10} {'of roof':>8} {'J/image':>8}"
+        f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} "
+        f"{'memory':>10} {'of roof':>8} {'J/image':>8}"
     )
     for depth in depths:
         record = throughput(load(None, assignments).settings_for("resnet", depth))

@@ -20,7 +20,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -351,13 +351,27 @@ def row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: 
     )
 
 
-def measure(case: Case, device: torch.device, seconds: float, shortcut: str = "A") -> LatencyRow:
-    """Time a case for about `seconds`."""
-    step, read = build_step(case, device, shortcut), clock(device)
-    steps, rounds = plan_rounds(step, read, seconds)
-    timed = [time_steps(step, read, steps) for _ in range(rounds)]
-    gpu = {"launch_seconds": launch_seconds(step, device), "kernel_seconds": kernel_seconds(step, device)}
-    return row(case, shortcut, steps, timed, **gpu)
+def measure(cases: Sequence[Case], device: torch.device, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
+    """Time cases in turn, each for about `seconds`, so that a busy machine meets all alike.
+
+    Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
+    """
+    steps, read = [build_step(case, device, shortcut) for case in cases], clock(device)
+    plans = [plan_rounds(step, read, seconds) for step in steps]
+    repeats, rounds = [of_round for of_round, _ in plans], max(rounds for _, rounds in plans)
+    timed = [
+        [time_steps(step, read, of_round) for step, of_round in zip(steps, repeats, strict=True)] for _ in range(rounds)
+    ]
+    rows = []
+    for k, (case, step) in enumerate(zip(cases, steps, strict=True)):
+        gpu = {"launch_seconds": launch_seconds(step, device), "kernel_seconds": kernel_seconds(step, device)}
+        made = row(case, shortcut, repeats[k], [of_round[k] for of_round in timed], **gpu)
+        forward = replace(case, passes="forward")
+        if case.passes == BACKWARD and forward in cases:
+            longer = tuple(of_round[k] - of_round[cases.index(forward)] for of_round in timed)
+            made = made.model_copy(update={"backward_seconds": longer})
+        rows.append(made)
+    return rows
 
 
 def measure_latency(params: Params, report: Callable[[str], object] = lambda said: None) -> LatencyRecord:
@@ -375,14 +389,13 @@ def measure_latency(params: Params, report: Callable[[str], object] = lambda sai
     precision = choose_precision(params.train.precision, device)
     cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(device)], plan.batch_sizes):
-        for passes in PASSES[1:]:
-            cases += part_cases(passes, batch_size, precision, mode)
-            cases += net_cases(plan.depths, passes, batch_size, precision, mode, plan.nets)
-    rows = []
+        cases += part_cases(BACKWARD, batch_size, precision, mode)
+        cases += net_cases(plan.depths, BACKWARD, batch_size, precision, mode, plan.nets)
+    rows: list[LatencyRow] = []
     for case in cases:
         if memory_needed(case, shortcut) < memory_free(device):
             report(case.name)
-            rows.append(measure(case, device, plan.seconds, shortcut))
+            rows += measure([replace(case, passes="forward"), case], device, plan.seconds, shortcut)
         else:
             report(f"{case.name}: left out, its activations do not fit in memory")
     return LatencyRecord(

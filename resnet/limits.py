@@ -18,8 +18,8 @@ from resnet.system import arithmetic, synchronise
 MATRIX = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the square matrices: large enough that the rate no longer grows."""
 
-COPIED = {"cpu": 2**28, "cuda": 2**30}
-"""Bytes copied: several times any cache."""
+COPIED = {"cpu": 2**26, "cuda": 2**30}
+"""Bytes copied: source and target are several times the usual cache, and small beside a net's memory."""
 
 REPEAT_SECONDS = 0.05
 """About how long a repeat lasts at least."""
@@ -60,10 +60,23 @@ def measure_limits(device: torch.device, precision: str, repeats: int = 5, size:
     source = torch.ones(copied, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
     copy_seconds = _seconds(lambda: target.copy_(source), device, repeats)
+    del a, b, product, source, target
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what is kept would count in the peak of what is measured next
     return Limits(
         precision=precision,
         matrix_size=size,
         matmul_flops_per_second=tuple(2 * size**3 / seconds for seconds in product_seconds),
         copied_bytes=copied,
         copy_bytes_per_second=tuple(2 * copied / seconds for seconds in copy_seconds),
+    )
+
+
+def together(first: Limits, second: Limits) -> Limits:
+    """Two measurements of the same limits as one, with the repeats of both."""
+    return first.model_copy(
+        update={
+            "matmul_flops_per_second": first.matmul_flops_per_second + second.matmul_flops_per_second,
+            "copy_bytes_per_second": first.copy_bytes_per_second + second.copy_bytes_per_second,
+        }
     )

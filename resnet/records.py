@@ -411,6 +411,8 @@ class LatencyRow(Record):
     """Steps timed together in a round."""
     seconds: tuple[float, ...]
     """Per step, one figure a round; on a GPU by its own clock (CUDA events)."""
+    backward_seconds: tuple[float, ...] | None = None
+    """Of `forward+backward`: what it took longer than `forward` in the same round, where the two were timed in turn."""
     launch_seconds: float | None = None
     """On a GPU: what the host takes to hand over one step."""
     kernel_seconds: float | None = None

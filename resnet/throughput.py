@@ -12,7 +12,7 @@ from resnet.batches import Batches
 from resnet.data import Data, Images, Source, split
 from resnet.describe import describe
 from resnet.energy import EnergyMeter
-from resnet.limits import measure_limits
+from resnet.limits import measure_limits, together
 from resnet.model import DepthNet
 from resnet.params import Settings, ThroughputParams
 from resnet.recipe import optimiser
@@ -155,10 +155,11 @@ def throughput(settings: Settings) -> ThroughputRecord:
     training_work, inference_work = count_work(settings, precision, batch_size)
     step = inference_stepper(settings, device, precision, batch_size)
     inference, inference_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
+    # The limits before and after training, so that a machine that others use is compared with itself.
+    before = measure_limits(device, precision, plan.repeats)
     step = training_stepper(settings, device, precision, batch_size)
     training, training_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
-    # Last, so that the buffers it copies do not count in the peak of memory.
-    limits = measure_limits(device, precision, plan.repeats)
+    limits = together(before, measure_limits(device, precision, plan.repeats))
     return ThroughputRecord(
         name=settings.name,
         net=settings.net,

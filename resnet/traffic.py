@@ -17,7 +17,7 @@ Activations have the precision's size, weights and their gradients are fp32.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from resnet.model import count_parameters
 
 ACTIVATION_BYTES = {"fp32": 4, "tf32": 4, "bf16": 2}
 WEIGHT_BYTES = 4
-BACKWARD = "forward+backward"
+BACKWARD: Literal["forward+backward"] = "forward+backward"
 """The passes of which the backward pass is one; the others are `forward` and `inference`."""
 
 

@@ -122,10 +122,13 @@ def test_the_pipelines_set(cpu: torch.device) -> None:
     said: list[str] = []
     record = measure_latency(params, said.append)
     # 12 parts and a net, forward and forward + backward; the CPU has no graphs.
-    assert len(record.rows) == len(said) == 26
+    assert len(record.rows) == 2 * len(said) == 26
     assert {(row.net, row.depth) for row in record.rows if row.part == "net"} == {("plain", 8)}
     assert all(len(row.seconds) >= 3 and row.median_seconds > 0 for row in record.rows)
     assert {row.mode for row in record.rows} == {"eager"}
+    forward, both = record.rows[:2]
+    assert (forward.passes, both.passes) == ("forward", "forward+backward")
+    assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
     assert len(record.limits) == 1
 
 

@@ -28,7 +28,9 @@ class Pair(NamedTuple):
 
     @property
     def backward_seconds(self) -> float:
-        """The difference of the medians: a backward pass cannot be run without its forward pass."""
+        """The median difference within a round, or of the medians: no backward pass runs without its forward."""
+        if self.both.backward_seconds:
+            return statistics.median(self.both.backward_seconds)
         return self.both.median_seconds - self.forward.median_seconds
 
 
@@ -94,12 +96,16 @@ def stacks(
     return found
 
 
-def milliseconds(row: LatencyRow) -> str:
+def milliseconds(seconds: Sequence[float]) -> str:
     """Median ± standard deviation over the rounds (n)."""
-    values = [1e3 * seconds for seconds in row.seconds]
+    values = [1e3 * value for value in seconds]
     median = statistics.median(values)
     std = statistics.stdev(values) if len(values) > 1 else None
-    return text.spread(median, std, len(values), 1 if median >= 100 else 2 if median >= 1 else 3)
+    return text.spread(median, std, len(values), _decimals(median))
+
+
+def _decimals(milliseconds: float) -> int:
+    return 1 if milliseconds >= 100 else 2 if milliseconds >= 1 else 3
 
 
 def _limits(record: LatencyRecord, precision: str) -> Limits | None:
@@ -126,15 +132,18 @@ def latency_table(record: LatencyRecord) -> str:
         limits, pair = _limits(record, forward.precision), Pair(forward, both)
         seconds = both.median_seconds
         gpu = [f"{1e3 * s:.3f}" if s is not None else text.NONE for s in (both.launch_seconds, both.kernel_seconds)]
-        back = 1e3 * pair.backward_seconds
+        difference = 1e3 * pair.backward_seconds
+        backward = f"{difference:,.{_decimals(difference)}f}"
+        if both.backward_seconds:
+            backward = milliseconds(both.backward_seconds)
         rows.append(
             [
                 _what(forward),
                 text.count(forward.batch_size),
                 f"{forward.precision}, {forward.mode}",
-                milliseconds(forward),
-                f"{back:,.{1 if back >= 100 else 2 if back >= 1 else 3}f}",
-                milliseconds(both),
+                milliseconds(forward.seconds),
+                backward,
+                milliseconds(both.seconds),
                 text.size(both.work.bytes) if both.work.bytes >= 2**20 else f"{both.work.bytes / 2**20:.2f} MiB",
                 share(both.work.flops / seconds, limits.flops_per_second) if limits else text.NONE,
                 share(both.work.bytes / seconds, limits.bytes_per_second) if limits else text.NONE,
@@ -146,8 +155,8 @@ def latency_table(record: LatencyRecord) -> str:
 
 LATENCY_NOTES = (
     "Milliseconds are medians over the rounds ± their standard deviation (n rounds). Forward is training mode, "
-    "keeping what a backward pass needs; the backward pass is the difference of the two medians, and has their "
-    "spread. No update.",
+    "keeping what a backward pass needs. The backward pass is what forward + backward takes longer in the same round; "
+    "without ± it is the difference of the medians of rounds not measured in turn. No update.",
     "Bytes and shares are those of forward + backward: inputs, outputs and weights of the convolutions and the "
     "fully connected layer, a lower bound; shares of what a matrix product and a copy reached in the same run.",
     "Stage 1 has no down-sampling block; stem and head are the same in residual and plain nets.",
@@ -209,7 +218,7 @@ def latency_by_depth(results: Results, device: str) -> Figure | None:
                 part = 100 * stack.groups[group] / stack.total
                 panel.bar(place, part, 0.66, bottom=bottom, color=colour, gid=f"{net}-{stack.depth}-{group}")
                 bottom += part
-            said = _ms(stack.total)
+            said = f"blocks {_ms(stack.total)}"
             top = 100.0
             if stack.whole is not None:
                 ratio = 100 * stack.whole / stack.total
@@ -224,7 +233,7 @@ def latency_by_depth(results: Results, device: str) -> Figure | None:
         panel.set_title(f"{'residual' if net == 'resnet' else 'plain'} nets, {'backward' if backward else 'forward'}")
         panel.set_xlabel("depth, weighted layers")
     highest = max(100 * (stack.whole or 0) / stack.total for found in drawn.values() for stack in found)
-    grid[0][0].set_ylim(0, max(100, highest) + 22)
+    grid[0][0].set_ylim(0, max(100, highest) + 24)
     for line in grid:
         line[0].set_ylabel("% of the sum of blocks")
     batch_size, precision, mode = choice

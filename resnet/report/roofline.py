@@ -201,7 +201,7 @@ def roofline(results: Results) -> Figure | None:
         panel.set_yscale("log")
         panel.set_xlim(low, high)
         bottom = min([low * moved, *(min(of.flops) for of in of_device)]) / 1.5
-        panel.set_ylim(bottom, flops * 2)
+        panel.set_ylim(bottom, 2 * max([flops, *(max(of.flops) for of in of_device)]))
         for of in of_device:
             look: dict[str, Any] = {"color": colours[of.row.depth], "marker": MARKERS[of.row.net == "plain"]}
             median = of.flops_per_second
@@ -227,8 +227,8 @@ def roofline(results: Results) -> Figure | None:
         Line2D([], [], ls="", marker=MARKERS[0], color="#555555", mfc="white", label="residual, inference"),
         Line2D([], [], ls="", marker=MARKERS[1], color="#555555", label="plain, training"),
         Line2D([], [], ls="", marker=MARKERS[1], color="#555555", mfc="white", label="plain, inference"),
-        Line2D([], [], color="#333333", lw=1.6, label="measured roofs"),
+        Line2D([], [], color="#333333", lw=1.6, label="roofs (median of the runs)"),
     ]
-    figure.suptitle(_title("Achieved FLOP/s under the machine's roofs; bars: range of the repeats", 6.4), **BOLD)
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.suptitle(_title("Achieved FLOP/s and the machine's roofs", 6.4), **BOLD)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from resnet.records import LatencyRecord
 from resnet.report.latency import blocks, latency_by_depth, stacks
 
 
@@ -67,3 +68,15 @@ def test_the_chart_has_shares_and_the_whole_nets_mark(files: Callable[..., Any])
     (mark,) = [drawn for drawn in forward.lines if drawn.get_gid() == "whole-20"]
     assert float(mark.get_ydata()[0]) == pytest.approx(100 * 60 / 42)  # type: ignore[index]
     assert latency_by_depth(of.collect(), "cuda") is None
+
+
+def test_a_backward_pass_timed_in_turn_has_a_spread(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=1)
+    path = of.latency()
+    record = LatencyRecord.read(path)
+    rows = [
+        row.model_copy(update={"backward_seconds": (0.003, 0.004, 0.005)}) if row.passes == "forward+backward" else row
+        for row in record.rows
+    ]
+    record.model_copy(update={"rows": tuple(rows)}).write(path)
+    assert "| 4.00 ± 1.00 (n = 3) |" in of.build()
