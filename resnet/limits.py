@@ -41,6 +41,20 @@ def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> 
     return tuple(timed(calls) for _ in range(repeats))
 
 
+def _product_seconds(device: torch.device, precision: str, repeats: int, size: int) -> tuple[float, ...]:
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    product = torch.empty_like(a)
+    with arithmetic(precision, device):
+        return _seconds(lambda: torch.mm(a, b, out=product), device, repeats)
+
+
+def _copy_seconds(device: torch.device, repeats: int, size: int) -> tuple[float, ...]:
+    source = torch.ones(size, dtype=torch.uint8, device=device)
+    target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
+    return _seconds(lambda: target.copy_(source), device, repeats)
+
+
 def measure_limits(device: torch.device, precision: str, repeats: int = 5, size: int | None = None) -> Limits:
     """Measure a matrix product in `precision` and a copy.
 
@@ -48,19 +62,11 @@ def measure_limits(device: torch.device, precision: str, repeats: int = 5, size:
         device: where.
         precision: `fp32`, `tf32` or `bf16`; sums are fp32 in all of them.
         repeats: how often each is timed.
-        size: rows and columns of the matrices, to override MATRIX; the copy is then of as many MiB at most.
+        size: rows and columns of the matrices, to override MATRIX.
     """
-    copied = min(COPIED[device.type], (size or 2**20) * 2**20)
-    size = size or MATRIX[device.type]
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    product = torch.empty_like(a)
-    with arithmetic(precision, device):
-        product_seconds = _seconds(lambda: torch.mm(a, b, out=product), device, repeats)
-    source = torch.ones(copied, dtype=torch.uint8, device=device)
-    target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
-    copy_seconds = _seconds(lambda: target.copy_(source), device, repeats)
-    del a, b, product, source, target
+    size, copied = size or MATRIX[device.type], COPIED[device.type]
+    product_seconds = _product_seconds(device, precision, repeats, size)
+    copy_seconds = _copy_seconds(device, repeats, copied)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what is kept would count in the peak of what is measured next
     return Limits(

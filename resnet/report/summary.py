@@ -29,7 +29,7 @@ CAPTIONS = {
     "error-vs-iteration": "Training error (thin, dashed) and test error (bold), as in the paper's Figure 6.",
     "error-vs-depth": "Test error against depth.",
     "throughput-vs-depth": "Images/s against depth.",
-    "roofline": "Achieved FLOP/s (median, bars: range of the repeats) and what a matrix product and a copy reach there.",
+    "roofline": "Achieved FLOP/s (median, bars: range of the repeats) and what a product and a copy reach there.",
     "latency-by-depth-cpu": "Where a forward and a backward pass spend their time on a CPU as depth grows.",
     "latency-by-depth-cuda": "Where a forward and a backward pass spend their time on a GPU as depth grows.",
 }
