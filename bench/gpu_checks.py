@@ -1,31 +1,38 @@
-"""All checks that need a GPU, in one go: correctness first, then throughput at every depth.
+"""All that needs a GPU, in one go: correctness first, then everything about speed.
 
     python bench/gpu_checks.py --out DIR                 # on a GPU, minutes
     python bench/gpu_checks.py --out DIR --device cpu --depths 8   # the same checks, to try the script
 
 What it checks, each with the figure that decides: batches are bitwise those of the CPU; logits and
 gradients agree with fp64 on the CPU; a killed and resumed run ends with the same bits as a whole one;
-two runs of a seed are the same. Then a throughput record for each depth. DIR gets `checks.json`, the
-throughput records and a table on the screen; exit code 1 if a check failed. Nothing but this
-repository and its dependencies for training is needed: no data, no DVC.
+two runs of a seed are the same. Then the measurements, each into files that the report reads when DIR is
+its folder of runs: `throughput/` at every depth, with the machine's limits (the roofline) and energy;
+`latency/` of blocks and nets, eager and graphed; `usual-loop/`, training beside the usual PyTorch loop.
+DIR/checks.json is written first; exit code 1 if a check failed or a measurement could not be made, which
+does not keep the others from being made. Nothing but this repository and its dependencies for training
+is needed: no data, no DVC.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import usual_loop
 from safetensors.torch import load_file
 from torch import Tensor
 
 from resnet.batches import Batches
 from resnet.checkpoint import Progress
+from resnet.latency import measure_latency
 from resnet.params import Settings, load
 from resnet.system import arithmetic, choose_device, describe_system
 from resnet.throughput import noise, throughput
@@ -94,11 +101,63 @@ def weights_differ(settings: Settings, device: torch.device, precision: str) -> 
     return tuple(float(sum((whole[k] != other[k]).sum() for k in whole)) for other in (resumed, again))  # type: ignore[return-value]
 
 
+def measure_throughput(out: Path, depths: Sequence[int], assignments: Sequence[str]) -> None:
+    """Throughput, limits and energy of the residual net of every depth."""
+    print(
+        f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} "
+        f"{'memory':>10} {'of roof':>8} {'J/image':>8}"
+    )
+    for depth in depths:
+        record = throughput(load(None, assignments).settings_for("resnet", depth))
+        record.write(out / "throughput" / f"resnet-{depth}.json")
+        training, inference, work, limits = record.training, record.inference, record.training_work, record.limits
+        assert work is not None
+        assert limits is not None
+        share = work.flops / training.median_seconds / limits.roof(work.intensity)
+        energy = record.training_energy
+        joules = f"{statistics.median(energy.joules_per_image):8.4f}" if energy else f"{'-':>8}"
+        print(
+            f"resnet-{depth:<5} {training.images_per_second:14,.0f} ± {training.images_per_second_std:<7,.0f} "
+            f"{inference.images_per_second:14,.0f} ± {inference.images_per_second_std:<7,.0f} "
+            f"{training.peak_memory_bytes / 2**30:6.2f} GiB {100 * share:6.1f} % {joules}",
+            flush=True,
+        )
+
+
+def measure_usual_loop(out: Path, depths: Sequence[int], device: torch.device) -> None:
+    """The two shallowest depths beside the usual loop."""
+    for depth in sorted(depths)[:2]:
+        record = usual_loop.compare("resnet", depth, device, rounds=3 if device.type == "cpu" else 5)
+        record.write(out / "usual-loop" / f"{device.type}-resnet-{depth}.json")
+        ratios = record.ratios
+        print(
+            f"resnet-{depth}: {statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})",
+            flush=True,
+        )
+
+
+def measure_blocks(out: Path, depths: Sequence[int], assignments: Sequence[str]) -> None:
+    """Blocks of both nets, and whole nets up to 110 layers."""
+    whole = [depth for depth in depths if depth <= 110]
+    record = measure_latency(load(None, [f"latency.depths={whole}", *assignments]))
+    record.write(out / "latency" / f"{record.system.device}.json")
+    for row in record.rows:
+        kernels = f", kernels {1e3 * row.kernel_seconds:.3f} ms" if row.kernel_seconds is not None else ""
+        launches = f", launches {1e3 * row.launch_seconds:.3f} ms" if row.launch_seconds is not None else ""
+        what = f"{row.net} {row.part} {row.depth or ''}".strip()
+        print(
+            f"{what:24} {row.passes:17} batch {row.batch_size:<5} {row.precision} {row.mode:8} "
+            f"{1e3 * row.median_seconds:10.3f} ms{launches}{kernels}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--depths", type=int, nargs="*", default=[20, 32, 44, 56, 110, 1202])
+    parser.add_argument("--set", action="append", default=[], help="a parameter of the latencies: latency.seconds=0.1")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)
     shared = [f"train.device={arguments.device}", "train.iterations=30", "train.checkpoint_every=8"]
@@ -124,19 +183,22 @@ def main() -> None:
         mark = "ok  " if check["passed"] else "FAIL"
         print(f"{mark}  {check['check']:48}  {check['found']:10.3g}  <= {check['at_most']:g}")
 
-    print(f"\n{system['device_name']}, torch {system['versions']['torch']}, median ± std of the repeats")
-    print(f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} {'memory, GiB':>14}")
-    for depth in arguments.depths:
-        record = throughput(load(None, shared[:1]).settings_for("resnet", depth))
-        record.write(arguments.out / "throughput" / f"resnet-{depth}.json")
-        training, inference = record.training, record.inference
-        print(
-            f"resnet-{depth:<5} {training.images_per_second:14,.0f} ± {training.images_per_second_std:<7,.0f} "
-            f"{inference.images_per_second:14,.0f} ± {inference.images_per_second_std:<7,.0f} "
-            f"{training.peak_memory_bytes / 2**30:12.2f}",
-            flush=True,
-        )
-    sys.exit(any(not check["passed"] for check in checks))
+    print(f"\n{system['device_name']}, torch {system['versions']['torch']}", flush=True)
+    measurements: dict[str, Callable[[], None]] = {
+        "throughput": lambda: measure_throughput(arguments.out, arguments.depths, shared[:1]),
+        # Seeds in flight belong here: seeds side by side, images/s of all together, and each one's bits.
+        "usual loop": lambda: measure_usual_loop(arguments.out, arguments.depths, device),
+        "latency": lambda: measure_blocks(arguments.out, arguments.depths, [*shared[:1], *arguments.set]),
+    }
+    failed = any(not check["passed"] for check in checks)
+    for name, measure in measurements.items():
+        print(f"\n{name}", flush=True)
+        try:
+            measure()
+        except Exception:  # what one measurement meets must not cost the others: a GPU may be lent for minutes
+            traceback.print_exc()
+            failed = True
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Training speed beside the usual PyTorch loop, both measured in turn in one run.
 
     python bench/usual_loop.py --depth 20 --format json
+    python bench/usual_loop.py --depth 20 --out runs/usual-loop     # for the report
 
 The usual loop: PIL transforms (crop, flip, to tensor, normalise), a DataLoader with two workers, fp32,
 the same net, batch 128, SGD with momentum. Ours: what `resnet train` runs, with its precision for this
@@ -16,6 +17,8 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,15 +28,17 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from resnet.batches import Batches
-from resnet.data import Images
+from resnet.data import Data, Images
+from resnet.depth import blocks_per_stage
+from resnet.errors import UserError
 from resnet.model import DepthNet
 from resnet.params import load
 from resnet.recipe import optimiser
+from resnet.records import UsualLoopRecord
 from resnet.system import choose_device, choose_precision, describe_system, synchronise
 from resnet.throughput import noise
 from resnet.trainer import build_net, training_step
 
-BATCH_SIZE = 128
 WARMUP_STEPS = 5
 """Steps before each timed stretch: more than the loader's workers have prefetched meanwhile."""
 
@@ -60,15 +65,10 @@ class PictureSet(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-def usual_loop(net: str, depth: int, device: torch.device) -> Callable[[], None]:
+def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.device) -> Callable[[], None]:
     """Build the usual loop; a call trains one step of it."""
     loader = DataLoader(
-        PictureSet(noise(50_000).train),
-        BATCH_SIZE,
-        shuffle=True,
-        num_workers=2,
-        drop_last=True,
-        persistent_workers=True,
+        PictureSet(data.train), batch_size, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
     )
 
     def endless() -> Iterator[tuple[Tensor, Tensor]]:
@@ -89,10 +89,12 @@ def usual_loop(net: str, depth: int, device: torch.device) -> Callable[[], None]
     return step
 
 
-def our_loop(net: str, depth: int, device: torch.device, precision: str) -> Callable[[], None]:
+def our_loop(
+    net: str, depth: int, data: Data, batch_size: int, device: torch.device, precision: str
+) -> Callable[[], None]:
     """Build this project's loop; a call trains one step of it."""
     settings = load(None).settings_for(net, depth)
-    batches = Batches(noise(50_000), seed=0, batch_size=BATCH_SIZE, device=device)
+    batches = Batches(data, seed=0, batch_size=batch_size, device=device)
     model = build_net(settings, classes=10, seed=0, device=device).train()
     sgd = optimiser(model, settings.train)
     iteration = 0
@@ -105,7 +107,7 @@ def our_loop(net: str, depth: int, device: torch.device, precision: str) -> Call
     return step
 
 
-def images_per_second(step: Callable[[], None], steps: int, device: torch.device) -> float:
+def steps_per_second(step: Callable[[], None], steps: int, device: torch.device) -> float:
     """Warm up, then time `steps` steps."""
     for _ in range(WARMUP_STEPS):
         step()
@@ -114,7 +116,52 @@ def images_per_second(step: Callable[[], None], steps: int, device: torch.device
     for _ in range(steps):
         step()
     synchronise(device)
-    return steps * BATCH_SIZE / (time.perf_counter() - began)
+    return steps / (time.perf_counter() - began)
+
+
+def compare(
+    net: str,
+    depth: int,
+    device: torch.device,
+    *,
+    rounds: int = 5,
+    steps: int = 15,
+    batch_size: int = 128,
+    images: int = 50_000,
+) -> UsualLoopRecord:
+    """Train with both loops in turn; a round is `steps` steps of each."""
+    precision, data = choose_precision("auto", device), noise(images)
+    usual = usual_loop(net, depth, data, batch_size, device)
+    ours = our_loop(net, depth, data, batch_size, device, precision)
+    rates = [[batch_size * steps_per_second(step, steps, device) for step in (usual, ours)] for _ in range(rounds)]
+    return UsualLoopRecord(
+        net=net,
+        depth=depth,
+        batch_size=batch_size,
+        steps=steps,
+        usual_precision="fp32",
+        precision=precision,
+        usual_images_per_second=tuple(rate for rate, _ in rates),
+        images_per_second=tuple(rate for _, rate in rates),
+        system=describe_system(device),
+    )
+
+
+def summary(record: UsualLoopRecord) -> dict[str, Any]:
+    """The record with medians and the ratio's spread, for programs."""
+    ratios = record.ratios
+    return {
+        "net": record.net,
+        "depth": record.depth,
+        "batch_size": record.batch_size,
+        "precision": {"usual": record.usual_precision, "ours": record.precision},
+        "images_per_second": {
+            "usual": statistics.median(record.usual_images_per_second),
+            "ours": statistics.median(record.images_per_second),
+        },
+        "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "rounds": ratios},
+        "system": record.system.model_dump(mode="json"),
+    }
 
 
 def main() -> None:
@@ -123,34 +170,36 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=15, help="steps of each loop in a round")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--images", type=int, default=50_000, help="images of the set")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--format", default="table", choices=("table", "json"))
+    parser.add_argument("--out", type=Path, help="folder for DEVICE-NET-DEPTH.json, which the report reads")
     arguments = parser.parse_args()
-    device = choose_device(arguments.device)
-    precision = choose_precision("auto", device)
-    loops = {
-        "usual": usual_loop(arguments.net, arguments.depth, device),
-        "ours": our_loop(arguments.net, arguments.depth, device, precision),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in loops}
-    for _ in range(arguments.rounds):
-        for name, step in loops.items():
-            rates[name].append(images_per_second(step, arguments.steps, device))
-    ratios = [ours / usual for ours, usual in zip(rates["ours"], rates["usual"], strict=True)]
-    result = {
-        "net": arguments.net,
-        "depth": arguments.depth,
-        "batch_size": BATCH_SIZE,
-        "precision": {"usual": "fp32", "ours": precision},
-        "images_per_second": {name: statistics.median(values) for name, values in rates.items()},
-        "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "rounds": ratios},
-        "system": describe_system(device).model_dump(mode="json"),
-    }
+    if min(arguments.rounds, arguments.steps, arguments.batch_size) < 1 or arguments.images < arguments.batch_size:
+        parser.error("rounds, steps and batch size are 1 or more, and there are images for a batch")
+    try:
+        blocks_per_stage(arguments.depth)
+        device = choose_device(arguments.device)
+    except (ValueError, UserError) as error:
+        parser.error(str(error))
+    record = compare(
+        arguments.net,
+        arguments.depth,
+        device,
+        rounds=arguments.rounds,
+        steps=arguments.steps,
+        batch_size=arguments.batch_size,
+        images=arguments.images,
+    )
+    if arguments.out is not None:
+        record.write(arguments.out / f"{device.type}-{record.net}-{record.depth}.json")
     if arguments.format == "json":
-        print(json.dumps(result, indent=2))
+        print(json.dumps(summary(record), indent=2))
         return
-    for name, values in rates.items():
+    for name, values in (("usual", record.usual_images_per_second), ("ours", record.images_per_second)):
         print(f"{name:6} {statistics.median(values):10,.0f} images/s  ({min(values):,.0f} to {max(values):,.0f})")
+    ratios = record.ratios
     print(f"ratio  {statistics.median(ratios):10.2f}           ({min(ratios):.2f} to {max(ratios):.2f})")
 
 

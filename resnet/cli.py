@@ -7,6 +7,7 @@ loads PyTorch.
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -280,7 +281,7 @@ def throughput(
     set_: SetOption = None,
     format_: FormatOption = Format.table,
 ) -> None:
-    """Measure training and inference: images/s, step time and peak memory on this machine."""
+    """Measure training and inference: images/s, memory, energy, and how far from this machine's limits."""
     settings = _settings(params, set_, net, depth, name)
 
     from resnet.throughput import throughput as measure
@@ -292,12 +293,46 @@ def throughput(
         _print_json(record.model_dump(mode="json"))
         return
     for what, timing in (("training", record.training), ("inference", record.inference)):
+        work, energy = getattr(record, f"{what}_work"), getattr(record, f"{what}_energy")
         rate, std = timing.images_per_second, timing.images_per_second_std
         print(
             f"{record.name} {what:9}  {rate:10,.1f} ± {std:,.1f} images/s"
             f"  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
             f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
         )
+        if record.limits is not None and work is not None:
+            flops, moved = work.flops / timing.median_seconds, work.bytes / timing.median_seconds
+            print(
+                f"    {flops / 1e9:10,.1f} GFLOP/s, {100 * flops / record.limits.flops_per_second:.1f} % of a matrix "
+                f"product's; {moved / 1e9:,.1f} GB/s at the least, "
+                f"{100 * moved / record.limits.bytes_per_second:.1f} % of a copy's"
+            )
+        if energy is not None:
+            print(f"    {statistics.median(energy.joules_per_image):10,.4f} J an image of the GPU's board, by NVML")
+
+
+@app.command()
+def latency(
+    out: Annotated[Path, typer.Option(help="Folder for DEVICE.json.")] = Path("runs/latency"),
+    benchmarks: Annotated[
+        Path | None, typer.Option("--from", help="Measure nothing: take the file of pytest --benchmark-json.")
+    ] = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Measure stem, blocks, head and whole nets: forward, and forward + backward."""
+    plan = _params(params, set_)
+
+    from resnet.latency import from_benchmarks, measure_latency
+
+    if benchmarks is not None:
+        record = from_benchmarks(benchmarks)
+    else:
+        console = Console(stderr=True)
+        record = measure_latency(plan, lambda said: console.print(said, soft_wrap=True, highlight=False))
+    path = out / f"{record.system.device}.json"
+    record.write(path)
+    print(f"{path}: {len(record.rows)} latencies on {record.system.device_name}")
 
 
 @app.command()

@@ -1,37 +1,47 @@
-"""Energy of a GPU, read from its driver (NVML); a CPU's is not measured."""
+"""The energy that a GPU takes, from its own counter by NVML; None where there is none.
+
+    meter = EnergyMeter(device)
+    ...                          # work, and a wait for its end
+    meter.joules()               # since the meter was made: the whole board, idle power included
+
+The counter moves some ten times a second: measure stretches of a second or more.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 
 
-class EnergyMeter:
-    """Counts from its making on.
+def _counter(device: torch.device) -> Callable[[], int] | None:
+    """A function that reads the board's energy counter in mJ; None without a GPU or a counter."""
+    if device.type != "cuda":
+        return None
+    import pynvml
 
-    Args:
-        device: a GPU's whole board is counted, whatever runs on it beside.
-    """
+    try:
+        pynvml.nvmlInit()
+        # By its UUID: CUDA_VISIBLE_DEVICES renumbers devices for CUDA, not for NVML.
+        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except pynvml.NVMLError:
+        return None  # an old GPU, a part of one (MIG), or a driver that does not say
+    return lambda: int(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+
+
+class EnergyMeter:
+    """Counts from the moment that it is made. The caller waits for the device before reading it."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self._start = self._counter()
+        self._read = _counter(device)
+        self._began = self._read() if self._read else 0
+
+    @property
+    def available(self) -> bool:
+        return self._read is not None
 
     def joules(self) -> float | None:
-        """Energy in J since the meter was made; None where the device or its driver tells none."""
-        now = self._counter()
-        return None if now is None or self._start is None else (now - self._start) / 1000
-
-    def _counter(self) -> int | None:
-        """The driver's counter in mJ."""
-        if self.device.type != "cuda":
-            return None
-        import pynvml
-
-        try:
-            pynvml.nvmlInit()
-            # By its identifier: NVML counts GPUs that CUDA_VISIBLE_DEVICES hides.
-            identifier = f"GPU-{torch.cuda.get_device_properties(self.device).uuid}"
-            handle = pynvml.nvmlDeviceGetHandleByUUID(identifier)
-            return int(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-        except pynvml.NVMLError:
-            return None
+        """Energy since the meter was made, in J; None where it cannot be measured."""
+        return (self._read() - self._began) / 1000 if self._read else None

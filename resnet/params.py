@@ -222,6 +222,27 @@ class SweepParams(Section):
         return schedules
 
 
+class LatencyParams(Section):
+    """What `resnet latency` times, in the training's precision on its device."""
+
+    nets: list[Net] = ["resnet", "plain"]
+    """Whole nets; the blocks of both are always timed."""
+    depths: list[int] = [20, 32, 44, 56, 110]
+    """Whole nets, beside the sum of their blocks."""
+    batch_sizes: list[Count] = [1, 128]
+    modes: list[Literal["eager", "compiled", "graphed"]] = ["eager", "graphed"]
+    """Those that the device has: CUDA graphs are GPUs' alone."""
+    seconds: Positive = 1.0
+    """About how long each figure is measured; three rounds at least."""
+
+    @field_validator("depths")
+    @classmethod
+    def _depths(cls, depths: list[int]) -> list[int]:
+        for depth in depths:
+            blocks_per_stage(depth)
+        return depths
+
+
 class LimitsParams(Section):
     hours: Positive = 24.0
     """A plan that is forecast to take longer is not started."""
@@ -279,6 +300,7 @@ class Params(Section):
     model: ModelParams = ModelParams()
     train: TrainParams = TrainParams()
     throughput: ThroughputParams = ThroughputParams()
+    latency: LatencyParams = LatencyParams()
     limits: LimitsParams = LimitsParams()
     responses: ResponsesParams = ResponsesParams()
     evaluate: EvaluateParams = EvaluateParams()
@@ -293,7 +315,7 @@ class Params(Section):
         return self
 
     def _settings(self, name: str, entry: ModelEntry) -> Settings:
-        base = self.model_dump(exclude={"responses", "evaluate", "report", "sweep", "models"})
+        base = self.model_dump(exclude={"latency", "responses", "evaluate", "report", "sweep", "models"})
         for section in ("model", "train", "throughput"):
             base[section] |= getattr(entry, section)
         try:

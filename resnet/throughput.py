@@ -11,9 +11,12 @@ import torch
 from resnet.batches import Batches
 from resnet.data import Data, Images, Source, split
 from resnet.describe import describe
+from resnet.energy import EnergyMeter
+from resnet.limits import measure_limits, together
+from resnet.model import DepthNet
 from resnet.params import Settings, ThroughputParams
 from resnet.recipe import optimiser
-from resnet.records import ForecastRow, ThroughputRecord, Timing
+from resnet.records import Energy, ForecastRow, StepWork, ThroughputRecord, Timing
 from resnet.system import (
     arithmetic,
     choose_device,
@@ -22,6 +25,7 @@ from resnet.system import (
     peak_memory_bytes,
     synchronise,
 )
+from resnet.traffic import BACKWARD, count
 from resnet.trainer import build_net, training_step
 
 DEEPEST_MEASURED = 110
@@ -59,8 +63,58 @@ def measure(step: Callable[[int], object], batch_size: int, device: torch.device
     )
 
 
+ENERGY_REPEATS = 3
+ENERGY_SECONDS = 2.0
+"""Length of a stretch over which energy is measured: the counter moves some ten times a second."""
+
+
+def measure_energy(step: Callable[[int], object], batch_size: int, device: torch.device) -> Energy | None:
+    """Measure the energy of stretches of `step(i)`; None where NVML has no counter."""
+    if not EnergyMeter(device).available:
+        return None
+    found: list[tuple[int, float, float]] = []
+    for _ in range(ENERGY_REPEATS):
+        synchronise(device)
+        meter, began, steps = EnergyMeter(device), time.perf_counter(), 0
+        while time.perf_counter() - began < ENERGY_SECONDS:
+            for _ in range(5):
+                step(steps)
+                steps += 1
+            synchronise(device)
+        joules = meter.joules()
+        assert joules is not None, "the meter said that it can measure"
+        found.append((steps * batch_size, joules, time.perf_counter() - began))
+    images, joules_found, seconds = zip(*found, strict=True)
+    return Energy(images=images, joules=joules_found, seconds=seconds)
+
+
+def count_work(settings: Settings, precision: str, batch_size: int) -> tuple[StepWork, StepWork]:
+    """What a training step and an inference step have to compute and to move.
+
+    Training counts as three forward passes' multiply-adds, as is usual; the input gradient of the first
+    convolution, which is not needed, is 0.4 % of ResNet-20's.
+    """
+    with torch.device("meta"):
+        net = DepthNet(settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding)
+    work = count(net, (3, 32, 32), reads_images=True)
+    moved = work.bytes(BACKWARD, batch_size, precision) + work.update_bytes()
+    training = StepWork(flops=3 * work.flops("inference", batch_size), bytes=moved)
+    inference = StepWork(
+        flops=work.flops("inference", batch_size), bytes=work.bytes("inference", batch_size, precision)
+    )
+    return training, inference
+
+
 def time_training(settings: Settings, device: torch.device, precision: str, batch_size: int) -> Timing:
     """Time training steps: augmentation, forward pass, backward pass and update."""
+    step = training_stepper(settings, device, precision, batch_size)
+    return measure(step, batch_size, device, settings.throughput)
+
+
+def training_stepper(
+    settings: Settings, device: torch.device, precision: str, batch_size: int
+) -> Callable[[int], object]:
+    """Build what one training iteration needs; a call runs iteration i."""
     batches = Batches(noise(8 * batch_size), seed=0, batch_size=batch_size, device=device)
     net = build_net(settings, classes=10, seed=0, device=device).train()
     sgd = optimiser(net, settings.train)
@@ -68,11 +122,13 @@ def time_training(settings: Settings, device: torch.device, precision: str, batc
     def step(number: int) -> None:
         training_step(net, sgd, *batches.batch(number), precision)
 
-    return measure(step, batch_size, device, settings.throughput)
+    return step
 
 
-def time_inference(settings: Settings, device: torch.device, precision: str, batch_size: int) -> Timing:
-    """Time forward passes in evaluation mode, the images' preparation included."""
+def inference_stepper(
+    settings: Settings, device: torch.device, precision: str, batch_size: int
+) -> Callable[[int], object]:
+    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included."""
     batches = Batches(noise(batch_size), seed=0, batch_size=batch_size, device=device)
     net = build_net(settings, classes=10, seed=0, device=device).eval()
 
@@ -81,11 +137,11 @@ def time_inference(settings: Settings, device: torch.device, precision: str, bat
         with arithmetic(precision, device):
             net(batches.single_view(batches.test.images))
 
-    return measure(step, batch_size, device, settings.throughput)
+    return step
 
 
 def throughput(settings: Settings) -> ThroughputRecord:
-    """Measure training and inference of the settings' net on this machine.
+    """Measure training and inference of the settings' net on this machine, and the machine's limits.
 
     Inference comes first: on a CPU the peak of memory is the process's, and training's is higher.
 
@@ -94,10 +150,16 @@ def throughput(settings: Settings) -> ThroughputRecord:
     """
     device = choose_device(settings.train.device)
     precision = choose_precision(settings.train.precision, device)
-    batch_size = settings.throughput.batch_size
+    plan, batch_size = settings.throughput, settings.throughput.batch_size
     description = describe(settings)
-    inference = time_inference(settings, device, precision, batch_size)
-    training = time_training(settings, device, precision, batch_size)
+    training_work, inference_work = count_work(settings, precision, batch_size)
+    step = inference_stepper(settings, device, precision, batch_size)
+    inference, inference_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
+    # The limits before and after training, so that a machine that others use is compared with itself.
+    before = measure_limits(device, precision, plan.repeats)
+    step = training_stepper(settings, device, precision, batch_size)
+    training, training_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
+    limits = together(before, measure_limits(device, precision, plan.repeats))
     return ThroughputRecord(
         name=settings.name,
         net=settings.net,
@@ -107,6 +169,11 @@ def throughput(settings: Settings) -> ThroughputRecord:
         precision=precision,
         training=training,
         inference=inference,
+        training_work=training_work,
+        inference_work=inference_work,
+        training_energy=training_energy,
+        inference_energy=inference_energy,
+        limits=limits,
         settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
         system=describe_system(device),
     )

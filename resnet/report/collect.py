@@ -23,6 +23,7 @@ from resnet.records import (
     DescriptionRecord,
     ForecastRecord,
     HistoryRow,
+    LatencyRecord,
     PublishedRecords,
     Record,
     ResponsesRecord,
@@ -30,6 +31,7 @@ from resnet.records import (
     System,
     ThroughputRecord,
     TrainingRecord,
+    UsualLoopRecord,
     read_history,
     read_predictions,
 )
@@ -194,6 +196,10 @@ class Results:
     """Others' weights, evaluated here."""
     remarks: tuple[str, ...]
     """What a reader must know about the files themselves, one Markdown sentence each."""
+    latency: tuple[tuple[str, LatencyRecord], ...] = ()
+    """Path below the runs' folder and contents, one a device."""
+    usual_loop: tuple[tuple[str, UsualLoopRecord], ...] = ()
+    """Likewise, one a device and net."""
 
     @property
     def records(self) -> list[TrainingRecord]:
@@ -248,6 +254,12 @@ R = TypeVar("R", bound=Record)
 def _read(record: type[R], runs: Path, file: str) -> R | None:
     path = runs / file
     return record.read(path) if path.exists() else None
+
+
+def _all(record: type[R], runs: Path, folder: str) -> tuple[tuple[str, R], ...]:
+    """Every result file of a folder below the runs', with its path."""
+    files = [f"{folder}/{name}.json" for name in _entries(runs / folder, ".json")]
+    return tuple((file, record.read(runs / file)) for file in files)
 
 
 def _check_training(record: TrainingRecord, path: Path, settings: Settings, seed: int) -> None:
@@ -409,4 +421,12 @@ def collect(params: Params, runs: Path) -> Results:
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
     forecast = _read(ForecastRecord, runs, "forecast.json") or _read(ForecastRecord, runs, "forecast/forecast.json")
     evaluated = _read(PublishedRecords, runs, "published.json")
-    return Results(params, rows, forecast, evaluated, tuple(_remarks(rows, runs, params)))
+    return Results(
+        params,
+        rows,
+        forecast,
+        evaluated,
+        tuple(_remarks(rows, runs, params)),
+        latency=_all(LatencyRecord, runs, "latency"),
+        usual_loop=_all(UsualLoopRecord, runs, "usual-loop"),
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from resnet.files import complete_or_absent
 from resnet.report.collect import Results
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -63,3 +65,10 @@ def legend_columns(labels: Iterable[str], width: float, most: int = 3) -> int:
     # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
     widest = max((0.6 + 0.075 * len(label) for label in labels), default=1.0)
     return max(1, min(most, int(width / widest)))
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write as SVG or PNG by the ending, without a date: the same figure gives the same bytes."""
+    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
+    with complete_or_absent(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)

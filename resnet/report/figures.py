@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +18,26 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from resnet.files import complete_or_absent
 from resnet.records import HistoryRow, Timing
 from resnet.report import text
 from resnet.report.collect import Results, Row
-from resnet.report.drawing import BOLD, COLOURS, MARKERS, STYLE, depth_colours, legend_columns, new_figure, wrapped
+from resnet.report.drawing import (
+    BOLD,
+    COLOURS,
+    MARKERS,
+    STYLE,
+    depth_colours,
+    legend_columns,
+    new_figure,
+    save_figure,
+    wrapped,
+)
 from resnet.report.frontiers import frontiers_figure
+from resnet.report.latency import latency_by_depth
 from resnet.report.protocol import row_differences
 from resnet.report.published import PublishedError, published
 from resnet.report.responses import responses_figure
+from resnet.report.roofline import roofline
 from resnet.report.tables import drawn_runs, paper_error
 
 TOP = 20.0
@@ -391,14 +403,11 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "throughput-vs-depth": throughput,
     "responses": responses_figure,
     "frontiers": frontiers_figure,
+    "roofline": roofline,
+    "latency-by-depth-cpu": partial(latency_by_depth, device="cpu"),
+    "latency-by-depth-cuda": partial(latency_by_depth, device="cuda"),
 }
 """File name below `figures/`, without its ending, to what draws it."""
-
-
-def _save(figure: Figure, path: Path) -> None:
-    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
-    with complete_or_absent(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
 
 
 def write_figures(results: Results, folder: Path) -> list[str]:
@@ -419,7 +428,7 @@ def write_figures(results: Results, folder: Path) -> list[str]:
                 if figure is None:
                     path.unlink(missing_ok=True)
                 else:
-                    _save(figure, path)
+                    save_figure(figure, path)
             if figure is not None:
                 written.append(name)
     return written

@@ -20,9 +20,11 @@ from resnet.report.comparisons import (
 )
 from resnet.report.figures import aside
 from resnet.report.frontiers import frontiers_table
+from resnet.report.latency import latency_section
 from resnet.report.protocol import KEYS, row_differences, settings_of
 from resnet.report.published import published
 from resnet.report.responses import responses_table
+from resnet.report.roofline import limits_notes, limits_table, usual_loop_table
 from resnet.report.tables import (
     main_table,
     paper_error,
@@ -40,6 +42,9 @@ CAPTIONS = {
     "throughput-vs-depth": "Images/s against depth.",
     "responses": "How strongly the 3x3 layers respond, as in the paper's Figure 7.",
     "frontiers": "Test error against what it costs.",
+    "roofline": "Achieved FLOP/s (median, bars: range of the repeats) and what a product and a copy reach there.",
+    "latency-by-depth-cpu": "Where a forward and a backward pass spend their time on a CPU as depth grows.",
+    "latency-by-depth-cuda": "Where a forward and a backward pass spend their time on a GPU as depth grows.",
 }
 
 ABSENT = {
@@ -48,6 +53,9 @@ ABSENT = {
     "throughput-vs-depth": "throughput (not measured)",
     "responses": "layer responses (not measured)",
     "frontiers": "error against cost (no seed is done)",
+    "roofline": "roofline (not measured)",
+    "latency-by-depth-cpu": "latency by depth on a CPU (not measured)",
+    "latency-by-depth-cuda": "latency by depth on a GPU (not measured)",
 }
 
 HOW_TO_READ = (
@@ -418,6 +426,24 @@ def published_weights_table(results: Results) -> str:
     return text.table(headings, rows, left=2) if rows else ""
 
 
+def _speed(results: Results, link: str | None) -> list[str]:
+    """What was measured of speed besides images/s: distance from the limits, latency, the usual loop."""
+    parts = []
+    limits, latency = limits_table(results), latency_section(results, link)
+    usual = usual_loop_table(results.usual_loop, link)
+    if limits:
+        parts.append(f"## Distance from the machine's limits\n\n{limits}\n{text.bullets(limits_notes(results))}")
+    if latency:
+        parts.append("## Latency by block\n\n" + latency)
+    if usual:
+        parts.append(
+            "## Beside the usual PyTorch loop\n\nTraining with PIL transforms, a DataLoader with two workers and fp32, "
+            "the same net and batch, measured in turn with this project's loop in one process; images/s are medians ± "
+            "standard deviation over the rounds, the ratio is the median (and range) of the rounds' ratios.\n\n" + usual
+        )
+    return parts
+
+
 def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -> str:
     """Write the summary in Markdown.
 
@@ -452,6 +478,7 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
     if weights:
         parts.append("## Published weights evaluated here\n\n" + weights)
     parts.append("## Figures\n\n" + _figures(results, drawn))
+    parts += _speed(results, link)
     if results.official:
         others = published_table(results)
         if others:

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from resnet.records import SweepRecord, SweepTrial
 from resnet.report import text
-from resnet.report.figures import BOLD, COLOURS, STYLE, _new_figure, _save
+from resnet.report.drawing import BOLD, COLOURS, STYLE, new_figure, save_figure
 
 NAME = "sweep"
 """File name below `figures/`, without its ending."""
@@ -169,7 +169,7 @@ def sweep_figure(records: Sequence[SweepRecord]) -> Figure | None:
     """A row of panels a net: the course of the search, and the validation error against each value."""
     if not records:
         return None
-    figure = _new_figure(11.0, 0.9 + 2.1 * len(records))
+    figure = new_figure(11.0, 0.9 + 2.1 * len(records))
     axes = figure.subplots(len(records), 5, squeeze=False, sharey="row", width_ratios=[1.3, 1.3, 1.3, 0.7, 1.2])
     for row, record in zip(axes, records, strict=True):
         schedules = sorted({trial.values.milestones for trial in record.trials if trial.values})
@@ -229,4 +229,4 @@ def write_sweep_figure(records: Sequence[SweepRecord], folder: Path) -> None:
             if figure is None:
                 path.unlink(missing_ok=True)
             else:
-                _save(figure, path)
+                save_figure(figure, path)

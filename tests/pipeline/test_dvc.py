@@ -35,6 +35,7 @@ throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
 responses: {images: 50}
 evaluate: {published: []}
 report: {bootstrap_samples: 200}
+latency: {nets: [resnet], depths: [8], batch_sizes: [2], modes: [eager], seconds: 0.01}
 limits: {hours: 1}
 models:
   resnet-8: {net: resnet, depth: 8}
@@ -175,5 +176,6 @@ def test_the_pipelines_are_whole() -> None:
             "throughput",
             "responses",
             "published",
+            "latency",
             "report",
         }

@@ -20,19 +20,26 @@ from resnet.params import Params
 from resnet.records import (
     DataRecord,
     DescriptionRecord,
+    Energy,
     Fingerprint,
     ForecastRecord,
     ForecastRow,
     HistoryRow,
+    LatencyRecord,
+    LatencyRow,
     Layer,
+    Limits,
+    Passes,
     ResponsesRecord,
     SeedResponses,
     Segment,
     Status,
+    StepWork,
     System,
     ThroughputRecord,
     Timing,
     TrainingRecord,
+    UsualLoopRecord,
     write_history,
 )
 from resnet.report import build
@@ -51,6 +58,20 @@ MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000
 
 def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
+
+
+def some_limits(**changes: Any) -> Limits:
+    fields: dict[str, Any] = {
+        "precision": "fp32",
+        "matrix_size": 1024,
+        "matmul_flops_per_second": (8e12, 1e13, 2e13),
+        "copied_bytes": 2**30,
+        "copy_bytes_per_second": (1e12, 1e12, 1e12),
+    }
+    return Limits(**(fields | changes))
 
 
 def a_system(**changes: Any) -> System:
@@ -278,8 +299,12 @@ class Files:
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
         system: System | None = None,
         batch_size: int = 128,
+        limits: Limits | None = None,
+        energy: Energy | None = None,
     ) -> Path:
         settings = self.params.settings(name)
+        adds = MULTIPLY_ADDS.get(settings.depth, 2_829_000_000)
+        work = StepWork(flops=2 * batch_size * adds, bytes=batch_size * adds // 10) if limits else None
 
         def timing(seconds: Sequence[float], memory: int) -> Timing:
             return Timing(batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
@@ -294,8 +319,59 @@ class Files:
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
             inference=timing(inference_seconds, 512 * 2**20),
+            training_work=StepWork(flops=3 * work.flops, bytes=4 * work.bytes) if work else None,
+            inference_work=work,
+            training_energy=energy,
+            limits=limits,
             settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
+        ).write(path)
+        return path
+
+    def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
+        """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
+
+        def row(net: str, part: str, depth: int | None, passes: Passes, milliseconds: float) -> LatencyRow:
+            return LatencyRow(
+                net=net,
+                part=part,
+                depth=depth,
+                passes=passes,
+                batch_size=batch_size,
+                precision="fp32",
+                mode="eager",
+                parameters=100,
+                multiply_adds=1000,
+                work=StepWork(flops=2_000_000, bytes=1_000_000),
+                steps=2,
+                seconds=tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0)),
+            )
+
+        rows = []
+        both = 1 + backward
+        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", both)):
+            for k, part in enumerate(PARTS, start=1):
+                nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
+                rows += [row(net, part, None, passes, k * times) for net in nets]  # type: ignore[arg-type]
+            rows.append(row("resnet", "net", 20, passes, 60 * times))  # type: ignore[arg-type]
+        path = self.runs / "latency" / f"{device}.json"
+        LatencyRecord(shortcut="A", rows=tuple(rows), limits=(some_limits(),), system=a_system(device=device)).write(
+            path
+        )
+        return path
+
+    def usual_loop(self) -> Path:
+        path = self.runs / "usual-loop" / "cpu-resnet-20.json"
+        UsualLoopRecord(
+            net="resnet",
+            depth=20,
+            batch_size=128,
+            steps=15,
+            usual_precision="fp32",
+            precision="bf16",
+            usual_images_per_second=(100.0, 200.0, 300.0),
+            images_per_second=(300.0, 500.0, 1200.0),
+            system=a_system(device="cpu"),
         ).write(path)
         return path
 

@@ -1,0 +1,125 @@
+"""Latency by block and of whole nets, by pytest-benchmark.
+
+    pytest --benchmark-only                 # the default set, minutes on two cores
+    pytest --benchmark-only --full-grid     # every batch, precision, mode and depth
+    pytest --benchmark-only --benchmark-json=latency.json && resnet latency --from latency.json
+
+What a step is and how it is timed: `resnet/latency.py`. Names begin with the device. On a GPU the
+figures are the GPU's own clock's; `launch_seconds` and `kernel_seconds` beside them tell apart what the
+host takes to hand a step over and what the GPU takes without waiting for it. A plain `pytest` runs every
+benchmark of the default set once, two images at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from resnet.latency import (
+    PASSES,
+    Case,
+    build_step,
+    clock,
+    kernel_seconds,
+    launch_seconds,
+    memory_free,
+    memory_needed,
+    modes,
+    net_cases,
+    part_cases,
+    plan_rounds,
+    row,
+)
+from resnet.system import choose_device, choose_precision
+
+DEVICE = choose_device("auto")
+PRECISION = choose_precision("auto", DEVICE)
+SHORTCUT = "A"
+NETS = ("resnet", "plain")
+DEPTHS = (20, 32, 44, 56, 110)
+DEEPEST = 1202
+SECONDS = 1.0
+"""About how long each benchmark is timed."""
+
+
+def default_set() -> Iterator[Case]:
+    """What tells most: training at the paper's batch, in this device's precision; one image at inference."""
+    for mode in [mode for mode in modes(DEVICE) if mode != "compiled"]:
+        for passes, batch_size in (("inference", 1), ("forward", 128), ("forward+backward", 128)):
+            yield from part_cases(passes, batch_size, PRECISION, mode)
+            yield from net_cases(DEPTHS, passes, batch_size, PRECISION, mode, NETS)
+        for passes, batch_size in (("inference", 1), ("forward+backward", 8)):
+            yield from net_cases([DEEPEST], passes, batch_size, PRECISION, mode, NETS[:1])
+
+
+def full_grid() -> Iterator[Case]:
+    grid = itertools.product(modes(DEVICE), ("fp32", "bf16"), PASSES, (1, 128, 1024))
+    for mode, precision, passes, batch_size in grid:
+        yield from part_cases(passes, batch_size, precision, mode)
+        yield from net_cases((*DEPTHS, DEEPEST), passes, batch_size, precision, mode, NETS)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    cases = full_grid() if metafunc.config.getoption("--full-grid") else default_set()
+    metafunc.parametrize(
+        "case",
+        [
+            pytest.param(
+                case,
+                id=f"{DEVICE.type}-{case.name}",
+                marks=[
+                    pytest.mark.benchmark(
+                        timer=clock(DEVICE),
+                        group=f"{DEVICE.type} {case.passes}, batch {case.batch_size}, {case.precision}, {case.mode}",
+                    ),
+                    *([pytest.mark.slow] if case.depth == DEEPEST else []),
+                ],
+            )
+            for case in cases
+        ],
+    )
+
+
+@pytest.fixture
+def _memory_is_given_back(benchmark: BenchmarkFixture) -> Iterator[None]:
+    yield
+    if benchmark.enabled:
+        torch.compiler.reset()  # a compiled module would be kept, and count as a recompilation of the next
+        gc.collect()
+        if DEVICE.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@pytest.mark.usefixtures("_memory_is_given_back")
+def test_latency(case: Case, benchmark: BenchmarkFixture) -> None:
+    if benchmark.disabled:
+        case = replace(case, batch_size=min(2, case.batch_size))
+    needed, free = memory_needed(case, SHORTCUT), memory_free(DEVICE)
+    if needed > free:
+        pytest.skip(f"needs about {needed / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free")
+    step = build_step(case, DEVICE, SHORTCUT)
+    if benchmark.disabled:
+        benchmark.pedantic(step)
+        return
+    steps, rounds = plan_rounds(step, clock(DEVICE), SECONDS)
+    benchmark.pedantic(step, rounds=rounds, iterations=steps)
+    gpu = {"launch_seconds": launch_seconds(step, DEVICE), "kernel_seconds": kernel_seconds(step, DEVICE)}
+    stats = benchmark.stats.stats
+    made = row(case, SHORTCUT, steps, stats.data, **gpu)
+    benchmark.extra_info |= {
+        "device": DEVICE.type,
+        "precision": case.precision,
+        "mode": case.mode,
+        "parameters": made.parameters,
+        "multiply_adds": made.multiply_adds,  # of one image's forward pass
+        "bytes": made.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
+        "images_per_second": case.batch_size / made.median_seconds,
+        **gpu,
+        "row": made.model_dump(mode="json", exclude={"seconds", "steps"}),
+    }
