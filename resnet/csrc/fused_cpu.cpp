@@ -1,6 +1,6 @@
 // CPU kernels of resnet/fused.py: batch norm + addition + ReLU in one operation, the weight gradient of a 3x3 convolution
-// in bfloat16, and Winograd's convolution in float32. All tensors are channels-last, so a pixel's channels are contiguous: a tensor of N x C x H x W
-// is read here as P = N*H*W rows of C values.
+// in bfloat16, and Winograd's convolution in float32. All tensors are channels-last, so a pixel's channels are contiguous:
+// a tensor of N x C x H x W is read here as P = N*H*W rows of C values.
 //
 // Work is split into a number of chunks that depends on the shape alone, and partial sums are added in chunk order, so a
 // result does not depend on how many threads ran it.
@@ -690,15 +690,23 @@ constexpr int kRows = kLanes == 16 ? 12 : 6;  // tiles in registers at a time: 1
 // The same of the weight gradient, whose rows are input channels, a multiple of 16.
 constexpr int kInputs = kLanes == 16 ? 16 : 4;
 
-// u[position][block of 16 outputs][in][16] of taps[ky][kx][in][out]: a block is read from end to end by the product.
-void transform_weights(const float* taps, float* u, int64_t in, int64_t out) {
-  const int64_t size = in * out;
+// u[position][block of 16 outputs][in][16] of weight (out x in x 3 x 3, or transposed): a block is read from end to end by
+// the product. The weight is read in place, because threads that wait for one another more often lose time on busy cores.
+void transform_weights(const Tensor& weight, bool transposed, float* u) {
+  const int64_t in = weight.size(transposed ? 0 : 1), out = weight.size(transposed ? 1 : 0), size = in * out;
+  const int64_t in_step = weight.stride(transposed ? 0 : 1), out_step = weight.stride(transposed ? 1 : 0);
+  const int64_t ky_step = weight.stride(2), kx_step = weight.stride(3);
+  const float* w = weight.const_data_ptr<float>();
   at::parallel_for(0, in, 16, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i)
       for (int64_t o = 0; o < out; o += kBlock) {
-        float half[kPoints * 3 * kBlock];
-        for (int kx = 0; kx < 3; ++kx)
-          transform<G>(taps + kx * size + i * out + o, 3 * size, half + kx * kBlock, 3 * kBlock, kBlock);
+        float taps[3 * 3 * kBlock], half[kPoints * 3 * kBlock];
+        for (int tap = 0; tap < 9; ++tap) {
+          const int ky = tap / 3, kx = tap % 3;
+          const float* at = w + i * in_step + (transposed ? 2 - ky : ky) * ky_step + (transposed ? 2 - kx : kx) * kx_step;
+          for (int l = 0; l < kBlock; ++l) taps[tap * kBlock + l] = at[(o + l) * out_step];
+        }
+        transform<G>(taps, 3 * kBlock, half, 3 * kBlock, 3 * kBlock);
         for (int k = 0; k < kPoints; ++k)
           transform<G>(half + k * 3 * kBlock, kBlock, u + k * kPoints * size + o * in + i * kBlock, size, kBlock);
       }
@@ -720,9 +728,8 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed) {
                   weight.size(transposed ? 1 : 0) % kBlock == 0,
               "weight must be out x in x 3 x 3 in float32, in fitting x, out a multiple of 16");
   const int64_t in = x.size(1), out = weight.size(transposed ? 1 : 0);
-  const Tensor taps = (transposed ? weight.flip({2, 3}).permute({2, 3, 0, 1}) : weight.permute({2, 3, 1, 0})).contiguous();
   Tensor u = at::empty({kPositions, in, out}, x.options());
-  transform_weights(taps.const_data_ptr<float>(), u.mutable_data_ptr<float>(), in, out);
+  transform_weights(weight, transposed, u.mutable_data_ptr<float>());
   Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
   const Tiling t(x);
   const int64_t group = std::max<int64_t>(1, kTilesAtOnce / t.wide), units = (t.rows() + group - 1) / group;
@@ -772,7 +779,8 @@ Tensor winograd_weight_gradient(const Tensor& dy, const Tensor& x) {
   float* parts = partial.mutable_data_ptr<float>();
   const float *xs = x.const_data_ptr<float>(), *dys = dy.const_data_ptr<float>();
   at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
-    float* zeros = scratch(zero_row + in_strip + out_strip + kPositions * (v_stride + z_stride + size) + kPoints * 3 * size);
+    float* zeros = scratch(zero_row + in_strip + out_strip + kPositions * (v_stride + z_stride + size) +
+                           kPoints * 3 * size);
     float* x_strip = zeros + zero_row;
     float* dy_strip = x_strip + in_strip;
     float* v = dy_strip + out_strip;
