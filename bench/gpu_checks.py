@@ -5,9 +5,12 @@
 
 What it checks, each with the figure that decides: batches are bitwise those of the CPU; logits and
 gradients agree with fp64 on the CPU; a killed and resumed run ends with the same bits as a whole one;
-two runs of a seed are the same. Then the measurements, each into files that the report reads when DIR is
-its folder of runs: `throughput/` at every depth, with the machine's limits (the roofline) and energy;
-`latency/` of blocks and nets, eager and graphed; `usual-loop/`, training beside the usual PyTorch loop.
+two runs of a seed are the same; so are a run replayed from a CUDA graph and one without, a run beside others
+and one alone, and a run that keeps its activations and one that computes them again. Then the measurements,
+each into files that the report reads when DIR is its folder of runs: `throughput/` at every depth, with the
+machine's limits (the roofline) and energy; `latency/` of blocks and nets, eager and graphed;
+`side-by-side.json`, images/s of one to five seeds at once, with and without torch.compile; `usual-loop/`,
+training beside the usual PyTorch loop.
 DIR/checks.json is written first; exit code 1 if a check failed or a measurement could not be made, which
 does not keep the others from being made. Nothing but this repository and its dependencies for training
 is needed: no data, no DVC.
@@ -20,6 +23,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,10 +38,10 @@ from resnet.batches import Batches
 from resnet.checkpoint import Progress
 from resnet.latency import measure_latency
 from resnet.params import Settings, load
-from resnet.system import arithmetic, choose_device, describe_system
+from resnet.system import arithmetic, choose_device, choose_precision, describe_system, synchronise
 from resnet.throughput import noise, throughput
 from resnet.train import Folders, Run
-from resnet.trainer import build_net
+from resnet.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 CPU = torch.device("cpu")
 
@@ -152,6 +156,73 @@ def measure_blocks(out: Path, depths: Sequence[int], assignments: Sequence[str])
         )
 
 
+def trained(trainers: Sequence[Trainer], iterations: int) -> list[dict[str, Tensor]]:
+    """Advance trainers in turn and give their weights."""
+    for _ in range(iterations):
+        for trainer in trainers:
+            trainer.advance()
+    for trainer in trainers:
+        trainer.synchronise()
+    return [{name: tensor.cpu() for name, tensor in trainer.net.state_dict().items()} for trainer in trainers]
+
+
+def ways_differ(settings: Settings, device: torch.device, precision: str) -> tuple[float, float, float]:
+    """Weights that differ from a lone, graphed run's: without a graph, beside two others, recomputed; 0 is right."""
+    data, iterations = noise(1000), EAGER_ITERATIONS + 17
+
+    def make(seed: int, graphed: bool = True, recompute: bool = False) -> Trainer:
+        train = settings.train.model_copy(update={"recompute": recompute})
+        return Trainer(settings.model_copy(update={"train": train}), seed, data, device, precision, graphed)
+
+    def differing(other: dict[str, Tensor]) -> float:
+        return float(sum((alone[name] != other[name]).sum() for name in alone))
+
+    (alone,) = trained([make(1)], iterations)
+    (eager,) = trained([make(1, graphed=False)], iterations)
+    _, beside, _ = trained([make(0), make(1), make(2)], iterations)
+    (recomputed,) = trained([make(1, recompute=True)], iterations)
+    return differing(eager), differing(beside), differing(recomputed)
+
+
+def measure_side_by_side(out: Path, depths: Sequence[int], device: torch.device, steps: int = 100) -> None:
+    """Images/s of all seeds together, of one, two, three and five of them, up to 110 layers."""
+    found = []
+    for depth in (depth for depth in depths if depth <= 110):
+        for compiled in (False, True):
+            settings = load(None, [f"train.compile={compiled}"]).settings_for("resnet", depth)
+            precision = choose_precision("auto", device)
+            for seeds in (1, 2, 3, 5):
+                began = time.perf_counter()
+                trainers = [Trainer(settings, seed, noise(5000), device, precision) for seed in range(seeds)]
+                trained(trainers, EAGER_ITERATIONS + 2)
+                ready, rates = time.perf_counter() - began, []
+                for _ in range(3):
+                    began = time.perf_counter()
+                    for _ in range(steps):
+                        for trainer in trainers:
+                            trainer.advance()
+                    synchronise(device)
+                    rates.append(seeds * steps * settings.train.batch_size / (time.perf_counter() - began))
+                found.append(
+                    {
+                        "net": f"resnet-{depth}",
+                        "compiled": compiled,
+                        "seeds": seeds,
+                        "precision": precision,
+                        "images_per_second": rates,
+                        "seconds_until_ready": ready,
+                    }
+                )
+                print(
+                    f"resnet-{depth:<5} {'compiled' if compiled else '':8} {seeds} seeds  "
+                    f"{statistics.median(rates):12,.0f} images/s together  ready in {ready:.1f} s",
+                    flush=True,
+                )
+                del trainers
+    system = describe_system(device).model_dump(mode="json")
+    (out / "side-by-side.json").write_text(json.dumps({"system": system, "rows": found}, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -175,6 +246,12 @@ def main() -> None:
         resumed, again = weights_differ(small, device, precision)
         rows += [(f"{precision}: weights that resuming changed", resumed, 0)]
         rows += [(f"{precision}: weights that differ between two runs", again, 0)]
+        eager, beside, recomputed = ways_differ(small, device, precision)
+        rows += [
+            (f"{precision}: weights that the CUDA graph changed", eager, 0),
+            (f"{precision}: weights that other seeds beside changed", beside, 0),
+            (f"{precision}: weights that recomputing changed", recomputed, 0),
+        ]
     checks = [{"check": name, "found": found, "at_most": most, "passed": found <= most} for name, found, most in rows]
     arguments.out.mkdir(parents=True, exist_ok=True)
     system = describe_system(device).model_dump(mode="json")
@@ -186,7 +263,9 @@ def main() -> None:
     print(f"\n{system['device_name']}, torch {system['versions']['torch']}", flush=True)
     measurements: dict[str, Callable[[], None]] = {
         "throughput": lambda: measure_throughput(arguments.out, arguments.depths, shared[:1]),
-        # Seeds in flight belong here: seeds side by side, images/s of all together, and each one's bits.
+        "seeds side by side": lambda: measure_side_by_side(
+            arguments.out, arguments.depths, device, 100 if device.type == "cuda" else 1
+        ),
         "usual loop": lambda: measure_usual_loop(arguments.out, arguments.depths, device),
         "latency": lambda: measure_blocks(arguments.out, arguments.depths, [*shared[:1], *arguments.set]),
     }

@@ -27,17 +27,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from resnet.batches import Batches
 from resnet.data import Data, Images
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
 from resnet.model import DepthNet
 from resnet.params import load
-from resnet.recipe import optimiser
 from resnet.records import UsualLoopRecord
 from resnet.system import choose_device, choose_precision, describe_system, synchronise
 from resnet.throughput import noise
-from resnet.trainer import build_net, training_step
+from resnet.trainer import Trainer
 
 WARMUP_STEPS = 5
 """Steps before each timed stretch: more than the loader's workers have prefetched meanwhile."""
@@ -91,23 +89,14 @@ def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.
 
 def our_loop(
     net: str, depth: int, data: Data, batch_size: int, device: torch.device, precision: str
-) -> Callable[[], None]:
+) -> Callable[[], object]:
     """Build this project's loop; a call trains one step of it."""
-    settings = load(None).settings_for(net, depth)
-    batches = Batches(data, seed=0, batch_size=batch_size, device=device)
-    model = build_net(settings, classes=10, seed=0, device=device).train()
-    sgd = optimiser(model, settings.train)
-    iteration = 0
-
-    def step() -> None:
-        nonlocal iteration
-        training_step(model, sgd, *batches.batch(iteration), precision)
-        iteration += 1
-
-    return step
+    settings = load(None, [f"train.batch_size={batch_size}"]).settings_for(net, depth)
+    trainer = Trainer(settings, 0, data, device, precision)
+    return lambda: trainer.advance()
 
 
-def steps_per_second(step: Callable[[], None], steps: int, device: torch.device) -> float:
+def steps_per_second(step: Callable[[], object], steps: int, device: torch.device) -> float:
     """Warm up, then time `steps` steps."""
     for _ in range(WARMUP_STEPS):
         step()

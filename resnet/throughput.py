@@ -15,7 +15,6 @@ from resnet.energy import EnergyMeter
 from resnet.limits import measure_limits, together
 from resnet.model import DepthNet
 from resnet.params import Settings, ThroughputParams
-from resnet.recipe import optimiser
 from resnet.records import Energy, ForecastRow, StepWork, ThroughputRecord, Timing
 from resnet.system import (
     arithmetic,
@@ -26,7 +25,7 @@ from resnet.system import (
     synchronise,
 )
 from resnet.traffic import BACKWARD, count
-from resnet.trainer import build_net, training_step
+from resnet.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 DEEPEST_MEASURED = 110
 """A forecast scales deeper nets by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
@@ -45,7 +44,8 @@ def measure(step: Callable[[int], object], batch_size: int, device: torch.device
     """Time `step(i)`: warm-up steps first, then repeats of several steps between two synchronisations."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    for number in range(plan.warmup_steps):
+    # On a GPU the first iterations are not yet replayed from a graph.
+    for number in range(plan.warmup_steps + (EAGER_ITERATIONS if device.type == "cuda" else 0)):
         step(number)
     seconds = []
     for _ in range(plan.repeats):
@@ -114,15 +114,10 @@ def time_training(settings: Settings, device: torch.device, precision: str, batc
 def training_stepper(
     settings: Settings, device: torch.device, precision: str, batch_size: int
 ) -> Callable[[int], object]:
-    """Build what one training iteration needs; a call runs iteration i."""
-    batches = Batches(noise(8 * batch_size), seed=0, batch_size=batch_size, device=device)
-    net = build_net(settings, classes=10, seed=0, device=device).train()
-    sgd = optimiser(net, settings.train)
-
-    def step(number: int) -> None:
-        training_step(net, sgd, *batches.batch(number), precision)
-
-    return step
+    """Build a trainer, the very one that `resnet train` uses; a call does its next iteration."""
+    train = settings.train.model_copy(update={"batch_size": batch_size, "warmup": False})
+    trainer = Trainer(settings.model_copy(update={"train": train}), 0, noise(8 * batch_size), device, precision)
+    return lambda number: trainer.advance()
 
 
 def inference_stepper(
