@@ -26,7 +26,7 @@ namespace {
 using at::Tensor;
 
 constexpr int kBlock = 16;  // channels come in blocks of 16, one or two vectors
-// The processor's own width: GCC sends wider vectors' comparisons through memory, at half the speed.
+// The processor's own width: GCC's code for wider vectors is two to four times as slow.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 #else
