@@ -63,6 +63,7 @@ class RunDisplay:
         self.task = display.bars.add_task(title, total=iterations, state="")
         self.shown_at = self.line_at = time.monotonic()
         self.shown_iteration: int | None = None
+        self.evaluations = 0
         self.rate = 0.0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
@@ -78,7 +79,10 @@ class RunDisplay:
         error = 100 * float(progress.wrong[recent].float().mean()) / self.batch_size
         now = time.monotonic()  # the device has now done what was asked of it
         elapsed = now - self.shown_at
-        if elapsed > 0 and done > self.shown_iteration:
+        # A stretch in which the net was evaluated says nothing about training's speed.
+        evaluated = len(progress.evaluations) > self.evaluations
+        self.evaluations = len(progress.evaluations)
+        if elapsed > 0 and done > self.shown_iteration and not (evaluated and self.rate):
             self.rate = (done - self.shown_iteration) * self.batch_size / elapsed
         self.shown_iteration, self.shown_at = done, now
         tests = [f"  test error {test:.2f} %" for _, test in list(progress.evaluations.values())[-1:]]
