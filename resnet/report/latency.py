@@ -217,7 +217,7 @@ def latency_by_depth(results: Results, device: str) -> Figure | None:
                 part = 100 * stack.groups[group] / stack.total
                 panel.bar(place, part, 0.66, bottom=bottom, color=colour, gid=f"{net}-{stack.depth}-{group}")
                 bottom += part
-            said = f"blocks {_ms(stack.total)}"
+            said = f"sum {_ms(stack.total)}"
             top = 100.0
             if stack.whole is not None:
                 ratio = 100 * stack.whole / stack.total
