@@ -188,8 +188,8 @@ def training_curves(results: Results) -> Figure | None:
         axes[0].set_ylim(0, TOP)
         axes[0].yaxis.set_major_locator(FixedLocator([0, 5, 10, 15, 20]))
     else:
-        margin = 0.06 * (high - low)
-        axes[0].set_ylim(0 if low < 0.5 * high else low - margin, high + margin or 1.0)
+        margin = 0.06 * (high - low) or 1.0
+        axes[0].set_ylim(0 if low < 0.5 * high else low - margin, high + margin)
     title = wrapped(f"Learning curves on {_run_on(results)}: mean over seeds", figure.get_figwidth())
     figure.legend(
         handles=[

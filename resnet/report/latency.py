@@ -229,7 +229,7 @@ def latency_by_depth(results: Results, device: str) -> Figure | None:
             )
         panel.set_xticks(range(len(found)), [str(stack.depth) for stack in found])
         panel.grid(visible=False, axis="x")
-        panel.setwrapped(f"{'residual' if net == 'resnet' else 'plain'} nets, {'backward' if backward else 'forward'}")
+        panel.set_title(f"{'residual' if net == 'resnet' else 'plain'} nets, {'backward' if backward else 'forward'}")
         panel.set_xlabel("depth, weighted layers")
     highest = max(100 * (stack.whole or 0) / stack.total for found in drawn.values() for stack in found)
     grid[0][0].set_ylim(0, max(100, highest) + 24)

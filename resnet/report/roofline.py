@@ -216,7 +216,7 @@ def roofline(results: Results) -> Figure | None:
                 gid=f"{of.kind}-{of.row.name}",
                 **look,
             )
-        panel.setwrapped(f"{device}, {of_device[0].limits.precision}; copy: {rate(moved, 'B/s')}", wrap=True)
+        panel.set_title(f"{device}, {of_device[0].limits.precision}; copy: {rate(moved, 'B/s')}", wrap=True)
         panel.set_xlabel("FLOP a byte, bytes counted from the layers' volumes")
     panels[0].set_ylabel("FLOP/s")
     depths = sorted({of.row.depth for of in found})
