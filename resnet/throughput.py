@@ -115,7 +115,9 @@ def training_stepper(
     settings: Settings, device: torch.device, precision: str, batch_size: int
 ) -> Callable[[int], object]:
     """Build a trainer, the very one that `resnet train` uses; a call does its next iteration."""
-    train = settings.train.model_copy(update={"batch_size": batch_size, "warmup": False})
+    # However short the plan's runs are, a measurement goes on for as many iterations as it needs.
+    endless = {"batch_size": batch_size, "warmup": False, "iterations": 1_000_000}
+    train = settings.train.model_copy(update=endless)
     trainer = Trainer(settings.model_copy(update={"train": train}), 0, noise(8 * batch_size), device, precision)
     return lambda number: trainer.advance()
 
