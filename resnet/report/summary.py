@@ -72,7 +72,8 @@ HOW_TO_READ = (
     "Peak memory is that of the throughput measurement's training steps: on a GPU the most that the "
     "framework held, on a CPU the process's peak resident size. `(whole run)` marks the peak of the training "
     "runs, shown where no throughput was measured.",
-    "Training time is wall-clock time of a whole run, evaluations included.",
+    "Training time is wall-clock time of a whole run, evaluations included; seeds that trained side by side on one "
+    "device each count all of it.",
 )
 
 
