@@ -5,7 +5,8 @@
 Prints Markdown: a training step (batch 128, one fixed batch, no augmentation), the three parts of each
 stride-1 convolution with their rounding errors (root mean square, relative to float64), and images/s of
 several processes of one thread beside one process of several threads. Rounds alternate between the two
-sides; times are medians, a ratio is the median of the rounds' ratios.
+sides; times are medians, a ratio is the median of the rounds' ratios. Last, where the time of a training
+iteration goes, augmentation and update included, by PyTorch's profiler.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from torch import Tensor
 
 from resnet import fused
 from resnet.model import he_initialisation, resnet
+from resnet.params import load
+from resnet.system import choose_precision
+from resnet.throughput import training_stepper
 
 BATCH_SIZE = 128
 SHAPES = ((16, 32), (32, 16), (64, 8))
@@ -164,6 +168,45 @@ def processes(depth: int, threads: int, rounds: int, duration: float) -> None:
     print(f"| {statistics.median(together):.0f} | {statistics.median(apart):.0f} | {ratio:.2f} |")
 
 
+OPERATIONS = {
+    "stride-1 3x3 convolutions, forward and data gradient": ("resnet_fused::winograd",),
+    "stride-1 3x3 convolutions, weight gradient": ("resnet_fused::winograd_weight_gradient",),
+    "3x3 convolutions in bf16, weight gradient": ("resnet_fused::conv3x3_weight_gradient",),
+    "convolutions by oneDNN": (
+        "aten::mkldnn_convolution",
+        "aten::convolution_backward",
+        "aten::_to_copy",
+        "aten::copy_",
+    ),
+    "batch norm, ReLU and shortcut, forward": ("resnet_fused::batch_norm_forward",),
+    "batch norm, ReLU and shortcut, backward": ("resnet_fused::batch_norm_backward",),
+    "addition of two gradients": ("aten::add", "aten::add_"),
+    "update": ("aten::_fused_sgd_",),
+}
+"""What an iteration does, by the names that the profiler gives to operations."""
+
+
+def profile_training(depth: int, iterations: int = 5) -> None:
+    """Print the shares of an iteration's time: each operation's own, without those that it calls."""
+    settings = load(None, []).settings_for("resnet", depth)
+    device = torch.device("cpu")
+    precision = choose_precision("auto", device)
+    step = training_stepper(settings, device, precision, BATCH_SIZE)
+    for number in range(3):
+        step(number)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        for number in range(iterations):
+            step(number)
+    own = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    total = sum(own.values())
+    shares = {what: sum(own.get(name, 0) for name in names) for what, names in OPERATIONS.items()}
+    shares["all else: augmentation, loss, pooling, fully connected layer, Python"] = total - sum(shares.values())
+    print(f"\n| ResNet-{depth}, {precision}, an iteration | ms | share |\n|---|---|---|")
+    for what, microseconds in shares.items():
+        if microseconds:
+            print(f"| {what} | {microseconds / 1e3 / iterations:.1f} | {microseconds / total:.0%} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--depth", type=int, default=20)
@@ -181,6 +224,7 @@ def main() -> None:
     convolutions(arguments.rounds)
     if arguments.process_rounds:
         processes(arguments.depth, arguments.threads, arguments.process_rounds, arguments.process_seconds)
+    profile_training(arguments.depth)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,10 @@ class Run:
         complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
         return record if complete else None
 
+    def drop_checkpoint(self) -> None:
+        """Remove what a finished run needs no more."""
+        self.folders.checkpoint_file.unlink(missing_ok=True)
+
     def drop_foreign_checkpoint(self) -> None:
         """Delete a checkpoint that this run cannot continue."""
         path = self.folders.checkpoint_file
@@ -320,7 +324,7 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status)
-        self.folders.checkpoint_file.unlink(missing_ok=True)
+        self.drop_checkpoint()
         del self.trainer  # its memory is the next run's
         return record
 
@@ -343,7 +347,7 @@ def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[T
     going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}
     for run in runs:
         if run not in going:
-            run.folders.checkpoint_file.unlink(missing_ok=True)
+            run.drop_checkpoint()
     for run in going:
         run.start(side_by_side=len(going))
     with _stop_on_signal() as stop_requested:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ STYLE: Any = {
 BOLD: Any = {"size": 11, "weight": "bold"}
 
 
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 def depth_colours(results: Results) -> dict[int, str]:
     """One colour a depth, the same in every figure of a plan."""
     depths = sorted({row.depth for row in results.rows})
@@ -72,3 +82,13 @@ def save_figure(figure: Figure, path: Path) -> None:
     metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
     with complete_or_absent(path) as partial:
         figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+
+
+def save_or_remove(figure: Figure | None, folder: Path, name: str) -> None:
+    """Write a figure as SVG and PNG, or remove an earlier one where there is none."""
+    for suffix in (".svg", ".png"):
+        path = folder / f"{name}{suffix}"
+        if figure is None:
+            path.unlink(missing_ok=True)
+        else:
+            save_figure(figure, path)

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -25,11 +24,11 @@ from resnet.report.drawing import (
     BOLD,
     COLOURS,
     MARKERS,
-    STYLE,
     depth_colours,
     legend_columns,
     new_figure,
-    save_figure,
+    save_or_remove,
+    style,
     wrapped,
 )
 from resnet.report.frontiers import frontiers_figure
@@ -418,17 +417,10 @@ def write_figures(results: Results, folder: Path) -> list[str]:
     """
     written = []
     folder.mkdir(parents=True, exist_ok=True)  # the pipeline expects it, also before anything is drawn
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's matplotlibrc must not change the bytes
-        mpl.rcParams.update(STYLE)
+    with style():
         for name, draw in FIGURES.items():
             figure = draw(results)
-            for suffix in (".svg", ".png"):
-                path = folder / f"{name}{suffix}"
-                if figure is None:
-                    path.unlink(missing_ok=True)
-                else:
-                    save_figure(figure, path)
+            save_or_remove(figure, folder, name)
             if figure is not None:
                 written.append(name)
     return written

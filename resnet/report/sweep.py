@@ -8,13 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet.records import SweepRecord, SweepTrial
 from resnet.report import text
-from resnet.report.drawing import BOLD, COLOURS, STYLE, new_figure, save_figure
+from resnet.report.drawing import BOLD, COLOURS, new_figure, save_or_remove, style
 
 NAME = "sweep"
 """File name below `figures/`, without its ending."""
@@ -220,13 +219,5 @@ def sweep_figure(records: Sequence[SweepRecord]) -> Figure | None:
 
 def write_sweep_figure(records: Sequence[SweepRecord], folder: Path) -> None:
     """Write the figure as SVG and PNG; remove an earlier one where there is no sweep."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        figure = sweep_figure(records)
-        for suffix in (".svg", ".png"):
-            path = folder / f"{NAME}{suffix}"
-            if figure is None:
-                path.unlink(missing_ok=True)
-            else:
-                save_figure(figure, path)
+    with style():
+        save_or_remove(sweep_figure(records), folder, NAME)
