@@ -240,7 +240,9 @@ class Run:
         batches, net = self.trainer.batches, self.trainer.net
         with self.trainer.on_stream():
             validation = evaluate(net, batches.validation, batches.single_view, precision)
-            test = evaluate(net, batches.test, batches.single_view, precision)
+            # A sweep has no test images: its trials are given the validation set in their place.
+            same = self.data.test is self.data.validation
+            test = validation if same else evaluate(net, batches.test, batches.single_view, precision)
         assert test is not None, "prepared data always have a test set"
         self.progress.evaluations[self.progress.iteration] = (
             validation.error if validation else None,

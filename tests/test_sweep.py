@@ -308,7 +308,7 @@ def killed_and_alone(folder: Path, digits_folder: Path, number: int) -> tuple[Sw
     again = worker(folder, *LONG, "--set=sweep.trials=3")
     said, _ = again.communicate(timeout=120)
     assert again.returncode == 0, said
-    # In a process like the other: on some processors PyTorch's bfloat16 sums depend on the number of threads.
+    # In a process like the other, with as many threads: some of PyTorch's sums depend on their number.
     alone = worker(folder, *LONG, "--set=sweep.trials=3", "--out", "alone")
     said, _ = alone.communicate(timeout=120)
     assert alone.returncode == 0, said
