@@ -570,7 +570,8 @@ class ForecastRow(Record):
     name: str
     seeds_left: int
     step_seconds: float
-    """Seconds per training iteration: measured, or scaled by multiply-adds from one that was."""
+    """Seconds per training iteration of one seed: measured, side by side with others where they train so, or
+    scaled by multiply-adds from one that was."""
     measured: bool
     hours: float
 

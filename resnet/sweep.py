@@ -52,6 +52,7 @@ def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Set
         "iterations": sweep.iterations,
         "evaluate_every": sweep.evaluate_every,
         "checkpoint_every": sweep.evaluate_every,
+        "seeds_at_once": 1,
     }
     train = TrainParams.model_validate(settings.train.model_dump() | changed | values)
     return settings.model_copy(update={"train": train})

@@ -13,6 +13,7 @@ from resnet.data import Data, Images, Source, split
 from resnet.describe import describe
 from resnet.energy import EnergyMeter
 from resnet.limits import measure_limits, together
+from resnet.memory import recomputes, seeds_at_once
 from resnet.model import DepthNet
 from resnet.params import Settings, ThroughputParams
 from resnet.records import Energy, ForecastRow, StepWork, ThroughputRecord, Timing
@@ -105,10 +106,15 @@ def count_work(settings: Settings, precision: str, batch_size: int) -> tuple[Ste
     return training, inference
 
 
-def time_training(settings: Settings, device: torch.device, precision: str, batch_size: int) -> Timing:
-    """Time training steps: augmentation, forward pass, backward pass and update."""
-    step = training_stepper(settings, device, precision, batch_size)
-    return measure(step, batch_size, device, settings.throughput)
+def time_training(settings: Settings, device: torch.device, precision: str, batch_size: int, seeds: int = 1) -> Timing:
+    """Time training steps: augmentation, forward pass, backward pass and update, of all seeds together."""
+    steps = [training_stepper(settings, device, precision, batch_size) for _ in range(seeds)]
+
+    def step(number: int) -> None:
+        for one in steps:
+            one(number)
+
+    return measure(step, seeds * batch_size, device, settings.throughput)
 
 
 def training_stepper(
@@ -185,20 +191,28 @@ class Forecaster:
 
     def __init__(self, images_evaluated: int) -> None:
         self.images_evaluated = images_evaluated
-        self._measured: dict[tuple[str, int, str, int], float] = {}
+        self._measured: dict[tuple[object, ...], float] = {}
 
-    def step_seconds(self, settings: Settings) -> float:
-        """Seconds of a training iteration; nets beyond `DEEPEST_MEASURED` are scaled by multiply-adds."""
+    def step_seconds(self, settings: Settings, seeds: int = 1) -> float:
+        """Seconds of a training iteration of one seed, where `seeds` of them wait.
+
+        Those that a device trains side by side are measured side by side. Nets beyond `DEEPEST_MEASURED` are
+        scaled by multiply-adds, and by 4/3 where they compute their activations, one pass of three, again.
+        """
         device = choose_device(settings.train.device)
         precision = choose_precision(settings.train.precision, device)
         depth, batch_size = min(settings.depth, DEEPEST_MEASURED), settings.train.batch_size
         measured = settings.model_copy(
             update={"depth": depth, "throughput": ThroughputParams(warmup_steps=2, steps=3, repeats=1)}
         )
-        key = (settings.net, depth, settings.model.shortcut, batch_size)
+        width = min(seeds, seeds_at_once(settings, precision, device))
+        key = (settings.net, depth, settings.model.shortcut, batch_size, width)
         if key not in self._measured:
-            self._measured[key] = time_training(measured, device, precision, batch_size).median_seconds
+            timing = time_training(measured, device, precision, batch_size, width)
+            self._measured[key] = timing.median_seconds / width
         scale = describe(settings).multiply_adds / describe(measured).multiply_adds
+        if recomputes(settings, precision, device) and not recomputes(measured, precision, device):
+            scale *= 4 / 3
         return self._measured[key] * scale
 
     def row(self, settings: Settings, seeds: Sequence[int]) -> ForecastRow:
@@ -208,7 +222,7 @@ class Forecaster:
         passes of equal multiply-adds.
         """
         recipe = settings.train
-        step = self.step_seconds(settings) if seeds else 0.0
+        step = self.step_seconds(settings, len(seeds)) if seeds else 0.0
         evaluations = 1 + recipe.iterations // recipe.evaluate_every
         image = step / recipe.batch_size / 3
         seconds = recipe.iterations * step + evaluations * self.images_evaluated * image
