@@ -121,6 +121,7 @@ def train_seeds(
         records = {run.seed: record for run in runs if (record := run.finished_record()) is not None}
         for run in runs:
             if run.seed in records:
+                records[run.seed] = run.take_over(records[run.seed])
                 run.drop_checkpoint()  # a kill right after the results were written leaves it
                 console.print(f"{settings.name} seed {run.seed}: already complete", soft_wrap=True)
         width = seeds_at_once(settings, precision, device)

@@ -158,6 +158,14 @@ class Run:
         complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
         return record if complete else None
 
+    def take_over(self, record: TrainingRecord) -> TrainingRecord:
+        """Give a finished record this run's name: what its fingerprint stands for, a plan may call anew."""
+        if record.name == self.settings.name:
+            return record
+        renamed = record.model_copy(update={"name": self.settings.name})
+        renamed.write(self.folders.metrics_file)
+        return renamed
+
     def drop_checkpoint(self) -> None:
         """Remove what a finished run needs no more."""
         self.folders.checkpoint_file.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.memory import activation_bytes, recomputes
 from resnet.params import Settings
+from resnet.records import TrainingRecord
 from resnet.seeds import locked, train_seeds
 from resnet.trainer import Trainer
 
@@ -35,6 +36,21 @@ def test_weights_and_checkpoints_can_lie_elsewhere(tiny: Callable[..., Settings]
         "test_predictions.npy",
     ]
     assert [path.name for path in (tmp_path / "w/seed-4").iterdir()] == ["model.safetensors"]
+
+
+def test_a_finished_run_takes_the_name_that_the_plan_calls_it_by(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    settings, out = tiny(), tmp_path / "out"
+    (first,) = train_seeds(settings, [0], digits, out)
+    weights = (out / "seed-0/model.safetensors").read_bytes()
+    (out / "seed-0/checkpoint.safetensors").touch()  # as a kill right before the end leaves it
+    (second,) = train_seeds(settings.model_copy(update={"name": "an-ablation"}), [0], digits, out)
+    assert (
+        second == TrainingRecord.read(out / "seed-0/metrics.json") == first.model_copy(update={"name": "an-ablation"})
+    )
+    assert (out / "seed-0/model.safetensors").read_bytes() == weights
+    assert not (out / "seed-0/checkpoint.safetensors").exists()
 
 
 def test_seeds_side_by_side_end_with_the_bits_that_they_have_alone(
