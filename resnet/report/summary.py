@@ -385,6 +385,8 @@ def _forecast(results: Results) -> str:
     if forecast is None:
         return ""
     left = sum(row.seeds_left for row in forecast.rows)
+    if not left:
+        return ""
     device = text.escaped(forecast.system.device_name)
     return (
         f"Forecast before the plan began, on {device}: {text.duration(3600 * forecast.hours)} for "
