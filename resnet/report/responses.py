@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from resnet.report import text
 from resnet.report.collect import Results, Row
+from resnet.report.comparisons import main_rows
 from resnet.report.drawing import BOLD, depth_colours, legend_columns, new_figure, wrapped
 from resnet.report.statistics import Sample, sample
 
@@ -46,25 +47,23 @@ def profile(seeds: list[tuple[float, ...]], ordered: bool) -> Profile:
 def responses_figure(results: Results) -> Figure | None:
     """Standard deviation of every 3x3 layer's response: in order left, in descending order right.
 
-    Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds.
+    Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds. Ablations are in
+    the table alone.
     """
-    drawn = [(row, seeds) for row in results.rows if row.net in ("plain", "resnet") and (seeds := responses_of(row))]
+    mains = [*main_rows(results, "resnet"), *main_rows(results, "plain")]
+    drawn = [(row, seeds) for row in mains if (seeds := responses_of(row))]
     if not drawn:
         return None
     figure = new_figure(8.6, 4.4)
     axes = figure.subplots(1, 2, sharey=True, squeeze=False)[0]
     colours = depth_colours(results)
     handles: list[Line2D] = []
-    seen: list[tuple[str, int]] = []
     for row, seeds in drawn:
         look: dict[str, Any] = {
             "color": colours[row.depth],
             "ls": (0, (4, 2)) if row.net == "plain" else "-",
             "lw": 1.5,
         }
-        if (row.net, row.depth) in seen:
-            look |= {"marker": "o", "markersize": 4, "markerfacecolor": "white"}
-        seen.append((row.net, row.depth))
         for panel, ordered in zip(axes, (False, True), strict=True):
             line = profile(seeds, ordered)
             places = range(1, len(line.mean) + 1)
