@@ -172,12 +172,7 @@ OPERATIONS = {
     "stride-1 3x3 convolutions, forward and data gradient": ("resnet_fused::winograd",),
     "stride-1 3x3 convolutions, weight gradient": ("resnet_fused::winograd_weight_gradient",),
     "3x3 convolutions in bf16, weight gradient": ("resnet_fused::conv3x3_weight_gradient",),
-    "convolutions by oneDNN": (
-        "aten::mkldnn_convolution",
-        "aten::convolution_backward",
-        "aten::_to_copy",
-        "aten::copy_",
-    ),
+    "convolutions by oneDNN": ("aten::mkldnn_convolution", "aten::convolution_backward"),
     "batch norm, ReLU and shortcut, forward": ("resnet_fused::batch_norm_forward",),
     "batch norm, ReLU and shortcut, backward": ("resnet_fused::batch_norm_backward",),
     "addition of two gradients": ("aten::add", "aten::add_"),
@@ -200,7 +195,7 @@ def profile_training(depth: int, iterations: int = 5) -> None:
     own = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
     total = sum(own.values())
     shares = {what: sum(own.get(name, 0) for name in names) for what, names in OPERATIONS.items()}
-    shares["all else: augmentation, loss, pooling, fully connected layer, Python"] = total - sum(shares.values())
+    shares["all else: augmentation, copies, loss, pooling, fully connected layer, Python"] = total - sum(shares.values())
     print(f"\n| ResNet-{depth}, {precision}, an iteration | ms | share |\n|---|---|---|")
     for what, microseconds in shares.items():
         if microseconds:
