@@ -195,7 +195,8 @@ def profile_training(depth: int, iterations: int = 5) -> None:
     own = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
     total = sum(own.values())
     shares = {what: sum(own.get(name, 0) for name in names) for what, names in OPERATIONS.items()}
-    shares["all else: augmentation, copies, loss, pooling, fully connected layer, Python"] = total - sum(shares.values())
+    rest = "all else: augmentation, copies, loss, pooling, fully connected layer, Python"
+    shares[rest] = total - sum(shares.values())
     print(f"\n| ResNet-{depth}, {precision}, an iteration | ms | share |\n|---|---|---|")
     for what, microseconds in shares.items():
         if microseconds:
