@@ -5,6 +5,8 @@ Nothing is computed: the net is built and run on PyTorch's meta device, which kn
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -73,13 +75,19 @@ def layers(net: nn.Module, channels: int = 3, size: int = 32) -> list[Layer]:
 
 def describe(settings: Settings, classes: int = 10) -> DescriptionRecord:
     """Count the settings' net for images of 3 x 32 x 32."""
-    with torch.device("meta"):
-        net = DepthNet(settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding, classes)
+    model = settings.model
     return DescriptionRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
-        shortcut="none" if settings.net == "plain" else settings.model.shortcut,
+        shortcut="none" if settings.net == "plain" else model.shortcut,
         classes=classes,
-        layers=tuple(layers(net)),
+        layers=_layers(settings.net, settings.depth, model.shortcut, model.zero_padding, classes),
     )
+
+
+@functools.cache
+def _layers(net: str, depth: int, shortcut: str, zero_padding: str, classes: int) -> tuple[Layer, ...]:
+    """ResNet-1202 takes seconds to count, and every run asks more than once."""
+    with torch.device("meta"):
+        return tuple(layers(DepthNet(net, depth, shortcut, zero_padding, classes)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import psutil
 import torch
 
-from resnet.describe import layers
-from resnet.model import DepthNet
+from resnet.describe import describe
 from resnet.params import Settings
 
 SHARE = 0.8
@@ -28,16 +26,9 @@ def activation_bytes(settings: Settings, precision: str) -> int:
     That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
     the next convolution needs.
     """
-    numbers = _activations(settings.net, settings.depth, settings.model.shortcut)
+    kept = [layer for layer in describe(settings).layers if layer.kind in ("conv", "bn")]
+    numbers = sum(math.prod(layer.output) for layer in kept)
     return numbers * settings.train.batch_size * (2 if precision == "bf16" else 4)
-
-
-@functools.cache
-def _activations(net: str, depth: int, shortcut: str) -> int:
-    """Count them for one image: ResNet-1202 takes seconds to count, and every run asks."""
-    with torch.device("meta"):
-        counted = layers(DepthNet(net, depth, shortcut))
-    return sum(math.prod(layer.output) for layer in counted if layer.kind in ("conv", "bn"))
 
 
 def device_bytes(device: torch.device) -> int:

@@ -118,12 +118,9 @@ def train_seeds(
         if overwrite:
             for run in waiting:
                 run.drop_foreign_checkpoint()
-        records = {run.seed: record for run in runs if (record := run.finished_record()) is not None}
-        for run in runs:
-            if run.seed in records:
-                records[run.seed] = run.take_over(records[run.seed])
-                run.drop_checkpoint()  # a kill right after the results were written leaves it
-                console.print(f"{settings.name} seed {run.seed}: already complete", soft_wrap=True)
+        records = {run.seed: record for run in runs if (record := run.take_over()) is not None}
+        for seed in records:
+            console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
         width = seeds_at_once(settings, precision, device)
         for start in range(0, len(waiting), width):
             records |= _train(waiting[start : start + width], settings, console)

@@ -158,17 +158,20 @@ class Run:
         complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
         return record if complete else None
 
-    def take_over(self, record: TrainingRecord) -> TrainingRecord:
-        """Give a finished record this run's name: what its fingerprint stands for, a plan may call anew."""
-        if record.name == self.settings.name:
-            return record
-        renamed = record.model_copy(update={"name": self.settings.name})
-        renamed.write(self.folders.metrics_file)
-        return renamed
+    def take_over(self) -> TrainingRecord | None:
+        """The record of this very run if it is already complete, made this run's own.
 
-    def drop_checkpoint(self) -> None:
-        """Remove what a finished run needs no more."""
+        It takes the run's name, since a plan may call anew what the fingerprint stands for, and the
+        checkpoint goes that a kill right after the results were written leaves.
+        """
+        record = self.finished_record()
+        if record is None:
+            return None
         self.folders.checkpoint_file.unlink(missing_ok=True)
+        if record.name != self.settings.name:
+            record = record.model_copy(update={"name": self.settings.name})
+            record.write(self.folders.metrics_file)
+        return record
 
     def drop_foreign_checkpoint(self) -> None:
         """Delete a checkpoint that this run cannot continue."""
@@ -334,7 +337,7 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status)
-        self.drop_checkpoint()
+        self.folders.checkpoint_file.unlink(missing_ok=True)
         del self.trainer  # its memory is the next run's
         return record
 
@@ -353,11 +356,8 @@ def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[T
         Interrupted: a signal asked to stop; all runs have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or code.
     """
-    records = {run: run.finished_record() for run in runs}
+    records = {run: run.take_over() for run in runs}
     going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}
-    for run in runs:
-        if run not in going:
-            run.drop_checkpoint()
     for run in going:
         run.start(side_by_side=len(going))
     with _stop_on_signal() as stop_requested:
