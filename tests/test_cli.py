@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from resnet.data import Data
 from resnet.records import ForecastRecord, ThroughputRecord, TrainingRecord
@@ -20,6 +21,12 @@ QUICK = (
     "--set=train.log_every=3",
     "--set=train.evaluate_every=3",
 )
+
+
+def test_the_version_is_the_one_to_cite(command: Command) -> None:
+    citation = yaml.safe_load((Path(__file__).parent.parent / "CITATION.cff").read_text(encoding="utf-8"))
+    assert command("--version").stdout.strip() == citation["version"]
+    assert citation["references"][0]["doi"] == "10.1109/CVPR.2016.90"
 
 
 def test_the_layer_table(command: Command) -> None:
