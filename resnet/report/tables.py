@@ -55,6 +55,13 @@ def paper_error(row: Row) -> PublishedError | None:
     return figure
 
 
+def paper_parameters(row: Row) -> str | None:
+    """The paper's count of parameters: its nets have shortcut A, and plain nets as many; B and C have more."""
+    known = published()
+    same = row.shortcut in (known.protocol.shortcut, "none")
+    return known.parameters.get(row.depth) if same else None
+
+
 def published_error(figure: PublishedError) -> str:
     cell = text.spread(figure.error, figure.std, figure.n)
     return f"{cell}, best {figure.best:.2f}" if figure.best is not None else cell
@@ -133,7 +140,7 @@ def main_table(results: Results, with_paper: bool) -> str:
                 f"{text.rounded_parameters(parameters)} ({text.count(parameters)})"
                 if parameters is not None
                 else "not counted",
-                published().parameters.get(row.depth, text.NONE),
+                paper_parameters(row) or text.NONE,
                 text.multiply_adds(adds) if adds is not None else "not counted",
                 _seeds_cell(row),
                 _error_cell(row, row.test_error, first=True),
@@ -239,7 +246,7 @@ def tidy_row(row: Row, confidence: float) -> dict[str, Cell]:
         "official": first.data.official if first else None,
         "precision": first.precision if first else None,
         "parameters": row.parameters,
-        "parameters_paper": published().parameters.get(row.depth),
+        "parameters_paper": paper_parameters(row),
         "multiply_adds": row.multiply_adds,
         **_sample_cells("test_error", row.test_error, confidence),
         "test_error_paper": paper.error if paper else None,

@@ -55,6 +55,17 @@ def test_table_of_what_is_not_done(files: Callable[..., Any]) -> None:
     assert of.table_row("resnet-56")["test_error_mean"] == ""
 
 
+def test_the_papers_parameters_are_those_of_its_shortcuts(files: Callable[..., Any]) -> None:
+    of = files("resnet-56", "resnet-B-56", "resnet-C-56", "plain-56")
+    of.build()
+    paper = {row["name"]: row["parameters_paper"] for row in read(of.reports / "table.csv")}
+    assert paper == {"resnet-56": "0.85M", "resnet-B-56": "", "resnet-C-56": "", "plain-56": "0.85M"}
+    (line,) = [
+        line for line in (of.reports / "summary.md").read_text().splitlines() if "resnet-B-56 (option B) |" in line
+    ]
+    assert [cell.strip() for cell in line.split("|")][3] == "–"
+
+
 def test_metrics_hold_finite_numbers_of_what_was_run(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
     of.train("resnet-20", 0, 8.0)
