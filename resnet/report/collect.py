@@ -230,13 +230,18 @@ def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def ran_with(record: TrainingRecord) -> dict[str, Any]:
+    """The flattened settings of a run, with the precision that `auto` came to: as its fingerprint takes them."""
+    return flattened(record.settings) | {"train.precision": record.precision}
+
+
 def _shown(value: Any) -> str:
     return text.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _differing(records: list[TrainingRecord]) -> list[str]:
     """Say which settings differ among runs, with the seeds of each value."""
-    settings = [flattened(record.settings) | {"precision": record.precision} for record in records]
+    settings = [ran_with(record) for record in records]
     said = []
     for key in sorted(set().union(*settings)):
         seeds_of: dict[str, list[int]] = {}
@@ -373,11 +378,13 @@ def _row_remarks(row: Row) -> Iterator[str]:
         asked = flattened(row.settings.model_dump(mode="json"))
         if row.net == "plain":
             asked = {key: value for key, value in asked.items() if not key.startswith("model.")}
+        if row.settings.train.precision == "auto":
+            del asked["train.precision"]  # every precision is what it asks for
         stale = {
             key: (ran, value)
             for key, value in asked.items()
             for record in row.records
-            if (ran := (flattened(defaults) | flattened(record.settings))[key]) != value
+            if (ran := (flattened(defaults) | ran_with(record))[key]) != value
         }
         if stale:
             said = [f"{key} {_shown(ran)} (now {_shown(value)})" for key, (ran, value) in stale.items()]

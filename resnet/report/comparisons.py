@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.report import text
-from resnet.report.collect import Results, Row, flattened
+from resnet.report.collect import Results, Row, flattened, ran_with
 from resnet.report.protocol import Difference as ProtocolDifference
 from resnet.report.protocol import row_differences
 from resnet.report.published import PublishedError, published
@@ -30,7 +30,7 @@ OF_THE_NET = ("model.shortcut", "model.zero_padding")
 
 
 def configuration(row: Row) -> dict[str, object]:
-    """The settings of a row's runs, of the parameters where nothing has run, with precision and data.
+    """The settings of a row's runs, with precision and data; where nothing has run, of the parameters.
 
     Neutral ones are left out, and those of another kind of net.
     """
@@ -38,8 +38,8 @@ def configuration(row: Row) -> dict[str, object]:
         settings = flattened(row.settings.model_dump(mode="json"))
     else:
         record = row.records[0]
-        settings = flattened(row.settings.model_dump(mode="json")) | flattened(record.settings)
-        settings |= {"precision": record.precision, "data": (record.data.name, record.data.split_fingerprint)}
+        settings = flattened(row.settings.model_dump(mode="json")) | ran_with(record)
+        settings |= {"data": (record.data.name, record.data.split_fingerprint)}
     return {key: value for key, value in settings.items() if row.net != "plain" or key not in OF_THE_NET}
 
 
@@ -499,6 +499,8 @@ def ablations_table(results: Results) -> str:
             continue
         ours, theirs = configuration(row), configuration(base)
         keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        if not (row.records and base.records):  # what only a run knows is not yet a difference
+            keys = [key for key in keys if key != "data" and "auto" not in (ours.get(key), theirs.get(key))]
         said = ["pre-activation blocks"] if row.net != base.net else []
         said += [f"`{key}` {ours.get(key)} (not {theirs.get(key)})" for key in keys if key != "data"]
         said += ["other data or another split"] if "data" in keys else []

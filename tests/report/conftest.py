@@ -200,6 +200,7 @@ class Files:
         iterations = kept["train"]["iterations"]
         done = iterations if iteration is None else iteration
         bearing = {key: value for key, value in kept["train"].items() if key not in ("seeds", "device")}
+        bearing["precision"] = precision  # what `auto` came to, as in a real fingerprint
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
         record = TrainingRecord(
@@ -222,7 +223,7 @@ class Files:
             peak_memory_bytes=3 * 2**30,
             data=data,
             fingerprint=Fingerprint(
-                configuration=digest([settings.net, settings.depth, kept["model"], bearing, precision]),
+                configuration=digest([settings.net, settings.depth, kept["model"], bearing]),
                 data=digest(data.fingerprint),
                 code=digest(code),
             ),

@@ -47,8 +47,17 @@ def test_different_precision_and_different_data_are_not_averaged(files: Callable
     of.train("resnet-32", 0)
     of.train("resnet-32", 1, data=of.data(official=False))
     precision, data = of.collect().rows
-    assert precision.mixed == ("precision (bf16 for seed 0, fp32 for seed 1)",)
+    assert precision.mixed == ("train.precision (bf16 for seed 0, fp32 for seed 1)",)
     assert data.mixed == ("the data",)
+
+
+def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=2)
+    of.train("resnet-20", 0, 8.0, precision="fp32")
+    of.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
+    results = of.collect()
+    assert results.rows[0].test_error.values == (8.0, 9.0)
+    assert not any("settings" in remark for remark in results.remarks)
 
 
 def test_different_code_is_averaged_and_remarked_on(files: Callable[..., Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from resnet.report.choices import best_on_test, by_validation
-from resnet.report.comparisons import against, bootstrap, resample, resampled_errors, variance_table
+from resnet.report.comparisons import against, bootstrap, incomparable, resample, resampled_errors, variance_table
 from resnet.report.published import PublishedError
 from resnet.report.statistics import Sample
 
@@ -122,6 +122,23 @@ def test_what_depth_buys(files: Callable[..., Any]) -> None:
     written = of.build()
     # -2 points for 583,296 parameters, 84.94 M multiply-adds, an hour and a kWh.
     assert "| -3.43 | -0.0235 | not measured | -2 | -2 |" in written
+
+
+def test_nets_of_one_precision_are_compared_however_it_was_asked_for(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "plain-20", seeds=2)
+    for seed in range(2):
+        of.train("resnet-20", seed, 8.0 + seed, precision="fp32")
+        of.train("plain-20", seed, 9.0 + seed, precision="fp32", train={"precision": "fp32"})
+    residual, plain = of.collect().rows
+    assert incomparable(residual, plain) == []
+    of.train("plain-20", 0, 9.0, precision="bf16")
+    assert incomparable(residual, of.collect().rows[1]) == ["train.precision"]
+
+
+def test_an_ablation_that_was_not_run_differs_by_its_settings_alone(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "resnet-B-20")
+    of.train("resnet-20", 0, 8.0, precision="fp32")
+    assert "| resnet-B-20 | `model.shortcut` B (not A) | resnet-20 | not run |" in of.build()
 
 
 def test_ablations_stand_beside_the_net_without(files: Callable[..., Any]) -> None:
