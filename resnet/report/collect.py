@@ -147,6 +147,11 @@ class Row:
         return self.measured(lambda record: record.seconds)
 
     @property
+    def training_devices(self) -> list[str]:
+        """What the finished seeds were trained on; several names where they, or pieces of one, were made on several."""
+        return sorted({segment.system.device_name for record in self.done for segment in record.segments})
+
+    @property
     def energy(self) -> Sample | None:
         """Joules of a whole run."""
         return self.measured(lambda record: record.energy_joules)

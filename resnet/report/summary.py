@@ -166,6 +166,10 @@ def _precision(row: Row) -> str:
     return text.listed(sorted({record.precision for record in row.records}))
 
 
+def _trained_on(row: Row) -> str:
+    return f"on {text.escaped(text.listed(row.training_devices))}"
+
+
 def _seeds_planned(row: Row) -> str:
     return ", ".join(str(run.seed) for run in row.seeds)
 
@@ -462,7 +466,9 @@ def summary(results: Results, drawn: Sequence[str], runs: Path, reports: Path) -
         return "\n\n".join(parts) + "\n"
     parts.append("## Results\n\n" + main_table(results, with_paper=results.official))
     timed = [row for row in results.rows if row.throughput]
+    trained = [row for row in results.rows if row.seconds]
     conditions = [f"Images/s and memory of {line}." for line in _grouped(timed, _conditions, results)]
+    conditions += [f"Training time of {line}." for line in _grouped(trained, _trained_on, results)]
     notes = [*_status_lines(results), *results.remarks, *conditions]
     if results.official:
         notes += _about_the_paper(results)

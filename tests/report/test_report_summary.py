@@ -166,6 +166,8 @@ def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., 
     assert "- Example GPU (cuda, 80.0 GiB); Example processor, 16 cores, 8 threads" in written
     assert ": training of resnet-20 and resnet-32\n" in written
     assert ": training of resnet-32; images/s of resnet-32\n" in written
+    assert "- Training time of resnet-20: on Example GPU.\n" in written
+    assert "- Training time of resnet-32: on Example GPU and Other processor.\n" in written
     assert "**with uncommitted changes**" in written
     assert "torch 2.11.0" in written
 
