@@ -101,6 +101,11 @@ def is_checkpoint_of(path: Path, fingerprint: Fingerprint) -> bool:
         return False
 
 
+def iterations_saved(path: Path, fingerprint: Fingerprint) -> int:
+    """The iterations that a checkpoint of this configuration, data and code holds; 0 if there is none."""
+    return int(read_header(path)["iteration"]) if is_checkpoint_of(path, fingerprint) else 0
+
+
 def load_checkpoint(
     path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: Fingerprint
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from resnet.checkpoint import iterations_saved
 from resnet.data import load
 from resnet.errors import UserError
 from resnet.files import write_text
@@ -16,24 +17,32 @@ from resnet.records import DataRecord, ForecastRecord, TrainingRecord
 from resnet.seeds import forecast_message, seed_folders
 from resnet.system import choose_device, choose_precision, describe_system
 from resnet.throughput import Forecaster
+from resnet.train import Folders
 
 GATE = "The plan was forecast to end within limits.hours.\n"
 """Training waits for this file; its text never changes, so that a new forecast retrains nothing."""
 
 
-def seeds_left(settings: Settings, data: DataRecord, runs: Path) -> list[int]:
-    """The seeds that have no finished results of these settings, data and code in `runs`."""
+def iterations_left(settings: Settings, data: DataRecord, runs: Path) -> list[int]:
+    """What each seed still has to do that has no finished results of these settings, data and code in `runs`.
+
+    The iterations that a checkpoint holds there are done.
+    """
     precision = choose_precision(settings.train.precision, choose_device(settings.train.device))
     wanted = fingerprint(settings, data, precision)
 
-    def finished(seed: int) -> bool:
-        path = seed_folders(runs / settings.name, None, None, seed).metrics_file
-        if not path.exists():
+    def finished(folders: Folders) -> bool:
+        if not folders.metrics_file.exists():
             return False
-        record = TrainingRecord.read(path)
+        record = TrainingRecord.read(folders.metrics_file)
         return record.status in ("done", "diverged") and record.fingerprint == wanted
 
-    return [seed for seed in settings.train.seed_list if not finished(seed)]
+    seeds = [seed_folders(runs / settings.name, None, None, seed) for seed in settings.train.seed_list]
+    return [
+        settings.train.iterations - iterations_saved(folders.checkpoint_file, wanted)
+        for folders in seeds
+        if not finished(folders)
+    ]
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:
@@ -45,7 +54,7 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
     data = load(params.data.dir).record
     forecaster = Forecaster(data.validation_images + data.test_images)
     plan = [params.settings(name) for name in params.models]
-    rows = [forecaster.row(settings, seeds_left(settings, data, runs)) for settings in plan]
+    rows = [forecaster.row(settings, iterations_left(settings, data, runs)) for settings in plan]
     record = ForecastRecord(
         rows=tuple(rows),
         limit_hours=params.limits.hours,

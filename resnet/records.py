@@ -574,6 +574,7 @@ class ForecastRow(Record):
     scaled by multiply-adds from one that was."""
     measured: bool
     hours: float
+    """Of all seeds left, without the iterations that their checkpoints hold."""
 
 
 class ForecastRecord(Record):

@@ -129,10 +129,13 @@ def train_seeds(
 
 def _check_forecast(settings: Settings, waiting: Sequence[Run], data: Data, console: Console) -> None:
     images = len(data.validation) + len(data.test)
-    row = Forecaster(images).row(settings, [run.seed for run in waiting])
+    left = [run.iterations_left() for run in waiting]
+    row = Forecaster(images).row(settings, left)
     seeds = "seed" if len(waiting) == 1 else "seeds"
+    some_done = sum(left) < len(waiting) * settings.train.iterations
+    still = f", {sum(left):,} left" if some_done else ""
     console.print(
-        f"{settings.name}: {len(waiting)} {seeds} of {settings.train.iterations:,} iterations, "
+        f"{settings.name}: {len(waiting)} {seeds} of {settings.train.iterations:,} iterations{still}, "
         f"forecast {row.hours:.2f} h at {row.step_seconds:.3f} s an iteration",
         soft_wrap=True,
     )

@@ -361,7 +361,10 @@ def best_params(params: Params, record: SweepRecord) -> str:
 
 def _check_forecast(sweeps: Sequence[NetSweep], data: Data, console: Console) -> None:
     forecaster = Forecaster(len(data.validation))
-    rows = [forecaster.row(sweep.settings, sweep.shared.open_slots()) for sweep in sweeps]
+    rows = [
+        forecaster.row(sweep.settings, [sweep.settings.train.iterations] * len(sweep.shared.open_slots()))
+        for sweep in sweeps
+    ]
     limit = sweeps[0].params.limits.hours
     hours = sum(row.hours for row in rows)
     for row in rows:

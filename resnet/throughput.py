@@ -215,21 +215,26 @@ class Forecaster:
             scale *= 4 / 3
         return self._measured[key] * scale
 
-    def row(self, settings: Settings, seeds: Sequence[int]) -> ForecastRow:
+    def row(self, settings: Settings, iterations_left: Sequence[int]) -> ForecastRow:
         """Forecast the runs of one net that are left.
 
         An image costs an evaluation a third of what it costs an iteration: the forward pass of three
         passes of equal multiply-adds.
+
+        Args:
+            settings: what holds for the net.
+            iterations_left: of each run, those after its last checkpoint.
         """
         recipe = settings.train
-        step = self.step_seconds(settings, len(seeds)) if seeds else 0.0
-        evaluations = 1 + recipe.iterations // recipe.evaluate_every
+        runs = len(iterations_left)
+        step = self.step_seconds(settings, runs) if runs else 0.0
+        evaluations = sum(1 + left // recipe.evaluate_every for left in iterations_left)
         image = step / recipe.batch_size / 3
-        seconds = recipe.iterations * step + evaluations * self.images_evaluated * image
+        seconds = sum(iterations_left) * step + evaluations * self.images_evaluated * image
         return ForecastRow(
             name=settings.name,
-            seeds_left=len(seeds),
+            seeds_left=runs,
             step_seconds=step,
             measured=settings.depth <= DEEPEST_MEASURED,
-            hours=len(seeds) * seconds / 3600,
+            hours=seconds / 3600,
         )

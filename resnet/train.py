@@ -23,7 +23,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from resnet.checkpoint import Progress, is_checkpoint_of, load_checkpoint, save_checkpoint, save_weights
+from resnet.checkpoint import (
+    Progress,
+    is_checkpoint_of,
+    iterations_saved,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
 from resnet.data import Data
 from resnet.describe import describe
 from resnet.energy import EnergyMeter
@@ -178,6 +185,10 @@ class Run:
         path = self.folders.checkpoint_file
         if path.exists() and not is_checkpoint_of(path, self.fingerprint):
             path.unlink()
+
+    def iterations_left(self) -> int:
+        """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
+        return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.fingerprint)
 
     def execute(self, report: Report = lambda progress, rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one.
