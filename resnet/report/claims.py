@@ -178,11 +178,12 @@ def claims(results: Results) -> list[Claim]:
 
 
 def conditions(results: Results) -> str:
-    """Data and schedule where they are not the paper's, such as `on digits, 400 iterations`; else empty."""
+    """Data and schedule of the claims' nets where they are not the paper's: `on digits, 400 iterations`; else empty."""
     said = []
     if not results.official:
         said.append(text.listed([text.escaped(data.name) for data in results.data]))
-    lengths = sorted({row.iterations for row in results.rows if row.records})
+    claimed = [*main_rows(results, "plain"), *main_rows(results, "resnet")]
+    lengths = sorted({row.iterations for row in claimed if row.records})
     papers = published().protocol.iterations
     if lengths and lengths != [papers]:
         counts = text.listed([text.count(length) for length in lengths])
