@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from resnet.model import DepthNet
+from resnet.nets.model import DepthNet
 
 dependencies = ["torch"]
 
@@ -13,11 +13,11 @@ dependencies = ["torch"]
 def _net(net: str, depth: int, weights: str | None = None, **options: object) -> DepthNet:
     """Build a net; `weights` is a safetensors or PyTorch file of its state dict.
 
-    Options are those of `resnet.model.DepthNet`: shortcut, zero_padding, classes.
+    Options are those of `resnet.nets.model.DepthNet`: shortcut, zero_padding, classes.
     """
     built = DepthNet(net, depth, **options)  # type: ignore[arg-type]
     if weights is not None:
-        from resnet.weights import load_weights
+        from resnet.nets.weights import load_weights
 
         load_weights(built, Path(weights))
     return built

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resnet.limits import measure_limits
+from resnet.measuring.peaks import measure_limits
 from resnet.system import choose_device, choose_precision, describe_system
 
 

@@ -1,4 +1,4 @@
-"""The CPU kernels of resnet/fused.py beside PyTorch's own, float32, measured in turn in one process.
+"""The CPU kernels of resnet/nets/fused.py beside PyTorch's own, float32, measured in turn in one process.
 
     python bench/cpu_kernels.py --threads 2
 
@@ -24,11 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet import fused
-from resnet.model import he_initialisation, resnet
+from resnet.measuring.throughput import training_stepper
+from resnet.nets import fused
+from resnet.nets.model import he_initialisation, resnet
 from resnet.params import load
 from resnet.system import choose_precision
-from resnet.throughput import training_stepper
 
 BATCH_SIZE = 128
 SHAPES = ((16, 32), (32, 16), (64, 8))

@@ -34,14 +34,14 @@ import usual_loop
 from safetensors.torch import load_file
 from torch import Tensor
 
-from resnet.batches import Batches
-from resnet.checkpoint import Progress
-from resnet.latency import measure_latency
+from resnet.measuring.latency import measure_latency
+from resnet.measuring.throughput import noise, throughput
 from resnet.params import Settings, load
+from resnet.runs.run import Folders, Run
 from resnet.system import arithmetic, choose_device, choose_precision, describe_system, synchronise
-from resnet.throughput import noise, throughput
-from resnet.train import Folders, Run
-from resnet.trainer import EAGER_ITERATIONS, Trainer, build_net
+from resnet.training.batches import Batches
+from resnet.training.checkpoint import Progress
+from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 CPU = torch.device("cpu")
 

@@ -30,12 +30,12 @@ from torchvision import transforms
 from resnet.data import Data, Images
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
-from resnet.model import DepthNet
+from resnet.measuring.throughput import noise
+from resnet.nets.model import DepthNet
 from resnet.params import load
 from resnet.records import UsualLoopRecord
 from resnet.system import choose_device, choose_precision, describe_system, synchronise
-from resnet.throughput import noise
-from resnet.trainer import Trainer
+from resnet.training.trainer import Trainer
 
 WARMUP_STEPS = 5
 """Steps before each timed stretch: more than the loader's workers have prefetched meanwhile."""

@@ -100,7 +100,7 @@ def describe(
     out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
 ) -> None:
     """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds."""
-    from resnet.describe import describe as count
+    from resnet.nets.layers import describe as count
 
     if all_:
         if out is None:
@@ -166,8 +166,8 @@ def train(
         settings = settings.with_seeds(_seed_list(seeds))
 
     from resnet.data import load as load_data
-    from resnet.seeds import train_seeds
-    from resnet.train import Interrupted
+    from resnet.runs.run import Interrupted
+    from resnet.runs.seeds import train_seeds
 
     try:
         train_seeds(
@@ -218,7 +218,7 @@ def evaluate(
     channels = _channels(mean, "--mean"), _channels(std, "--std")
 
     from resnet.data import read
-    from resnet.evaluate import evaluate_weights
+    from resnet.measuring.evaluate import evaluate_weights
 
     prepared = read(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
     record = evaluate_weights(settings, weights, prepared, *channels)
@@ -239,7 +239,7 @@ def published(
     plan = _params(params, set_)
 
     from resnet.data import load as load_data
-    from resnet.evaluate import evaluate_published
+    from resnet.measuring.evaluate import evaluate_published
 
     record = evaluate_published(plan, lambda: load_data(plan.data.dir))
     record.write(out)
@@ -262,7 +262,7 @@ def responses(
     settings = plan.settings_for(net, depth, name)
 
     from resnet.data import load as load_data
-    from resnet.responses import measure_responses
+    from resnet.measuring.responses import measure_responses
 
     record = measure_responses(settings, weights, load_data(settings.data.dir), plan.responses.images)
     record.write(out)
@@ -284,7 +284,7 @@ def throughput(
     """Measure training and inference: images/s, memory, energy, and how far from this machine's limits."""
     settings = _settings(params, set_, net, depth, name)
 
-    from resnet.throughput import throughput as measure
+    from resnet.measuring.throughput import throughput as measure
 
     record = measure(settings)
     if out is not None:
@@ -323,7 +323,7 @@ def latency(
     """Measure stem, blocks, head and whole nets: forward, and forward + backward."""
     plan = _params(params, set_)
 
-    from resnet.latency import from_benchmarks, measure_latency
+    from resnet.measuring.latency import from_benchmarks, measure_latency
 
     if benchmarks is not None:
         record = from_benchmarks(benchmarks)
@@ -343,7 +343,7 @@ def forecast(
     set_: SetOption = None,
 ) -> None:
     """Forecast the whole plan from a few measured steps; fail if it goes beyond limits.hours."""
-    from resnet.plan import forecast_plan
+    from resnet.runs.plan import forecast_plan
 
     forecast_plan(_params(params, set_), runs, out, Console())
 
@@ -368,8 +368,8 @@ def sweep(
     plan = _params(params, set_)
 
     from resnet.data import load as load_data
-    from resnet.sweep import sweep_nets
-    from resnet.train import Interrupted
+    from resnet.runs.run import Interrupted
+    from resnet.tuning.sweep import sweep_nets
 
     try:
         records = sweep_nets(

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from resnet.errors import UserError
-from resnet.fused import available
+from resnet.nets.fused import available
 from resnet.records import System
 
 PACKAGES = ("torch", "torchvision", "numpy")

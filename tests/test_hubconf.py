@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from resnet.model import count_parameters, resnet
+from resnet.nets.model import count_parameters, resnet
 
 ROOT = Path(__file__).parent.parent
 

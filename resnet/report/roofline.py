@@ -1,7 +1,7 @@
 """How far each net is from the machine's limits: a table, and a roofline plot.
 
 The roofs are what a matrix product and a copy reached on the machine in the same run as the net. Bytes
-are counted from the layers' volumes (`resnet/traffic.py`): a lower bound of what was moved.
+are counted from the layers' volumes (`resnet/nets/traffic.py`): a lower bound of what was moved.
 """
 
 from __future__ import annotations

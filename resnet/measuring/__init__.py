@@ -1,0 +1,1 @@
+"""Numbers from a net or a machine: speed, memory, energy, errors, responses."""

@@ -1,0 +1,147 @@
+"""Test error of a net: the single view of each image, batch norm by its running statistics."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet.data import Data
+from resnet.nets.model import DepthNet, count_parameters
+from resnet.nets.weights import load_weights
+from resnet.params import Params, PublishedWeights, Settings
+from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
+from resnet.system import arithmetic, choose_device, describe_system
+from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
+
+BATCH_SIZE = 500
+"""Images per forward pass: divides 5,000 and 10,000, and bounds the memory that ResNet-1202 needs."""
+
+
+class Evaluation(NamedTuple):
+    """What a net says of a set of images."""
+
+    predictions: Tensor
+    """uint8 (N,) on the CPU: the class of the largest logit, of the images in canonical order."""
+    wrong: int
+    loss: float
+    """Mean cross-entropy."""
+
+    @property
+    def error(self) -> float:
+        """Share of misclassified images in %."""
+        return 100 * self.wrong / len(self.predictions)
+
+
+@torch.inference_mode()
+def evaluate(
+    net: nn.Module, labelled: Labelled, single_view: Callable[[Tensor], Tensor], precision: str
+) -> Evaluation | None:
+    """Evaluate a net on images uint8 (N, 32, 32, 3) that `single_view` normalises; None without images.
+
+    The net is left in the mode that it was in.
+    """
+    if not len(labelled.labels):
+        return None
+    device = labelled.labels.device
+    training = net.training
+    net.eval()
+    predictions, losses = [], torch.zeros((), dtype=torch.float64, device=device)
+    with arithmetic(precision, device):
+        for start in range(0, len(labelled.labels), BATCH_SIZE):
+            part = slice(start, start + BATCH_SIZE)
+            images, labels = labelled.images[part], labelled.labels[part]
+            logits = net(single_view(images)).float()
+            losses += F.cross_entropy(logits, labels, reduction="sum").double()
+            predictions.append(logits.argmax(1))
+    net.train(training)
+    predicted = torch.cat(predictions)
+    wrong = int((predicted != labelled.labels).sum())
+    return Evaluation(predicted.to("cpu", torch.uint8), wrong, float(losses) / len(predicted))
+
+
+def evaluate_weights(
+    settings: Settings,
+    weights: Path,
+    data: Data,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> EvaluationRecord:
+    """Measure the test error of a file of weights, in fp32.
+
+    Args:
+        settings: the net that the weights are for.
+        weights: a state dict, ours or as others publish them.
+        data: prepared or freshly read; its test set is evaluated.
+        mean: of red, green and blue in 0..1, subtracted; by default the per-pixel mean of the training
+            images, as these nets are trained here.
+        std: of red, green and blue in 0..1, divided by; by default 1.
+
+    Raises:
+        UserError: the weights are not this net's, or cannot be read without running code.
+    """
+    device = choose_device(settings.train.device)
+    model = settings.model
+    net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
+    load_weights(net, weights)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)
+    scale = (255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)).to(device)
+    single_view = partial(normalise, mean=subtracted, scale=scale)
+    found = evaluate(net, on_device(data.test, device), single_view, "fp32")
+    assert found is not None, "data always have a test set"
+    return EvaluationRecord(
+        net=settings.net,
+        depth=settings.depth,
+        shortcut="none" if settings.net == "plain" else model.shortcut,
+        weights=weights.name,
+        data=data.record.name,
+        official=data.record.official,
+        data_fingerprint=data.record.fingerprint["test"],
+        images=len(data.test),
+        wrong=found.wrong,
+        test_error=found.error,
+        test_loss=found.loss,
+    )
+
+
+def _evaluate_published(params: Params, entry: PublishedWeights, data: Data) -> PublishedRecord:
+    settings = params.settings_for(entry.net, entry.depth, entry.name)
+    model = settings.model.model_copy(update={"shortcut": entry.shortcut, "zero_padding": entry.zero_padding})
+    settings = settings.model_copy(update={"model": model})
+    found = evaluate_weights(settings, entry.weights, data, entry.mean, entry.std)
+    net = DepthNet(entry.net, entry.depth, entry.shortcut, entry.zero_padding, len(data.record.classes))
+    subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
+    divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
+    return PublishedRecord(
+        **found.model_dump(exclude={"kind"}),
+        name=entry.name,
+        source=entry.source,
+        parameters=count_parameters(net),
+        weights_sha256=hashlib.sha256(entry.weights.read_bytes()).hexdigest(),
+        normalisation=f"{subtracted} subtracted{divided}",
+    )
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:
+    """Evaluate the weights of `evaluate.published`; the data are loaded only where there are any.
+
+    Raises:
+        UserError: as `evaluate_weights`.
+    """
+    entries = params.evaluate.published
+    if not entries:
+        return PublishedRecords(evaluations=(), system=None)
+    data = load_data()
+    found = tuple(_evaluate_published(params, entry, data) for entry in entries)
+    return PublishedRecords(evaluations=found, system=describe_system(choose_device(params.train.device)))

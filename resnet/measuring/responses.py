@@ -1,0 +1,121 @@
+"""Figure 7: the standard deviation of every 3x3 layer's response in a trained net.
+
+The paper's words: "the responses are the outputs of each 3x3 layer, after BN and before other nonlinearity
+(ReLU/addition)". Forward hooks on the batch norms see exactly that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from resnet.data import Data, Images
+from resnet.errors import UserError
+from resnet.measuring.evaluate import BATCH_SIZE
+from resnet.nets.weights import load_weights
+from resnet.params import Settings
+from resnet.records import ResponsesRecord, SeedResponses
+from resnet.system import arithmetic, choose_device, describe_system
+from resnet.training.batches import normalise, on_device, pixel_mean
+from resnet.training.trainer import build_net
+
+
+def _batch_norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
+    """The batch norms of 3x3 layers; those of projection shortcuts follow 1x1 convolutions."""
+    return {
+        name: module
+        for name, module in net.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and "downsample" not in name.split(".")
+    }
+
+
+@torch.inference_mode()
+def response_std(net: nn.Module, images: Tensor, single_view: Callable[[Tensor], Tensor]) -> dict[str, float]:
+    """The standard deviation of each layer's response over images, channels and positions, in fp32.
+
+    Args:
+        net: left in the mode that it was in; the responses are those of evaluation mode.
+        images: uint8 (N, 32, 32, 3), on the net's device.
+        single_view: prepares images for the net.
+
+    Returns:
+        Paths of the batch norms, in the order in which they run, to the standard deviation.
+    """
+    device, training = images.device, net.training
+    moments: dict[str, Tensor] = {}
+    count: dict[str, int] = {}
+
+    def listen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            # Means near 0 and standard deviations near 1: sums of squares in float64 lose nothing.
+            response = output.double()
+            found = torch.stack([response.sum(), response.square().sum()])
+            moments[name] = moments[name] + found if name in moments else found
+            count[name] = count.get(name, 0) + output.numel()
+
+        return hook
+
+    handles = [module.register_forward_hook(listen(name)) for name, module in _batch_norms(net).items()]
+    net.eval()
+    try:
+        with arithmetic("fp32", device):
+            for start in range(0, len(images), BATCH_SIZE):
+                net(single_view(images[start : start + BATCH_SIZE]))
+    finally:
+        for handle in handles:
+            handle.remove()
+        net.train(training)
+    found = {}
+    for name, sums in moments.items():
+        mean, square = (sums / count[name]).tolist()
+        # NaN, of a net that has diverged, stays NaN.
+        variance = square - mean**2
+        found[name] = (0.0 if variance < 0 else variance) ** 0.5
+    return found
+
+
+def measure_responses(settings: Settings, weights: Path, data: Data, images: int) -> ResponsesRecord:
+    """Measure the responses of every seed that has weights.
+
+    Args:
+        settings: the net; its seeds are looked for.
+        weights: holds `seed-<k>/model.safetensors`.
+        data: the data that it was trained on.
+        images: how many training images, the first in canonical order, which is a random one; 0 for all.
+
+    Raises:
+        UserError: no seed has weights, or they are another net's.
+    """
+    files = {seed: weights / f"seed-{seed}" / "model.safetensors" for seed in settings.train.seed_list}
+    found = {seed: path for seed, path in files.items() if path.exists()}
+    if not found:
+        raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
+    device = choose_device(settings.train.device)
+    mean = pixel_mean(data.train.images).to(device)
+    shown = slice(None, images or None)
+    part = on_device(Images(data.train.images[shown], data.train.labels[shown]), device)
+    single_view = partial(normalise, mean=mean)
+    seeds, layers = [], tuple[str, ...]()
+    for seed, path in found.items():
+        net = build_net(settings, len(data.record.classes), seed, device)
+        load_weights(net, path)
+        stds = response_std(net, part.images, single_view)
+        layers = tuple(stds)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        seeds.append(SeedResponses(seed=seed, weights_sha256=digest, std=tuple(stds.values())))
+    return ResponsesRecord(
+        name=settings.name,
+        net=settings.net,
+        depth=settings.depth,
+        data=data.record,
+        images=len(part.labels),
+        layers=layers,
+        seeds=tuple(seeds),
+        settings=settings.model_dump(mode="json", include={"model"}),
+        system=describe_system(device),
+    )

@@ -1,0 +1,385 @@
+"""Training runs from the first iteration to their result files, one alone or several side by side.
+
+What a run computes is a function of its settings, its data and its seed (`trainer.py`). It may be killed at any
+moment: started again, it goes on from its last checkpoint and ends with the same weights, bit for
+bit, as a run left alone (on the same machine, with the same number of threads).
+
+A run leaves in its folder `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of
+the last iterate. Validation picks nothing: the test error is the last iterate's, and the curve of
+test errors is for plotting.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from resnet.data import Data
+from resnet.files import complete_or_absent
+from resnet.measuring.energy import EnergyMeter
+from resnet.measuring.evaluate import evaluate
+from resnet.nets.layers import describe
+from resnet.nets.model import count_parameters
+from resnet.params import Settings
+from resnet.records import HistoryRow, Segment, Status, TrainingRecord, write_history
+from resnet.runs.identity import fingerprint
+from resnet.system import describe_system, peak_memory_bytes
+from resnet.training.checkpoint import (
+    Progress,
+    is_checkpoint_of,
+    iterations_saved,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
+from resnet.training.recipe import learning_rate
+from resnet.training.trainer import Trainer
+
+
+class Interrupted(Exception):
+    """The run was asked to stop (SIGINT or SIGTERM) and has saved a checkpoint."""
+
+
+Report = Callable[[Progress, float], None]
+"""Called after every iteration with the progress and its learning rate, for display."""
+
+
+class Folders(NamedTuple):
+    """Where a seed's files lie."""
+
+    results: Path
+    """`metrics.json`, `history.csv` and `test_predictions.npy`: uint8 (images, 2), the label and the prediction
+    of each test image in canonical order."""
+    weights: Path
+    """`model.safetensors`, of the last iterate."""
+    checkpoint: Path
+    """`checkpoint.safetensors`, while the run goes on."""
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.results / "metrics.json"
+
+    @property
+    def history_file(self) -> Path:
+        return self.results / "history.csv"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.results / "test_predictions.npy"
+
+    @property
+    def weights_file(self) -> Path:
+        return self.weights / "model.safetensors"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.checkpoint / "checkpoint.safetensors"
+
+
+def history(progress: Progress, settings: Settings, train_images: int) -> list[HistoryRow]:
+    """The learning curve so far, derived from what every iteration left behind."""
+    recipe = settings.train
+    losses, wrong = progress.losses.cpu().double(), progress.wrong.cpu().double()
+    ends = set(range(recipe.log_every, progress.iteration + 1, recipe.log_every))
+    rows, start = [], 0
+    for end in sorted(ends | set(progress.evaluations)):
+        validation, test = progress.evaluations.get(end, (None, None))
+        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
+        rows.append(
+            HistoryRow(
+                iteration=end,
+                epoch=end * recipe.batch_size / train_images,
+                learning_rate=learning_rate(end - 1, recipe, warming_up=warming_up),
+                training_loss=float(losses[start:end].mean()),
+                training_error=100 * float(wrong[start:end].mean()) / recipe.batch_size,
+                validation_error=validation,
+                test_error=test,
+            )
+        )
+        start = end
+    return rows
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a request to stop after the running iteration."""
+    requested = False
+
+    def request(number: int, frame: FrameType | None) -> None:
+        nonlocal requested
+        requested = True
+
+    earlier = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+class Run:
+    """A training run of one net with one seed.
+
+    Args:
+        settings: what holds for this net.
+        seed: fixes the initial weights, the data order and the augmentation.
+        data: the prepared data.
+        folders: where the run's files lie; a checkpoint there is continued.
+        device: where it trains.
+        precision: arithmetic of the training iterations.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        data: Data,
+        folders: Folders,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.settings = settings
+        self.recipe = settings.train
+        self.seed = seed
+        self.data = data
+        self.folders = folders
+        self.device = device
+        self.precision = precision
+        self.fingerprint = fingerprint(settings, data.record, precision)
+
+    def finished_record(self) -> TrainingRecord | None:
+        """The record of this very run if it is already complete, its weights included."""
+        folders = self.folders
+        if not (folders.metrics_file.exists() and folders.weights_file.exists()):
+            return None
+        record = TrainingRecord.read(folders.metrics_file)
+        complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
+        return record if complete else None
+
+    def take_over(self) -> TrainingRecord | None:
+        """The record of this very run if it is already complete, made this run's own.
+
+        It takes the run's name, since a plan may call anew what the fingerprint stands for, and the
+        checkpoint goes that a kill right after the results were written leaves.
+        """
+        record = self.finished_record()
+        if record is None:
+            return None
+        self.folders.checkpoint_file.unlink(missing_ok=True)
+        if record.name != self.settings.name:
+            record = record.model_copy(update={"name": self.settings.name})
+            record.write(self.folders.metrics_file)
+        return record
+
+    def drop_foreign_checkpoint(self) -> None:
+        """Delete a checkpoint that this run cannot continue."""
+        path = self.folders.checkpoint_file
+        if path.exists() and not is_checkpoint_of(path, self.fingerprint):
+            path.unlink()
+
+    def iterations_left(self) -> int:
+        """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
+        return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.fingerprint)
+
+    def execute(self, report: Report = lambda progress, rate: None) -> TrainingRecord:
+        """Train to the end, from the last checkpoint if there is one.
+
+        Args:
+            report: called after every iteration.
+
+        Raises:
+            Interrupted: a signal asked to stop; a checkpoint is saved.
+            UserError: there is a checkpoint of another configuration, data or code.
+        """
+        (record,) = train_side_by_side([self], [report])
+        return record
+
+    def start(self, side_by_side: int = 1) -> None:
+        """Build the net, or take it up from the last checkpoint.
+
+        Args:
+            side_by_side: runs that share the device, this one included; recorded beside its time.
+
+        Raises:
+            UserError: there is a checkpoint of another configuration, data or code.
+        """
+        self.side_by_side = side_by_side
+        self.trainer = Trainer(self.settings, self.seed, self.data, self.device, self.precision)
+        self.progress = self.trainer.progress
+        if self.folders.checkpoint_file.exists():
+            with self.trainer.on_stream():
+                load_checkpoint(
+                    self.folders.checkpoint_file,
+                    self.trainer.net,
+                    self.trainer.sgd,
+                    self.progress,
+                    self.fingerprint,
+                )
+        self.began_at_iteration = self.progress.iteration
+        self.began, self.outside_training = time.perf_counter(), 0.0
+        self.energy = EnergyMeter(self.device)
+
+    def advance(self, report: Report) -> Status | None:
+        """Do one iteration and what is due after it.
+
+        Returns:
+            How the run has ended, or None while it goes on.
+        """
+        progress, recipe = self.progress, self.recipe
+        if progress.iteration < recipe.iterations:
+            rate = self.trainer.advance()
+            done, last = progress.iteration, progress.iteration == recipe.iterations
+            if done % recipe.evaluate_every == 0 and not last:
+                self._evaluate(self.precision)
+            # Losses are read where the device is waited for anyway.
+            due = done % min(recipe.evaluate_every, recipe.checkpoint_every) == 0
+            if due and not last and self._diverged():
+                return "diverged"
+            if done % recipe.checkpoint_every == 0 and not last:
+                self.save()
+            with self.trainer.on_stream():
+                report(progress, rate)
+        if progress.iteration < recipe.iterations:
+            return None
+        return "diverged" if self._diverged() else "done"
+
+    def _diverged(self) -> bool:
+        with self.trainer.on_stream():
+            return not bool(torch.isfinite(self.progress.losses[: self.progress.iteration]).all())
+
+    def _evaluate(self, precision: str) -> None:
+        self.trainer.synchronise()
+        began = time.perf_counter()
+        batches, net = self.trainer.batches, self.trainer.net
+        with self.trainer.on_stream():
+            validation = evaluate(net, batches.validation, batches.single_view, precision)
+            # A sweep has no test images: its trials are given the validation set in their place.
+            same = self.data.test is self.data.validation
+            test = validation if same else evaluate(net, batches.test, batches.single_view, precision)
+        assert test is not None, "prepared data always have a test set"
+        self.progress.evaluations[self.progress.iteration] = (
+            validation.error if validation else None,
+            test.error,
+        )
+        self.last_test, self.last_validation = test, validation
+        self.outside_training += time.perf_counter() - began
+
+    def _segments(self) -> list[Segment]:
+        """The earlier segments and, if it got anywhere, the present one."""
+        self.trainer.synchronise()
+        if self.progress.iteration == self.began_at_iteration:
+            return self.progress.segments
+        seconds = time.perf_counter() - self.began
+        present = Segment(
+            first_iteration=self.began_at_iteration,
+            last_iteration=self.progress.iteration,
+            seconds=seconds,
+            training_seconds=seconds - self.outside_training,
+            side_by_side=self.side_by_side,
+            energy_joules=self.energy.joules(),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            system=describe_system(self.device),
+        )
+        return [*self.progress.segments, present]
+
+    def _record(self, status: Status) -> TrainingRecord:
+        progress, finished = self.progress, status == "done"
+        epoch = min(progress.iteration, -(-self.trainer.batches.train_images // self.recipe.batch_size))
+        last = slice(progress.iteration - epoch, progress.iteration)
+        return TrainingRecord(
+            status=status,
+            name=self.settings.name,
+            net=self.settings.net,
+            depth=self.settings.depth,
+            seed=self.seed,
+            iteration=progress.iteration,
+            iterations=self.recipe.iterations,
+            parameters=count_parameters(self.trainer.net),
+            multiply_adds=describe(self.settings, len(self.data.record.classes)).multiply_adds,
+            precision=self.precision,
+            test_error=self.last_test.error if finished else None,
+            test_loss=self.last_test.loss if finished else None,
+            validation_error=self.last_validation.error if finished and self.last_validation else None,
+            training_error=100 * float(progress.wrong[last].float().mean()) / self.recipe.batch_size,
+            training_loss=float(progress.losses[last].mean()),
+            warmup_iterations=progress.warmup_iterations,
+            peak_memory_bytes=peak_memory_bytes(self.device),
+            recomputed=self.trainer.net.recompute,
+            data=self.data.record,
+            fingerprint=self.fingerprint,
+            settings=self.settings.model_dump(mode="json", include={"model", "train"}),
+            segments=tuple(self._segments()),
+        )
+
+    def _write_results(self, status: Status) -> TrainingRecord:
+        rows = history(self.progress, self.settings, self.trainer.batches.train_images)
+        write_history(self.folders.history_file, rows)
+        record = self._record(status)
+        record.write(self.folders.metrics_file)
+        return record
+
+    def save(self) -> None:
+        """Save a checkpoint, and results that say how far the run is."""
+        self.trainer.synchronise()
+        began = time.perf_counter()
+        saved = Progress(**{**vars(self.progress), "segments": self._segments()})
+        with self.trainer.on_stream():
+            save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.fingerprint)
+            self._write_results("interrupted")
+        self.outside_training += time.perf_counter() - began
+
+    def finish(self, status: Status) -> TrainingRecord:
+        """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
+        if status == "done":
+            self._evaluate("fp32")
+            # The labels beside the predictions: the report compares nets image by image without the data.
+            pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
+            with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
+                np.save(file, pairs)
+        with self.trainer.on_stream():
+            save_weights(self.trainer.net, self.folders.weights_file)
+            record = self._write_results(status)
+        self.folders.checkpoint_file.unlink(missing_ok=True)
+        del self.trainer  # its memory is the next run's
+        return record
+
+
+def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[TrainingRecord]:
+    """Train several runs, an iteration of each in turn; finished ones are not trained again.
+
+    On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
+    ends with the bits that it ends with alone.
+
+    Args:
+        runs: none depends on another.
+        reports: one a run, called after its every iteration.
+
+    Raises:
+        Interrupted: a signal asked to stop; all runs have saved checkpoints.
+        UserError: there is a checkpoint of another configuration, data or code.
+    """
+    records = {run: run.take_over() for run in runs}
+    going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}
+    for run in going:
+        run.start(side_by_side=len(going))
+    with _stop_on_signal() as stop_requested:
+        while going:
+            for run, report in list(going.items()):
+                status = run.advance(report)
+                if status is not None:
+                    records[run] = run.finish(status)
+                    del going[run]
+            if stop_requested() and going:
+                for run in going:
+                    run.save()
+                raise Interrupted
+    return [record for record in records.values() if record is not None]

@@ -1,0 +1,169 @@
+"""What trains: one net with one seed on one device, an iteration of section 4.2 at a time.
+
+`Trainer.advance` is the project's only training step. On a GPU it is captured once as a CUDA graph,
+from the choice of the batch's images to the update, and replayed; nothing in it waits for the host,
+so that several trainers on streams of their own share a GPU. What an iteration computes is a function
+of the settings, the data, the seed and the weights before it, whatever runs beside it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet.data import Data
+from resnet.nets.model import DepthNet, he_initialisation
+from resnet.params import Settings
+from resnet.system import arithmetic
+from resnet.training.batches import Batches, Draws
+from resnet.training.checkpoint import Progress
+from resnet.training.draws import generator
+from resnet.training.memory import recomputes
+from resnet.training.recipe import learning_rate, optimiser, warmup_ends
+
+EAGER_ITERATIONS = 3
+"""Iterations before the capture: libraries set themselves up and the momentum comes to be in them."""
+
+
+def build_net(settings: Settings, classes: int, seed: int, device: torch.device) -> DepthNet:
+    """Build the settings' net on the device, its weights drawn for this seed (He initialisation)."""
+    model = settings.model
+    net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, classes)
+    he_initialisation(net, generator(seed, "initialisation"))
+    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def training_step(
+    net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, precision: str
+) -> tuple[Tensor, Tensor]:
+    """Forward pass, backward pass and update for one mini-batch.
+
+    Args:
+        net: the net, in training mode.
+        sgd: its optimiser, set to the iteration's learning rate.
+        x: images, float32 (B, 3, 32, 32).
+        labels: int64 (B,).
+        precision: of the forward and backward pass.
+
+    Returns:
+        The mean loss and the number of misclassified images, before the update; both stay on the
+        device, so that nothing waits for it.
+    """
+    with arithmetic(precision, x.device):
+        logits = net(x).float()
+        loss = F.cross_entropy(logits, labels)
+    sgd.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    sgd.step()
+    with torch.no_grad():
+        return loss.detach(), (logits.argmax(1) != labels).sum()
+
+
+class Trainer:
+    """A net, its optimiser, its batches and its progress.
+
+    Args:
+        settings: what holds for this net.
+        seed: fixes the initial weights, the data order and the augmentation, unless the settings name
+            seeds for them.
+        data: the prepared data.
+        device: where it trains.
+        precision: arithmetic of the training iterations.
+        graphed: whether a GPU's iterations are replayed from a CUDA graph; a CPU has none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        data: Data,
+        device: torch.device,
+        precision: str,
+        graphed: bool = True,
+    ) -> None:
+        recipe = self.recipe = settings.train
+        self.device = device
+        self.precision = precision
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        if self.stream is not None:
+            self.stream.wait_stream(torch.cuda.current_stream(device))
+        with self.on_stream():
+            order_seed = seed if recipe.order_seed is None else recipe.order_seed
+            first_weights = seed if recipe.initialisation_seed is None else recipe.initialisation_seed
+            self.batches = Batches(data, order_seed, recipe.batch_size, device)
+            self.net = build_net(settings, len(data.record.classes), first_weights, device).train()
+            self.net.recompute = recomputes(settings, precision, device)
+            if recipe.compile:
+                for block in self.net.blocks():
+                    block.compile(dynamic=False)
+            self.sgd = optimiser(self.net, recipe)
+            self.progress = Progress.start(recipe.iterations, device)
+            # What changes from one iteration to the next lies in place, where a graph finds it.
+            self._draws = Draws(torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device))
+            self._position = torch.zeros(1, dtype=torch.int64, device=device)
+            self._rate = torch.zeros((), device=device)
+        self._graphed = graphed and self.stream is not None
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._run_here = 0
+
+    def on_stream(self) -> AbstractContextManager[object]:
+        """The context in which the device does this trainer's work."""
+        return torch.cuda.stream(self.stream) if self.stream is not None else nullcontext()
+
+    def synchronise(self) -> None:
+        """Wait until this trainer's work is done; another's goes on."""
+        if self.stream is not None:
+            self.stream.synchronize()
+
+    def advance(self) -> float:
+        """Do the next iteration; on a GPU, only ask for it.
+
+        Returns:
+            Its learning rate.
+        """
+        progress, recipe = self.progress, self.recipe
+        warming_up = recipe.warmup and progress.warmup_iterations is None
+        rate = learning_rate(progress.iteration, recipe, warming_up=warming_up)
+        with self.on_stream():
+            self._set_rate(rate)
+            self._draws.packed.copy_(self.batches.draws(progress.iteration).packed, non_blocking=True)
+            if not self._run_here:
+                self._position.fill_(progress.iteration)
+            if self._graphed and self._graph is None and self._run_here >= EAGER_ITERATIONS:
+                self._capture()
+            if self._graph is not None:
+                self._graph.replay()
+            else:
+                self._iterate()
+            self._run_here += 1
+            progress.iteration += 1
+            done = progress.iteration
+            if warming_up and done % recipe.warmup_window == 0:
+                recent = progress.wrong[done - recipe.warmup_window : done]
+                if warmup_ends(done, 100 * float(recent.float().mean()) / recipe.batch_size, recipe):
+                    progress.warmup_iterations = done
+        return rate
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.sgd.param_groups:
+            # A number would be fixed in a graph: there the rate is read from the device's memory.
+            group["lr"] = rate if self.stream is None else self._rate
+        if self.stream is not None:
+            self._rate.fill_(rate)
+
+    def _iterate(self) -> None:
+        loss, wrong = training_step(self.net, self.sgd, *self.batches.augmented(self._draws), self.precision)
+        self.progress.losses.index_copy_(0, self._position, loss.reshape(1))
+        self.progress.wrong.index_copy_(0, self._position, wrong.reshape(1).int())
+        self._position += 1
+
+    def _capture(self) -> None:
+        """Record an iteration without doing it."""
+        assert self.stream is not None, "only a GPU has graphs"
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            self._iterate()
+        self._graph = graph

@@ -1,0 +1,1 @@
+"""Sweeps: hyper-parameters tuned for each net at equal budget."""

@@ -1,0 +1,425 @@
+"""`resnet sweep`: learning rate, weight decay, warm-up and schedule, tuned for each net at equal budget.
+
+Every net has the same number of trials of the same number of iterations, over the same ranges, with
+the same training seed; trial 0 has the parameters' own values. A trial is a run of the one training
+loop; what is compared is the validation error of its last iterate. The test set takes no part: a
+trial does not even see it. Any number of processes of the same command work at the same studies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.trial import FrozenTrial, Trial, TrialState
+from rich.console import Console
+
+from resnet.data import Data
+from resnet.errors import UserError
+from resnet.files import write_text
+from resnet.measuring.throughput import Forecaster
+from resnet.params import Params, Settings, SweepParams, TrainParams
+from resnet.records import Fingerprint, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
+from resnet.runs.identity import fingerprint
+from resnet.runs.run import Folders, Run
+from resnet.runs.seeds import forecast_message, locked
+from resnet.system import choose_device, choose_precision, describe_system
+from resnet.training.checkpoint import Progress
+from resnet.training.recipe import milestones
+from resnet.tuning.study import HEARTBEAT, SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
+
+STORED = {"nets", "trials", "storage", "dead_after"}
+"""Keys of `sweep` that do not bear on what a trial computes."""
+
+DIVERGED, SECONDS, SYSTEM = "diverged", "seconds", "system"
+
+SECONDS_BETWEEN_LOOKS = 5.0
+"""How often a worker without work looks whether the others have finished or died."""
+
+
+def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
+    """What holds for a trial: the net's settings at the sweep's length, with the trial's values."""
+    changed = {
+        "iterations": sweep.iterations,
+        "evaluate_every": sweep.evaluate_every,
+        "checkpoint_every": sweep.evaluate_every,
+        "seeds_at_once": 1,
+    }
+    train = TrainParams.model_validate(settings.train.model_dump() | changed | values)
+    return settings.model_copy(update={"train": train})
+
+
+def _choice(schedule: Sequence[float]) -> str:
+    """A schedule as Optuna stores a choice."""
+    return json.dumps(list(schedule))
+
+
+def _values(params: dict[str, Any]) -> dict[str, Any]:
+    """A trial's parameters as keys of `train`."""
+    return params | {"milestones": json.loads(params["milestones"])}
+
+
+class Watch:
+    """Follows a trial's training: reports its validation errors, prunes it, shows that it lives.
+
+    Args:
+        trial: what it reports to.
+        title: for the console.
+        fair: the iterations at which the trial may be pruned.
+        every: seconds between signs of life.
+        console: where progress is shown.
+    """
+
+    def __init__(self, trial: Trial, title: str, fair: set[int], every: float, console: Console) -> None:
+        self.trial, self.title, self.fair, self.every, self.console = trial, title, fair, every, console
+        self.reported: set[int] = set()
+        self.beats, self.beaten = 0, -every
+
+    def __call__(self, progress: Progress, learning_rate: float) -> None:
+        if time.monotonic() - self.beaten >= self.every:
+            self.beats, self.beaten = self.beats + 1, time.monotonic()
+            self.trial.set_user_attr(HEARTBEAT, self.beats)
+        if len(progress.evaluations) > len(self.reported):
+            # A resumed run has the errors of the attempt before too; the second, the test error, is not used.
+            for iteration, (validation_error, _) in sorted(progress.evaluations.items()):
+                self.report(iteration, validation_error)
+            latest = max(progress.evaluations)
+            if latest in self.fair and self.trial.should_prune():
+                raise TrialPruned
+
+    def report(self, iteration: int, validation_error: float | None) -> None:
+        """Store a validation error unless it is."""
+        if validation_error is None or iteration in self.reported:
+            return
+        self.reported.add(iteration)
+        self.trial.report(validation_error, iteration)
+        self.console.print(
+            f"{self.title}: validation error {validation_error:.2f} % at iteration {iteration:,}", soft_wrap=True
+        )
+
+
+class NetSweep:
+    """The sweep of one net, as one worker does it.
+
+    Args:
+        params: the plan.
+        name: the net's entry of its `models`.
+        data: the prepared data.
+        out: the folder of results.
+        console: where progress is shown.
+
+    Raises:
+        UserError: there is no such net, or its own settings are outside the ranges of the search.
+    """
+
+    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console) -> None:
+        self.params, self.sweep, self.out, self.console = params, params.sweep, out, console
+        self.base = params.settings(name)
+        self.name = name
+        # No test image can bear on a choice: where a run measures test error, it sees the validation set again.
+        self.data = dataclasses.replace(data, test=data.validation)
+        self.settings = trial_settings(self.base, self.sweep)
+        self.device = choose_device(self.base.train.device)
+        self.precision = choose_precision(self.base.train.precision, self.device)
+        self.trial_folders = out / "trials" / name
+        self._check_defaults()
+        schedules = [
+            milestones(trial_settings(self.base, self.sweep, milestones=choice).train)
+            for choice in self.sweep.milestones
+        ]
+        self.fair = fair_iterations(schedules, self.sweep.iterations, self.sweep.evaluate_every)
+
+    def _check_defaults(self) -> None:
+        train, sweep = self.base.train, self.sweep
+        for key in ("learning_rate", "weight_decay"):
+            low, high = getattr(sweep, key)
+            if not low <= getattr(train, key) <= high:
+                raise UserError(
+                    f"sweep.{key} does not hold {self.name}'s own {getattr(train, key)}, which is trial 0: "
+                    f"{low}..{high}"
+                )
+        for key in ("warmup", "milestones"):
+            if getattr(train, key) not in getattr(sweep, key):
+                raise UserError(
+                    f"sweep.{key} does not hold {self.name}'s own {getattr(train, key)}, which is trial 0: "
+                    f"{getattr(sweep, key)}"
+                )
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Trial 0, as Optuna stores it."""
+        train = self.base.train
+        return {
+            "learning_rate": train.learning_rate,
+            "weight_decay": train.weight_decay,
+            "warmup": train.warmup,
+            "milestones": _choice(train.milestones),
+        }
+
+    def suggest(self, trial: Trial) -> dict[str, Any]:
+        sweep = self.sweep
+        return _values(
+            {
+                "learning_rate": trial.suggest_float("learning_rate", *sweep.learning_rate, log=True),
+                "weight_decay": trial.suggest_float("weight_decay", *sweep.weight_decay, log=True),
+                "warmup": trial.suggest_categorical("warmup", sweep.warmup),
+                "milestones": trial.suggest_categorical("milestones", [_choice(s) for s in sweep.milestones]),
+            }
+        )
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What the study's results depend on."""
+        run = fingerprint(self.settings, self.data.record, self.precision)
+        search = self.sweep.model_dump(mode="json", exclude=STORED)
+        configuration = json.dumps([run.configuration, search], sort_keys=True)
+        return run.model_copy(update={"configuration": hashlib.sha256(configuration.encode()).hexdigest()})
+
+    @property
+    def record_file(self) -> Path:
+        return self.out / f"{self.name}.json"
+
+    @property
+    def best_file(self) -> Path:
+        return self.out / f"best-{self.name}.yaml"
+
+    def conflict(self, storage: Storage) -> str | None:
+        """Say what is there of this net that other settings, data or code have made."""
+        differs = differing(storage, self.name, self.fingerprint)
+        if differs:
+            return f"study {storage.shown}: its {self.name} was made with another {' and '.join(differs)}"
+        if self.record_file.exists() and SweepRecord.read(self.record_file).fingerprint != self.fingerprint:
+            return f"{self.record_file}: the sweep of other settings, data or code"
+        return None
+
+    def open(self, storage: Storage) -> None:
+        """Create the study or go on with it; results of other settings are dropped."""
+        sweep = self.sweep
+        pruner: BasePruner = NopPruner()
+        if sweep.pruner == "median":
+            # Not Hyperband: its rungs are fractions of a trial in geometric steps, and below the first
+            # milestone there is nothing to go by.
+            pruner = MedianPruner(n_startup_trials=sweep.pruner_startup_trials)
+        self.shared = SharedStudy(
+            storage,
+            self.name,
+            self.fingerprint,
+            sweep.trials,
+            self.defaults,
+            SlotSampler(sweep.sampler_seed, sweep.sampler_startup_trials),
+            pruner,
+            sweep.dead_after,
+        )
+
+    def run_one(self) -> bool:
+        """Run one trial; False if there is none to take up.
+
+        Raises:
+            Interrupted: a signal asked to stop; the trial's checkpoint is saved and the trial is free.
+        """
+        trial = self.shared.claim(self.suggest)
+        if trial is None:
+            return False
+        slot = trial.user_attrs[SLOT]
+        settings = trial_settings(self.base, self.sweep, **self.suggest(trial))
+        title = f"{self.name} trial {slot}"
+        train = settings.train
+        self.console.print(
+            f"{title}: learning rate {train.learning_rate:.3g}, weight decay {train.weight_decay:.3g}, "
+            f"warm-up {'on' if train.warmup else 'off'}, milestones {train.milestones}",
+            soft_wrap=True,
+        )
+        folder = self.trial_folders / str(slot)
+        # The parameters' own values are what the others are measured against: never pruned.
+        fair = self.fair if slot else set()
+        watch = Watch(trial, title, fair, min(30.0, self.sweep.dead_after / 5), self.console)
+        try:
+            try:
+                said = self._train(trial, settings, folder, watch)
+            except BaseException:
+                self.shared.study.tell(trial, state=TrialState.FAIL)
+                raise
+        except UpdateFinishedTrialError:
+            # This process stood still for so long that another has given the trial up for dead.
+            self.console.print(f"{title}: taken over by another worker", soft_wrap=True)
+            return True
+        self.console.print(f"{title}: {said}", soft_wrap=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def _train(self, trial: Trial, settings: Settings, folder: Path, watch: Watch) -> str:
+        began = time.monotonic()
+        study = self.shared.study
+        folders = Folders(folder, folder, folder)
+
+        def leave_facts() -> None:
+            trial.set_user_attr(SECONDS, time.monotonic() - began)
+            trial.set_user_attr(SYSTEM, describe_system(self.device).model_dump(mode="json"))
+
+        with locked(folder):
+            run = Run(settings, self.sweep.training_seed, self.data, folders, self.device, self.precision)
+            run.drop_foreign_checkpoint()
+            try:
+                record = run.execute(watch)
+            except TrialPruned:
+                leave_facts()
+                study.tell(trial, state=TrialState.PRUNED)
+                return f"pruned at iteration {max(watch.reported):,}"
+            # The last iterate's error, and all errors of a run that was complete before its worker could tell.
+            for row in read_history(folders.history_file):
+                watch.report(row.iteration, row.validation_error)
+            leave_facts()
+            if record.status == "diverged":
+                trial.set_user_attr(DIVERGED, True)
+                study.tell(trial, state=TrialState.PRUNED)
+                return f"diverged at iteration {record.iteration:,}"
+            study.tell(trial, record.validation_error)
+            return f"done, validation error {record.validation_error:.2f} %"
+
+    def finished(self) -> bool:
+        return not self.shared.open_slots()
+
+    def write(self) -> SweepRecord:
+        """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
+        attempts = self.shared.attempts()
+        trials = tuple(_trial(slot, attempts.get(slot, [])) for slot in range(self.sweep.trials))
+        record = SweepRecord(
+            status="interrupted" if any(trial.state == "unfinished" for trial in trials) else "done",
+            name=self.name,
+            net=self.base.net,
+            depth=self.base.depth,
+            iterations=self.sweep.iterations,
+            precision=self.precision,
+            data=self.data.record,
+            fingerprint=self.fingerprint,
+            settings=self.settings.model_dump(mode="json", include={"model", "train"})
+            | {"sweep": self.sweep.model_dump(mode="json", exclude=STORED - {"trials"})},
+            trials=trials,
+        )
+        record.write(self.record_file)
+        if record.status == "done":
+            shutil.rmtree(self.trial_folders, ignore_errors=True)
+            if record.best is not None:
+                write_text(self.best_file, best_params(self.params, record))
+        return record
+
+
+def _state(attempt: FrozenTrial) -> SweepState:
+    if attempt.state is TrialState.COMPLETE:
+        return "complete"
+    if attempt.state is TrialState.PRUNED:
+        return "diverged" if attempt.user_attrs.get(DIVERGED) else "pruned"
+    return "unfinished"
+
+
+def _trial(slot: int, attempts: Sequence[FrozenTrial]) -> SweepTrial:
+    if not attempts:
+        return SweepTrial(number=slot, state="unfinished")
+    latest = attempts[-1]
+    facts = latest.user_attrs
+    # A worker may be drawing the values at this moment.
+    drawn = len(latest.params) == len(SweepValues.model_fields)
+    return SweepTrial(
+        number=slot,
+        state=_state(latest),
+        values=SweepValues(**_values(latest.params)) if drawn else None,
+        validation_errors=tuple(sorted(latest.intermediate_values.items())),
+        attempts=len(attempts),
+        seconds=facts.get(SECONDS),
+        system=System(**facts[SYSTEM]) if SYSTEM in facts else None,
+    )
+
+
+def best_params(params: Params, record: SweepRecord) -> str:
+    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
+    best = record.best
+    assert best is not None, "written only where a trial is complete"
+    assert best.values is not None, "a complete trial has values"
+    tree = params.model_dump(mode="json", exclude={"sweep"})
+    entry = tree["models"][record.name]
+    entry["train"] |= best.values.model_dump(mode="json")
+    tree["models"] = {record.name: entry}
+    default = record.default.validation_error
+    against = f", the parameters' own values {default:.2f} %" if default is not None else ""
+    head = (
+        f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
+        f"{record.iterations} iterations each.\n"
+        f"# Validation error of one run with one seed: {best.validation_error:.2f} %{against}.\n"
+        f"# resnet train --params FILE --net {record.net} --depth {record.depth} --name {record.name} --out DIR\n"
+    )
+    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
+
+
+def _check_forecast(sweeps: Sequence[NetSweep], data: Data, console: Console) -> None:
+    forecaster = Forecaster(len(data.validation))
+    rows = [
+        forecaster.row(sweep.settings, [sweep.settings.train.iterations] * len(sweep.shared.open_slots()))
+        for sweep in sweeps
+    ]
+    limit = sweeps[0].params.limits.hours
+    hours = sum(row.hours for row in rows)
+    for row in rows:
+        console.print(
+            f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h for one worker", soft_wrap=True
+        )
+    if hours > limit:
+        raise UserError(forecast_message(hours, limit, rows).replace("train.iterations, train.seeds", "sweep.trials"))
+
+
+def sweep_nets(
+    params: Params,
+    data: Data,
+    out: Path,
+    *,
+    nets: Sequence[str] | None = None,
+    storage: str | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> list[SweepRecord]:
+    """Work at the sweeps of nets until all their trials are finished, by whichever worker.
+
+    Args:
+        params: the plan.
+        data: the prepared data.
+        out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
+        nets: entries of the parameters' `models`, instead of `sweep.nets`.
+        storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
+        overwrite: drop studies and results that other settings, data or code have made.
+        console: where progress is shown.
+
+    Raises:
+        UserError: there is no validation set, a net or its settings do not fit the search, the database
+            cannot be reached, what is there was made by other settings, or the forecast goes
+            beyond `limits.hours`. Earlier results are then as they were.
+        Interrupted: a signal asked to stop.
+    """
+    console = console or Console(stderr=True)
+    if not len(data.validation):
+        raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
+    if params.sweep.evaluate_every >= params.sweep.iterations:
+        raise UserError("sweep.evaluate_every must be below sweep.iterations")
+    sweeps = [NetSweep(params, name, data, out, console) for name in dict.fromkeys(nets or params.sweep.nets)]
+    place = Storage(storage or params.sweep.storage or str(out / "study.db"))
+    with place.errors():
+        conflicts = [said for sweep in sweeps if (said := sweep.conflict(place))]
+        if conflicts and not overwrite:
+            raise UserError(f"{conflicts[0]}: pass --overwrite to replace it, or another --out and --study")
+        for sweep in sweeps:
+            sweep.open(place)
+        _check_forecast(sweeps, data, console)
+        while not all(sweep.finished() for sweep in sweeps):
+            ran = next((sweep for sweep in sweeps if sweep.run_one()), None)
+            if ran is not None:
+                ran.write()
+            else:
+                time.sleep(min(SECONDS_BETWEEN_LOOKS, params.sweep.dead_after / 2))
+        return [sweep.write() for sweep in sweeps]

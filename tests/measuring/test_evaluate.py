@@ -1,0 +1,172 @@
+"""Test errors of weights, ours and as others publish them, read without running their code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from resnet.data import Data
+from resnet.errors import UserError
+from resnet.measuring.evaluate import evaluate, evaluate_weights
+from resnet.nets.model import he_initialisation, resnet
+from resnet.nets.weights import load_weights, read_state_dict
+from resnet.params import Settings, load
+from resnet.runs.run import Folders, Run
+from resnet.training.batches import Labelled, normalise, on_device
+from resnet.training.draws import generator
+from tests.conftest import Command
+
+Tiny = Callable[..., Settings]
+
+
+@pytest.fixture
+def net() -> torch.nn.Module:
+    built = resnet(8)
+    he_initialisation(built, generator(0, "initialisation"))
+    return built
+
+
+def test_the_error_is_the_share_of_wrong_predictions(net: torch.nn.Module, digits: Data) -> None:
+    mean = torch.zeros(32, 32, 3)
+    labelled = on_device(digits.test, torch.device("cpu"))
+    found = evaluate(net, labelled, lambda images: normalise(images, mean), "fp32")
+    assert found is not None
+    net.eval()
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(digits.test.images).float() / 255)
+    expected = (logits.argmax(1) != labelled.labels).sum().item()
+    assert found.wrong == expected
+    assert found.error == pytest.approx(100 * expected / 360)
+    assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labelled.labels).item(), rel=1e-5)
+
+
+def test_the_net_stays_in_its_mode_and_nothing_is_found_without_images(net: torch.nn.Module) -> None:
+    none = Labelled(torch.zeros(0, 32, 32, 3, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
+    net.train()
+    assert evaluate(net, none, lambda images: images, "fp32") is None
+    some = Labelled(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
+    before = net.bn1.running_mean.clone()  # type: ignore[union-attr, operator]
+    evaluate(net, some, lambda images: normalise(images, torch.zeros(32, 32, 3)), "fp32")
+    assert net.training
+    assert torch.equal(before, net.bn1.running_mean)  # type: ignore[union-attr, arg-type]
+
+
+def test_evaluating_a_runs_weights_gives_its_own_test_error(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    settings = tiny(iterations=40, batch_size=32)
+    record = Run(settings, 0, digits, Folders(tmp_path, tmp_path, tmp_path), torch.device("cpu"), "bf16").execute()
+    again = evaluate_weights(settings, tmp_path / "model.safetensors", digits)
+    assert again.test_error == record.test_error
+    assert again.test_loss == record.test_loss
+
+
+def others(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict as DataParallel and a `linear` layer name it, without batch norm's counters."""
+    state = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    return {f"module.{name.replace('fc.', 'linear.')}": tensor for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize("kind", ["nested", "flat", "safetensors", "legacy", "with NumPy"])
+def test_others_files_are_read(kind: str, net: torch.nn.Module, tmp_path: Path) -> None:
+    state, path = others(net), tmp_path / "weights.th"
+    if kind == "nested":
+        torch.save({"state_dict": state, "best_prec1": 91.7}, path)
+    elif kind == "flat":
+        torch.save(state, path)
+    elif kind == "safetensors":
+        path = tmp_path / "weights.safetensors"
+        save_file(state, path)
+    elif kind == "legacy":
+        torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=False)
+    else:
+        torch.save({"state_dict": state, "best": np.float64(91.7), "epoch": np.int64(3)}, path)
+    other = resnet(8)
+    load_weights(other, path)
+    mine = net.state_dict()
+    assert all(torch.equal(tensor, mine[name]) for name, tensor in other.state_dict().items())
+
+
+def test_projections_named_shortcut_are_found(tmp_path: Path) -> None:
+    built = resnet(8, "B")
+    torch.save({k.replace("downsample", "shortcut"): v for k, v in built.state_dict().items()}, tmp_path / "b.pt")
+    load_weights(resnet(8, "B"), tmp_path / "b.pt")
+    with pytest.raises(UserError, match=r"weights of another net.*shortcut=B"):
+        load_weights(resnet(8), tmp_path / "b.pt")
+
+
+class Harm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("harmed",)
+
+
+def _no_state(path: Path) -> None:
+    torch.save({"state_dict": {"conv1.weight": "text"}}, path)
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "absent": (lambda path: None, "no such file"),
+    "text": (lambda path: path.write_text("no weights"), "weights"),
+    "empty": (lambda path: path.write_bytes(b""), "weights"),
+    "code": (lambda path: torch.save({"state_dict": Harm()}, path), "run its code"),
+    "pickle of code": (lambda path: path.write_bytes(pickle.dumps(Harm())), "weights"),
+    "other contents": (_no_state, "holds no state dict"),
+    "a list": (lambda path: torch.save([1, 2], path), "holds no state dict"),
+    "another depth": (lambda path: torch.save(resnet(14).state_dict(), path), "another net"),
+    "another width": (
+        lambda path: torch.save(resnet(8).state_dict() | {"fc.weight": torch.zeros(100, 64)}, path),
+        r"fc\.weight is \(100, 64\) instead of \(10, 64\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_not_this_nets_weights_is_refused_in_one_line(
+    kind: str, net: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make, says = BAD[kind]
+    path = tmp_path / "w.pt"
+    make(path)
+    with pytest.raises(UserError, match=says) as caught:
+        load_weights(net, path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_names_keep_their_order(net: torch.nn.Module, tmp_path: Path) -> None:
+    torch.save(others(net), tmp_path / "w.pt")
+    assert list(read_state_dict(tmp_path / "w.pt"))[:2] == ["conv1.weight", "bn1.weight"]
+
+
+def test_the_command_prints_the_error_for_others_normalisation(
+    net: torch.nn.Module, digits: Data, tmp_path: Path, command: Command
+) -> None:
+    torch.save({"state_dict": others(net)}, tmp_path / "w.th")
+    mean, std = [0.3, 0.4, 0.5], [0.2, 0.25, 0.3]
+    done = command(
+        "evaluate", "--net", "resnet", "--depth", "8", "--weights", "w.th", "--data", "digits",
+        "--mean", ",".join(map(str, mean)), "--std", ",".join(map(str, std)), "--set", "data.validation=200",
+        "--format", "json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    x = torch.from_numpy(digits.test.images).float() / 255
+    x = (x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    net.eval()
+    with torch.inference_mode():
+        wrong = (net(x).argmax(1).numpy() != digits.test.labels).mean()
+    printed = json.loads(done.stdout)
+    assert printed["test_error"] == pytest.approx(100 * wrong)
+    assert printed["official"] is False
+
+
+def test_settings_of_the_net_hold(tmp_path: Path, digits: Data) -> None:
+    torch.save(resnet(8, "B").state_dict(), tmp_path / "b.pt")
+    settings = load(None, ["model.shortcut=B"]).settings_for("resnet", 8)
+    assert evaluate_weights(settings, tmp_path / "b.pt", digits).shortcut == "B"

@@ -1,0 +1,83 @@
+"""Layer responses against the standard deviations of the layers' outputs, taken one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from resnet.data import Data
+from resnet.errors import UserError
+from resnet.measuring.responses import measure_responses, response_std
+from resnet.nets.model import DepthNet, he_initialisation
+from resnet.params import Settings
+from resnet.training.batches import normalise, on_device
+from resnet.training.draws import generator
+from tests.conftest import Command
+
+
+@pytest.mark.parametrize(("net", "shortcut"), [("plain", "A"), ("resnet", "A"), ("resnet", "C")])
+def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits: Data, cpu: torch.device) -> None:
+    built = DepthNet(net, 8, shortcut).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    he_initialisation(built, generator(0, "initialisation"))
+    images = on_device(digits.train, cpu).images[:60]
+    single_view = partial(normalise, mean=torch.zeros(32, 32, 3))
+    built.train()
+    found = response_std(built, images, single_view)
+    assert built.training
+    blocks = [f"layer{k}.0.bn{j}" for k in (1, 2, 3) for j in (1, 2)]
+    assert list(found) == ["bn1", *blocks]  # seven 3x3 layers; projections are not among them
+
+    built.eval()
+    with torch.inference_mode():
+        x = built.bn1(built.conv1(single_view(images)))
+        first = x.std(correction=0).item()
+        block = built.layer1[0]
+        second = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(torch.relu(x)))))).std(correction=0).item()
+    assert found["bn1"] == pytest.approx(first, rel=1e-5)
+    assert found["layer1.0.bn2"] == pytest.approx(second, rel=1e-5)
+
+
+def test_every_seed_with_weights_is_measured(tiny: Callable[..., Settings], digits: Data, tmp_path: Path) -> None:
+    settings = tiny(seeds=3)
+    for seed in (0, 2):
+        built = DepthNet("resnet", 8)
+        he_initialisation(built, generator(seed, "initialisation"))
+        (tmp_path / f"seed-{seed}").mkdir()
+        save_file(built.state_dict(), tmp_path / f"seed-{seed}/model.safetensors")
+    record = measure_responses(settings, tmp_path, digits, 50)
+    assert [seed.seed for seed in record.seeds] == [0, 2]
+    assert record.images == 50
+    assert record.seeds[0].std != record.seeds[1].std
+    assert all(len(seed.std) == len(record.layers) == 7 for seed in record.seeds)
+    assert measure_responses(settings, tmp_path, digits, 0).images == len(digits.train)
+    with pytest.raises(UserError, match="holds no weights of resnet-8: train it first"):
+        measure_responses(settings, tmp_path / "elsewhere", digits, 50)
+
+
+def test_the_published_commands_rows(digits_folder: Path, digits: Data, tmp_path: Path, command: Command) -> None:
+    from resnet.measuring.evaluate import evaluate_weights
+    from resnet.params import load
+    from resnet.records import PublishedRecords
+
+    built = DepthNet("resnet", 8, "B")
+    he_initialisation(built, generator(0, "initialisation"))
+    torch.save({"state_dict": built.state_dict()}, tmp_path / "theirs.th")
+    entry = "{name: theirs, depth: 8, weights: theirs.th, shortcut: B, mean: [0.4, 0.5, 0.6], source: here}"
+    chosen = f"--set=data.dir={digits_folder}"
+    done = command("published", "--out", "p.json", chosen, f"--set=evaluate.published=[{entry}]")
+    assert done.returncode == 0, done.stderr
+    (record,) = PublishedRecords.read(tmp_path / "p.json").evaluations
+    settings = load(None, ["model.shortcut=B"]).settings_for("resnet", 8)
+    expected = evaluate_weights(settings, tmp_path / "theirs.th", digits, [0.4, 0.5, 0.6])
+    assert (record.name, record.source, record.shortcut) == ("theirs", "here", "B")
+    assert record.test_error == expected.test_error
+    assert record.normalisation == "the mean 0.4, 0.5, 0.6 subtracted"
+    assert command("published", "--out", "none.json").returncode == 0  # nothing given needs no data
+    assert PublishedRecords.read(tmp_path / "none.json").evaluations == ()
+    twice = command("published", "--out", "p.json", f"--set=evaluate.published=[{entry}, {entry}]")
+    assert "must have a name of its own" in twice.stderr

@@ -1,0 +1,150 @@
+"""The nets of section 4.2: exact counts, shapes, names, and what the shortcuts compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from resnet.depth import blocks_per_stage
+from resnet.nets.model import (
+    DepthNet,
+    ZeroPaddedIdentity,
+    count_parameters,
+    he_initialisation,
+    plain,
+    preact,
+    resnet,
+)
+from resnet.training.draws import generator
+
+EXACT = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
+
+
+@pytest.mark.parametrize(("depth", "parameters"), EXACT.items())
+def test_parameters_are_exact_and_equal_for_plain_and_residual(depth: int, parameters: int) -> None:
+    with torch.device("meta"):
+        assert count_parameters(resnet(depth)) == parameters
+        assert count_parameters(plain(depth)) == parameters
+
+
+@pytest.mark.parametrize(("option", "extra"), [("A", 0), ("B", 16 * 32 + 64 + 32 * 64 + 128)])
+def test_projections_of_option_b_are_the_only_extra_parameters(option: str, extra: int) -> None:
+    assert count_parameters(resnet(20, option)) == EXACT[20] + extra
+
+
+def test_option_c_projects_every_shortcut() -> None:
+    net = resnet(20, "C")
+    shortcuts = [m.downsample for m in net.modules() if hasattr(m, "downsample")]
+    assert len(shortcuts) == 9
+    assert all(isinstance(shortcut[0], nn.Conv2d) for shortcut in shortcuts)
+
+
+@pytest.mark.parametrize(("depth", "n"), [(8, 1), (20, 3), (56, 9), (110, 18), (1202, 200)])
+def test_depth_is_six_n_plus_two(depth: int, n: int) -> None:
+    assert blocks_per_stage(depth) == n
+    convolutions = [m for m in resnet(depth).modules() if isinstance(m, nn.Conv2d)] if depth < 200 else None
+    assert convolutions is None or len(convolutions) + 1 == depth
+
+
+@pytest.mark.parametrize(("depth", "nearest"), [(21, "20 and 26"), (2, "8 and 14"), (0, "8 and 14"), (19, "14 and 20")])
+def test_an_invalid_depth_names_its_neighbours(depth: int, nearest: str) -> None:
+    with pytest.raises(ValueError, match=nearest):
+        resnet(depth)
+
+
+@pytest.mark.parametrize("arguments", [("other", 20), ("resnet", 20, "D"), ("resnet", 20, "A", "middle")])
+def test_an_unknown_net_option_or_padding_is_refused(arguments: tuple[object, ...]) -> None:
+    with pytest.raises(ValueError, match=r"neither|not A, B or C"):
+        DepthNet(*arguments)  # type: ignore[arg-type]
+
+
+def test_volumes_of_the_stages() -> None:
+    net, x = resnet(8).eval(), torch.randn(2, 3, 32, 32)
+    x = net.conv1(x)
+    assert x.shape == (2, 16, 32, 32)
+    x = net.layer1(x)
+    assert x.shape == (2, 16, 32, 32)
+    x = net.layer2(x)
+    assert x.shape == (2, 32, 16, 16)
+    x = net.layer3(x)
+    assert x.shape == (2, 64, 8, 8)
+    assert net(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(("padding", "before"), [("both", 8), ("end", 0)])
+def test_zero_padding_takes_every_second_pixel_and_leaves_new_channels_zero(padding: str, before: int) -> None:
+    x = torch.randn(2, 16, 32, 32)
+    y = ZeroPaddedIdentity(16, 32, 2, padding)(x)
+    assert torch.equal(y[:, before : before + 16], x[:, :, ::2, ::2])
+    assert y[:, :before].abs().sum() == 0
+    assert y[:, before + 16 :].abs().sum() == 0
+
+
+def test_a_residual_block_adds_its_input_before_the_last_relu() -> None:
+    block = resnet(8).layer1[0].eval()
+    x = torch.randn(2, 16, 32, 32)
+    inner = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(x)))))
+    torch.testing.assert_close(block(x), torch.relu(inner + x))
+
+
+def test_a_plain_net_is_the_residual_one_without_shortcuts() -> None:
+    residual, without = resnet(8).eval(), plain(8).eval()
+    without.load_state_dict(residual.state_dict())
+    block, x = without.layer2[0], torch.randn(2, 16, 32, 32)
+    torch.testing.assert_close(block(x), torch.relu(block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(x)))))))
+    assert not torch.allclose(residual(torch.randn(2, 3, 32, 32)), without(torch.randn(2, 3, 32, 32)))
+
+
+def test_names_follow_torchvision() -> None:
+    from torchvision.models.resnet import BasicBlock, ResNet
+
+    theirs = set(ResNet(BasicBlock, [3, 3, 3, 3]).state_dict())
+    ours = set(resnet(20, "B").state_dict())
+    assert ours <= theirs
+
+
+def test_he_initialisation_has_variance_two_over_fan_in() -> None:
+    net = resnet(20)
+    he_initialisation(net, generator(0, "initialisation"))
+    weight = net.layer3[1].conv1.weight
+    assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
+    assert abs(weight.mean().item()) < 1e-3
+    assert net.fc.bias.abs().sum() == 0
+
+
+def test_initial_weights_are_a_function_of_the_seed() -> None:
+    first, again, other = resnet(8), resnet(8), resnet(8)
+    for net, seed in ((first, 0), (again, 0), (other, 1)):
+        torch.randn(7)  # the global generator's history must not matter
+        he_initialisation(net, generator(seed, "initialisation"))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(first.conv1.weight, other.conv1.weight)
+
+
+@pytest.mark.parametrize("depth", [20, 110])
+def test_preactivation_has_the_parameters_of_the_original(depth: int) -> None:
+    assert count_parameters(preact(depth)) == EXACT[depth]
+
+
+def test_a_preactivation_block_leaves_its_shortcut_clear() -> None:
+    net, x = preact(20).eval(), torch.randn(2, 16, 32, 32)
+    for block, entry in ((net.layer1[0], torch.relu(net.layer1[0].bn1(x))), (net.layer1[1], x)):
+        inner = block.conv1(torch.relu(block.bn1(x)))
+        torch.testing.assert_close(block(x), block.conv2(torch.relu(block.bn2(inner))) + entry)
+
+
+@pytest.mark.parametrize("build", [resnet, plain, preact])
+def test_recomputed_activations_change_no_bit(build: Callable[[int], DepthNet]) -> None:
+    x, labels = torch.randn(8, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.arange(8)
+    results = []
+    for recompute in (False, True):
+        net = build(14)
+        he_initialisation(net, generator(0, "initialisation"))
+        net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        net.recompute = recompute
+        torch.nn.functional.cross_entropy(net(x), labels).backward()
+        results.append([*(p.grad for p in net.parameters()), *net.buffers()])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))

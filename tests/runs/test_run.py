@@ -1,0 +1,241 @@
+"""A run that is killed and started again ends with the same bits as one left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from resnet.data import Data
+from resnet.errors import UserError
+from resnet.params import Settings
+from resnet.records import TrainingRecord, read_history
+from resnet.runs.run import Folders, Run
+from resnet.training.checkpoint import Progress, read_header
+
+Tiny = Callable[..., Settings]
+CPU = torch.device("cpu")
+
+
+def run(settings: Settings, data: Data, folder: Path, seed: int = 0, precision: str = "fp32") -> Run:
+    return Run(settings, seed, data, Folders(folder, folder, folder), CPU, precision)
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    a, b = (load_file(folder / "model.safetensors") for folder in (one, other))
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(iterations: int) -> Callable[[Progress, float], None]:
+    """Leave a run as a kill would: without saving anything."""
+
+    def report(progress: Progress, rate: float) -> None:
+        if progress.iteration == iterations:
+            raise Stop
+
+    return report
+
+
+def test_a_run_leaves_complete_results(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    record = run(tiny(), digits, tmp_path).execute()
+    assert record == TrainingRecord.read(tmp_path / "metrics.json")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "history.csv",
+        "metrics.json",
+        "model.safetensors",
+        "test_predictions.npy",
+    ]
+    predictions = np.load(tmp_path / "test_predictions.npy")
+    assert predictions.dtype == np.uint8
+    assert (predictions[:, 0] == digits.test.labels).all()
+    wrong = (predictions[:, 1] != digits.test.labels).mean()
+    assert record.test_error == pytest.approx(100 * wrong)
+    rows = read_history(tmp_path / "history.csv")
+    assert [row.iteration for row in rows] == [4, 6, 8, 12]
+    assert [row.test_error is not None for row in rows] == [False, True, False, True]
+    assert rows[-1].test_error == record.test_error
+    assert [row.learning_rate for row in rows] == pytest.approx([0.1, 0.1, 0.01, 0.001])
+    assert record.parameters == 75_290
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("killed_at", [[3], [7], [5, 11], [6, 6, 12]])
+def test_a_resumed_run_equals_a_whole_one_bit_for_bit(
+    killed_at: list[int], precision: str, tiny: Tiny, digits: Data, tmp_path: Path
+) -> None:
+    whole = run(tiny(), digits, tmp_path / "whole", precision=precision).execute()
+    resumed = tmp_path / "resumed"
+    for iteration in killed_at:
+        with pytest.raises(Stop):
+            run(tiny(), digits, resumed, precision=precision).execute(stop_after(iteration))
+    again = run(tiny(), digits, resumed, precision=precision).execute()
+    assert same_weights(tmp_path / "whole", resumed)
+    assert (tmp_path / "whole/history.csv").read_text() == (resumed / "history.csv").read_text()
+    left_out = {"segments", "peak_memory_bytes"}
+    assert again.model_dump(exclude=left_out) == whole.model_dump(exclude=left_out)
+    reached = max((at // 5) * 5 for at in killed_at)
+    firsts = [segment.first_iteration for segment in again.segments]
+    assert firsts[0] == 0
+    assert firsts[-1] == reached
+    assert not (resumed / "checkpoint.safetensors").exists()
+
+
+def test_the_warmup_ends_alike_in_a_resumed_run(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    settings = tiny(warmup="true", warmup_window=3, warmup_until_error=100, iterations=12)
+    whole = run(settings, digits, tmp_path / "whole").execute()
+    assert whole.warmup_iterations is not None
+    assert whole.warmup_iterations % 3 == 0
+    rates = {row.iteration: row.learning_rate for row in read_history(tmp_path / "whole/history.csv")}
+    assert rates[12] == pytest.approx(0.001)
+    with pytest.raises(Stop):
+        run(settings, digits, tmp_path / "resumed").execute(stop_after(6))
+    again = run(settings, digits, tmp_path / "resumed").execute()
+    assert again.warmup_iterations == whole.warmup_iterations
+    assert same_weights(tmp_path / "whole", tmp_path / "resumed")
+
+
+def test_the_warmups_learning_rate_is_the_one_used(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    """The rates that the loop itself sets, through warm-up and both milestones."""
+    settings = tiny(warmup="true", warmup_window=2, warmup_until_error=100, iterations=20)
+    rates: list[float] = []
+    record = run(settings, digits, tmp_path).execute(lambda progress, rate: rates.append(rate))
+    ended = record.warmup_iterations
+    assert ended in (2, 4, 6, 8)
+    expected = [0.01] * ended + [0.1] * (10 - ended) + [0.01] * 5 + [0.001] * 5
+    assert rates == pytest.approx(expected)
+
+
+def test_seeds_differ_and_a_seed_repeats_itself(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(hash(name) % 1000)  # global randomness must not matter
+        run(tiny(), digits, tmp_path / name, seed).execute()
+    assert same_weights(tmp_path / "a", tmp_path / "b")
+    assert not same_weights(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny(), digits, tmp_path).execute(stop_after(6))
+    other = run(tiny(learning_rate=0.05), digits, tmp_path)
+    with pytest.raises(UserError, match="another configuration"):
+        other.execute()
+    other.drop_foreign_checkpoint()
+    assert other.execute().status == "done"
+
+
+def test_a_damaged_checkpoint_is_refused_in_one_line(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny(), digits, tmp_path).execute(stop_after(6))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(UserError, match="not a checkpoint") as caught:
+        run(tiny(), digits, tmp_path).execute()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unfinished_run_says_interrupted(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny(), digits, tmp_path).execute(stop_after(8))
+    record = TrainingRecord.read(tmp_path / "metrics.json")
+    assert (record.status, record.iteration, record.test_error) == ("interrupted", 5, None)
+    assert read_header(tmp_path / "checkpoint.safetensors")["iteration"] == 5
+
+
+def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    record = run(tiny(learning_rate=1e30, iterations=20), digits, tmp_path).execute()
+    assert record.status == "diverged"
+    assert record.test_error is None
+    assert TrainingRecord.read(tmp_path / "metrics.json") == record or record.training_loss != record.training_loss
+
+
+def test_a_finished_run_is_not_trained_again(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    first = run(tiny(), digits, tmp_path).execute()
+    written = (tmp_path / "model.safetensors").stat().st_mtime_ns
+    assert run(tiny(), digits, tmp_path).execute() == first
+    assert (tmp_path / "model.safetensors").stat().st_mtime_ns == written
+    longer = run(tiny(iterations=13), digits, tmp_path)
+    assert longer.finished_record() is None
+
+
+def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    record = run(tiny(iterations=120, batch_size=32, log_every=20, evaluate_every=120), digits, tmp_path).execute()
+    assert record.test_error is not None
+    assert record.test_error < 40
+
+
+@pytest.mark.slow
+def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
+    arguments = ["--net", "resnet", "--depth", "8", "--seeds", "0"]
+    arguments += [f"--set=data.dir={digits_folder}", "--set=train.iterations=60", "--set=train.checkpoint_every=7"]
+    arguments += ["--set=train.batch_size=32", "--set=train.evaluate_every=20"]
+
+    def start(out: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "resnet", "train", *arguments, "--out", out], cwd=tmp_path)
+
+    assert start("whole").wait(300) == 0
+    killed = 0
+    for _ in range(10):
+        process = start("killed")
+        checkpoint = tmp_path / "killed/seed-0/checkpoint.safetensors"
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(0.15)  # somewhere between two checkpoints
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        if process.wait(300) == 0:
+            break
+    assert killed >= 2
+    assert same_weights(tmp_path / "whole/seed-0", tmp_path / "killed/seed-0")
+    metrics = [json.loads((tmp_path / out / "seed-0/metrics.json").read_text()) for out in ("whole", "killed")]
+    assert metrics[0]["test_error"] == metrics[1]["test_error"]
+    assert len(metrics[1]["segments"]) > len(metrics[0]["segments"]) == 1
+    assert os.listdir(tmp_path / "killed") == ["seed-0"]
+
+
+@pytest.mark.slow
+def test_sigterm_saves_a_checkpoint_and_exits_with_130(digits_folder: Path, tmp_path: Path) -> None:
+    arguments = [f"--set=data.dir={digits_folder}", "--set=train.iterations=5000", "--set=train.log_every=5"]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "resnet",
+            "train",
+            "--depth",
+            "8",
+            "--seeds",
+            "3",
+            "--out",
+            "x",
+            *arguments,
+            "--set=train.checkpoint_every=5",
+        ],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = tmp_path / "x/seed-3/metrics.json"
+    while not metrics.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "goes on from it" in errors
+    assert json.loads(metrics.read_text())["status"] == "interrupted"
+    assert (tmp_path / "x/seed-3/checkpoint.safetensors").exists()

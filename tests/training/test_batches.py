@@ -1,0 +1,81 @@
+"""Batches: every image once an epoch, the crops and flips that section 4.2 describes, no history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from resnet.data import Data, Images
+from resnet.training.batches import PADDING, Batches, draw_epoch, pixel_mean
+
+CPU = torch.device("cpu")
+
+
+def test_every_image_is_seen_once_an_epoch_across_batch_borders(digits: Data) -> None:
+    batches = Batches(digits, seed=0, batch_size=100, device=CPU)
+    n = batches.train_images
+    orders = torch.cat([batches.draws(iteration).order for iteration in range(2 * n // 100 + 1)])
+    for epoch in range(2):
+        assert sorted(orders[epoch * n : (epoch + 1) * n].tolist()) == list(range(n))
+    assert not torch.equal(orders[:n], orders[n : 2 * n])
+
+
+def test_a_batch_is_a_function_of_seed_and_iteration(digits: Data) -> None:
+    one = Batches(digits, seed=3, batch_size=100, device=CPU)
+    other = Batches(digits, seed=3, batch_size=100, device=CPU)
+    for iteration in range(40):
+        one.batch(iteration)
+    for iteration in (0, 12, 39):  # 12 spans two epochs of 1,237 images
+        x, labels = one.batch(iteration)
+        y, same = other.batch(iteration)
+        assert torch.equal(x, y)
+        assert torch.equal(labels, same)
+    x, _ = Batches(digits, seed=4, batch_size=100, device=CPU).batch(0)
+    assert not torch.equal(x, one.batch(0)[0])
+
+
+def test_a_batch_is_what_the_paper_describes(digits: Data) -> None:
+    """Against a slow, literal version: subtract the mean, pad with zeros, crop, flip."""
+    batches = Batches(digits, seed=0, batch_size=32, device=CPU)
+    draws = batches.draws(5)
+    x, labels = batches.batch(5)
+    mean = digits.train.images.astype(np.float64).mean(axis=0)
+    for at, index in enumerate(draws.order.tolist()):
+        image = np.pad(digits.train.images[index] - mean, ((0, 0), (PADDING,) * 2, (PADDING,) * 2))
+        columns = draws.columns()[at]
+        flipped = bool(columns[0] > columns[-1])
+        top, left = int(draws.rows()[at][0]), int(columns.min())
+        crop = image[:, top : top + 32, left : left + 32]
+        expected = crop[:, :, ::-1] if flipped else crop
+        np.testing.assert_allclose(x[at].numpy(), expected / 255, atol=1e-6)
+        assert labels[at] == digits.train.labels[index]
+    assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_draws_cover_all_crops_and_both_flips_evenly() -> None:
+    draws = draw_epoch(20_000, seed=0, epoch=0)
+    tops, counts = draws.rows()[:, 0].unique(return_counts=True)
+    assert tops.tolist() == list(range(9))
+    assert counts.min() > 20_000 / 9 * 0.9
+    flipped = (draws.columns()[:, 0] > draws.columns()[:, -1]).float().mean()
+    assert flipped.item() == pytest.approx(0.5, abs=0.02)
+    spread = (draws.columns().amax(1) - draws.columns().amin(1)).unique()
+    assert spread.tolist() == [31]
+
+
+def test_the_mean_is_exact_and_of_the_training_images_alone(digits: Data) -> None:
+    expected = digits.train.images.astype(np.float64).mean(axis=0).transpose(1, 2, 0)
+    np.testing.assert_allclose(pixel_mean(digits.train.images).numpy(), expected, rtol=1e-6)
+
+
+def test_a_set_smaller_than_a_batch_repeats_its_epochs() -> None:
+    few = Images(
+        np.arange(5 * 3072, dtype=np.uint32).astype(np.uint8).reshape(5, 3, 32, 32),
+        np.arange(5, dtype=np.uint8),
+    )
+    none = Images(np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8))
+    data = Data(None, few, none, few)  # type: ignore[arg-type]
+    batches = Batches(data, seed=0, batch_size=12, device=CPU)
+    _, labels = batches.batch(0)
+    assert sorted(labels.tolist()[:10]) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]

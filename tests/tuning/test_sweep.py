@@ -1,0 +1,398 @@
+"""The sweep: budgets kept whoever works and whoever dies, choices made on validation alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import NopPruner
+from optuna.trial import Trial, TrialState
+from rich.console import Console
+
+from resnet.data import Data
+from resnet.errors import UserError
+from resnet.params import Params, load
+from resnet.records import Fingerprint, SweepRecord, TrainingRecord
+from resnet.tuning.study import SharedStudy, SlotSampler, Storage, fair_iterations
+from resnet.tuning.sweep import sweep_nets
+from tests.conftest import Command
+
+QUIET = Console(quiet=True)
+PRINT = Fingerprint(configuration="a", data="b", code="c")
+
+
+def plan(folder: Path, *assignments: str, depth: int = 8) -> Params:
+    """A sweep of seconds."""
+    file = folder / "p.yaml"
+    if not file.exists():
+        file.write_text(
+            f"""
+            data: {{dir: {folder / "digits"}, validation: 200}}
+            train: {{iterations: 12, batch_size: 16, log_every: 2, warmup_window: 2}}
+            sweep:
+              nets: [resnet-{depth}]
+              trials: 4
+              iterations: 8
+              evaluate_every: 2
+              sampler_startup_trials: 2
+              pruner_startup_trials: 1
+              dead_after: 1.0
+            models:
+              resnet-{depth}: {{net: resnet, depth: {depth}}}
+            """
+        )
+    return load(file, assignments)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".json", ".yaml")}
+
+
+def shared(storage: Storage, trials: int = 4, **changes: Any) -> SharedStudy:
+    keys: dict[str, Any] = {
+        "fingerprint": PRINT,
+        "trials": trials,
+        "defaults": {"x": 0.5},
+        "sampler": SlotSampler(0, 10),
+        "pruner": NopPruner(),
+        "dead_after": 10.0,
+    }
+    return SharedStudy(storage, "net", **(keys | changes))
+
+
+def suggest(trial: Trial) -> float:
+    return trial.suggest_float("x", 0, 1)
+
+
+def test_trials_are_compared_only_where_every_schedule_is_divided_equally_often() -> None:
+    # Measured at 10, 20, ..., 90: one division in all after 60 and until 70, two in all after 80.
+    assert fair_iterations([[50, 75], [60, 80], [40, 70]], 100, 5) == {70, 90, 95}
+    assert fair_iterations([[50, 75]], 100, 10) == {70, 90}
+    assert fair_iterations([[50, 75], []], 100, 10) == set()
+
+
+def test_each_slot_is_claimed_once_and_slot_0_has_the_defaults(tmp_path: Path) -> None:
+    one, other = (shared(Storage(str(tmp_path / "s.db"))) for _ in range(2))
+    claimed = [worker.claim(suggest) for worker in (one, other, one, other)]
+    assert [trial.user_attrs["slot"] for trial in claimed if trial] == [0, 1, 2, 3]
+    assert claimed[0] is not None
+    assert claimed[0].params == {"x": 0.5}
+    # Two workers draw different values, whoever of them claims.
+    assert len({trial.params["x"] for trial in claimed if trial}) == 4
+    assert one.claim(suggest) is None
+    assert one.open_slots() == [0, 1, 2, 3]
+
+
+def test_the_same_seed_draws_the_same_whatever_process_draws(tmp_path: Path) -> None:
+    def draws(name: str, workers: int) -> list[float]:
+        storage = Storage(str(tmp_path / name))
+        crew = [shared(storage) for _ in range(workers)]
+        found = []
+        for k in range(4):
+            trial = crew[k % workers].claim(suggest)
+            assert trial is not None
+            found.append(trial.params["x"])
+            crew[k % workers].study.tell(trial, trial.params["x"])
+        return found
+
+    assert draws("one.db", 1) == draws("two.db", 2)
+
+
+def test_a_dead_trial_is_taken_up_again_with_its_values_and_the_dead_may_not_tell(tmp_path: Path) -> None:
+    now = 0.0
+    storage = Storage(str(tmp_path / "s.db"))
+    dead, worker = shared(storage, trials=2), shared(storage, trials=2, clock=lambda: now)
+    first = dead.claim(suggest)
+    lost = dead.claim(suggest)
+    assert first is not None
+    assert lost is not None
+    first.set_user_attr("heartbeat", 1)
+    assert worker.claim(suggest) is None
+    now = 9.0
+    first.set_user_attr("heartbeat", 2)  # the first lives, the second does not
+    assert worker.claim(suggest) is None
+    now = 11.0
+    again = worker.claim(suggest)
+    assert again is not None
+    assert again.user_attrs["slot"] == 1
+    assert again.params == lost.params
+    with pytest.raises(UpdateFinishedTrialError):
+        lost.report(1.0, 1)
+    worker.study.tell(again, 3.0)
+    assert worker.open_slots() == [0]
+
+
+def test_a_worker_killed_between_its_steps_of_claiming(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path / "s.db"))
+    study = shared(storage, trials=2)
+    # Killed before it asked for what it had enqueued; killed before the values were drawn.
+    study.study.enqueue_trial({"x": 0.5}, user_attrs={"slot": 0})
+    trial = study.claim(lambda trial: None)
+    assert trial is not None
+    assert trial.user_attrs["slot"] == 0
+    study.study.tell(trial, state=TrialState.FAIL)
+    again = study.claim(suggest)
+    assert again is not None
+    assert (again.user_attrs["slot"], again.params) == (0, {"x": 0.5})
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
+    command: Command, digits_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(digits_folder, tmp_path / "digits")
+    params = plan(tmp_path)
+    done = command("sweep", "--params", "p.yaml", "--out", "S")
+    assert done.returncode == 0, done.stderr
+    assert "S/best-resnet-8.yaml" in done.stdout
+    record = SweepRecord.read(tmp_path / "S/resnet-8.json")
+    assert (record.status, record.iterations, len(record.trials)) == ("done", 8, 4)
+    own = record.default.values
+    assert own is not None
+    assert (own.learning_rate, own.weight_decay, own.warmup, own.milestones) == (0.1, 1e-4, False, (0.5, 0.75))
+    for trial in record.trials:
+        at = [iteration for iteration, _ in trial.validation_errors]
+        assert at == [2, 4, 6, 8][: len(at)]
+        assert trial.attempts == 1
+        assert trial.state in ("complete", "pruned")
+    assert record.default.state == "complete"
+    best = record.best
+    assert best is not None
+    assert best.values is not None
+    assert best.validation_error == min(t.validation_error for t in record.trials if t.validation_error is not None)
+    assert sorted(os.listdir(tmp_path / "S")) == [
+        "best-resnet-8.yaml",
+        "resnet-8.json",
+        "study.db",
+        "study.db.lock",
+        "trials",
+    ]
+    assert not list((tmp_path / "S/trials").iterdir())
+
+    # `train` takes the best values as they stand, for the parameters' own iterations.
+    trained = command(
+        "train", "--params", "S/best-resnet-8.yaml", "--depth", "8", "--out", "T", "--seeds", "0",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    kept = TrainingRecord.read(tmp_path / "T/seed-0/metrics.json").settings["train"]
+    assert {key: kept[key] for key in best.values.model_dump()} == best.values.model_dump(mode="json")
+    assert kept["iterations"] == 12
+    tree = yaml.safe_load((tmp_path / "S/best-resnet-8.yaml").read_text())
+    assert tree["train"] == params.model_dump(mode="json")["train"]
+
+    # Again: nothing is trained, the outputs are written anew, byte for byte.
+    before = contents(tmp_path / "S")
+    (tmp_path / "S/best-resnet-8.yaml").unlink()
+    done = command("sweep", "--params", "p.yaml", "--out", "S")
+    assert done.returncode == 0, done.stderr
+    assert "trial 0" not in done.stderr
+    assert contents(tmp_path / "S") == before
+
+    # Other settings are refused and leave all as it was; --overwrite replaces.
+    other = ("sweep", "--params", "p.yaml", "--out", "S", "--set=sweep.learning_rate=[0.05, 0.5]")
+    refused = command(*other)
+    assert refused.returncode == 1
+    assert "made with another configuration: pass --overwrite" in refused.stderr
+    assert contents(tmp_path / "S") == before
+    # So is a new database beside them.
+    refused = command(*other, "--study", "other.db")
+    assert refused.returncode == 1
+    assert "pass --overwrite" in refused.stderr
+    assert command(*other, "--overwrite", "--set=sweep.trials=1").returncode == 0
+    assert len(SweepRecord.read(tmp_path / "S/resnet-8.json").trials) == 1
+    # More trials go on with a study.
+    assert command(*other, "--set=sweep.trials=2").returncode == 0
+    assert [t.number for t in SweepRecord.read(tmp_path / "S/resnet-8.json").trials] == [0, 1]
+
+
+def test_the_test_set_bears_on_nothing(digits: Data, tmp_path: Path) -> None:
+    """Other test images, even none that can be read, give the same record."""
+    params = plan(tmp_path, "sweep.trials=2")
+    (one,) = sweep_nets(params, digits, tmp_path / "one", console=QUIET)
+    black = dataclasses.replace(digits.test, images=np.zeros_like(digits.test.images))
+    (other,) = sweep_nets(params, dataclasses.replace(digits, test=black), tmp_path / "other", console=QUIET)
+    assert [t.validation_errors for t in one.trials] == [t.validation_errors for t in other.trials]
+    text = (tmp_path / "one/resnet-8.json").read_text()
+    assert "test_error" not in text
+
+
+def test_a_diverged_trial_counts_and_the_sampler_learns_of_it(digits: Data, tmp_path: Path) -> None:
+    params = plan(tmp_path, "sweep.trials=2", "train.learning_rate=1e9", "sweep.learning_rate=[1e8, 1e10]")
+    (record,) = sweep_nets(params, digits, tmp_path / "S", console=QUIET)
+    assert [trial.state for trial in record.trials] == ["diverged", "diverged"]
+    assert (record.status, record.best) == ("done", None)
+    assert not (tmp_path / "S/best-resnet-8.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("assignments", "says"),
+    [
+        (["sweep.learning_rate=[0.2, 1]"], "sweep.learning_rate does not hold resnet-8's own 0.1"),
+        (["sweep.warmup=[true]"], "sweep.warmup does not hold resnet-8's own False"),
+        (["sweep.milestones=[[0.4]]"], "sweep.milestones does not hold"),
+        (["sweep.nets=[resnet-20]"], "no net 'resnet-20'"),
+        (["sweep.evaluate_every=8"], "must be below sweep.iterations"),
+        (["sweep.storage=mysql://u:secret@h/d"], "mysql://u:***@h/d: give a file or postgresql://"),
+        (["sweep.storage=postgresql://u:secret@127.0.0.1:1/d"], "postgresql://u:***@127.0.0.1:1/d: connection"),
+        (["limits.hours=0.0000001"], "over limits.hours"),
+    ],
+)
+def test_a_mistake_is_one_line(digits: Data, tmp_path: Path, assignments: list[str], says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        sweep_nets(plan(tmp_path, *assignments), digits, tmp_path / "S", console=QUIET)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_no_validation_set(digits: Data, tmp_path: Path) -> None:
+    none = dataclasses.replace(digits, validation=digits.validation[np.arange(0)])
+    with pytest.raises(UserError, match=r"data\.validation is 0"):
+        sweep_nets(plan(tmp_path), none, tmp_path / "S", console=QUIET)
+
+
+def test_a_file_that_is_no_study(digits: Data, tmp_path: Path) -> None:
+    (tmp_path / "s.db").write_text("not a database" * 100)
+    with pytest.raises(UserError, match=r"s\.db: .*not a database"):
+        sweep_nets(plan(tmp_path), digits, tmp_path / "S", storage=str(tmp_path / "s.db"), console=QUIET)
+
+
+def worker(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A worker in a process of its own, with one thread: several share the machine."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "resnet", "sweep", "--params", "p.yaml", "--out", "S", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], said: str) -> None:
+    """Read what a worker says until it says this."""
+    assert process.stdout is not None
+    heard = []
+    for line in process.stdout:
+        heard.append(line)
+        if said in line:
+            return
+    raise AssertionError("".join(heard))
+
+
+LONG = ("--set=sweep.iterations=40", "--set=sweep.evaluate_every=4")
+
+
+def killed_and_alone(folder: Path, digits_folder: Path, number: int) -> tuple[SweepRecord, SweepRecord]:
+    """A sweep whose worker gets a signal in the midst of trial 1, and the same left alone."""
+    shutil.copytree(digits_folder, folder / "digits")
+    plan(folder)
+    cut = worker(folder, *LONG, "--set=sweep.trials=3")
+    wait_for(cut, "trial 1: validation error")
+    cut.send_signal(number)
+    assert cut.wait(60) == (130 if number == signal.SIGTERM else -number)
+    assert SweepRecord.read(folder / "S/resnet-8.json").status == "interrupted"
+    again = worker(folder, *LONG, "--set=sweep.trials=3")
+    said, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    # In a process like the other, with as many threads: some of PyTorch's sums depend on their number.
+    alone = worker(folder, *LONG, "--set=sweep.trials=3", "--out", "alone")
+    said, _ = alone.communicate(timeout=120)
+    assert alone.returncode == 0, said
+    return SweepRecord.read(folder / "S/resnet-8.json"), SweepRecord.read(folder / "alone/resnet-8.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path: Path, number: int) -> None:
+    cut, alone = killed_and_alone(tmp_path, digits_folder, number)
+    assert cut.status == alone.status == "done"
+    assert [trial.attempts for trial in alone.trials] == [1, 1, 1]
+    assert cut.trials[1].attempts == 2
+    assert cut.trials[0].validation_errors[-1] == alone.trials[0].validation_errors[-1]
+    assert [trial.values for trial in cut.trials[:2]] == [trial.values for trial in alone.trials[:2]]
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------
+
+
+def _postgres_tools() -> Path | None:
+    found = shutil.which("initdb")
+    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private server on a Unix socket alone; its URL."""
+    tools = _postgres_tools()
+    if tools is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    # The socket's path must be short, and root may not run the server.
+    folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip())
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+
+    def run(*command: str) -> None:
+        done = subprocess.run([*as_user, *command], cwd="/", capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    data, log = str(folder / "data"), str(folder / "log")
+    run(str(tools / "initdb"), "-D", data, "-U", "sweeper", "-A", "trust", "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    run(str(tools / "pg_ctl"), "-D", data, "-l", log, "-w", "-o", options, "start")
+    try:
+        yield f"postgresql://sweeper@/postgres?host={folder}"
+    finally:
+        run(str(tools / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(digits_folder, tmp_path / "digits")
+    plan(tmp_path)
+    # Neither dies here, however long a busy machine keeps it waiting.
+    arguments = ("--study", postgres, "--set=sweep.trials=6", "--set=sweep.dead_after=60", *LONG)
+    # They start at the same moment on an empty database: one creates the tables, and no slot is run twice.
+    workers = [worker(tmp_path, *arguments) for _ in range(2)]
+    said = [process.communicate(timeout=300)[0] for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], said
+    begun = [sorted(k for k in range(6) if f"trial {k}: learning rate" in text) for text in said]
+    assert sorted(begun[0] + begun[1]) == [0, 1, 2, 3, 4, 5]
+    assert min(map(len, begun)) >= 1, "both worked"
+    record = SweepRecord.read(tmp_path / "S/resnet-8.json")
+    assert record.status == "done"
+    assert [trial.attempts for trial in record.trials] == [1] * 6
+    assert len({json.dumps(trial.model_dump(mode="json")["values"]) for trial in record.trials}) == 6
+
+
+@pytest.mark.slow
+def test_a_worker_takes_over_from_one_that_was_killed(postgres: str, digits_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(digits_folder, tmp_path / "digits")
+    plan(tmp_path, depth=14)
+    arguments = ("--study", postgres, *LONG)
+    killed = worker(tmp_path, *arguments)
+    wait_for(killed, "trial 0: validation error")
+    killed.kill()  # before the other is there: on a quiet machine it might have done all trials by then
+    other = worker(tmp_path, *arguments)
+    said, _ = other.communicate(timeout=300)
+    assert other.returncode == 0, said
+    record = SweepRecord.read(tmp_path / "S/resnet-14.json")
+    assert (record.status, record.trials[0].attempts, record.default.state) == ("done", 2, "complete")
+    assert "trial 0: learning rate 0.1," in said
