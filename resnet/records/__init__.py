@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, model_validator
 
 from resnet.errors import UserError
 from resnet.files import write_text
@@ -91,15 +91,42 @@ class System(Record):
     """Whether tracked files differed from that commit."""
 
 
-class Fingerprint(Record):
-    """What a trained net depends on; a checkpoint continues only under the same three."""
+class Identity(Record):
+    """What a run's numbers depend on; a checkpoint continues only under the same three."""
 
     configuration: str
     """SHA-256 (hex) of the settings that bear on the result."""
     data: str
     """SHA-256 (hex) of the training, validation and test sets."""
-    code: str
-    """SHA-256 (hex) of the parsed source of the modules that compute it; comments do not count."""
+    version: int
+    """Of what an iteration computes (`resnet/training/recipe.py`)."""
+
+    def differences(self, other: Identity) -> list[str]:
+        """Name the parts in which another identity is another."""
+        return [part for part in Identity.model_fields if getattr(self, part) != getattr(other, part)]
+
+
+FIRST_SOURCE = "34bd687c42ecbd25e5b9d7b42d0d7c7ad1bf34d1c18df1a479f42d9f007dbbb9"
+"""The code whose results are version 1: results from before versions carry its sum in their identity's place."""
+
+
+def with_identity(tree: Any) -> Any:
+    """Give what was read of a result, or of a checkpoint's header, from before versions an identity of version 1.
+
+    Raises:
+        ValueError: other code than that of version 1 has made it.
+    """
+    if not (isinstance(tree, dict) and isinstance(tree.get("fingerprint"), dict)):
+        return tree
+    earlier = dict(tree["fingerprint"])
+    source = earlier.pop("code", None)
+    if source != FIRST_SOURCE:
+        raise ValueError("made by code from before version 1")
+    taken_over = {key: value for key, value in tree.items() if key != "fingerprint"}
+    taken_over["identity"] = earlier | {"version": 1}
+    if "segments" in tree:
+        taken_over["segments"] = [{"source": source, **segment} for segment in tree["segments"]]
+    return taken_over
 
 
 class DataRecord(Record):
@@ -135,6 +162,8 @@ class Segment(Record):
     """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
     finished: str
     """When it ended, UTC, ISO 8601."""
+    source: str
+    """SHA-256 (hex) of the code that trained it: where it comes from, not what it is worth."""
     system: System
 
 
@@ -176,10 +205,12 @@ class TrainingRecord(Record):
     recomputed: bool = False
     """Whether activations were computed again in the backward pass instead of kept."""
     data: DataRecord
-    fingerprint: Fingerprint
+    identity: Identity
     settings: dict[str, Any]
     """The effective `model` and `train` sections of the parameters."""
     segments: tuple[Segment, ...]
+
+    _from_before_versions = model_validator(mode="before")(with_identity)
 
     @property
     def seconds(self) -> float:
@@ -636,10 +667,12 @@ class SweepRecord(Record):
     """Of a trial."""
     precision: str
     data: DataRecord
-    fingerprint: Fingerprint
+    identity: Identity
     settings: dict[str, Any]
     """The effective `model` and `train` sections of the parameters, and `sweep` but for where it is stored."""
     trials: tuple[SweepTrial, ...]
+
+    _from_before_versions = model_validator(mode="before")(with_identity)
 
     @property
     def default(self) -> SweepTrial:

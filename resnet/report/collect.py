@@ -111,15 +111,18 @@ class Row:
     def mixed(self) -> tuple[str, ...]:
         """What differs among the finished runs; not empty when they must not be averaged."""
         finished = [record for record in self.records if record.status in ("done", "diverged")]
-        configurations = {record.fingerprint.configuration for record in finished}
-        data = {record.fingerprint.data for record in finished}
-        if len(configurations) < 2 and len(data) < 2:
+        configurations = {record.identity.configuration for record in finished}
+        data = {record.identity.data for record in finished}
+        versions = {record.identity.version for record in finished}
+        if not finished or len(configurations) == len(data) == len(versions) == 1:
             return ()
         differing = _differing(finished)
         if len(configurations) > 1 and not differing:
-            differing.append("the fingerprint of the configuration")
+            differing.append("the identity of the configuration")
         if len(data) > 1:
             differing.append("the data")
+        if len(versions) > 1:
+            differing.append("the version of what an iteration computes")
         return tuple(differing)
 
     def measured(self, value: Callable[[TrainingRecord], float | None]) -> Sample | None:
@@ -236,7 +239,7 @@ def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ran_with(record: TrainingRecord) -> dict[str, Any]:
-    """The flattened settings of a run, with the precision that `auto` came to: as its fingerprint takes them."""
+    """The flattened settings of a run, with the precision that `auto` came to: as its identity takes them."""
     return flattened(record.settings) | {"train.precision": record.precision}
 
 
@@ -375,9 +378,6 @@ def _row_remarks(row: Row) -> Iterator[str]:
             f"**{row.name}: its seeds were made with different settings and are not averaged.** "
             f"They differ in {text.listed(row.mixed)}."
         )
-    finished = [record for record in row.records if record.status in ("done", "diverged")]
-    if len({record.fingerprint.code for record in finished}) > 1:
-        yield f"{row.name}: its seeds were trained by different versions of the training code."
     if row.records:
         defaults = {"model": ModelParams().model_dump(), "train": TrainParams().model_dump()}
         asked = flattened(row.settings.model_dump(mode="json"))

@@ -344,7 +344,7 @@ def _runs_table(results: Results, link: str | None) -> str:
                     text.count(record.warmup_iterations) if record.warmup_iterations else text.NONE,
                     _rate(record),
                     text.duration(record.seconds),
-                    f"`{record.fingerprint.configuration[:12]}` `{record.fingerprint.code[:12]}`",
+                    f"`{record.identity.configuration[:12]}`, {record.identity.version}",
                 ]
             )
     headings = [
@@ -359,7 +359,7 @@ def _runs_table(results: Results, link: str | None) -> str:
         "warm-up iterations",
         "images/s",
         "time",
-        "configuration and code",
+        "configuration, version",
     ]
     return text.table(headings, rows, left=2) if rows else ""
 

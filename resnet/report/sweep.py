@@ -53,11 +53,11 @@ def _order(errors: Sequence[tuple[str, float]]) -> list[str]:
 
 
 def _same_conditions(records: Sequence[SweepRecord]) -> bool:
-    """Whether budget, search, data, code and precision are the same for all."""
+    """Whether budget, search, data, version and precision are the same for all."""
     first = records[0]
     return all(
-        (record.settings["sweep"], record.fingerprint.data, record.fingerprint.code, record.precision)
-        == (first.settings["sweep"], first.fingerprint.data, first.fingerprint.code, first.precision)
+        (record.settings["sweep"], record.identity.data, record.identity.version, record.precision)
+        == (first.settings["sweep"], first.identity.data, first.identity.version, first.precision)
         for record in records
     )
 
@@ -76,7 +76,7 @@ def conclusions(records: Sequence[SweepRecord]) -> list[str]:
             said.append(f"{question}: {text.listed(missing)} without a finished sweep and own values that train.")
             continue
         if not _same_conditions(members):
-            said.append(f"{question}: budget, search, data, code or precision differ between the nets.")
+            said.append(f"{question}: budget, search, data, version or precision differ between the nets.")
             continue
         own = [(record.name, errors[record.name][0]) for record in members]
         best = [(record.name, errors[record.name][1]) for record in members]

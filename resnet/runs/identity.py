@@ -1,78 +1,52 @@
-"""What a trained net depends on, as three SHA-256 sums: configuration, data and code.
+"""What a run's numbers depend on: its settings, its data, and the version of what an iteration computes.
 
-A checkpoint goes on only under the fingerprint that it was made with, and a finished run counts as
-this plan's only if its fingerprint is the plan's.
+A checkpoint goes on only under the identity that it was made with, and a finished run counts as the plan's
+if its identity is the plan's. The code itself decides nothing: `training/recipe.py` says when its results
+change (`VERSION`), and golden trajectories (`tests/training/test_trajectories.py`) hold it to that.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from functools import cache
 from pathlib import Path
 
 from resnet.params import Settings
-from resnet.records import DataRecord, Fingerprint
+from resnet.records import DataRecord, Identity
+from resnet.training.recipe import VERSION
 
-CODE = (
-    "depth",
-    "nets/model",
-    "nets/fused",
-    "training/recipe",
-    "training/draws",
-    "training/batches",
-    "training/trainer",
-)
-"""The modules whose code, with the kernels of `csrc`, decides what the trained weights are."""
-
-NEUTRAL = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
+WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on what one seed's run computes."""
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-class _WithoutDocstrings(ast.NodeTransformer):
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # Bare strings are docstrings, of modules, functions, classes and constants.
-            kept = [
-                statement
-                for statement in body
-                if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-            ]
-            node.body = kept  # type: ignore[attr-defined]
-        return node
-
-
-def parsed_source(source: str) -> str:
-    """The source's syntax tree as text: comments, docstrings and layout leave it as it is."""
-    return ast.dump(_WithoutDocstrings().visit(ast.parse(source)))
-
-
-@cache
-def code_fingerprint() -> str:
-    folder = Path(__file__).parent.parent
-    sources = [parsed_source((folder / f"{name}.py").read_text(encoding="utf-8")) for name in CODE]
-    kernels = [path.read_text(encoding="utf-8") for path in sorted((folder / "nets" / "csrc").iterdir())]
-    return _sha256(json.dumps([dict(zip(CODE, sources, strict=True)), kernels]))
-
-
-def fingerprint(settings: Settings, data: DataRecord, precision: str) -> Fingerprint:
-    """The fingerprint of a run of these settings; `precision` is the one that `auto` came to."""
-    train = settings.train.model_dump(mode="json", exclude=NEUTRAL) | {"precision": precision}
+def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
+    """The identity of a run of these settings; `precision` is the one that `auto` came to."""
+    train = settings.train.model_dump(mode="json", exclude=WITHOUT_EFFECT) | {"precision": precision}
     configuration = {
         "net": settings.net,
         "depth": settings.depth,
         "model": settings.model.model_dump(mode="json") if settings.net != "plain" else {},
         "train": train,
     }
-    return Fingerprint(
-        configuration=_sha256(json.dumps(configuration, sort_keys=True)),
-        data=_sha256(json.dumps([data.fingerprint, data.split_fingerprint], sort_keys=True)),
-        code=code_fingerprint(),
+    return Identity(
+        configuration=_sha256(configuration),
+        data=_sha256([data.fingerprint, data.split_fingerprint]),
+        version=VERSION,
     )
+
+
+@cache
+def source() -> str:
+    """SHA-256 (hex) over the files that compute an iteration: says where a result comes from, and decides nothing."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in ("nets", "training"):
+        for path in sorted((package / folder).rglob("*")):
+            if path.suffix in (".py", ".cpp"):
+                digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -13,7 +13,7 @@ from resnet.files import write_text
 from resnet.measuring.throughput import Forecaster
 from resnet.params import Params, Settings
 from resnet.records import DataRecord, ForecastRecord, TrainingRecord
-from resnet.runs.identity import fingerprint
+from resnet.runs.identity import identity
 from resnet.runs.run import Folders
 from resnet.runs.seeds import forecast_message, seed_folders
 from resnet.system import choose_device, choose_precision, describe_system
@@ -24,18 +24,18 @@ GATE = "The plan was forecast to end within limits.hours.\n"
 
 
 def iterations_left(settings: Settings, data: DataRecord, runs: Path) -> list[int]:
-    """What each seed still has to do that has no finished results of these settings, data and code in `runs`.
+    """What each seed still has to do that has no finished results of these settings, data and version in `runs`.
 
     The iterations that a checkpoint holds there are done.
     """
     precision = choose_precision(settings.train.precision, choose_device(settings.train.device))
-    wanted = fingerprint(settings, data, precision)
+    wanted = identity(settings, data, precision)
 
     def finished(folders: Folders) -> bool:
         if not folders.metrics_file.exists():
             return False
         record = TrainingRecord.read(folders.metrics_file)
-        return record.status in ("done", "diverged") and record.fingerprint == wanted
+        return record.status in ("done", "diverged") and record.identity == wanted
 
     seeds = [seed_folders(runs / settings.name, None, None, seed) for seed in settings.train.seed_list]
     return [

@@ -31,7 +31,7 @@ from resnet.nets.layers import describe
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
 from resnet.records import HistoryRow, Segment, Status, TrainingRecord, write_history
-from resnet.runs.identity import fingerprint
+from resnet.runs.identity import identity, source
 from resnet.system import describe_system, peak_memory_bytes
 from resnet.training.checkpoint import (
     Progress,
@@ -154,7 +154,7 @@ class Run:
         self.folders = folders
         self.device = device
         self.precision = precision
-        self.fingerprint = fingerprint(settings, data.record, precision)
+        self.identity = identity(settings, data.record, precision)
 
     def finished_record(self) -> TrainingRecord | None:
         """The record of this very run if it is already complete, its weights included."""
@@ -162,13 +162,13 @@ class Run:
         if not (folders.metrics_file.exists() and folders.weights_file.exists()):
             return None
         record = TrainingRecord.read(folders.metrics_file)
-        complete = record.status in ("done", "diverged") and record.fingerprint == self.fingerprint
+        complete = record.status in ("done", "diverged") and record.identity == self.identity
         return record if complete else None
 
     def take_over(self) -> TrainingRecord | None:
         """The record of this very run if it is already complete, made this run's own.
 
-        It takes the run's name, since a plan may call anew what the fingerprint stands for, and the
+        It takes the run's name, since a plan may call anew what the identity stands for, and the
         checkpoint goes that a kill right after the results were written leaves.
         """
         record = self.finished_record()
@@ -183,12 +183,12 @@ class Run:
     def drop_foreign_checkpoint(self) -> None:
         """Delete a checkpoint that this run cannot continue."""
         path = self.folders.checkpoint_file
-        if path.exists() and not is_checkpoint_of(path, self.fingerprint):
+        if path.exists() and not is_checkpoint_of(path, self.identity):
             path.unlink()
 
     def iterations_left(self) -> int:
         """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
-        return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.fingerprint)
+        return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.identity)
 
     def execute(self, report: Report = lambda progress, rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one.
@@ -198,7 +198,7 @@ class Run:
 
         Raises:
             Interrupted: a signal asked to stop; a checkpoint is saved.
-            UserError: there is a checkpoint of another configuration, data or code.
+            UserError: there is a checkpoint of another configuration, data or version.
         """
         (record,) = train_side_by_side([self], [report])
         return record
@@ -210,7 +210,7 @@ class Run:
             side_by_side: runs that share the device, this one included; recorded beside its time.
 
         Raises:
-            UserError: there is a checkpoint of another configuration, data or code.
+            UserError: there is a checkpoint of another configuration, data or version.
         """
         self.side_by_side = side_by_side
         self.trainer = Trainer(self.settings, self.seed, self.data, self.device, self.precision)
@@ -222,7 +222,7 @@ class Run:
                     self.trainer.net,
                     self.trainer.sgd,
                     self.progress,
-                    self.fingerprint,
+                    self.identity,
                 )
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
@@ -287,6 +287,7 @@ class Run:
             side_by_side=self.side_by_side,
             energy_joules=self.energy.joules(),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=source(),
             system=describe_system(self.device),
         )
         return [*self.progress.segments, present]
@@ -315,7 +316,7 @@ class Run:
             peak_memory_bytes=peak_memory_bytes(self.device),
             recomputed=self.trainer.net.recompute,
             data=self.data.record,
-            fingerprint=self.fingerprint,
+            identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
             segments=tuple(self._segments()),
         )
@@ -333,7 +334,7 @@ class Run:
         began = time.perf_counter()
         saved = Progress(**{**vars(self.progress), "segments": self._segments()})
         with self.trainer.on_stream():
-            save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.fingerprint)
+            save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.identity)
             self._write_results("interrupted")
         self.outside_training += time.perf_counter() - began
 
@@ -365,7 +366,7 @@ def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[T
 
     Raises:
         Interrupted: a signal asked to stop; all runs have saved checkpoints.
-        UserError: there is a checkpoint of another configuration, data or code.
+        UserError: there is a checkpoint of another configuration, data or version.
     """
     records = {run: run.take_over() for run in runs}
     going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}

@@ -48,12 +48,12 @@ def seed_folders(out: Path, weights: Path | None, checkpoints: Path | None, seed
 
 
 def _conflicts(out: Path, runs: Sequence[Run]) -> list[str]:
-    """The seeds in `out` whose results were made by another configuration, data or code."""
-    fingerprints = {run.fingerprint.model_dump_json() for run in runs}
+    """The seeds in `out` whose results were made by another configuration, data or version."""
+    identities = {run.identity.model_dump_json() for run in runs}
     return [
         found.parent.name
         for found in sorted(out.glob("seed-*/metrics.json"))
-        if TrainingRecord.read(found).fingerprint.model_dump_json() not in fingerprints
+        if TrainingRecord.read(found).identity.model_dump_json() not in identities
     ]
 
 
@@ -85,10 +85,10 @@ def train_seeds(
         settings: what holds for the net.
         seeds: one run each; the results are in `out/seed-<k>`.
         data: the prepared data.
-        out: may hold finished and interrupted runs of the same settings, data and code.
+        out: may hold finished and interrupted runs of the same settings, data and version.
         weights: where the weights go instead, as `weights/seed-<k>/model.safetensors`.
         checkpoints: likewise for the checkpoints of unfinished runs.
-        overwrite: drop results and checkpoints that other settings, data or code have made.
+        overwrite: drop results and checkpoints that other settings, data or version have made.
         console: where progress is shown.
 
     Raises:
@@ -106,7 +106,7 @@ def train_seeds(
         conflicts = _conflicts(out, runs)
         if conflicts and not overwrite:
             raise UserError(
-                f"{out}: holds results of other settings, data or code ({', '.join(conflicts)}): "
+                f"{out}: holds results of other settings, data or version ({', '.join(conflicts)}): "
                 "pass --overwrite to replace them, or another --out"
             )
         waiting = [run for run in runs if run.finished_record() is None]

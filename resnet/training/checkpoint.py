@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from resnet.errors import UserError
 from resnet.files import complete_or_absent
-from resnet.records import Fingerprint, Segment
+from resnet.records import Identity, Segment, with_identity
 
 
 @dataclass
@@ -54,7 +54,7 @@ def save_weights(net: nn.Module, path: Path) -> None:
 
 
 def save_checkpoint(
-    path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: Fingerprint
+    path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, identity: Identity
 ) -> None:
     """Save all that the next iteration depends on, complete or absent."""
     tensors = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
@@ -69,7 +69,7 @@ def save_checkpoint(
         "warmup_iterations": progress.warmup_iterations,
         "evaluations": [[at, *errors] for at, errors in progress.evaluations.items()],
         "segments": [segment.model_dump(mode="json") for segment in progress.segments],
-        "fingerprint": fingerprint.model_dump(mode="json"),
+        "identity": identity.model_dump(mode="json"),
     }
     with complete_or_absent(path) as partial:
         save_file(
@@ -88,35 +88,35 @@ def read_header(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, Any] = json.loads((file.metadata() or {})["progress"])
-            return header
+        header = with_identity(header)
+        return header
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise UserError(f"{path}: not a checkpoint of a training run ({error}); delete it to start over") from error
 
 
-def is_checkpoint_of(path: Path, fingerprint: Fingerprint) -> bool:
-    """Whether a file is a whole checkpoint, made with this configuration, data and code."""
+def is_checkpoint_of(path: Path, identity: Identity) -> bool:
+    """Whether a file is a whole checkpoint of a run of this identity."""
     try:
-        return Fingerprint.model_validate(read_header(path)["fingerprint"]) == fingerprint
+        return Identity.model_validate(read_header(path)["identity"]) == identity
     except UserError:
         return False
 
 
-def iterations_saved(path: Path, fingerprint: Fingerprint) -> int:
-    """The iterations that a checkpoint of this configuration, data and code holds; 0 if there is none."""
-    return int(read_header(path)["iteration"]) if is_checkpoint_of(path, fingerprint) else 0
+def iterations_saved(path: Path, identity: Identity) -> int:
+    """The iterations that a checkpoint of a run of this identity holds; 0 if there is none."""
+    return int(read_header(path)["iteration"]) if is_checkpoint_of(path, identity) else 0
 
 
 def load_checkpoint(
-    path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, fingerprint: Fingerprint
+    path: Path, net: nn.Module, optimiser: torch.optim.SGD, progress: Progress, identity: Identity
 ) -> None:
     """Put a saved run back into the net, the optimiser and `progress`.
 
     Raises:
-        UserError: the file is not a checkpoint, or it is one of another configuration, data or code.
+        UserError: the file is not a checkpoint, or it is one of another configuration, data or version.
     """
     header = read_header(path)
-    saved = Fingerprint.model_validate(header["fingerprint"])
-    differs = [part for part in Fingerprint.model_fields if getattr(saved, part) != getattr(fingerprint, part)]
+    differs = Identity.model_validate(header["identity"]).differences(identity)
     if differs:
         raise UserError(
             f"{path}: the checkpoint was made with another {' and '.join(differs)}: "

@@ -18,6 +18,12 @@ from torch import nn
 
 from resnet.params import TrainParams
 
+VERSION = 1
+"""Of what an iteration computes. Whoever changes it beyond rounding, in any module of `nets/` or `training/` or in
+`system.arithmetic`, raises this number: results of an earlier version are no longer the plan's. A faster kernel
+within its error bound, and all else, leaves it. `tests/training/test_trajectories.py` tells the one from the other.
+"""
+
 
 def milestones(recipe: TrainParams) -> list[int]:
     """The iterations, counted from 0, that are the first at a lower learning rate: 32,000 and 48,000."""

@@ -32,10 +32,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from resnet.errors import UserError
-from resnet.records import Fingerprint
+from resnet.records import Identity, with_identity
 
 POSTGRES = ("postgresql://", "postgres://")
-SLOT, HEARTBEAT, FINGERPRINT = "slot", "heartbeat", "fingerprint"
+SLOT, HEARTBEAT, IDENTITY = "slot", "heartbeat", "identity"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 LOCK_KEY = 0x7E57E7  # any number: the advisory lock of a database that holds sweeps
 
@@ -147,13 +147,13 @@ class SlotSampler(BaseSampler):
         return self.sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
-def differing(storage: Storage, name: str, fingerprint: Fingerprint) -> list[str]:
-    """In which of configuration, data and code the stored study of this name is another; none if there is none."""
+def differing(storage: Storage, name: str, identity: Identity) -> list[str]:
+    """In which of configuration, data and version the stored study of this name is another; none if there is none."""
     if name not in optuna.get_all_study_names(storage.rdb):
         return []
-    saved = optuna.load_study(study_name=name, storage=storage.rdb).user_attrs.get(FINGERPRINT)
+    held = with_identity(optuna.load_study(study_name=name, storage=storage.rdb).user_attrs)
     # Without one its creator was killed before the first trial: it is nobody's.
-    return [part for part, value in fingerprint.model_dump().items() if saved and saved.get(part) != value]
+    return Identity.model_validate(held[IDENTITY]).differences(identity) if IDENTITY in held else []
 
 
 class SharedStudy:
@@ -162,7 +162,7 @@ class SharedStudy:
     Args:
         storage: where it lies; it is created there if need be.
         name: the net's name.
-        fingerprint: what its results depend on. A study of another one is deleted: ask `differing` first.
+        identity: what its results depend on. A study of another one is deleted: ask `differing` first.
         trials: how many slots there are.
         defaults: the parameters of slot 0.
         sampler: chooses those of the others.
@@ -175,7 +175,7 @@ class SharedStudy:
         self,
         storage: Storage,
         name: str,
-        fingerprint: Fingerprint,
+        identity: Identity,
         trials: int,
         defaults: Mapping[str, Any],
         sampler: SlotSampler,
@@ -187,12 +187,12 @@ class SharedStudy:
         self.dead_after, self.clock = dead_after, clock
         self._heartbeats: dict[int, tuple[Any, float]] = {}
         with storage.alone():
-            if differing(storage, name, fingerprint):
+            if differing(storage, name, identity):
                 optuna.delete_study(study_name=name, storage=storage.rdb)
             self.study = optuna.create_study(
                 study_name=name, storage=storage.rdb, sampler=sampler, pruner=pruner, load_if_exists=True
             )
-            self.study.set_user_attr(FINGERPRINT, fingerprint.model_dump())
+            self.study.set_user_attr(IDENTITY, identity.model_dump())
 
     def attempts(self) -> dict[int, list[FrozenTrial]]:
         """The attempts at each slot that has any, oldest first."""

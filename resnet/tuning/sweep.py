@@ -28,8 +28,8 @@ from resnet.errors import UserError
 from resnet.files import write_text
 from resnet.measuring.throughput import Forecaster
 from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.records import Fingerprint, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
-from resnet.runs.identity import fingerprint
+from resnet.records import Identity, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
+from resnet.runs.identity import identity
 from resnet.runs.run import Folders, Run
 from resnet.runs.seeds import forecast_message, locked
 from resnet.system import choose_device, choose_precision, describe_system
@@ -177,9 +177,9 @@ class NetSweep:
         )
 
     @property
-    def fingerprint(self) -> Fingerprint:
+    def identity(self) -> Identity:
         """What the study's results depend on."""
-        run = fingerprint(self.settings, self.data.record, self.precision)
+        run = identity(self.settings, self.data.record, self.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
         configuration = json.dumps([run.configuration, search], sort_keys=True)
         return run.model_copy(update={"configuration": hashlib.sha256(configuration.encode()).hexdigest()})
@@ -193,12 +193,12 @@ class NetSweep:
         return self.out / f"best-{self.name}.yaml"
 
     def conflict(self, storage: Storage) -> str | None:
-        """Say what is there of this net that other settings, data or code have made."""
-        differs = differing(storage, self.name, self.fingerprint)
+        """Say what is there of this net that other settings, data or version have made."""
+        differs = differing(storage, self.name, self.identity)
         if differs:
             return f"study {storage.shown}: its {self.name} was made with another {' and '.join(differs)}"
-        if self.record_file.exists() and SweepRecord.read(self.record_file).fingerprint != self.fingerprint:
-            return f"{self.record_file}: the sweep of other settings, data or code"
+        if self.record_file.exists() and SweepRecord.read(self.record_file).identity != self.identity:
+            return f"{self.record_file}: the sweep of other settings, data or version"
         return None
 
     def open(self, storage: Storage) -> None:
@@ -212,7 +212,7 @@ class NetSweep:
         self.shared = SharedStudy(
             storage,
             self.name,
-            self.fingerprint,
+            self.identity,
             sweep.trials,
             self.defaults,
             SlotSampler(sweep.sampler_seed, sweep.sampler_startup_trials),
@@ -300,7 +300,7 @@ class NetSweep:
             iterations=self.sweep.iterations,
             precision=self.precision,
             data=self.data.record,
-            fingerprint=self.fingerprint,
+            identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"})
             | {"sweep": self.sweep.model_dump(mode="json", exclude=STORED - {"trials"})},
             trials=trials,
@@ -393,7 +393,7 @@ def sweep_nets(
         out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
         nets: entries of the parameters' `models`, instead of `sweep.nets`.
         storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
-        overwrite: drop studies and results that other settings, data or code have made.
+        overwrite: drop studies and results that other settings, data or version have made.
         console: where progress is shown.
 
     Raises:

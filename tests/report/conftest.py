@@ -21,10 +21,10 @@ from resnet.records import (
     DataRecord,
     DescriptionRecord,
     Energy,
-    Fingerprint,
     ForecastRecord,
     ForecastRow,
     HistoryRow,
+    Identity,
     LatencyRecord,
     LatencyRow,
     Layer,
@@ -185,7 +185,7 @@ class Files:
         seconds: float = 1200.0,
         history: Sequence[HistoryRow] | None = None,
         precision: str = "bf16",
-        code: str = "code",
+        version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
         energy: float | None = None,
     ) -> Path:
@@ -200,7 +200,7 @@ class Files:
         iterations = kept["train"]["iterations"]
         done = iterations if iteration is None else iteration
         bearing = {key: value for key, value in kept["train"].items() if key not in ("seeds", "device")}
-        bearing["precision"] = precision  # what `auto` came to, as in a real fingerprint
+        bearing["precision"] = precision  # what `auto` came to, as in a real identity
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
         record = TrainingRecord(
@@ -222,10 +222,10 @@ class Files:
             warmup_iterations=400 if kept["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
-            fingerprint=Fingerprint(
+            identity=Identity(
                 configuration=digest([settings.net, settings.depth, kept["model"], bearing]),
                 data=digest(data.fingerprint),
-                code=digest(code),
+                version=version,
             ),
             settings=kept,
             segments=tuple(
@@ -235,6 +235,7 @@ class Files:
                     seconds=seconds / len(machines),
                     training_seconds=0.9 * seconds / len(machines),
                     finished="2026-11-20T12:00:00+00:00",
+                    source=digest("source"),
                     energy_joules=None if energy is None else energy / len(machines),
                     system=machine,
                 )

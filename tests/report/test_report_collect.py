@@ -60,13 +60,13 @@ def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[...
     assert not any("settings" in remark for remark in results.remarks)
 
 
-def test_different_code_is_averaged_and_remarked_on(files: Callable[..., Any]) -> None:
+def test_different_versions_are_not_averaged(files: Callable[..., Any]) -> None:
     of = files("resnet-20", seeds=2)
     of.train("resnet-20", 0, 8.0)
-    of.train("resnet-20", 1, 9.0, code="later")
-    results = of.collect()
-    assert results.rows[0].test_error.mean == 8.5
-    assert results.remarks == ("resnet-20: its seeds were trained by different versions of the training code.",)
+    of.train("resnet-20", 1, 9.0, version=2)
+    (remark,) = of.collect().remarks
+    assert of.collect().rows[0].test_error is None
+    assert "They differ in the version of what an iteration computes." in remark
 
 
 def test_results_of_other_settings_than_the_plan_are_remarked_on(files: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.params import load
-from resnet.records import Fingerprint, SweepRecord, SweepTrial, SweepValues
+from resnet.records import Identity, SweepRecord, SweepTrial, SweepValues
 from resnet.report.sweep import conclusions, section, standard_error
 from tests.report.conftest import some_data
 
@@ -30,7 +30,7 @@ def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> Sweep
         "iterations": 8000,
         "precision": "bf16",
         "data": some_data(),
-        "fingerprint": Fingerprint(configuration=str(depth), data="d", code="c"),
+        "identity": Identity(configuration=str(depth), data="d", version=1),
         "settings": {"sweep": load(None).sweep.model_dump(mode="json")},
         "trials": (trial(0, own, 0.1), trial(1, best, 0.3)),
     }

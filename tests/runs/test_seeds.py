@@ -66,7 +66,7 @@ def test_seeds_side_by_side_end_with_the_bits_that_they_have_alone(
         )
         assert all(torch.equal(one[name], other[name]) for name in one)
         assert record.test_error == alone.test_error
-        assert record.fingerprint == alone.fingerprint
+        assert record.identity == alone.fingerprint
 
 
 def test_one_source_of_randomness_can_be_fixed(tiny: Callable[..., Settings], digits: Data) -> None:

@@ -24,13 +24,13 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Params, load
-from resnet.records import Fingerprint, SweepRecord, TrainingRecord
+from resnet.records import Identity, SweepRecord, TrainingRecord
 from resnet.tuning.study import SharedStudy, SlotSampler, Storage, fair_iterations
 from resnet.tuning.sweep import sweep_nets
 from tests.conftest import Command
 
 QUIET = Console(quiet=True)
-PRINT = Fingerprint(configuration="a", data="b", code="c")
+PRINT = Identity(configuration="a", data="b", version=1)
 
 
 def plan(folder: Path, *assignments: str, depth: int = 8) -> Params:
@@ -62,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def shared(storage: Storage, trials: int = 4, **changes: Any) -> SharedStudy:
     keys: dict[str, Any] = {
-        "fingerprint": PRINT,
+        "identity": PRINT,
         "trials": trials,
         "defaults": {"x": 0.5},
         "sampler": SlotSampler(0, 10),
