@@ -9,6 +9,7 @@ of an unfinished net count as absent wherever they lie, so that a plain `dvc rep
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from resnet.errors import UserError
 from resnet.params import Params, load
@@ -53,8 +54,7 @@ def adopt(pipeline: Path) -> dict[str, str]:
     A measurement's file is taken on trust: whoever adopts says that it was made as params.yaml says.
 
     Returns:
-        Every stage that was recorded, and what is there of its results: `complete`, `absent`, `2 of 5 seeds`, or what
-        is missing of them.
+        Every stage that was recorded, and what is there of it: `complete`, `2 of 5 seeds`, or what it is without.
 
     Raises:
         UserError: there is no such plan, or a net's results are not the plan's; `dvc.lock` is then as it was.
@@ -70,31 +70,27 @@ def adopt(pipeline: Path) -> dict[str, str]:
     params = load(folder / "params.yaml")
     counts = {name: finished_seeds(params, name, folder / "runs/train") for name in params.models}
     states: dict[str, str] = {}
+    outs: dict[str, Any] = {}
     try:
         with Repo(Repo.find_root(str(folder))) as repo, repo.lock:
             stages = [stage for stage in repo.stage.collect(str(pipeline)) if stage.name.split("@")[0] in STAGES]
-            outs = {}
             for stage in stages:
                 stage.save(allow_missing=True, run_cache=False)
                 stage.commit(allow_missing=True)
+                absent = [out.def_path for out in stage.outs if not out.exists]
+                states[stage.name] = f"without {', '.join(absent)}" if absent else "complete"
                 kind, _, name = stage.name.partition("@")
-                missing = [out.def_path for out in stage.outs if not out.exists]
-                planned = len(params.settings(name).train.seed_list) if kind == "train" else 0
-                if kind == "train" and counts[name] < planned:
+                if kind == "train" and (finished := counts[name]) < (
+                    seeds := len(params.settings(name).train.seed_list)
+                ):
+                    states[stage.name] = f"{finished} of {seeds} seeds"
                     for out in stage.outs:
-                        if out.use_cache or not out.exists:
+                        if out.use_cache:
                             out.hash_info, out.meta = HashInfo(), Meta()
-                    states[stage.name] = f"{counts[name]} of {planned} seeds"
-                elif len(missing) == len(stage.outs):
-                    states[stage.name] = "absent"
-                else:
-                    states[stage.name] = f"without {', '.join(missing)}" if missing else "complete"
                 outs |= {out.fs_path: out for out in stage.outs}
-            # A file that one stage makes and another reads is the same file in both entries, above all where it is absent.
-            for stage in stages:
-                for dep in stage.deps:
-                    if dep.fs_path in outs:
-                        dep.hash_info, dep.meta = outs[dep.fs_path].hash_info, outs[dep.fs_path].meta
+            # What one stage makes and another reads is one file: the two entries say the same, where it is absent too.
+            for dep in (dep for stage in stages for dep in stage.deps if dep.fs_path in outs):
+                dep.hash_info, dep.meta = outs[dep.fs_path].hash_info, outs[dep.fs_path].meta
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
     except DvcException as error:
         raise UserError(f"{pipeline}: {error}") from error
