@@ -21,31 +21,32 @@ STAGES = ("data", "forecast", "train", "throughput", "responses", "published", "
 """Those that train, measure or fetch. The others take seconds and no data: `dvc repro --allow-missing` runs them."""
 
 
-def finished_seeds(params: Params, name: str, runs: Path) -> int:
-    """How many seeds of a net of the plan have run to their end.
+def unfinished(params: Params, runs: Path) -> dict[str, str]:
+    """The plan's nets with seeds that have not run to their end, and how far each is: `2 of 5 seeds`.
 
     Args:
         params: the plan.
-        name: the net, an entry of its `models`.
-        runs: the folder of training results, with `name/seed-<k>/metrics.json`.
+        runs: the folder of training results, with `<net>/seed-<k>/metrics.json`.
 
     Raises:
         UserError: a seed's results were made by other settings or another version than the plan's. Whether they were
             made from the plan's data is not looked at: the data may be absent.
     """
-    settings = params.settings(name)
-    finished = 0
-    for seed in settings.train.seed_list:
-        metrics_file = seed_folders(runs / name, None, None, seed).metrics_file
-        if not metrics_file.exists():
-            continue
-        record = TrainingRecord.read(metrics_file)
-        asked = settings.train.precision
-        planned = identity(settings, record.data, record.precision if asked == "auto" else asked)
-        if record.identity != planned:
-            raise UserError(f"{metrics_file}: made by other settings or another version: not this plan's result")
-        finished += record.status in ("done", "diverged")
-    return finished
+    nets = {}
+    for settings in map(params.settings, params.models):
+        ended = 0
+        for seed in settings.train.seed_list:
+            path = seed_folders(runs / settings.name, None, None, seed).metrics_file
+            if not path.exists():
+                continue
+            record, precision = TrainingRecord.read(path), settings.train.precision
+            planned = identity(settings, record.data, record.precision if precision == "auto" else precision)
+            if record.identity != planned:
+                raise UserError(f"{path}: made by other settings or another version: not a result of this plan")
+            ended += record.status in ("done", "diverged")
+        if ended < len(settings.train.seed_list):
+            nets[settings.name] = f"{ended} of {len(settings.train.seed_list)} seeds"
+    return nets
 
 
 def adopt(pipeline: Path) -> dict[str, str]:
@@ -68,7 +69,7 @@ def adopt(pipeline: Path) -> dict[str, str]:
     if not pipeline.exists():
         raise UserError(f"{pipeline}: there is no such file: give the dvc.yaml of a plan")
     params = load(folder / "params.yaml")
-    counts = {name: finished_seeds(params, name, folder / "runs/train") for name in params.models}
+    going = {f"train@{net}": state for net, state in unfinished(params, folder / "runs/train").items()}
     states: dict[str, str] = {}
     outs: dict[str, Any] = {}
     try:
@@ -77,16 +78,12 @@ def adopt(pipeline: Path) -> dict[str, str]:
             for stage in stages:
                 stage.save(allow_missing=True, run_cache=False)
                 stage.commit(allow_missing=True)
-                absent = [out.def_path for out in stage.outs if not out.exists]
-                states[stage.name] = f"without {', '.join(absent)}" if absent else "complete"
-                kind, _, name = stage.name.partition("@")
-                if kind == "train" and (finished := counts[name]) < (
-                    seeds := len(params.settings(name).train.seed_list)
-                ):
-                    states[stage.name] = f"{finished} of {seeds} seeds"
+                if stage.name in going:
                     for out in stage.outs:
                         if out.use_cache:
                             out.hash_info, out.meta = HashInfo(), Meta()
+                missing = ", ".join(out.def_path for out in stage.outs if not out.exists)
+                states[stage.name] = going.get(stage.name, f"without {missing}" if missing else "complete")
                 outs |= {out.fs_path: out for out in stage.outs}
             # What one stage makes and another reads is one file: the two entries say the same, where it is absent too.
             for dep in (dep for stage in stages for dep in stage.deps if dep.fs_path in outs):
