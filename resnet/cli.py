@@ -349,6 +349,17 @@ def forecast(
 
 
 @app.command()
+def adopt(
+    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+) -> None:
+    """Take the files that are there as a plan's results: made elsewhere, or of a plan stopped half-way."""
+    from resnet.runs.adopt import adopt as record_files
+
+    for stage, state in record_files(pipeline).items():
+        print(f"{stage}: {state}")
+
+
+@app.command()
 def sweep(
     out: Annotated[Path, typer.Option(help="Folder for NAME.json and best-NAME.yaml.")] = Path("runs/sweep"),
     nets: Annotated[

@@ -20,6 +20,9 @@ from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
 from resnet.system import arithmetic, choose_device, describe_system
 from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
 
+VERSION = 1
+"""Of how weights are evaluated. Whoever changes it beyond rounding raises it: DVC then evaluates anew."""
+
 BATCH_SIZE = 500
 """Images per forward pass: divides 5,000 and 10,000, and bounds the memory that ResNet-1202 needs."""
 

@@ -42,6 +42,11 @@ from resnet.records import LatencyRecord, LatencyRow, Passes, StepWork
 from resnet.system import arithmetic, choose_device, choose_precision, describe_system, synchronise
 from resnet.training.draws import generator
 
+VERSION = 1
+"""Of what a figure means, and of how fast the parts are. Whoever makes them faster, or times them otherwise, raises it:
+DVC then measures anew.
+"""
+
 PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
 """Stage 1 has no down-sampling block: its first block keeps the shape, as all of its blocks do."""
 

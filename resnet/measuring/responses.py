@@ -24,6 +24,9 @@ from resnet.system import arithmetic, choose_device, describe_system
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
 
+VERSION = 1
+"""Of what is measured of given weights. Whoever changes it beyond rounding raises it: DVC then measures anew."""
+
 
 def _batch_norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
     """The batch norms of 3x3 layers; those of projection shortcuts follow 1x1 convolutions."""

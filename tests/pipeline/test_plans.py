@@ -1,0 +1,133 @@
+"""The plans of this repository: of one shape, and with nothing to do in a fresh clone but their reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from resnet.params import load
+from tests.pipeline.project import ROOT, clone, run, running
+
+PLANS = (".", "quickstart", "tenth", "short")
+COMMITTED = [plan for plan in PLANS if (ROOT / plan / "dvc.lock").exists() and plan != "quickstart"]
+"""Those whose results are in Git; the quickstart's are its user's own."""
+
+
+@pytest.mark.parametrize("plan", PLANS[1:])
+def test_a_plan_has_the_roots_stages(plan: str) -> None:
+    expected = (ROOT / "dvc.yaml").read_text().replace("resnet/", "../resnet/")
+    assert (ROOT / plan / "dvc.yaml").read_text() == expected, (
+        f"copy it: sed 's#resnet/#../resnet/#g' dvc.yaml > {plan}/dvc.yaml"
+    )
+
+
+def test_the_short_plan_is_the_papers_but_for_its_length() -> None:
+    short, root = load(ROOT / "short/params.yaml"), load(ROOT / "params.yaml")
+    asked = {"seeds": 3, "iterations": 640, "evaluate_every": 160, "log_every": 20, "checkpoint_every": 80}
+    asked["learning_rate"] = 0.02  # in so few iterations a net that starts dead at 0.1 stays so
+    assert short.train.model_dump() == root.train.model_dump() | asked
+    for section in ("data", "model", "throughput", "responses", "evaluate", "report"):
+        assert getattr(short, section) == getattr(root, section), section
+
+
+def test_the_tenth_is_the_papers_but_for_its_length() -> None:
+    tenth, root = load(ROOT / "tenth/params.yaml"), load(ROOT / "params.yaml")
+    asked = {"iterations": 6400, "evaluate_every": 400, "log_every": 20, "checkpoint_every": 100, "precision": "fp32"}
+    assert tenth.train.model_dump() == root.train.model_dump() | asked
+    for section in ("data", "model", "throughput", "responses", "evaluate", "report"):
+        assert getattr(tenth, section) == getattr(root, section), section
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of this commit, whose sources the commands take."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone of a repository: there is nothing to clone")
+    copy = clone(ROOT, tmp_path_factory.mktemp("fresh") / "clone")
+    imported = run(copy.parent, "python", "-c", "import resnet; print(resnet.__file__)", sources=copy)
+    assert imported.stdout.strip() == str(copy / "resnet/__init__.py")
+    return copy
+
+
+def without_network(*command: str) -> list[str]:
+    """The command in a namespace without a network, where this user may make one."""
+    isolate = ["unshare", "--map-root-user", "--net"]
+    try:
+        allowed = subprocess.run([*isolate, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        allowed = False
+    return [*isolate, *command] if allowed else list(command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", COMMITTED)
+def test_a_fresh_clone_keeps_what_it_was_given(fresh: Path, plan: str) -> None:
+    for target in (f"{plan}/dvc.yaml", f"{plan}/dvc.yaml:report"):
+        done = run(fresh, *without_network("dvc", "repro", "--allow-missing", target))
+        assert running(done.stdout) == {"report"}
+    changed = run(fresh, "git", "status", "--porcelain", plan).stdout
+    assert changed == "", "commit what `dvc repro --allow-missing` makes"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", COMMITTED)
+def test_plain_repro_makes_what_is_not_there(fresh: Path, plan: str) -> None:
+    """Of every net a seed, or its weights, is missing in a fresh clone: without --allow-missing it is trained."""
+    status = json.loads(run(fresh / plan, "dvc", "status", "--json", "dvc.yaml").stdout)
+    for net in load(ROOT / plan / "params.yaml").models:
+        assert {f"weights/{net}": "deleted"}.items() <= changes(status[f"train@{net}"], "changed outs").items()
+
+
+def changes(parts: list[dict[str, dict[str, object]]], kind: str) -> dict[str, object]:
+    """Of a stage in `dvc status --json`: what has changed of its `changed deps` or its `changed outs`."""
+    return {path: change for part in parts if kind in part for path, change in part[kind].items()}
+
+
+@pytest.mark.slow
+def test_a_version_and_no_other_change_of_the_code_makes_results_stale(tmp_path: Path) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone of a repository: there is nothing to clone")
+    copy = clone(ROOT, tmp_path / "clone")
+    described = {copy / "resnet/nets/model.py", copy / "resnet/nets/layers.py"}
+    for path in sorted({*(copy / "resnet").rglob("*.py")} - described):
+        path.write_text(f"{path.read_text()}\n# more\n")
+    for plan in COMMITTED:
+        planned = run(copy, "dvc", "repro", "--dry", "--allow-missing", f"{plan}/dvc.yaml")
+        assert running(planned.stdout) == {"report"}
+
+    modules = {
+        "data/version": "data",
+        "training/recipe": "train",
+        "measuring/throughput": "throughput",
+        "measuring/latency": "latency",
+        "measuring/responses": "responses",
+        "measuring/evaluate": "published",
+    }
+    for module in modules:
+        path = copy / f"resnet/{module}.py"
+        path.write_text(path.read_text().replace("\nVERSION = ", "\nVERSION = 1000"))
+    status = json.loads(run(copy, "dvc", "status", "--json", "dvc.yaml").stdout)
+    stale = {
+        (path, stage.split("@")[0])
+        for stage, parts in status.items()
+        if isinstance(parts, list)
+        for path in changes([part for part in parts if isinstance(part, dict)], "changed deps")
+        if path.endswith(".py")
+    }
+    assert stale == {(f"resnet/{module}.py", stage) for module, stage in modules.items()}
+
+
+@pytest.mark.slow
+def test_git_and_dvc_leave_out_the_same_files_of_results() -> None:
+    """What Git leaves out of a clone must not enter the hash of a folder of results."""
+    left_out = (
+        "runs/train/x/seed-0/checkpoint.safetensors",
+        "runs/describe/.a.json.partial",
+        "runs/sweep/study.db-wal",
+        "runs/sweep/trials/x/0.json",
+    )
+    assert run(ROOT, "git", "check-ignore", *left_out).stdout.split() == [*left_out]
+    assert run(ROOT, "dvc", "check-ignore", *left_out).stdout.split() == [*left_out]
