@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any, Literal
 
+from pydantic import AliasChoices, ConfigDict, Field
+
 from resnet.records.base import Record
 from resnet.records.provenance import System
 
@@ -36,7 +38,7 @@ class Timing(Record):
         return statistics.stdev(rates) if len(rates) > 1 else 0.0
 
 
-class Limits(Record):
+class Peaks(Record):
     """What the machine reached in the same run, one figure a repeat."""
 
     precision: str
@@ -92,11 +94,17 @@ class Energy(Record):
         return [joules / seconds for joules, seconds in zip(self.joules, self.seconds, strict=True)]
 
 
+PEAKS = AliasChoices("peaks", "limits")
+"""What the machine reached, as files call it: `limits` in earlier ones."""
+
+
 class ThroughputRecord(Record):
     """`runs/throughput/<name>.json`: speed and memory of a net on this machine.
 
     What was added later is None in older files.
     """
+
+    model_config = ConfigDict(validate_by_name=True)
 
     kind: Literal["throughput"] = "throughput"
     name: str
@@ -115,7 +123,7 @@ class ThroughputRecord(Record):
     training_energy: Energy | None = None
     """None where NVML has no counter, as on a CPU."""
     inference_energy: Energy | None = None
-    limits: Limits | None = None
+    peaks: Peaks | None = Field(None, validation_alias=PEAKS)
     settings: dict[str, Any]
     """The effective `model`, `train` and `throughput` sections of the parameters."""
     system: System
@@ -164,10 +172,12 @@ class LatencyRow(Record):
 class LatencyRecord(Record):
     """`runs/latency/<device>.json`: latency by block."""
 
+    model_config = ConfigDict(validate_by_name=True)
+
     kind: Literal["latency"] = "latency"
     shortcut: str
     rows: tuple[LatencyRow, ...]
-    limits: tuple[Limits, ...]
+    peaks: tuple[Peaks, ...] = Field(validation_alias=PEAKS)
     """One for each precision of the rows."""
     system: System
 
