@@ -16,7 +16,7 @@ from resnet.data.images import (
     canonical,
     fingerprint,
 )
-from resnet.data.prepared import load, read, save, split, verify
+from resnet.data.prepared import load, read, read_for_evaluation, save, split, verify
 from resnet.data.sources import read_source
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "fingerprint",
     "load",
     "read",
+    "read_for_evaluation",
     "read_source",
     "save",
     "split",

@@ -28,6 +28,8 @@ OFFICIAL_FINGERPRINTS = {
 }
 """Of the official binary version's 50,000 and 10,000 records; `fingerprint` says how they are made."""
 
+SETS = ("train", "test")
+
 SHAPE = (3, 32, 32)
 """Channels (red, green, blue), rows, columns."""
 
@@ -92,6 +94,22 @@ def canonical(images: Images) -> Images:
     """Sort by record digest. Equal records are interchangeable, so the order is unique."""
     order = digests(images)
     return images[np.array(sorted(range(len(order)), key=order.__getitem__), dtype=np.int64)]
+
+
+def check_classes(name: str, classes: Sequence[str]) -> None:
+    """Check that a byte can number the classes of the source `name`, and that a line can name them.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not 2 <= len(classes) <= 256:
+        first = f" ({classes[0]!r}, ...)" if classes else ""
+        raise UserError(f"{name}: 2 to 256 classes can be labelled; it has {len(classes)}{first}")
+    odd = next((label for label in classes if not label or not label.isprintable()), None)
+    if odd is not None:
+        raise UserError(f"{name}: the class {odd!r}: a name that cannot be printed")
+    if len(set(classes)) < len(classes):
+        raise UserError(f"{name}: two classes of one name")
 
 
 def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64]:

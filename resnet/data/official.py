@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from resnet.data.archives import Files, content, reason
-from resnet.data.images import SHAPE, Images, Source, canonical
+from resnet.data.archives import Files, reason
+from resnet.data.images import SHAPE, Images, Source, canonical, check_classes
 from resnet.errors import UserError
 
 
@@ -61,19 +62,48 @@ def _batch(name: str, pickled: bytes, classes: int) -> Images:
     return Images(pixels.reshape(-1, *SHAPE), np.array(labels, dtype=np.uint8))
 
 
-def read_official(name: str, stem: str, files: Files) -> Source:
-    """Read the official archive's members, given by their last name."""
-    names = _unpickle(f"{name}: batches.meta", content(name, files, "batches.meta")).get(b"label_names")
+TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST, META = "test_batch", "batches.meta"
+BATCH_BYTES = 2**26
+"""Of the largest batch: the official ones have half of it."""
+
+
+def is_official(files: Files) -> bool:
+    """Whether a source looks like the official archive: batches anywhere in it."""
+    names = {PurePosixPath(path).name for path in (*files.sizes, *files.strange)}
+    return {TEST, META} <= names
+
+
+def read_official(files: Files, stem: str) -> Source:
+    """Read the official archive's batches, in whatever folder they are.
+
+    Raises:
+        UserError: one is missing, damaged, not a file, or there twice.
+    """
+    places: dict[str, str] = {}
+    for path in (*files.strange, *files.sizes):
+        batch = PurePosixPath(path).name
+        if batch not in (*TRAIN, TEST, META):
+            continue
+        if path in files.strange:
+            files.refuse(path, files.strange[path])
+        if batch in places:
+            files.refuse(path, f"{batch} stands in more than one place")
+        places[batch] = path
+    missing = [batch for batch in TRAIN if batch not in places]
+    if missing:
+        raise UserError(f"{files.name}: the batch {missing[0]} is not in the archive")
+    contents = dict(files.read(places.values(), BATCH_BYTES))
+
+    def named(batch: str) -> tuple[str, bytes]:
+        return f"{files.name}: {batch}", contents[places[batch]]
+
+    names = _unpickle(*named(META)).get(b"label_names")
     if not isinstance(names, list) or not all(isinstance(label, bytes) for label in names):
-        raise UserError(f"{name}: batches.meta: it does not name the classes")
+        raise UserError(f"{files.name}: batches.meta: it does not name the classes")
     classes = tuple(label.decode("latin1") for label in names)
-
-    def batches(*members: str) -> Images:
-        missing = [member for member in members if member not in files]
-        if missing:
-            raise UserError(f"{name}: the batch {missing[0]} is not in the archive")
-        parts = [_batch(f"{name}: {member}", content(name, files, member), len(names)) for member in members]
-        return Images(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
-
-    train = batches(*(f"data_batch_{number}" for number in range(1, 6)))
-    return Source(stem, classes, canonical(train), canonical(batches("test_batch")))
+    check_classes(f"{files.name}: batches.meta", classes)
+    *train, test = (_batch(*named(batch), len(classes)) for batch in (*TRAIN, TEST))
+    images = np.concatenate([part.images for part in train])
+    labels = np.concatenate([part.labels for part in train])
+    return Source(stem, classes, canonical(Images(images, labels)), canonical(test))

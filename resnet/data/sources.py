@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from resnet.data.archives import open_files
+from resnet.data.archives import open_files, reason
 from resnet.data.download import official_archive
 from resnet.data.folder import read_image_folder
-from resnet.data.images import CLASSES, OFFICIAL_FINGERPRINTS, Images, Source, canonical, validation_indices
-from resnet.data.official import read_official
+from resnet.data.images import CLASSES, OFFICIAL_FINGERPRINTS, SETS, Images, Source, canonical, validation_indices
+from resnet.data.official import is_official, read_official
+from resnet.data.places import expanded
 from resnet.errors import UserError
 
 
@@ -38,18 +40,24 @@ def _stem(path: Path) -> str:
     name = path.resolve().name
     for suffix in (".zip", ".tar.gz", ".tgz", ".tar"):
         name = name.removesuffix(suffix)
-    return name
+    return name if name.isprintable() else ascii(name)
 
 
 def _read_path(path: Path, *, progress: bool) -> Source:
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder (data.source or CIFAR10_SOURCE)")
+    try:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder (data.source or CIFAR10_SOURCE)")
+        stem = _stem(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     with ExitStack() as stack:
         files = open_files(path, stack)
-        batches = {PurePosixPath(name).name: read for name, read in files.items() if "batch" in name}
-        if "test_batch" in batches and "batches.meta" in batches:
-            return read_official(str(path), _stem(path), batches)
-        return read_image_folder(str(path), _stem(path), files, progress=progress)
+        official = is_official(files)
+        source = read_official(files, stem) if official else read_image_folder(files, stem, progress=progress)
+    for name in SETS:
+        if not len(getattr(source, name)):
+            raise UserError(f"{path}: its {name} set is empty")
+    return source
 
 
 def read_source(source: str, *, cache: Path | None = None, progress: bool = True) -> Source:
@@ -66,9 +74,15 @@ def read_source(source: str, *, cache: Path | None = None, progress: bool = True
     """
     if source == "official":
         source = os.environ.get("CIFAR10_SOURCE") or source
-    if source == "official":
-        source = str(official_archive(cache, progress=progress))
-    read = _read_digits() if source == "digits" else _read_path(Path(source).expanduser(), progress=progress)
+    if source == "digits":
+        return _read_digits()
+    if re.match(r"[A-Za-z][\w+.-]+:/", source):
+        raise UserError(
+            f"{source}: an address, where data.source or CIFAR10_SOURCE names a file or a folder: download it "
+            "first, or use `official`, which downloads CIFAR-10 itself"
+        )
+    path = official_archive(cache, progress=progress) if source == "official" else expanded(source)
+    read = _read_path(path, progress=progress)
     if read.fingerprint != OFFICIAL_FINGERPRINTS:
         return read
     return replace(read, name="CIFAR-10", classes=CLASSES)  # whatever the source calls them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from resnet.data import archives
 from resnet.errors import UserError
 from tests.data.makers import Numbered, assert_same, batch_files, image_files, read, refusal, tarred, zipped
 
@@ -114,3 +116,117 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path, numbered: Numbered) -> None
             at = content.find(signature, at + 1)
     path.write_bytes(content)
     assert "encrypted" in refusal(path)
+
+
+ODD = {
+    "a symbolic link": (tarfile.SYMTYPE, "a link"),
+    "a hard link": (tarfile.LNKTYPE, "a link"),
+    "a named pipe": (tarfile.FIFOTYPE, "a named pipe"),
+    "a device": (tarfile.CHRTYPE, "a device"),
+    "a kind of its own": (b"V", "neither a file nor a folder"),
+}
+
+
+def with_member(path: Path, name: str, kind: bytes, leads_to: str = "") -> Path:
+    """Add a member without content to a tar."""
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, leads_to
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(member)
+    return path
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_file_in_a_tar_is_refused(tmp_path: Path, numbered: Numbered, kind: str) -> None:
+    files = image_files(numbered)
+    some = next(iter(files))
+    for name in ("train/cat/odd.png", "train/zebra"):
+        path = with_member(tarred(tmp_path / "a.tar", files), name, ODD[kind][0], some)
+        assert f"{name}: {ODD[kind][1]}" in refusal(path)
+    with_member(tarred(tmp_path / "b.tar", files), "notes", ODD[kind][0], some)
+    read(tmp_path / "b.tar")  # outside the sets it is nobody's business
+
+
+def test_a_batch_that_is_a_link_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = batch_files(numbered)
+    del files["cifar-10-batches-py/data_batch_2"]
+    path = tarred(tmp_path / "a.tar", files)
+    with_member(path, "cifar-10-batches-py/data_batch_2", tarfile.SYMTYPE, "data_batch_1")
+    assert "data_batch_2: a link" in refusal(path)
+
+
+def test_an_empty_class_folder_in_an_archive_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    path = with_member(tarred(tmp_path / "a.tar", image_files(numbered)), "./test/zebra/", tarfile.DIRTYPE)
+    assert "test/zebra/ holds no images" in refusal(path)
+    assert "train/zebra/ holds no images" in refusal(
+        zipped(tmp_path / "a.zip", image_files(numbered) | {"train/zebra/": b""})
+    )
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    path = zipped(tmp_path / "a.zip", image_files(numbered))
+    link = zipfile.ZipInfo("train/cat/link.png")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "../dog/1.png")
+    assert "train/cat/link.png: a link" in refusal(path)
+
+
+def test_a_member_that_is_there_twice_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered)
+    some = next(iter(files))
+    twice = tarred(tmp_path / "a.tar", files | {f"./{some}": b"another"})
+    assert f"{some}: there more than once" in refusal(twice)
+    path = zipped(tmp_path / "a.zip", files)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(some, b"another")
+    assert f"{some}: there more than once" in refusal(path)
+    batches = batch_files(numbered)
+    copied = batches | {"copy/test_batch": batches["cifar-10-batches-py/test_batch"]}
+    assert "test_batch stands in more than one place" in refusal(tarred(tmp_path / "b.tar", copied))
+
+
+def test_a_second_archive_behind_the_first_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    one = tarred(tmp_path / "a.tar", image_files(numbered)).read_bytes()
+    path = tmp_path / "two.tar"
+    for content in (one + one, one + bytes(2**21)):
+        path.write_bytes(content)
+        assert "more behind its end" in refusal(path)
+        path.write_bytes(gzip.compress(content))
+        assert "more behind its end" in refusal(path)
+
+
+def test_a_member_larger_than_an_image_can_be_is_not_read(tmp_path: Path, numbered: Numbered) -> None:
+    bomb = {"train/cat/bomb.png": bytes(2**21)}
+    for path in (
+        zipped(tmp_path / "a.zip", image_files(numbered) | bomb, zipfile.ZIP_DEFLATED),
+        tarred(tmp_path / "a.tgz", image_files(numbered) | bomb, "w:gz"),
+    ):
+        assert "train/cat/bomb.png: 2,097,152 bytes" in refusal(path)
+
+
+def test_a_tar_is_not_unpacked_through_what_is_too_large(tmp_path: Path, numbered: Numbered) -> None:
+    """Its header is enough: the content, which is missing here, is not looked for."""
+    member = tarfile.TarInfo("notes.txt")
+    member.size = 2**33
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf()))
+    assert "notes.txt: 8,589,934,592 bytes" in refusal(path)
+    member = tarfile.TarInfo("././@LongLink")
+    member.size, member.type = 2**30, tarfile.GNUTYPE_LONGNAME
+    path.write_bytes(gzip.compress(member.tobuf()))
+    assert "a header of" in refusal(path)
+
+
+def test_an_archive_of_more_than_cifar_10_can_need_is_refused(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = image_files(numbered)
+    paths = zipped(tmp_path / "a.zip", files), tarred(tmp_path / "a.tar", files)
+    size = sum(map(len, files.values()))
+    for name, limit, says in (("ENTRIES", 59, "more than 59 files"), ("ARCHIVE_BYTES", size - 1, "GiB")):
+        for path in paths:
+            read(path)
+            with monkeypatch.context() as patch:
+                patch.setattr(archives, name, limit)
+                assert says in refusal(path)

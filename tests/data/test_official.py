@@ -97,3 +97,25 @@ def test_a_damaged_pickle_or_a_missing_batch_is_refused(tmp_path: Path, numbered
         assert "batches.meta" in refusal(path)
     few = {meta: python3_pickle({b"label_names": [b"cat", b"dog"]})}
     assert "data_batch_1" in refusal(tarred(tmp_path / "e.tar", batch_files(numbered) | few))
+
+
+def test_an_empty_test_set_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    empty = {b"data": np.zeros((0, 3072), dtype=np.uint8), b"labels": []}
+    files = batch_files(numbered) | {"cifar-10-batches-py/test_batch": python2_pickle(empty)}
+    assert "its test set is empty" in refusal(tarred(tmp_path / "a.tar", files))
+
+
+def test_classes_that_a_byte_cannot_number_or_a_line_not_name_are_refused(tmp_path: Path, numbered: Numbered) -> None:
+    meta = "cifar-10-batches-py/batches.meta"
+    batch = {b"data": np.zeros((1, 3072), dtype=np.uint8), b"labels": [299]}
+    files = batch_files(numbered) | {"cifar-10-batches-py/data_batch_3": python3_pickle(batch)}
+    for names, says in (
+        ([b"class %d" % number for number in range(300)], "2 to 256 classes"),
+        ([b"cat"] * 10, "two classes of one name"),
+        ([b"cat\n", b"dog"], "cannot be printed"),
+        ([], "2 to 256 classes"),
+    ):
+        named = files | {meta: python3_pickle({b"label_names": names})}
+        message = refusal(tarred(tmp_path / "a.tar", named))
+        assert "batches.meta" in message
+        assert says in message

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ import pytest
 
 from resnet import data
 from resnet.data import CLASSES, Data
+from resnet.data.places import locked
 from resnet.errors import UserError
 from resnet.params import DataParams
 from tests.data.makers import Numbered, batch_files, image_files, read, records, tarred, tree, zipped
@@ -225,7 +230,7 @@ def test_verifying_finds_one_changed_byte(tmp_path: Path, split: Data, name: str
     content[-1] = (content[-1] + 1) % 10
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"not those of data\.json"):
-        data.verify(data.load(tmp_path / "prepared"))
+        data.load(tmp_path / "prepared")
 
 
 def test_reading_takes_prepared_data_or_any_source(tmp_path: Path, split: Data) -> None:
@@ -233,6 +238,129 @@ def test_reading_takes_prepared_data_or_any_source(tmp_path: Path, split: Data) 
     data.save(split, tmp_path / "prepared")
     for source in ("prepared", "some.zip"):
         assert data.read(str(tmp_path / source), params, progress=False).record == split.record
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "train_images.npy", "data.json"])
+def test_the_users_own_files_stay(tmp_path: Path, split: Data, name: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_bytes(b"{}")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"name another data\.dir") as caught:
+            data.save(split, folder)
+        assert str(folder) in str(caught.value)
+    assert contents(folder) == {name: b"{}"}
+    (folder / name).unlink()
+    data.save(split, folder)  # an empty folder is nobody's
+    (folder / name).write_bytes(b"{}")
+    if name not in ("data.json", "train_images.npy"):
+        with pytest.raises(UserError, match=name):
+            data.save(split, folder)
+        assert (folder / name).read_bytes() == b"{}"
+
+
+def test_another_split_than_the_settings_is_refused(tmp_path: Path, split: Data) -> None:
+    data.save(split, tmp_path / "prepared")
+    data.load(tmp_path / "prepared", DataParams(validation=10, split_seed=0))
+    for validation, seed in ((10, 1), (9, 0), (0, 0)):
+        params = DataParams(validation=validation, split_seed=seed)
+        with pytest.raises(UserError, match=r"data\.validation = 10 .* run `resnet data` again"):
+            data.load(tmp_path / "prepared", params)
+        with pytest.raises(UserError, match=rf"the settings say {validation} and {seed}"):
+            data.read(str(tmp_path / "prepared"), params)
+    whole = data.split(read(tmp_path / "some.zip"), 0, 0)
+    data.save(whole, tmp_path / "prepared")
+    data.load(tmp_path / "prepared", DataParams(validation=0, split_seed=5))  # no seed chose anything
+
+
+def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, split: Data) -> None:
+    params = DataParams(validation=5000)
+    with pytest.raises(UserError, match="only 50 training images"):
+        data.read(str(tmp_path / "some.zip"), params, progress=False)
+    everything = data.read_for_evaluation(str(tmp_path / "some.zip"), params, progress=False)
+    assert (len(everything.train), len(everything.validation), len(everything.test)) == (50, 0, 10)
+    data.save(split, tmp_path / "prepared")
+    assert data.read_for_evaluation(str(tmp_path / "prepared"), params).record == split.record
+    few = data.read_for_evaluation(str(tmp_path / "some.zip"), DataParams(validation=10), progress=False)
+    assert few.record == split.record  # as training would have it
+
+
+def test_other_data_cannot_claim_to_be_official(tmp_path: Path, split: Data) -> None:
+    data.save(split, tmp_path / "prepared")
+    path = tmp_path / "prepared" / "data.json"
+    path.write_text(path.read_text().replace('"official": false', '"official": true'))
+    with pytest.raises(UserError, match="official"):
+        data.load(tmp_path / "prepared")
+
+
+@pytest.mark.parametrize("shape", ["(10**15, 3, 32, 32)", "(10**40,)", "(-1, 3)", "('a',)"])
+def test_a_header_that_claims_too_much_is_damage(tmp_path: Path, split: Data, shape: str) -> None:
+    data.save(split, tmp_path / "prepared")
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    written = header.replace("10**15", str(10**15)).replace("10**40", str(10**40)).ljust(117) + "\n"
+    path = tmp_path / "prepared" / "train_images.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written.encode())
+    with pytest.raises(UserError, match=r"damaged .* run `resnet data` again"):
+        data.load(tmp_path / "prepared")
+
+
+def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    data.save(split, Path("~/prepared"))
+    data.load(tmp_path / "prepared")
+    data.load(Path("~/prepared"))
+    data.read("~/prepared", DataParams(validation=10))
+    assert not (tmp_path / "~").exists()
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300), tmp_path / "loop"):
+        for failing in (lambda path=path: data.save(split, path), lambda path=path: data.load(path)):
+            with pytest.raises(UserError) as caught:
+                failing()
+            assert "\n" not in str(caught.value)
+            assert str(path) in str(caught.value)
+
+
+SAVE = """
+import sys
+from pathlib import Path
+from resnet import data
+from resnet.params import DataParams
+source, folder, seed = sys.argv[1:]
+data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), progress=False), Path(folder))
+"""
+
+
+def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "prepared"
+    command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
+    with locked(tmp_path, "the test"):
+        waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
+        for process in waiting:
+            assert process.stderr is not None
+            assert "waiting for another process" in process.stderr.readline()
+        assert not folder.exists()
+    for process in waiting:
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert data.load(folder).record.split_seed in (1, 2)
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    data.save(split, tmp_path / "prepared")
+    data.load(tmp_path / "prepared")
+    assert "without locks" in capsys.readouterr().err
 
 
 REAL = os.environ.get("CIFAR10_SOURCE")
