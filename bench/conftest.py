@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resnet.measuring.peaks import measure_limits
+from resnet.measuring.peaks import measure_peaks
 from resnet.system import choose_device, choose_precision, describe_system
 
 
@@ -19,11 +19,11 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Add what `resnet latency --from` takes over, the limits measured now among it."""
+    """Add what `resnet latency --from` takes over, the peaks measured now among it."""
     device = choose_device("auto")
     precisions = ("fp32", "bf16") if config.getoption("--full-grid") else (choose_precision("auto", device),)
     output_json["resnet"] = {
         "shortcut": "A",
-        "limits": [measure_limits(device, precision).model_dump(mode="json") for precision in precisions],
+        "peaks": [measure_peaks(device, precision).model_dump(mode="json") for precision in precisions],
         "system": describe_system(device).model_dump(mode="json"),
     }

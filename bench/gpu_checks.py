@@ -8,7 +8,7 @@ gradients agree with fp64 on the CPU; a killed and resumed run ends with the sam
 two runs of a seed are the same; so are a run replayed from a CUDA graph and one without, a run beside others
 and one alone, and a run that keeps its activations and one that computes them again. Then the measurements,
 each into files that the report reads when DIR is its folder of runs: `throughput/` at every depth, with the
-machine's limits (the roofline) and energy; `latency/` of blocks and nets, eager and graphed;
+machine's peaks (the roofline) and energy; `latency/` of blocks and nets, eager and graphed;
 `side-by-side.json`, images/s of one to five seeds at once, with and without torch.compile; `usual-loop/`,
 training beside the usual PyTorch loop.
 DIR/checks.json is written first; exit code 1 if a check failed or a measurement could not be made, which
@@ -106,7 +106,7 @@ def weights_differ(settings: Settings, device: torch.device, precision: str) -> 
 
 
 def measure_throughput(out: Path, depths: Sequence[int], assignments: Sequence[str]) -> None:
-    """Throughput, limits and energy of the residual net of every depth."""
+    """Throughput, peaks and energy of the residual net of every depth."""
     print(
         f"{'net':12} {'training, images/s':>22} {'inference, images/s':>24} "
         f"{'memory':>10} {'of roof':>8} {'J/image':>8}"
@@ -114,10 +114,10 @@ def measure_throughput(out: Path, depths: Sequence[int], assignments: Sequence[s
     for depth in depths:
         record = throughput(load(None, assignments).settings_for("resnet", depth))
         record.write(out / "throughput" / f"resnet-{depth}.json")
-        training, inference, work, limits = record.training, record.inference, record.training_work, record.limits
+        training, inference, work, peaks = record.training, record.inference, record.training_work, record.peaks
         assert work is not None
-        assert limits is not None
-        share = work.flops / training.median_seconds / limits.roof(work.intensity)
+        assert peaks is not None
+        share = work.flops / training.median_seconds / peaks.roof(work.intensity)
         energy = record.training_energy
         joules = f"{statistics.median(energy.joules_per_image):8.4f}" if energy else f"{'-':>8}"
         print(

@@ -281,7 +281,7 @@ def throughput(
     set_: SetOption = None,
     format_: FormatOption = Format.table,
 ) -> None:
-    """Measure training and inference: images/s, memory, energy, and how far from this machine's limits."""
+    """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
     settings = _settings(params, set_, net, depth, name)
 
     from resnet.measuring.throughput import throughput as measure
@@ -300,12 +300,12 @@ def throughput(
             f"  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
             f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
         )
-        if record.limits is not None and work is not None:
+        if record.peaks is not None and work is not None:
             flops, moved = work.flops / timing.median_seconds, work.bytes / timing.median_seconds
             print(
-                f"    {flops / 1e9:10,.1f} GFLOP/s, {100 * flops / record.limits.flops_per_second:.1f} % of a matrix "
+                f"    {flops / 1e9:10,.1f} GFLOP/s, {100 * flops / record.peaks.flops_per_second:.1f} % of a matrix "
                 f"product's; {moved / 1e9:,.1f} GB/s at the least, "
-                f"{100 * moved / record.limits.bytes_per_second:.1f} % of a copy's"
+                f"{100 * moved / record.peaks.bytes_per_second:.1f} % of a copy's"
             )
         if energy is not None:
             print(f"    {statistics.median(energy.joules_per_image):10,.4f} J an image of the GPU's board, by NVML")

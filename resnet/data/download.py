@@ -26,6 +26,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from resnet.data.places import expanded, locked
 from resnet.errors import UserError
 from resnet.files import sync_folder
 
@@ -54,12 +55,16 @@ class _AnotherFile(Exception):
 def default_cache() -> Path:
     """The folder of the user's cache in which downloads are kept."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "resnet-depth"
+    return (Path(base) if base else expanded("~/.cache")) / "resnet-depth"
 
 
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _is_whole(path: Path, size: int, md5: str) -> bool:
+    return _length(path) == size and _md5(path) == md5
 
 
 def _length(path: Path) -> int:
@@ -128,9 +133,10 @@ def _complete(url: str, part: Path, size: int, md5: str, bars: Progress) -> str 
 
 
 def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress: bool = True) -> None:
-    """Download one file from the first of `urls` that gives it; go on where an earlier try stopped.
+    """Download one file from the first of `urls` that gives it, unless it is there; go on where an earlier try stopped.
 
-    What has come so far is kept beside the target as `<name>.part` and outlives a kill.
+    What has come so far is kept beside the target as `<name>.part` and outlives a kill. Of two processes the
+    second waits for the first one's file.
 
     Raises:
         UserError: no URL gave the file; the message says what each of them answered. Or the file
@@ -146,8 +152,15 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress
     )
     failures = []
     try:
+        if _is_whole(target, size, md5):
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with Progress(*columns, console=Console(stderr=True), disable=not progress) as bars:
+        with (
+            locked(target.parent, f"its download of {target.name}"),
+            Progress(*columns, console=Console(stderr=True), disable=not progress) as bars,
+        ):
+            if _is_whole(target, size, md5):
+                return  # the other process's, waited for
             for url in urls:
                 failure = _complete(url, part, size, md5, bars)
                 if failure is None:
@@ -172,6 +185,5 @@ def official_archive(cache: Path | None = None, *, progress: bool = True) -> Pat
     from torchvision.datasets import CIFAR10  # heavy, and only a download needs it
 
     target = (cache or default_cache()) / ARCHIVE
-    if not (target.exists() and _md5(target) == CIFAR10.tgz_md5):
-        download(URLS, target, size=SIZE, md5=CIFAR10.tgz_md5, progress=progress)
+    download(URLS, target, size=SIZE, md5=CIFAR10.tgz_md5, progress=progress)
     return target

@@ -32,7 +32,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from resnet.errors import UserError
-from resnet.measuring.peaks import measure_limits
+from resnet.measuring.peaks import measure_peaks
 from resnet.nets.fused import batch_norm_relu
 from resnet.nets.fused import conv3x3 as convolve
 from resnet.nets.model import FILTERS, DepthNet, he_initialisation
@@ -406,7 +406,7 @@ def measure_latency(params: Params, report: Callable[[str], object] = lambda sai
     return LatencyRecord(
         shortcut=shortcut,
         rows=tuple(rows),
-        limits=(measure_limits(device, precision),),
+        peaks=(measure_peaks(device, precision),),
         system=describe_system(device),
     )
 

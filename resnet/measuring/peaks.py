@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 
-from resnet.records import Limits
+from resnet.records import Peaks
 from resnet.system import arithmetic, synchronise
 
 MATRIX = {"cpu": 1024, "cuda": 8192}
@@ -55,7 +55,7 @@ def _copy_seconds(device: torch.device, repeats: int, size: int) -> tuple[float,
     return _seconds(lambda: target.copy_(source), device, repeats)
 
 
-def measure_limits(device: torch.device, precision: str, repeats: int = 5, size: int | None = None) -> Limits:
+def measure_peaks(device: torch.device, precision: str, repeats: int = 5, size: int | None = None) -> Peaks:
     """Measure a matrix product in `precision` and a copy.
 
     Args:
@@ -69,7 +69,7 @@ def measure_limits(device: torch.device, precision: str, repeats: int = 5, size:
     copy_seconds = _copy_seconds(device, repeats, copied)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what is kept would count in the peak of what is measured next
-    return Limits(
+    return Peaks(
         precision=precision,
         matrix_size=size,
         matmul_flops_per_second=tuple(2 * size**3 / seconds for seconds in product_seconds),
@@ -78,8 +78,8 @@ def measure_limits(device: torch.device, precision: str, repeats: int = 5, size:
     )
 
 
-def together(first: Limits, second: Limits) -> Limits:
-    """Two measurements of the same limits as one, with the repeats of both."""
+def together(first: Peaks, second: Peaks) -> Peaks:
+    """Two measurements of the same peaks as one, with the repeats of both."""
     return first.model_copy(
         update={
             "matmul_flops_per_second": first.matmul_flops_per_second + second.matmul_flops_per_second,

@@ -10,7 +10,7 @@ import torch
 
 from resnet.data import Data, Images, Source, split
 from resnet.measuring.energy import EnergyMeter
-from resnet.measuring.peaks import measure_limits, together
+from resnet.measuring.peaks import measure_peaks, together
 from resnet.nets.layers import describe
 from resnet.nets.model import DepthNet
 from resnet.nets.traffic import BACKWARD, count
@@ -149,7 +149,7 @@ def inference_stepper(
 
 
 def throughput(settings: Settings) -> ThroughputRecord:
-    """Measure training and inference of the settings' net on this machine, and the machine's limits.
+    """Measure training and inference of the settings' net on this machine, and the machine's peaks.
 
     Inference comes first: on a CPU the peak of memory is the process's, and training's is higher.
 
@@ -163,11 +163,11 @@ def throughput(settings: Settings) -> ThroughputRecord:
     training_work, inference_work = count_work(settings, precision, batch_size)
     step = inference_stepper(settings, device, precision, batch_size)
     inference, inference_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
-    # The limits before and after training, so that a machine that others use is compared with itself.
-    before = measure_limits(device, precision, plan.repeats)
+    # The peaks before and after training, so that a machine that others use is compared with itself.
+    before = measure_peaks(device, precision, plan.repeats)
     step = training_stepper(settings, device, precision, batch_size)
     training, training_energy = measure(step, batch_size, device, plan), measure_energy(step, batch_size, device)
-    limits = together(before, measure_limits(device, precision, plan.repeats))
+    peaks = together(before, measure_peaks(device, precision, plan.repeats))
     return ThroughputRecord(
         name=settings.name,
         net=settings.net,
@@ -181,7 +181,7 @@ def throughput(settings: Settings) -> ThroughputRecord:
         inference_work=inference_work,
         training_energy=training_energy,
         inference_energy=inference_energy,
-        limits=limits,
+        peaks=peaks,
         settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
         system=describe_system(device),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import pwd
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +23,12 @@ from resnet.errors import UserError
 
 CONTENT = bytes(hashlib.sha256(str(i).encode()).digest()[0] for i in range(200_000))
 MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+def open_gate() -> threading.Event:
+    gate = threading.Event()
+    gate.set()
+    return gate
 
 
 @dataclass
@@ -35,10 +44,13 @@ class Mirror:
     asked: list[str | None] = field(default_factory=list)
     """The Range header of each request."""
     url: str = ""
+    gate: threading.Event = field(default_factory=open_gate)
+    """Nothing is sent before it opens."""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         wanted = request.headers["Range"]
         self.asked.append(wanted)
+        self.gate.wait()
         start = 0
         if self.status is not None:
             request.send_error(self.status)
@@ -266,6 +278,34 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, serve: Serv
         get(tmp_path / "file" / "some.tar.gz", serve(Mirror()))
 
 
+def test_of_two_downloads_at_once_the_second_takes_the_firsts(
+    tmp_path: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "some.tar.gz"
+    mirror = serve(Mirror(gate=threading.Event()))
+    said = ""
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(get, target, mirror)
+        while not mirror.asked:
+            time.sleep(0.01)
+        second = pool.submit(get, target, mirror)
+        while "waiting" not in said and len(mirror.asked) < 2 and not second.done():
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+        mirror.gate.set()
+        first.result()
+        second.result()
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked == [None]
+
+
+def test_a_folder_in_the_archives_place_is_one_line(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "some.tar.gz").mkdir()
+    with pytest.raises(UserError, match=r"some\.tar\.gz") as caught:
+        get(tmp_path / "some.tar.gz", serve(Mirror()))
+    assert "\n" not in str(caught.value)
+
+
 # --- The official archive -------------------------------------------------------------------------
 
 
@@ -298,3 +338,14 @@ def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert download.default_cache() == tmp_path / ".cache" / "resnet-depth"
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> object:
+        raise KeyError
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(UserError, match="no home folder"):
+        download.default_cache()

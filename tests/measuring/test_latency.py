@@ -129,7 +129,7 @@ def test_the_pipelines_set(cpu: torch.device) -> None:
     forward, both = record.rows[:2]
     assert (forward.passes, both.passes) == ("forward", "forward+backward")
     assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
-    assert len(record.limits) == 1
+    assert len(record.peaks) == 1
 
 
 def pytest_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.records import EvaluationRecord, HistoryRow, Timing, read_history, write_history
+from resnet.records import EvaluationRecord
 
 EVALUATION = EvaluationRecord(
     net="resnet",
@@ -47,21 +47,3 @@ def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
     (tmp_path / "e.json").write_text(text)
     with pytest.raises(UserError, match="false"):
         EvaluationRecord.read(tmp_path / "e.json")
-
-
-def test_a_learning_curve_is_exact(tmp_path: Path) -> None:
-    rows = [
-        HistoryRow(100, 0.1 + 0.2, 0.1, 1 / 3, 50.0, None, None),
-        HistoryRow(200, 0.6, 0.01, math.inf, 5.0, 7.5, 8.75),
-    ]
-    write_history(tmp_path / "h.csv", rows)
-    assert read_history(tmp_path / "h.csv") == rows
-    (tmp_path / "h.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="columns"):
-        read_history(tmp_path / "h.csv")
-
-
-def test_images_per_second_come_from_the_median_repeat() -> None:
-    timing = Timing(batch_size=100, steps=2, step_seconds=(0.5, 1.0, 4.0), peak_memory_bytes=1)
-    assert timing.images_per_second == 100
-    assert timing.images_per_second_std == pytest.approx(87.80, abs=0.01)

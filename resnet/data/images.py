@@ -1,0 +1,132 @@
+"""Labelled images, the order that they stand in, and the fingerprint that tells what they are.
+
+Images are sorted by the SHA-256 of their record, so that split and batches do not depend on the
+source, and an order-independent fingerprint decides whether the data are the official CIFAR-10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet.errors import UserError
+from resnet.records import DataRecord
+
+Bytes = NDArray[np.uint8]
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""The official names, in the order of the labels 0 to 9."""
+
+OFFICIAL_FINGERPRINTS = {
+    "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
+    "test": "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
+}
+"""Of the official binary version's 50,000 and 10,000 records; `fingerprint` says how they are made."""
+
+SETS = ("train", "test")
+
+SHAPE = (3, 32, 32)
+"""Channels (red, green, blue), rows, columns."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images. Indexing takes an array of indices or a mask and gives another set."""
+
+    images: Bytes
+    """uint8 (N, 3, 32, 32)."""
+    labels: Bytes
+    """uint8 (N,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices: NDArray[Any]) -> Images:
+        return Images(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a source gives: both sets in canonical order, not yet split."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Images
+    test: Images
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        return {"train": fingerprint(self.train), "test": fingerprint(self.test)}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What training reads."""
+
+    record: DataRecord
+    train: Images
+    validation: Images
+    test: Images
+
+
+def digests(images: Images) -> list[bytes]:
+    """The SHA-256 of each record: the label's byte, then its 3,072 pixels, channel by channel, row by row."""
+    records = np.concatenate([images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1)
+    return [hashlib.sha256(record).digest() for record in np.ascontiguousarray(records)]
+
+
+def combined(record_digests: Sequence[bytes]) -> str:
+    """The SHA-256 (hex) of record digests in ascending order."""
+    return hashlib.sha256(b"".join(sorted(record_digests))).hexdigest()
+
+
+def fingerprint(images: Images) -> str:
+    """The SHA-256 (hex) of the records' digests in ascending order: free of image order and file format."""
+    return combined(digests(images))
+
+
+def canonical(images: Images) -> Images:
+    """Sort by record digest. Equal records are interchangeable, so the order is unique."""
+    order = digests(images)
+    return images[np.array(sorted(range(len(order)), key=order.__getitem__), dtype=np.int64)]
+
+
+def check_classes(name: str, classes: Sequence[str]) -> None:
+    """Check that a byte can number the classes of the source `name`, and that a line can name them.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not 2 <= len(classes) <= 256:
+        first = f" ({classes[0]!r}, ...)" if classes else ""
+        raise UserError(f"{name}: 2 to 256 classes can be labelled; it has {len(classes)}{first}")
+    odd = next((label for label in classes if not label or not label.isprintable()), None)
+    if odd is not None:
+        raise UserError(f"{name}: the class {odd!r}: a name that cannot be printed")
+    if len(set(classes)) < len(classes):
+        raise UserError(f"{name}: two classes of one name")
+
+
+def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64]:
+    """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
+
+    The choice is a function of the seed and the images alone, whatever the version of a random
+    generator. It is not stratified: the paper says no more than "45k/5k".
+
+    Returns:
+        int64 (count,), ascending indices into the canonical order.
+
+    Raises:
+        UserError: no image would be left for training.
+    """
+    if count < 0:
+        raise UserError(f"data.validation is {count}: it must not be negative")
+    if count >= len(train):
+        raise UserError(f"data.validation is {count}, but there are only {len(train)} training images")
+    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in digests(train)]
+    return np.array(sorted(sorted(range(len(keys)), key=keys.__getitem__)[:count]), dtype=np.int64)

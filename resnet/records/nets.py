@@ -1,0 +1,44 @@
+"""A net, layer by layer: what `resnet describe` counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from resnet.records.base import Record
+
+
+class Layer(Record):
+    """One row of the layer table."""
+
+    name: str
+    """The module's path, such as `layer1.0.conv1`."""
+    kind: str
+    """`conv`, `bn`, `shortcut`, `avgpool` or `fc`."""
+    kernel: str
+    """Such as `3x3`; empty where there is none."""
+    stride: int | None
+    output: tuple[int, ...]
+    """Channels, height and width; features after pooling."""
+    parameters: int
+    multiply_adds: int
+
+
+class DescriptionRecord(Record):
+    """`runs/describe/<name>.json`: a net counted layer by layer, without running an image set."""
+
+    kind: Literal["description"] = "description"
+    name: str
+    net: str
+    depth: int
+    shortcut: str
+    classes: int
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the convolutions and the fully connected layer, for one image."""
+        return sum(layer.multiply_adds for layer in self.layers)

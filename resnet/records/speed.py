@@ -1,0 +1,231 @@
+"""How fast a net or a part of one is, what the machine reaches, and how long a plan will take."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Literal
+
+from pydantic import AliasChoices, ConfigDict, Field
+
+from resnet.records.base import Record
+from resnet.records.provenance import System
+
+
+class Timing(Record):
+    """Repeated timings of one kind of step."""
+
+    batch_size: int
+    steps: int
+    """Steps timed together in a repeat."""
+    step_seconds: tuple[float, ...]
+    """Seconds per step, one figure a repeat."""
+    peak_memory_bytes: int
+    """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+
+    @property
+    def median_seconds(self) -> float:
+        return statistics.median(self.step_seconds)
+
+    @property
+    def images_per_second(self) -> float:
+        """From the median repeat."""
+        return self.batch_size / self.median_seconds
+
+    @property
+    def images_per_second_std(self) -> float:
+        """Standard deviation over the repeats (0 for one)."""
+        rates = [self.batch_size / seconds for seconds in self.step_seconds]
+        return statistics.stdev(rates) if len(rates) > 1 else 0.0
+
+
+class Peaks(Record):
+    """What the machine reached in the same run, one figure a repeat."""
+
+    precision: str
+    matrix_size: int
+    """Rows and columns of the square matrices whose product was timed."""
+    matmul_flops_per_second: tuple[float, ...]
+    """Two floating-point operations a multiply-add."""
+    copied_bytes: int
+    copy_bytes_per_second: tuple[float, ...]
+    """Bytes read and bytes written, together."""
+
+    @property
+    def flops_per_second(self) -> float:
+        return statistics.median(self.matmul_flops_per_second)
+
+    @property
+    def bytes_per_second(self) -> float:
+        return statistics.median(self.copy_bytes_per_second)
+
+    def roof(self, intensity: float) -> float:
+        """FLOP/s that a step of `intensity` FLOP a byte can reach at most (the roofline model)."""
+        return min(self.flops_per_second, intensity * self.bytes_per_second)
+
+
+class StepWork(Record):
+    """What one step has to compute and to move, counted from the layers' volumes (`resnet/nets/traffic.py`)."""
+
+    flops: int
+    """Two a multiply-add of the convolutions and the fully connected layer, over the whole batch."""
+    bytes: int
+    """Read and written at the least, where no layer's output stays in a cache."""
+
+    @property
+    def intensity(self) -> float:
+        """FLOP a byte."""
+        return self.flops / self.bytes
+
+
+class Energy(Record):
+    """Energy of the GPU's whole board by NVML over stretches of steps, one figure a repeat."""
+
+    images: tuple[int, ...]
+    joules: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    @property
+    def joules_per_image(self) -> list[float]:
+        return [joules / images for joules, images in zip(self.joules, self.images, strict=True)]
+
+    @property
+    def watts(self) -> list[float]:
+        """Mean power of each stretch."""
+        return [joules / seconds for joules, seconds in zip(self.joules, self.seconds, strict=True)]
+
+
+PEAKS = AliasChoices("peaks", "limits")
+"""What the machine reached, as files call it: `limits` in earlier ones."""
+
+
+class ThroughputRecord(Record):
+    """`runs/throughput/<name>.json`: speed and memory of a net on this machine.
+
+    What was added later is None in older files.
+    """
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    kind: Literal["throughput"] = "throughput"
+    name: str
+    net: str
+    depth: int
+    parameters: int
+    multiply_adds: int
+    precision: str
+    training: Timing
+    """Augmentation, forward pass, backward pass and update."""
+    inference: Timing
+    """Forward pass in evaluation mode."""
+    training_work: StepWork | None = None
+    """Of a training step: forward pass, backward pass and update."""
+    inference_work: StepWork | None = None
+    training_energy: Energy | None = None
+    """None where NVML has no counter, as on a CPU."""
+    inference_energy: Energy | None = None
+    peaks: Peaks | None = Field(None, validation_alias=PEAKS)
+    settings: dict[str, Any]
+    """The effective `model`, `train` and `throughput` sections of the parameters."""
+    system: System
+
+
+Passes = Literal["inference", "forward", "forward+backward"]
+"""`inference`: evaluation mode, nothing kept. `forward`: training mode, keeping what a backward pass needs.
+`forward+backward`: that and the gradients, without an update."""
+
+
+class LatencyRow(Record):
+    """Latency of a part of a net or of a whole net."""
+
+    net: str
+    """`resnet` or `plain`; `both` for the stem and the head, which they share."""
+    part: str
+    """`stem`, `stage1-identity`, `stage2-down`, ..., `head`, or `net`."""
+    depth: int | None
+    """Of a whole net."""
+    passes: Passes
+    batch_size: int
+    precision: str
+    mode: str
+    """`eager`, `compiled` (torch.compile) or `graphed` (a CUDA graph)."""
+    parameters: int
+    multiply_adds: int
+    """Of one image's forward pass."""
+    work: StepWork
+    steps: int
+    """Steps timed together in a round."""
+    seconds: tuple[float, ...]
+    """Per step, one figure a round; on a GPU by its own clock (CUDA events)."""
+    backward_seconds: tuple[float, ...] | None = None
+    """Of `forward+backward`: what it took longer than `forward` in the same round, where the two were timed in turn."""
+    launch_seconds: float | None = None
+    """On a GPU: what the host takes to hand over one step."""
+    kernel_seconds: float | None = None
+    """On a GPU: one step whose launches were all waiting when it began, so that no launch is in it; None
+    where they were too many to wait."""
+
+    @property
+    def median_seconds(self) -> float:
+        return statistics.median(self.seconds)
+
+
+class LatencyRecord(Record):
+    """`runs/latency/<device>.json`: latency by block."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    kind: Literal["latency"] = "latency"
+    shortcut: str
+    rows: tuple[LatencyRow, ...]
+    peaks: tuple[Peaks, ...] = Field(validation_alias=PEAKS)
+    """One for each precision of the rows."""
+    system: System
+
+
+class UsualLoopRecord(Record):
+    """`runs/usual-loop/<device>-<name>.json`: training speed beside the usual PyTorch loop, measured in turn."""
+
+    kind: Literal["usual loop"] = "usual loop"
+    net: str
+    depth: int
+    batch_size: int
+    steps: int
+    """Steps of each loop in a round."""
+    usual_precision: str
+    precision: str
+    usual_images_per_second: tuple[float, ...]
+    """One figure a round."""
+    images_per_second: tuple[float, ...]
+    system: System
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours over the usual, within each round."""
+        pairs = zip(self.images_per_second, self.usual_images_per_second, strict=True)
+        return [ours / usual for ours, usual in pairs]
+
+
+class ForecastRow(Record):
+    """The time that one net of the plan will take."""
+
+    name: str
+    seeds_left: int
+    step_seconds: float
+    """Seconds per training iteration of one seed: measured, side by side with others where they train so, or
+    scaled by multiply-adds from one that was."""
+    measured: bool
+    hours: float
+    """Of all seeds left, without the iterations that their checkpoints hold."""
+
+
+class ForecastRecord(Record):
+    """`runs/forecast.json`: a forecast of the whole plan on this machine, made before it starts."""
+
+    kind: Literal["forecast"] = "forecast"
+    rows: tuple[ForecastRow, ...]
+    limit_hours: float
+    system: System
+
+    @property
+    def hours(self) -> float:
+        return sum(row.hours for row in self.rows)

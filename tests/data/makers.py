@@ -1,0 +1,133 @@
+"""Makers of sources: trees, zips and tars of images, and the official archive's batches."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import random
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet.data import CLASSES, Images, Source, read_source
+from resnet.errors import UserError
+
+Numbered = dict[str, list[tuple[int, np.ndarray]]]
+"""Set to (label, uint8 (3, 32, 32)), in the order of making."""
+
+
+def records(images: Images) -> list[bytes]:
+    return [bytes([label]) + pixels.tobytes() for label, pixels in zip(images.labels, images.images, strict=True)]
+
+
+def assert_same(source: Source, expected: dict[str, list[bytes]]) -> None:
+    assert source.classes == CLASSES
+    for name, wanted in expected.items():
+        images: Images = getattr(source, name)
+        assert images.images.dtype == images.labels.dtype == np.uint8
+        assert images.images.shape == (len(wanted), 3, 32, 32)
+        assert records(images) == wanted
+
+
+def encoded(pixels: np.ndarray, suffix: str, **options: Any) -> bytes:
+    """Encode uint8 (3, 32, 32), without loss but for JPEG."""
+    content = io.BytesIO()
+    kind = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}[suffix]
+    options = {"lossless": True, "exact": True} if suffix == "webp" else options
+    Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1))).save(content, kind, **options)
+    return content.getvalue()
+
+
+def image_files(numbered: Numbered, suffix: str = "png", seed: int = 0) -> dict[str, bytes]:
+    """The files of an ImageFolder, under names that shuffle their order."""
+    names = [f"{i:03}" for i in range(100)]
+    random.Random(seed).shuffle(names)
+    return {
+        f"{chosen}/{CLASSES[label]}/{names.pop()}.{suffix}": encoded(pixels, suffix)
+        for chosen, images in numbered.items()
+        for label, pixels in images
+    }
+
+
+def tree(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def zipped(path: Path, files: dict[str, bytes], kind: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tarred(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+    """Writes what Python 2 wrote in protocol 2: its strings, and NumPy's modules by their old names."""
+
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+
+    def save_string(self, value: bytes | str) -> None:
+        content = value.encode("latin1") if isinstance(value, str) else value
+        if len(content) < 256:
+            self.write(pickle.SHORT_BINSTRING + bytes([len(content)]) + content)
+        else:
+            self.write(pickle.BINSTRING + len(content).to_bytes(4, "little") + content)
+        self.memoize(value)
+
+    dispatch[bytes] = dispatch[str] = save_string
+
+
+def python2_pickle(value: Any) -> bytes:
+    content = io.BytesIO()
+    Python2Pickler(content, protocol=2).dump(value)
+    return content.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+
+
+def python3_pickle(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=2)
+
+
+def batch_files(numbered: Numbered, dump: Callable[[Any], bytes] = python2_pickle) -> dict[str, bytes]:
+    """The members of the official archive: five batches of training images, one of test images."""
+
+    def batch(images: list[tuple[int, np.ndarray]]) -> bytes:
+        rows = np.stack([pixels.reshape(3072) for _, pixels in images])
+        return dump({b"data": rows, b"labels": [label for label, _ in images], b"batch_label": b"a batch"})
+
+    train = numbered["train"]
+    files = {f"data_batch_{i + 1}": batch(train[i * 10 : i * 10 + 10]) for i in range(5)}
+    files["test_batch"] = batch(numbered["test"])
+    files["batches.meta"] = dump({b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072})
+    files["readme.html"] = b"<html>"
+    return {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
+
+
+def read(path: Path | str) -> Source:
+    return read_source(str(path), progress=False)
+
+
+def refusal(path: Path | str) -> str:
+    """The message with which a source is refused: always one line that names the source."""
+    with pytest.raises(UserError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message

@@ -1,0 +1,386 @@
+"""The split, and the prepared folder: the same bytes, complete or absent, damage refused."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resnet import data
+from resnet.data import CLASSES, Data
+from resnet.data.places import locked
+from resnet.errors import UserError
+from resnet.params import DataParams
+from tests.data.makers import Numbered, batch_files, image_files, read, records, tarred, tree, zipped
+
+
+def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbered) -> None:
+    source = read(tree(tmp_path, image_files(numbered)))
+    parts = data.split(source, 12, 34)
+
+    def key(record: bytes) -> bytes:
+        return hashlib.sha256(b"34:" + hashlib.sha256(record).digest()).digest()
+
+    everything = records(source.train)
+    held_out = set(sorted(everything, key=key)[:12])
+    # Both keep the canonical order.
+    assert records(parts.validation) == [record for record in everything if record in held_out]
+    assert records(parts.train) == [record for record in everything if record not in held_out]
+    assert records(parts.test) == records(source.test)
+    digests = sorted(hashlib.sha256(record).digest() for record in held_out)
+    assert parts.record.split_fingerprint == hashlib.sha256(b"".join(digests)).hexdigest()
+    assert (parts.record.train_images, parts.record.validation_images, parts.record.test_images) == (
+        38,
+        12,
+        10,
+    )
+    assert not parts.record.official
+
+
+def test_the_split_depends_on_the_seed_and_not_on_the_source(tmp_path: Path, numbered: Numbered) -> None:
+    png = read(zipped(tmp_path / "same.zip", image_files(numbered)))
+    pickled = read(tarred(tmp_path / "same.tar.gz", batch_files(numbered), "w:gz"))
+    assert data.split(png, 12, 0).record == data.split(pickled, 12, 0).record
+    assert data.split(png, 12, 0).record.split_fingerprint != data.split(png, 12, 1).record.split_fingerprint
+    # A larger validation set holds the smaller one.
+    assert set(records(data.split(png, 5, 0).validation)) < set(records(data.split(png, 12, 0).validation))
+
+
+def test_sizes_of_the_split(tmp_path: Path, numbered: Numbered) -> None:
+    source = read(tree(tmp_path, image_files(numbered)))
+    none = data.split(source, 0, 0)
+    assert (len(none.train), none.validation.images.shape) == (50, (0, 3, 32, 32))
+    data.save(none, tmp_path / "prepared")
+    assert len(data.load(tmp_path / "prepared").validation) == 0
+    assert len(data.split(source, 49, 0).train) == 1
+    for count in (50, 51, -1):
+        with pytest.raises(UserError, match=r"data\.validation"):
+            data.split(source, count, 0)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def dvc_sum(folder: Path) -> str:
+    """The sum that DVC gives a folder of files: every byte and every name decides it."""
+    files = [
+        {"md5": hashlib.md5(path.read_bytes()).hexdigest(), "relpath": path.name} for path in sorted(folder.iterdir())
+    ]
+    return hashlib.md5(json.dumps(files).encode()).hexdigest()
+
+
+def test_the_digits_are_prepared_byte_by_byte_as_ever(digits_folder: Path) -> None:
+    """Other bytes would make DVC train everything again."""
+    assert dvc_sum(digits_folder) == "16f8b59cf3bda3fd2b480b2c3c0914e7"
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "deep" / "prepared"
+    data.save(split, folder)
+    loaded = data.load(folder)
+    assert loaded.record == split.record
+    for name in ("train", "validation", "test"):
+        assert records(getattr(loaded, name)) == records(getattr(split, name))
+    data.verify(loaded)
+    assert sorted(os.listdir(folder.parent)) == ["prepared"]
+
+
+def test_the_same_images_leave_the_same_bytes(tmp_path: Path, numbered: Numbered, split: Data) -> None:
+    data.save(split, tmp_path / "one")
+    data.save(split, tmp_path / "one")  # in place of the first
+    elsewhere = tarred(tmp_path / "some.tar.gz", batch_files(numbered), "w:gz")
+    data.save(data.split(read(elsewhere), 10, 0), tmp_path / "two")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_failure_leaves_earlier_data_as_they_were(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "prepared"
+    data.save(split, folder)
+    before = contents(folder)
+    entries = sorted(os.listdir(tmp_path))
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for failing in ("save", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(*{"save": (np, "save"), "replace": (os, "replace")}[failing], full)
+            with pytest.raises(UserError, match="No space left"):
+                data.save(split, folder)
+        assert contents(folder) == before
+        assert sorted(os.listdir(tmp_path)) == entries
+
+
+def test_a_failing_last_step_puts_earlier_data_back(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "prepared"
+    data.save(split, folder)
+    before = contents(folder)
+    replace = os.replace
+
+    def stubborn(source: Path, target: Path) -> None:
+        if source.name == ".prepared.partial":
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stubborn)
+    with pytest.raises(UserError, match="Input/output error"):
+        data.save(split, folder)
+    assert contents(folder) == before
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> None:
+    for name in (".prepared.partial", ".prepared.earlier.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train_images.npy").write_bytes(b"half")
+    with pytest.raises(UserError, match="not prepared"):
+        data.load(tmp_path / "prepared")
+    data.save(split, tmp_path / "prepared")
+    data.verify(data.load(tmp_path / "prepared"))
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"holds .*name another data\.dir"):
+        data.save(split, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(UserError, match="cannot be written"):
+        data.save(split, tmp_path / "thesis.tex")
+    with pytest.raises(UserError, match="cannot be written"):
+        data.save(split, tmp_path / "thesis.tex" / "below")
+
+
+def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "large disk").mkdir()
+    (tmp_path / "prepared").symlink_to(tmp_path / "large disk")
+    data.save(split, tmp_path / "prepared")
+    data.save(split, tmp_path / "prepared")
+    assert (tmp_path / "prepared").is_symlink()
+    data.verify(data.load(tmp_path / "large disk"))
+
+
+def test_the_current_folder_can_be_prepared(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    data.save(split, Path())
+    data.verify(data.load(tmp_path / "here"))
+
+
+def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
+    whole = tmp_path / "whole"
+    data.save(split, whole)
+    folder = tmp_path / "damaged"
+
+    def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> bytes:
+        content = io.BytesIO()
+        np.save(content, change(np.load(whole / name)), allow_pickle=True)
+        return content.getvalue()
+
+    damages: list[tuple[str, bytes | None]] = [
+        ("train_images.npy", None),
+        ("train_images.npy", b""),
+        ("train_images.npy", (whole / "train_images.npy").read_bytes()[:5000]),
+        ("train_images.npy", array("train_images.npy", lambda a: a[1:])),
+        ("train_images.npy", array("train_images.npy", lambda a: a.astype(np.float32))),
+        ("train_images.npy", array("train_images.npy", lambda a: a.reshape(-1, 32, 32, 3))),
+        ("test_labels.npy", array("test_labels.npy", lambda a: a + 10)),
+        ("validation_labels.npy", array("validation_labels.npy", lambda a: a[:-1])),
+        ("test_labels.npy", array("test_labels.npy", lambda a: a.astype(object))),
+        ("test_images.npy", b"PK\x03\x04 a zip"),
+        ("data.json", b"{}"),
+        ("data.json", b"\xff\xfe"),
+        ("data.json", None),
+    ]
+    for name, content in damages:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(whole, folder)
+        if content is None:
+            (folder / name).unlink()
+        else:
+            (folder / name).write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            data.load(folder)
+        assert str(folder) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["train_images", "train_labels", "validation_images", "test_images"])
+def test_verifying_finds_one_changed_byte(tmp_path: Path, split: Data, name: str) -> None:
+    data.save(split, tmp_path / "prepared")
+    path = tmp_path / "prepared" / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] = (content[-1] + 1) % 10
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"not those of data\.json"):
+        data.load(tmp_path / "prepared")
+
+
+def test_reading_takes_prepared_data_or_any_source(tmp_path: Path, split: Data) -> None:
+    params = DataParams(validation=10, split_seed=0)
+    data.save(split, tmp_path / "prepared")
+    for source in ("prepared", "some.zip"):
+        assert data.read(str(tmp_path / source), params, progress=False).record == split.record
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "train_images.npy", "data.json"])
+def test_the_users_own_files_stay(tmp_path: Path, split: Data, name: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_bytes(b"{}")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"name another data\.dir") as caught:
+            data.save(split, folder)
+        assert str(folder) in str(caught.value)
+    assert contents(folder) == {name: b"{}"}
+    (folder / name).unlink()
+    data.save(split, folder)  # an empty folder is nobody's
+    (folder / name).write_bytes(b"{}")
+    if name not in ("data.json", "train_images.npy"):
+        with pytest.raises(UserError, match=name):
+            data.save(split, folder)
+        assert (folder / name).read_bytes() == b"{}"
+
+
+def test_another_split_than_the_settings_is_refused(tmp_path: Path, split: Data) -> None:
+    data.save(split, tmp_path / "prepared")
+    data.load(tmp_path / "prepared", DataParams(validation=10, split_seed=0))
+    for validation, seed in ((10, 1), (9, 0), (0, 0)):
+        params = DataParams(validation=validation, split_seed=seed)
+        with pytest.raises(UserError, match=r"data\.validation = 10 .* run `resnet data` again"):
+            data.load(tmp_path / "prepared", params)
+        with pytest.raises(UserError, match=rf"the settings say {validation} and {seed}"):
+            data.read(str(tmp_path / "prepared"), params)
+    whole = data.split(read(tmp_path / "some.zip"), 0, 0)
+    data.save(whole, tmp_path / "prepared")
+    data.load(tmp_path / "prepared", DataParams(validation=0, split_seed=5))  # no seed chose anything
+
+
+def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, split: Data) -> None:
+    params = DataParams(validation=5000)
+    with pytest.raises(UserError, match="only 50 training images"):
+        data.read(str(tmp_path / "some.zip"), params, progress=False)
+    everything = data.read_for_evaluation(str(tmp_path / "some.zip"), params, progress=False)
+    assert (len(everything.train), len(everything.validation), len(everything.test)) == (50, 0, 10)
+    data.save(split, tmp_path / "prepared")
+    assert data.read_for_evaluation(str(tmp_path / "prepared"), params).record == split.record
+    few = data.read_for_evaluation(str(tmp_path / "some.zip"), DataParams(validation=10), progress=False)
+    assert few.record == split.record  # as training would have it
+
+
+def test_other_data_cannot_claim_to_be_official(tmp_path: Path, split: Data) -> None:
+    data.save(split, tmp_path / "prepared")
+    path = tmp_path / "prepared" / "data.json"
+    path.write_text(path.read_text().replace('"official": false', '"official": true'))
+    with pytest.raises(UserError, match="official"):
+        data.load(tmp_path / "prepared")
+
+
+@pytest.mark.parametrize("shape", ["(10**15, 3, 32, 32)", "(10**40,)", "(-1, 3)", "('a',)"])
+def test_a_header_that_claims_too_much_is_damage(tmp_path: Path, split: Data, shape: str) -> None:
+    data.save(split, tmp_path / "prepared")
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    written = header.replace("10**15", str(10**15)).replace("10**40", str(10**40)).ljust(117) + "\n"
+    path = tmp_path / "prepared" / "train_images.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written.encode())
+    with pytest.raises(UserError, match=r"damaged .* run `resnet data` again"):
+        data.load(tmp_path / "prepared")
+
+
+def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    data.save(split, Path("~/prepared"))
+    data.load(tmp_path / "prepared")
+    data.load(Path("~/prepared"))
+    data.read("~/prepared", DataParams(validation=10))
+    assert not (tmp_path / "~").exists()
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path: Path, split: Data) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300), tmp_path / "loop"):
+        for failing in (lambda path=path: data.save(split, path), lambda path=path: data.load(path)):
+            with pytest.raises(UserError) as caught:
+                failing()
+            assert "\n" not in str(caught.value)
+            assert str(path) in str(caught.value)
+
+
+SAVE = """
+import sys
+from pathlib import Path
+from resnet import data
+from resnet.params import DataParams
+source, folder, seed = sys.argv[1:]
+data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), progress=False), Path(folder))
+"""
+
+
+def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "prepared"
+    command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
+    with locked(tmp_path, "the test"):
+        waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
+        for process in waiting:
+            assert process.stderr is not None
+            assert "waiting for another process" in process.stderr.readline()
+        assert not folder.exists()
+    for process in waiting:
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert data.load(folder).record.split_seed in (1, 2)
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+    data.save(split, tmp_path / "prepared")
+    data.load(tmp_path / "prepared")
+    assert "without locks" in capsys.readouterr().err
+
+
+REAL = os.environ.get("CIFAR10_SOURCE")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL, reason="CIFAR10_SOURCE does not name the real data")
+def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
+    assert REAL is not None
+    source = read(REAL)
+    assert source.fingerprint == data.OFFICIAL_FINGERPRINTS
+    assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
+    assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
+    assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)
+    # The published means of the channels: red, green and blue are where they belong.
+    means = source.train.images.mean(axis=(0, 2, 3)) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=5e-5)
+    data.save(data.split(source, 5000, 0), tmp_path / "prepared")
+    assert dvc_sum(tmp_path / "prepared") == "a9de5c8d10602db45a4f7e42c357439f"
+    record = data.load(tmp_path / "prepared").record
+    assert record.official
+    assert (record.train_images, record.validation_images, record.test_images) == (45_000, 5_000, 10_000)
+    assert record.split_fingerprint == "48f3a7bbff264c61d65aa0e09a657134c3105ad66313411a1cb4cc8c24164826"
