@@ -13,6 +13,7 @@ import torch
 
 from resnet.data import Data, read, save
 from resnet.params import DataParams, Settings, load
+from tests.pipeline.project import make_project
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,6 +52,12 @@ def tiny() -> Callable[..., Settings]:
 @pytest.fixture
 def cpu() -> torch.device:
     return torch.device("cpu")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A Git and DVC repository of this project's sources with a plan of seconds."""
+    return make_project(tmp_path / "project")
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""Results that DVC has not made itself, recorded by `adopt` in a real repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from resnet.data import Data, save
+from resnet.errors import UserError
+from resnet.params import load
+from resnet.runs.adopt import adopt, unfinished
+from resnet.runs.seeds import train_seeds
+from tests.pipeline.project import clone, commit, run, running
+
+NETS = ("resnet-8", "plain-8")
+
+
+def train(project: Path, data: Data, *seeds: int, net: str = "resnet-8", assignments: tuple[str, ...] = ()) -> None:
+    """As on a machine without DVC."""
+    out, weights = project / "runs/train" / net, project / "weights" / net
+    train_seeds(load(project / "params.yaml", assignments).settings(net), seeds, data, out, weights=weights)
+
+
+def plan_seeds(project: Path, seeds: int) -> None:
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("seeds: 1", f"seeds: {seeds}"))
+
+
+def entry(project: Path, stage: str, kind: str, path: str) -> dict[str, Any]:
+    lock = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    return next(file for file in lock[stage][kind] if file["path"] == path)
+
+
+@pytest.mark.slow
+def test_a_clone_of_a_plan_that_has_hardly_begun_has_nothing_to_do(project: Path, digits: Data, tmp_path: Path) -> None:
+    plan_seeds(project, 2)
+    save(digits, project / "data/digits")
+    train(project, digits, 0, net="plain-8")
+    states = adopt(project / "dvc.yaml")
+    assert (states["data"], states["latency"]) == ("complete", "without runs/latency")
+    assert (states["train@resnet-8"], states["train@plain-8"]) == ("0 of 2 seeds", "1 of 2 seeds")
+    assert not {"describe", "report"} & set(states)
+
+    # As if no weights were there.
+    assert "md5" not in entry(project, "train@plain-8", "outs", "weights/plain-8")
+    assert "md5" not in entry(project, "responses@plain-8", "deps", "weights/plain-8")
+    assert "md5" in entry(project, "train@plain-8", "outs", "runs/train/plain-8")
+
+    commit(project, "one seed")
+    copy = clone(project, tmp_path / "clone")
+    assert running(run(copy, "dvc", "repro", "--allow-missing").stdout) == {"describe", "report"}
+    commit(copy, "described")
+    assert running(run(copy, "dvc", "repro", "--allow-missing").stdout) == {"report"}
+    assert run(copy, "git", "status", "--porcelain").stdout == ""
+    assert "1 of 2" in (copy / "reports/summary.md").read_text()
+
+    # Where data and weights are, a plain repro goes on with the second seed.
+    first, second = (project / f"runs/train/plain-8/seed-{seed}/metrics.json" for seed in (0, 1))
+    made = first.stat().st_mtime_ns
+    assert running(run(project, "dvc", "repro", "train@plain-8").stdout) == {"forecast", "train@plain-8"}
+    assert (first.stat().st_mtime_ns, second.exists()) == (made, True)
+
+    # Adopted again without data: what the lock says of them stays.
+    prepared = entry(copy, "data", "outs", "data/digits")
+    assert adopt(copy / "dvc.yaml")["data"] == "without data/digits"
+    assert entry(copy, "data", "outs", "data/digits") == prepared
+    assert entry(copy, "train@resnet-8", "deps", "data/digits") == prepared
+
+
+@pytest.mark.slow
+def test_a_finished_net_is_recorded_with_its_weights(project: Path, digits: Data) -> None:
+    save(digits, project / "data/digits")
+    for net in NETS:
+        train(project, digits, 0, net=net)
+    states = adopt(project / "dvc.yaml")
+    assert {states[f"train@{net}"] for net in NETS} == {"complete"}
+    # With the gate, which the forecast makes, nothing is left to train.
+    run(project, "dvc", "repro", "-s", "forecast")
+    adopt(project / "dvc.yaml")
+    assert run(project, "dvc", "status", "train@resnet-8", "train@plain-8").stdout.strip().endswith("up to date.")
+    weights = entry(project, "train@resnet-8", "outs", "weights/resnet-8")
+    assert weights == entry(project, "responses@resnet-8", "deps", "weights/resnet-8")
+    (project / "weights/resnet-8/seed-0/model.safetensors").unlink()
+    run(project, "dvc", "checkout", "train@resnet-8")
+    assert (project / "weights/resnet-8/seed-0/model.safetensors").exists()
+
+
+def test_results_of_other_settings_are_refused(project: Path, digits: Data) -> None:
+    train(project, digits, 0, assignments=("train.momentum=0.5",))
+    with pytest.raises(UserError, match=r"resnet-8/seed-0/metrics.json: made by other settings"):
+        adopt(project / "dvc.yaml")
+    assert not (project / "dvc.lock").exists()
+
+
+def test_a_seed_that_the_plan_does_not_ask_for_is_not_counted(project: Path, digits: Data) -> None:
+    train(project, digits, 3)
+    params = load(project / "params.yaml")
+    assert unfinished(params, project / "runs/train") == dict.fromkeys(NETS, "0 of 1 seeds")
+
+
+def test_what_is_no_plan_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"dvc.yaml: there is no such file"):
+        adopt(tmp_path / "dvc.yaml")
