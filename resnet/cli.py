@@ -76,7 +76,6 @@ def data(
     settings = _params(params, set_).data
     if verify:
         prepared = module.load(settings.dir)
-        module.verify(prepared)
     else:
         prepared = module.read(settings.source, settings)
         module.save(prepared, settings.dir)
@@ -217,10 +216,10 @@ def evaluate(
     settings = _settings(params, set_, net, depth, name)
     channels = _channels(mean, "--mean"), _channels(std, "--std")
 
-    from resnet.data import read
+    from resnet.data import read_for_evaluation
     from resnet.measuring.evaluate import evaluate_weights
 
-    prepared = read(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
+    prepared = read_for_evaluation(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
     record = evaluate_weights(settings, weights, prepared, *channels)
     if format_ is Format.json:
         _print_json(record.model_dump(mode="json"))

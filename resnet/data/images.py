@@ -112,6 +112,12 @@ def check_classes(name: str, classes: Sequence[str]) -> None:
         raise UserError(f"{name}: two classes of one name")
 
 
+def smallest(record_digests: Sequence[bytes], count: int, seed: int) -> list[int]:
+    """The ascending indices of the `count` records of the smallest SHA-256(seed, record digest)."""
+    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in record_digests]
+    return sorted(sorted(range(len(keys)), key=keys.__getitem__)[:count])
+
+
 def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64]:
     """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
 
@@ -128,5 +134,4 @@ def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64
         raise UserError(f"data.validation is {count}: it must not be negative")
     if count >= len(train):
         raise UserError(f"data.validation is {count}, but there are only {len(train)} training images")
-    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in digests(train)]
-    return np.array(sorted(sorted(range(len(keys)), key=keys.__getitem__)[:count]), dtype=np.int64)
+    return np.array(smallest(digests(train), count, seed), dtype=np.int64)

@@ -10,15 +10,16 @@ import numpy as np
 
 from resnet.data.archives import reason
 from resnet.data.images import (
+    CLASSES,
     OFFICIAL_FINGERPRINTS,
     SHAPE,
-    Bytes,
     Data,
     Images,
     Source,
     combined,
     digests,
     fingerprint,
+    smallest,
     validation_indices,
 )
 from resnet.data.places import expanded, locked
@@ -31,8 +32,6 @@ from resnet.records import DataRecord
 PARTS = ("train", "validation", "test")
 RECORD = "data.json"
 ARRAYS = tuple(f"{name}_{part}.npy" for name in PARTS for part in ("images", "labels"))
-UNREADABLE = (OSError, ValueError, EOFError, TypeError, OverflowError, MemoryError)
-"""What reading a damaged array raises: its header may claim any shape."""
 AGAIN = "run `resnet data` again"
 
 
@@ -137,12 +136,24 @@ def save(data: Data, folder: Path) -> None:
         raise UserError(f"{folder}: the prepared data cannot be written ({reason(error)})") from error
 
 
-def _load_bytes(path: Path) -> Bytes:
-    with path.open("rb") as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-    if array.dtype != np.uint8:
-        raise ValueError(f"{path.name} does not hold unsigned bytes")
-    return array
+def _load_images(folder: Path, name: str) -> Images:
+    """Load the arrays of one part of the split, whatever they hold as long as it is bytes.
+
+    Raises:
+        UserError: one is missing or damaged.
+    """
+    arrays = []
+    for part in ("images", "labels"):
+        path = folder / f"{name}_{part}.npy"
+        try:
+            with path.open("rb") as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        except Exception as error:  # a damaged header fails in any way, for it is read as Python and claims any size
+            raise UserError(f"{path}: damaged ({reason(error)}): {AGAIN}") from error
+        if array.dtype != np.uint8:
+            raise UserError(f"{path}: damaged (it does not hold unsigned bytes): {AGAIN}")
+        arrays.append(array)
+    return Images(*arrays)
 
 
 def load(folder: Path, params: DataParams | None = None) -> Data:
@@ -157,16 +168,15 @@ def load(folder: Path, params: DataParams | None = None) -> Data:
     """
     folder = expanded(folder)
     try:
-        if not (folder / RECORD).exists():
-            raise UserError(f"{folder}: the data are not prepared: run `resnet data` first")
-        record = DataRecord.read(folder / RECORD)
-        if params is not None:
-            _check_split(record, params, folder)
-        train, validation, test = (
-            Images(*(_load_bytes(folder / f"{name}_{part}.npy") for part in ("images", "labels"))) for name in PARTS
-        )
-    except UNREADABLE as error:
-        raise UserError(f"{folder}: damaged ({reason(error)}): {AGAIN}") from error
+        prepared = (folder / RECORD).exists()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({reason(error)})") from error
+    if not prepared:
+        raise UserError(f"{folder}: the data are not prepared: run `resnet data` first")
+    record = DataRecord.read(folder / RECORD)
+    if params is not None:
+        _check_split(record, params, folder)
+    train, validation, test = (_load_images(folder, name) for name in PARTS)
     counts = (record.train_images, record.validation_images, record.test_images)
     for images, count in zip((train, validation, test), counts, strict=True):
         fits = images.images.shape == (count, *SHAPE) and images.labels.shape == (count,)
@@ -195,17 +205,21 @@ def _check_split(record: DataRecord, params: DataParams, folder: Path) -> None:
 
 
 def verify(data: Data) -> None:
-    """Compute the fingerprints of prepared data again.
+    """Compute the fingerprints and the split of prepared data again.
 
     Raises:
-        UserError: the images are not those that the record names.
+        UserError: they are not those that the record names.
     """
-    train, held_out = digests(data.train), digests(data.validation)
-    fingerprints = {"train": combined(train + held_out), "test": fingerprint(data.test)}
-    record = data.record
+    record, held_out = data.record, digests(data.validation)
+    whole = digests(data.train) + held_out
+    fingerprints = {"train": combined(whole), "test": fingerprint(data.test)}
     if fingerprints != record.fingerprint or combined(held_out) != record.split_fingerprint:
         raise UserError(f"the prepared images are not those of {RECORD}: {AGAIN}")
-    if record.official != (fingerprints == OFFICIAL_FINGERPRINTS):
+    chosen = smallest(whole, len(held_out), record.split_seed)
+    if combined([whole[index] for index in chosen]) != record.split_fingerprint:
+        raise UserError(f"the validation images are not those of {RECORD}'s seed: {AGAIN}")
+    official = fingerprints == OFFICIAL_FINGERPRINTS
+    if record.official != official or (official and record.classes != CLASSES):
         raise UserError(f"{RECORD} is wrong about whether these are the official CIFAR-10: {AGAIN}")
 
 

@@ -285,11 +285,15 @@ def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, s
     assert few.record == split.record  # as training would have it
 
 
-def test_other_data_cannot_claim_to_be_official(tmp_path: Path, split: Data) -> None:
+def test_a_record_cannot_claim_to_be_official_or_of_another_seed(tmp_path: Path, split: Data) -> None:
     data.save(split, tmp_path / "prepared")
     path = tmp_path / "prepared" / "data.json"
-    path.write_text(path.read_text().replace('"official": false', '"official": true'))
+    written = path.read_text()
+    path.write_text(written.replace('"official": false', '"official": true'))
     with pytest.raises(UserError, match="official"):
+        data.load(tmp_path / "prepared")
+    path.write_text(written.replace('"split_seed": 0', '"split_seed": 1'))
+    with pytest.raises(UserError, match="seed"):
         data.load(tmp_path / "prepared")
 
 
