@@ -28,9 +28,9 @@ def test_the_counter_is_in_millijoules_and_counts_from_the_start(monkeypatch: py
 
 
 def test_joules_an_image_and_watts() -> None:
-    found = Energy(images=(100, 200), joules=(50.0, 120.0), seconds=(2.0, 3.0))
-    assert found.joules_per_image == [0.5, 0.6]
-    assert found.watts == [25.0, 40.0]
+    energy_taken = Energy(images=(100, 200), joules=(50.0, 120.0), seconds=(2.0, 3.0))
+    assert energy_taken.joules_per_image == [0.5, 0.6]
+    assert energy_taken.watts == [25.0, 40.0]
 
 
 @pytest.mark.gpu

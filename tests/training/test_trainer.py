@@ -65,8 +65,8 @@ def test_trainers_in_turn_train_what_they_train_alone(
 
 def deviation(settings: Settings, machine: Machine, exact: dict[str, torch.Tensor]) -> float:
     """How far the gradients and the logits are from the exact ones: the norm of the difference, relative."""
-    found = gradients(build_net(settings, 10, 0, machine.device), machine)
-    return max(float((found[name] - exact[name]).norm() / exact[name].norm()) for name in exact)
+    computed = gradients(build_net(settings, 10, 0, machine.device), machine)
+    return max(float((computed[name] - exact[name]).norm() / exact[name].norm()) for name in exact)
 
 
 def gradients(net: torch.nn.Module, machine: Machine, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -78,8 +78,8 @@ def gradients(net: torch.nn.Module, machine: Machine, dtype: torch.dtype = torch
         logits = net(x.to(machine.device, dtype))
         loss = torch.nn.functional.cross_entropy(logits.to(dtype), labels.to(machine.device))
     loss.backward()  # type: ignore[no-untyped-call]
-    of_all = torch.cat([parameter.grad.flatten() for parameter in net.parameters()])  # type: ignore[union-attr]
-    return {"logits": logits.detach().double().cpu(), "gradients": of_all.double().cpu()}
+    every = torch.cat([parameter.grad.flatten() for parameter in net.parameters()])  # type: ignore[union-attr]
+    return {"logits": logits.detach().double().cpu(), "gradients": every.double().cpu()}
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
