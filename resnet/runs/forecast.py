@@ -22,13 +22,13 @@ DEEPEST_MEASURED = 110
 MEASUREMENT = ThroughputParams(warmup_steps=2, steps=3, repeats=1)
 
 RECOMPUTING = 4 / 3
-"""What a step costs that computes its activations, one pass of three, again."""
+"""A step that computes its activations again has four passes in place of three."""
 
 BUSY = 1.25
-"""Load average for each core beyond which others are at work: this process alone does not reach it."""
+"""Load average a core. Above it others are at work too: this process alone does not reach it."""
 
 MINIATURE = "digits"
-"""The data that scikit-learn ships: who trains on them runs the quickstart already."""
+"""The quickstart's data source. Nobody who trains on it is sent to the quickstart."""
 
 
 class _Forecast(NamedTuple):
