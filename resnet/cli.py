@@ -147,13 +147,14 @@ def train(
     from resnet.runs.seeds import train_seeds
     from resnet.system import choose_machine
 
+    prepared, machine = load_data(settings.data.dir), choose_machine(settings.train)
     try:
         train_seeds(
             settings,
             settings.train.seed_list,
-            load_data(settings.data.dir),
+            prepared,
             out,
-            choose_machine(settings.train),
+            machine,
             weights=weights,
             checkpoints=checkpoints,
             overwrite=overwrite,
@@ -339,15 +340,9 @@ def sweep(
     from resnet.runs.run import Interrupted
     from resnet.tuning.sweep import sweep_nets
 
+    prepared, names = load_data(plan.data.dir), nets.split(",") if nets else None
     try:
-        records = sweep_nets(
-            plan,
-            load_data(plan.data.dir),
-            out,
-            nets=nets.split(",") if nets else None,
-            storage=study,
-            overwrite=overwrite,
-        )
+        records = sweep_nets(plan, prepared, out, nets=names, storage=study, overwrite=overwrite)
     except Interrupted as error:
         print("interrupted: the same command goes on", file=sys.stderr)
         raise typer.Exit(130) from error
