@@ -20,11 +20,12 @@ test: .venv/ready  ## Run the tests but for the slow ones
 test-all: .venv/ready  ## Run every test
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
 
-check: .venv/ready  ## Lint, types and spelling
+check: .venv/ready  ## Lint, types, spelling, and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/typos
+	$(BIN)/lint-imports
 
 .venv/ready: requirements.lock pyproject.toml
 	@echo "==> Making .venv from requirements.lock (about 6 GB with PyTorch's CUDA build)"

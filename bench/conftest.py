@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from resnet.measuring.peaks import measure_peaks
-from resnet.system import choose_device, choose_precision, describe_system
+from resnet.nets import fused
+from resnet.params import TrainParams
+from resnet.system import choose_machine
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Add the device and the versions. Nothing measured: comparisons warn where this part differs."""
-    system = describe_system(choose_device("auto"))
+    system = choose_machine(TrainParams()).describe(fused.available)
     machine_info["device"] = system.device
     machine_info["device_name"] = system.device_name
     machine_info["versions"] = system.versions
@@ -20,10 +22,10 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     """Add what `resnet latency --from` takes over, the peaks measured now among it."""
-    device = choose_device("auto")
-    precisions = ("fp32", "bf16") if config.getoption("--full-grid") else (choose_precision("auto", device),)
+    machine = choose_machine(TrainParams())
+    precisions = ("fp32", "bf16") if config.getoption("--full-grid") else (machine.precision,)
     output_json["resnet"] = {
         "shortcut": "A",
-        "peaks": [measure_peaks(device, precision).model_dump(mode="json") for precision in precisions],
-        "system": describe_system(device).model_dump(mode="json"),
+        "peaks": [measure_peaks(machine.at(precision)).model_dump(mode="json") for precision in precisions],
+        "system": machine.describe(fused.available).model_dump(mode="json"),
     }

@@ -24,11 +24,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resnet.measuring.stopwatch import time_in_turn
 from resnet.measuring.throughput import training_stepper
 from resnet.nets import fused
 from resnet.nets.model import he_initialisation, resnet
-from resnet.params import load
-from resnet.system import choose_precision
+from resnet.params import TrainParams, load
+from resnet.system import choose_machine
 
 BATCH_SIZE = 128
 SHAPES = ((16, 32), (32, 16), (64, 8))
@@ -67,18 +68,12 @@ def training_step(depth: int) -> Callable[[], None]:
     return step
 
 
-def seconds(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
 def compare(theirs: Callable[[], object], ours: Callable[[], object], rounds: int) -> tuple[float, float, float]:
     """Median seconds of theirs and of ours, and the median ratio, after a round to warm up."""
     theirs(), ours()
-    pairs = [(seconds(theirs), seconds(ours)) for _ in range(rounds)]
-    a, b = (statistics.median(times) for times in zip(*pairs, strict=True))
-    return a, b, statistics.median(one / other for one, other in pairs)
+    a, b = time_in_turn([theirs, ours], time.perf_counter, [1, 1], rounds)
+    ratios = (one / other for one, other in zip(a, b, strict=True))
+    return statistics.median(a), statistics.median(b), statistics.median(ratios)
 
 
 def relative_error(got: Tensor, exact: Tensor) -> float:
@@ -184,20 +179,19 @@ OPERATIONS = {
 def profile_training(depth: int, iterations: int = 5) -> None:
     """Print the shares of an iteration's time: each operation's own, without those that it calls."""
     settings = load(None, []).settings_for("resnet", depth)
-    device = torch.device("cpu")
-    precision = choose_precision("auto", device)
-    step = training_stepper(settings, device, precision, BATCH_SIZE)
-    for number in range(3):
-        step(number)
+    machine = choose_machine(TrainParams(device="cpu"))
+    step = training_stepper(settings, machine, BATCH_SIZE)
+    for _ in range(3):
+        step()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-        for number in range(iterations):
-            step(number)
+        for _ in range(iterations):
+            step()
     own = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
     total = sum(own.values())
     shares = {what: sum(own.get(name, 0) for name in names) for what, names in OPERATIONS.items()}
     rest = "all else: augmentation, copies, loss, pooling, fully connected layer, Python"
     shares[rest] = total - sum(shares.values())
-    print(f"\n| ResNet-{depth}, {precision}, an iteration | ms | share |\n|---|---|---|")
+    print(f"\n| ResNet-{depth}, {machine.precision}, an iteration | ms | share |\n|---|---|---|")
     for what, microseconds in shares.items():
         if microseconds:
             print(f"| {what} | {microseconds / 1e3 / iterations:.1f} | {microseconds / total:.0%} |")

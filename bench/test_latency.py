@@ -25,21 +25,21 @@ from resnet.measuring.latency import (
     PASSES,
     Case,
     build_step,
-    clock,
     kernel_seconds,
+    latency_row,
     launch_seconds,
-    memory_free,
     memory_needed,
     modes,
     net_cases,
     part_cases,
     plan_rounds,
-    row,
 )
-from resnet.system import choose_device, choose_precision
+from resnet.measuring.stopwatch import stream_clock
+from resnet.params import TrainParams
+from resnet.system import choose_machine
 
-DEVICE = choose_device("auto")
-PRECISION = choose_precision("auto", DEVICE)
+MACHINE = choose_machine(TrainParams())
+DEVICE, PRECISION = MACHINE.device, MACHINE.precision
 SHORTCUT = "A"
 NETS = ("resnet", "plain")
 DEPTHS = (20, 32, 44, 56, 110)
@@ -50,7 +50,7 @@ SECONDS = 1.0
 
 def default_set() -> Iterator[Case]:
     """What tells most: training at the paper's batch, in this device's precision; one image at inference."""
-    for mode in [mode for mode in modes(DEVICE) if mode != "compiled"]:
+    for mode in [mode for mode in modes(MACHINE) if mode != "compiled"]:
         for passes, batch_size in (("inference", 1), ("forward", 128), ("forward+backward", 128)):
             yield from part_cases(passes, batch_size, PRECISION, mode)
             yield from net_cases(DEPTHS, passes, batch_size, PRECISION, mode, NETS)
@@ -59,7 +59,7 @@ def default_set() -> Iterator[Case]:
 
 
 def full_grid() -> Iterator[Case]:
-    grid = itertools.product(modes(DEVICE), ("fp32", "bf16"), PASSES, (1, 128, 1024))
+    grid = itertools.product(modes(MACHINE), ("fp32", "bf16"), PASSES, (1, 128, 1024))
     for mode, precision, passes, batch_size in grid:
         yield from part_cases(passes, batch_size, precision, mode)
         yield from net_cases((*DEPTHS, DEEPEST), passes, batch_size, precision, mode, NETS)
@@ -75,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 id=f"{DEVICE.type}-{case.name}",
                 marks=[
                     pytest.mark.benchmark(
-                        timer=clock(DEVICE),
+                        timer=stream_clock(MACHINE),
                         group=f"{DEVICE.type} {case.passes}, batch {case.batch_size}, {case.precision}, {case.mode}",
                     ),
                     *([pytest.mark.slow] if case.depth == DEEPEST else []),
@@ -100,26 +100,26 @@ def _memory_is_given_back(benchmark: BenchmarkFixture) -> Iterator[None]:
 def test_latency(case: Case, benchmark: BenchmarkFixture) -> None:
     if benchmark.disabled:
         case = replace(case, batch_size=min(2, case.batch_size))
-    needed, free = memory_needed(case, SHORTCUT), memory_free(DEVICE)
+    needed, free = memory_needed(case, SHORTCUT), MACHINE.free_memory_bytes()
     if needed > free:
         pytest.skip(f"needs about {needed / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free")
-    step = build_step(case, DEVICE, SHORTCUT)
+    step = build_step(case, MACHINE, SHORTCUT)
     if benchmark.disabled:
         benchmark.pedantic(step)
         return
-    steps, rounds = plan_rounds(step, clock(DEVICE), SECONDS)
+    steps, rounds = plan_rounds(step, stream_clock(MACHINE), SECONDS)
     benchmark.pedantic(step, rounds=rounds, iterations=steps)
-    gpu = {"launch_seconds": launch_seconds(step, DEVICE), "kernel_seconds": kernel_seconds(step, DEVICE)}
+    gpu = {"launch_seconds": launch_seconds(step, MACHINE), "kernel_seconds": kernel_seconds(step, MACHINE)}
     stats = benchmark.stats.stats
-    made = row(case, SHORTCUT, steps, stats.data, **gpu)
+    row = latency_row(case, SHORTCUT, steps, stats.data, **gpu)
     benchmark.extra_info |= {
         "device": DEVICE.type,
         "precision": case.precision,
         "mode": case.mode,
-        "parameters": made.parameters,
-        "multiply_adds": made.multiply_adds,  # of one image's forward pass
-        "bytes": made.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
-        "images_per_second": case.batch_size / made.median_seconds,
+        "parameters": row.parameters,
+        "multiply_adds": row.multiply_adds,  # of one image's forward pass
+        "bytes": row.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
+        "images_per_second": case.batch_size / row.median_seconds,
         **gpu,
-        "row": made.model_dump(mode="json", exclude={"seconds", "steps"}),
+        "row": row.model_dump(mode="json", exclude={"seconds", "steps"}),
     }

@@ -15,8 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,13 @@ from torchvision import transforms
 from resnet.data import Data, Images
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
+from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
 from resnet.measuring.throughput import noise
+from resnet.nets import fused
 from resnet.nets.model import DepthNet
-from resnet.params import load
+from resnet.params import TrainParams, load
 from resnet.records import UsualLoopRecord
-from resnet.system import choose_device, choose_precision, describe_system, synchronise
+from resnet.system import Machine, choose_machine
 from resnet.training.trainer import Trainer
 
 WARMUP_STEPS = 5
@@ -63,7 +64,7 @@ class PictureSet(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.device) -> Callable[[], None]:
+def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.device) -> Step:
     """Build the usual loop; a call trains one step of it."""
     loader = DataLoader(
         PictureSet(data.train), batch_size, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
@@ -87,31 +88,16 @@ def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.
     return step
 
 
-def our_loop(
-    net: str, depth: int, data: Data, batch_size: int, device: torch.device, precision: str
-) -> Callable[[], object]:
+def our_loop(net: str, depth: int, data: Data, batch_size: int, machine: Machine) -> Step:
     """Build this project's loop; a call trains one step of it."""
     settings = load(None, [f"train.batch_size={batch_size}"]).settings_for(net, depth)
-    trainer = Trainer(settings, 0, data, device, precision)
-    return lambda: trainer.advance()
-
-
-def steps_per_second(step: Callable[[], object], steps: int, device: torch.device) -> float:
-    """Warm up, then time `steps` steps."""
-    for _ in range(WARMUP_STEPS):
-        step()
-    synchronise(device)
-    began = time.perf_counter()
-    for _ in range(steps):
-        step()
-    synchronise(device)
-    return steps / (time.perf_counter() - began)
+    return Trainer(settings, 0, data, machine).advance
 
 
 def compare(
     net: str,
     depth: int,
-    device: torch.device,
+    machine: Machine,
     *,
     rounds: int = 5,
     steps: int = 15,
@@ -119,20 +105,23 @@ def compare(
     images: int = 50_000,
 ) -> UsualLoopRecord:
     """Train with both loops in turn; a round is `steps` steps of each."""
-    precision, data = choose_precision("auto", device), noise(images)
-    usual = usual_loop(net, depth, data, batch_size, device)
-    ours = our_loop(net, depth, data, batch_size, device, precision)
-    rates = [[batch_size * steps_per_second(step, steps, device) for step in (usual, ours)] for _ in range(rounds)]
+    data = noise(images)
+    loops = [
+        usual_loop(net, depth, data, batch_size, machine.device),
+        our_loop(net, depth, data, batch_size, machine),
+    ]
+    seconds = time_in_turn(loops, wall_clock(machine), [steps, steps], rounds, WARMUP_STEPS)
+    usual, ours = (tuple(batch_size / step for step in loop) for loop in seconds)
     return UsualLoopRecord(
         net=net,
         depth=depth,
         batch_size=batch_size,
         steps=steps,
         usual_precision="fp32",
-        precision=precision,
-        usual_images_per_second=tuple(rate for rate, _ in rates),
-        images_per_second=tuple(rate for _, rate in rates),
-        system=describe_system(device),
+        precision=machine.precision,
+        usual_images_per_second=usual,
+        images_per_second=ours,
+        system=machine.describe(fused.available),
     )
 
 
@@ -169,20 +158,20 @@ def main() -> None:
         parser.error("rounds, steps and batch size are 1 or more, and there are images for a batch")
     try:
         blocks_per_stage(arguments.depth)
-        device = choose_device(arguments.device)
+        machine = choose_machine(TrainParams(device=arguments.device))
     except (ValueError, UserError) as error:
         parser.error(str(error))
     record = compare(
         arguments.net,
         arguments.depth,
-        device,
+        machine,
         rounds=arguments.rounds,
         steps=arguments.steps,
         batch_size=arguments.batch_size,
         images=arguments.images,
     )
     if arguments.out is not None:
-        record.write(arguments.out / f"{device.type}-{record.net}-{record.depth}.json")
+        record.write(arguments.out / f"{machine.device.type}-{record.net}-{record.depth}.json")
     if arguments.format == "json":
         print(json.dumps(summary(record), indent=2))
         return

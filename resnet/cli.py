@@ -7,7 +7,6 @@ loads PyTorch.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from resnet import __version__
+from resnet import __version__, printing
 from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 
@@ -79,12 +77,7 @@ def data(
     else:
         prepared = module.read(settings.source, settings)
         module.save(prepared, settings.dir)
-    record = prepared.record
-    what = "official CIFAR-10" if record.official else f"{record.name}, not CIFAR-10"
-    print(
-        f"{settings.dir}: {what}: {record.train_images:,} training, {record.validation_images:,} validation "
-        f"and {record.test_images:,} test images"
-    )
+    print(printing.data_line(prepared.record, settings.dir))
 
 
 @app.command()
@@ -113,26 +106,10 @@ def describe(
         totals = {"parameters": record.parameters, "multiply_adds": record.multiply_adds}
         _print_json(totals | record.model_dump(mode="json"))
         return
-    table = Table(title=f"{record.name}: {depth} weighted layers, shortcut {record.shortcut}")
-    for heading in ("layer", "kind", "kernel", "stride", "output", "parameters", "multiply-adds"):
-        left = heading in ("layer", "kind", "kernel", "output")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-    for layer in record.layers:
-        table.add_row(
-            layer.name,
-            layer.kind,
-            layer.kernel,
-            str(layer.stride or ""),
-            "x".join(map(str, layer.output)),
-            f"{layer.parameters:,}" if layer.parameters else "",
-            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
-        )
-    table.add_section()
-    table.add_row("total", "", "", "", "", f"{record.parameters:,}", f"{record.multiply_adds:,}")
     # A table wider than the terminal would be cut: give it the width that it needs.
     console = Console()
     console.width = max(console.width, 100)
-    console.print(table)
+    console.print(printing.layer_table(record))
 
 
 def _seed_list(text: str) -> list[int]:
@@ -167,13 +144,16 @@ def train(
     from resnet.data import load as load_data
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
+    from resnet.system import choose_machine
 
+    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train)
     try:
         train_seeds(
             settings,
             settings.train.seed_list,
-            load_data(settings.data.dir),
+            prepared,
             out,
+            machine,
             weights=weights,
             checkpoints=checkpoints,
             overwrite=overwrite,
@@ -218,14 +198,14 @@ def evaluate(
 
     from resnet.data import read_for_evaluation
     from resnet.measuring.evaluate import evaluate_weights
+    from resnet.system import choose_machine
 
     prepared = read_for_evaluation(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
-    record = evaluate_weights(settings, weights, prepared, *channels)
+    record = evaluate_weights(settings, weights, prepared, choose_machine(settings.train, "fp32"), *channels)
     if format_ is Format.json:
         _print_json(record.model_dump(mode="json"))
     else:
-        which = "official CIFAR-10" if record.official else record.data
-        print(f"{net}-{depth} on {which}: test error {record.test_error:.2f} % of {record.images:,} images")
+        print(printing.evaluation_line(record))
 
 
 @app.command()
@@ -242,8 +222,8 @@ def published(
 
     record = evaluate_published(plan, lambda: load_data(plan.data.dir))
     record.write(out)
-    for found in record.evaluations:
-        print(f"{found.name}: test error {found.test_error:.2f} % of {found.images:,} images")
+    for evaluation in record.evaluations:
+        print(printing.published_line(evaluation))
 
 
 @app.command()
@@ -262,12 +242,13 @@ def responses(
 
     from resnet.data import load as load_data
     from resnet.measuring.responses import measure_responses
+    from resnet.system import choose_machine
 
-    record = measure_responses(settings, weights, load_data(settings.data.dir), plan.responses.images)
+    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train, "fp32")
+    record = measure_responses(settings, weights, prepared, plan.responses.images, machine)
     record.write(out)
-    for seed in record.seeds:
-        mean = sum(seed.std) / len(seed.std)
-        print(f"{record.name} seed {seed.seed}: mean std of {len(seed.std)} layers' responses {mean:.3f}")
+    for line in printing.responses_lines(record):
+        print(line)
 
 
 @app.command()
@@ -283,31 +264,17 @@ def throughput(
     """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
     settings = _settings(params, set_, net, depth, name)
 
-    from resnet.measuring.throughput import throughput as measure
+    from resnet.measuring.throughput import measure_throughput
+    from resnet.system import choose_machine
 
-    record = measure(settings)
+    record = measure_throughput(settings, choose_machine(settings.train))
     if out is not None:
         record.write(out)
     if format_ is Format.json:
         _print_json(record.model_dump(mode="json"))
         return
-    for what, timing in (("training", record.training), ("inference", record.inference)):
-        work, energy = getattr(record, f"{what}_work"), getattr(record, f"{what}_energy")
-        rate, std = timing.images_per_second, timing.images_per_second_std
-        print(
-            f"{record.name} {what:9}  {rate:10,.1f} ± {std:,.1f} images/s"
-            f"  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
-            f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
-        )
-        if record.peaks is not None and work is not None:
-            flops, moved = work.flops / timing.median_seconds, work.bytes / timing.median_seconds
-            print(
-                f"    {flops / 1e9:10,.1f} GFLOP/s, {100 * flops / record.peaks.flops_per_second:.1f} % of a matrix "
-                f"product's; {moved / 1e9:,.1f} GB/s at the least, "
-                f"{100 * moved / record.peaks.bytes_per_second:.1f} % of a copy's"
-            )
-        if energy is not None:
-            print(f"    {statistics.median(energy.joules_per_image):10,.4f} J an image of the GPU's board, by NVML")
+    for line in printing.throughput_lines(record):
+        print(line)
 
 
 @app.command()
@@ -323,15 +290,17 @@ def latency(
     plan = _params(params, set_)
 
     from resnet.measuring.latency import from_benchmarks, measure_latency
+    from resnet.system import choose_machine
 
     if benchmarks is not None:
         record = from_benchmarks(benchmarks)
     else:
         console = Console(stderr=True)
-        record = measure_latency(plan, lambda said: console.print(said, soft_wrap=True, highlight=False))
+        machine = choose_machine(plan.train)
+        record = measure_latency(plan, machine, lambda line: console.print(line, soft_wrap=True, highlight=False))
     path = out / f"{record.system.device}.json"
     record.write(path)
-    print(f"{path}: {len(record.rows)} latencies on {record.system.device_name}")
+    print(printing.latency_line(record, path))
 
 
 @app.command()
@@ -381,28 +350,14 @@ def sweep(
     from resnet.runs.run import Interrupted
     from resnet.tuning.sweep import sweep_nets
 
+    prepared, names = load_data(plan.data.dir, plan.data), nets.split(",") if nets else None
     try:
-        records = sweep_nets(
-            plan,
-            load_data(plan.data.dir),
-            out,
-            nets=nets.split(",") if nets else None,
-            storage=study,
-            overwrite=overwrite,
-        )
+        records = sweep_nets(plan, prepared, out, nets=names, storage=study, overwrite=overwrite)
     except Interrupted as error:
         print("interrupted: the same command goes on", file=sys.stderr)
         raise typer.Exit(130) from error
     for record in records:
-        best, default = record.best, record.default.validation_error
-        if best is None:
-            print(f"{record.name}: no trial is complete")
-            continue
-        own = "diverged" if default is None else f"{default:.2f} %"
-        print(
-            f"{record.name}: validation error {best.validation_error:.2f} %, own values {own}: "
-            f"{out / f'best-{record.name}.yaml'}"
-        )
+        print(printing.sweep_line(record, out))
 
 
 @app.command()

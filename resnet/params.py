@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
@@ -21,6 +21,15 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Net = Literal["resnet", "plain", "preact"]
+
+
+def _depth(depth: int) -> int:
+    blocks_per_stage(depth)
+    return depth
+
+
+Depth = Annotated[int, AfterValidator(_depth)]
+"""6n + 2."""
 
 
 class Section(BaseModel):
@@ -130,7 +139,7 @@ class PublishedWeights(Section):
 
     name: str = Field(min_length=1)
     net: Net = "resnet"
-    depth: int
+    depth: Depth
     weights: Path
     """A state dict: safetensors or PyTorch's format."""
     shortcut: Literal["A", "B", "C"] = "A"
@@ -141,12 +150,6 @@ class PublishedWeights(Section):
     """Of red, green and blue in 0..1, by which the pixels are divided; None: 1."""
     source: str = ""
     """Where they come from, such as an address."""
-
-    @field_validator("depth")
-    @classmethod
-    def _depth(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
 
 class EvaluateParams(Section):
@@ -227,20 +230,13 @@ class LatencyParams(Section):
 
     nets: list[Net] = ["resnet", "plain"]
     """Whole nets; the blocks of both are always timed."""
-    depths: list[int] = [20, 32, 44, 56, 110]
+    depths: list[Depth] = [20, 32, 44, 56, 110]
     """Whole nets, beside the sum of their blocks."""
     batch_sizes: list[Count] = [1, 128]
     modes: list[Literal["eager", "compiled", "graphed"]] = ["eager", "graphed"]
     """Those that the device has: CUDA graphs are GPUs' alone."""
     seconds: Positive = 1.0
     """About how long each figure is measured; three rounds at least."""
-
-    @field_validator("depths")
-    @classmethod
-    def _depths(cls, depths: list[int]) -> list[int]:
-        for depth in depths:
-            blocks_per_stage(depth)
-        return depths
 
 
 class LimitsParams(Section):
@@ -252,16 +248,10 @@ class ModelEntry(Section):
     """A net of the plan: a row of the report."""
 
     net: Net
-    depth: int
+    depth: Depth
     model: dict[str, Any] = {}
     train: dict[str, Any] = {}
     throughput: dict[str, Any] = {}
-
-    @field_validator("depth")
-    @classmethod
-    def _depth(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
 
 class Settings(Section):
@@ -269,18 +259,12 @@ class Settings(Section):
 
     name: str
     net: Net
-    depth: int
+    depth: Depth
     data: DataParams
     model: ModelParams
     train: TrainParams
     throughput: ThroughputParams
     limits: LimitsParams
-
-    @field_validator("depth")
-    @classmethod
-    def _depth(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
     def with_seeds(self, seeds: list[int]) -> Settings:
         """The same settings with the seeds that were asked for.

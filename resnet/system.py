@@ -1,4 +1,4 @@
-"""The machine and the software, stored with every result; the device and the arithmetic chosen for it."""
+"""This machine: device and precision, chosen once for a command and handed down, and what stands with every result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,18 +18,111 @@ import psutil
 import torch
 
 from resnet.errors import UserError
-from resnet.nets.fused import available
+from resnet.params import TrainParams
 from resnet.records import System
 
 PACKAGES = ("torch", "torchvision", "numpy")
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Give the device for `auto`, `cpu` or `cuda`. A machine without a GPU is a supported machine.
+@dataclass(frozen=True)
+class Machine:
+    """The device that a command computes on, and the precision that it computes in.
+
+    A command chooses both once, by `choose_machine`, and hands them down.
+    """
+
+    device: torch.device
+    precision: str
+    """`fp32`, `tf32` or `bf16`, never `auto`. Weights, momentum and sums over iterations are fp32 in all of them."""
+
+    def at(self, precision: str) -> Machine:
+        """The same device in another precision."""
+        return replace(self, precision=precision)
+
+    def arithmetic(self) -> AbstractContextManager[object]:
+        """The context in which a net runs in this precision; on a GPU it also allows or forbids TF32."""
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
+            torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+            # The same kernels in every run: a resumed run ends with the same bits.
+            torch.backends.cudnn.deterministic = True
+            torch.backends.cudnn.benchmark = False
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def synchronise(self) -> None:
+        """Wait until the device has done what it was given, before a host clock is read."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def memory_bytes(self) -> int:
+        """All memory of the GPU, or of the machine."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.get_device_properties(self.device).total_memory)
+        return int(psutil.virtual_memory().total)
+
+    def free_memory_bytes(self) -> int:
+        """Memory that nobody uses now."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.mem_get_info(self.device)[0])
+        return int(psutil.virtual_memory().available)
+
+    def forget_peak_memory(self) -> None:
+        """Count the peak from now on. A CPU's cannot be forgotten: it is the process's."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def peak_memory_bytes(self) -> int:
+        """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.max_memory_reserved(self.device))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+    def describe(self, compiled: Callable[[], bool]) -> System:
+        """Describe this machine, the software, and the commit of the code that runs.
+
+        Args:
+            compiled: whether the compiled operations run; asked on a CPU alone.
+        """
+        versions = {name: _version(name) for name in PACKAGES}
+        gpu = torch.cuda.get_device_properties(self.device) if self.device.type == "cuda" else None
+        if gpu is not None:
+            versions["cuda"] = str(torch.version.cuda)
+            versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+        commit = _git("rev-parse", "HEAD")
+        return System(
+            device=self.device.type,
+            device_name=gpu.name if gpu else _processor(),
+            processor=_processor(),
+            cores=cores(),
+            threads=torch.get_num_threads(),
+            memory_bytes=psutil.virtual_memory().total,
+            device_memory_bytes=gpu.total_memory if gpu else None,
+            platform=platform.platform(terse=True),
+            python=platform.python_version(),
+            versions=versions,
+            fused=compiled() if gpu is None else None,
+            commit=commit,
+            modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if commit else None,
+        )
+
+
+def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
+    """Choose the device and the precision of a command.
+
+    Args:
+        train: its `device` is `auto` (a GPU where there is one), `cpu` or `cuda`. Its `precision` is `auto` (bf16
+            where the device computes it natively, else fp32) or one of `Machine`'s.
+        precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
-        UserError: a GPU was asked for and there is none.
+        UserError: a GPU was asked for and there is none, or TF32 was asked for on a CPU.
     """
+    device = _device(train.device)
+    return Machine(device, _precision(precision or train.precision, device))
+
+
+def _device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
@@ -35,14 +130,7 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def choose_precision(wanted: str, device: torch.device) -> str:
-    """Give the arithmetic of training: `auto` is bf16 where the device computes it natively, else fp32.
-
-    Weights, gradients' accumulation over iterations and the optimiser stay in fp32 in all of them.
-
-    Raises:
-        UserError: TF32 was asked for on a CPU.
-    """
+def _precision(wanted: str, device: torch.device) -> str:
     if wanted == "auto":
         if device.type == "cuda":
             native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -55,29 +143,9 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     return wanted
 
 
-def arithmetic(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a net runs in `precision`; on a GPU it also allows or forbids TF32."""
-    if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-        torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        # The same kernels in every run: a resumed run ends with the same bits.
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.benchmark = False
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_reserved(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given, before a host clock is read."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(package: str) -> str:
@@ -102,28 +170,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def describe_system(device: torch.device) -> System:
-    """Describe this machine, the software, and the commit of the code that runs."""
-    versions = {name: _version(name) for name in PACKAGES}
-    gpu = torch.cuda.get_device_properties(device) if device.type == "cuda" else None
-    if gpu is not None:
-        versions["cuda"] = str(torch.version.cuda)
-        versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-    commit = _git("rev-parse", "HEAD")
-    return System(
-        device=device.type,
-        device_name=gpu.name if gpu else _processor(),
-        processor=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        threads=torch.get_num_threads(),
-        memory_bytes=psutil.virtual_memory().total,
-        device_memory_bytes=gpu.total_memory if gpu else None,
-        platform=platform.platform(terse=True),
-        python=platform.python_version(),
-        versions=versions,
-        fused=available() if gpu is None else None,
-        commit=commit,
-        modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if commit else None,
-    )

@@ -13,9 +13,26 @@ import torch
 
 from resnet.data import Data, read, save
 from resnet.params import DataParams, Settings, load
-from tests.pipeline.project import make_project
+from resnet.system import Machine
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+CPU = Machine(torch.device("cpu"), "fp32")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, for one reason."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="no GPU"))
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where a test computes; `pytest -m gpu` runs it on a GPU alone."""
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +64,6 @@ def tiny() -> Callable[..., Settings]:
         return load(None, assignments).settings_for(net, depth)
 
     return settings
-
-
-@pytest.fixture
-def cpu() -> torch.device:
-    return torch.device("cpu")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A Git and DVC repository of this project's sources with a plan of seconds."""
-    return make_project(tmp_path / "project")
 
 
 @pytest.fixture

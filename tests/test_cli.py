@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,23 @@ def test_throughput(command: Command, tmp_path: Path) -> None:
     assert record.training.peak_memory_bytes > 100e6
     assert record.multiply_adds == 12_239_488
     assert "images/s" in done.stdout
+
+
+def test_an_interrupted_measurement_leaves_the_earlier_result(command: Command, tmp_path: Path) -> None:
+    earlier = tmp_path / "out" / "cpu.json"
+    earlier.parent.mkdir()
+    earlier.write_text("earlier")
+    arguments = ("latency", "--out", "out", "--set=latency={depths: [20], seconds: 60}", "--set=train.device=cpu")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resnet", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "stem" in process.stderr.readline()  # it has begun to measure
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert earlier.read_text() == "earlier"
+    assert os.listdir(earlier.parent) == ["cpu.json"]
 
 
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {

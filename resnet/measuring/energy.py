@@ -9,9 +9,19 @@ The counter moves some ten times a second: measure stretches of a second or more
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import torch
+
+from resnet.measuring.stopwatch import Step
+from resnet.records import Energy
+from resnet.system import Machine
+
+STRETCHES = 3
+STRETCH_SECONDS = 2.0
+STRETCH_STEPS = 5
+"""Steps between two looks at the clock."""
 
 
 def _counter(device: torch.device) -> Callable[[], int] | None:
@@ -45,3 +55,23 @@ class EnergyMeter:
     def joules(self) -> float | None:
         """Energy since the meter was made, in J; None where it cannot be measured."""
         return (self._read() - self._began) / 1000 if self._read else None
+
+
+def measure_energy(step: Step, batch_size: int, machine: Machine) -> Energy | None:
+    """Measure the energy of stretches of a step; None where NVML has no counter."""
+    if not EnergyMeter(machine.device).available:
+        return None
+    stretches: list[tuple[int, float, float]] = []
+    for _ in range(STRETCHES):
+        machine.synchronise()
+        meter, began, steps = EnergyMeter(machine.device), time.perf_counter(), 0
+        while time.perf_counter() - began < STRETCH_SECONDS:
+            for _ in range(STRETCH_STEPS):
+                step()
+            steps += STRETCH_STEPS
+            machine.synchronise()
+        taken = meter.joules()
+        assert taken is not None, "the meter said that it can measure"
+        stretches.append((steps * batch_size, taken, time.perf_counter() - began))
+    images, joules, seconds = zip(*stretches, strict=True)
+    return Energy(images=images, joules=joules, seconds=seconds)

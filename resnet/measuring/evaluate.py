@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.data import Data
+from resnet.nets import fused
 from resnet.nets.model import DepthNet, count_parameters
 from resnet.nets.weights import load_weights
 from resnet.params import Params, PublishedWeights, Settings
 from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
-from resnet.system import arithmetic, choose_device, describe_system
+from resnet.system import Machine, choose_machine
 from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
 
 VERSION = 1
@@ -44,19 +45,18 @@ class Evaluation(NamedTuple):
 
 @torch.inference_mode()
 def evaluate(
-    net: nn.Module, labelled: Labelled, single_view: Callable[[Tensor], Tensor], precision: str
+    net: nn.Module, labelled: Labelled, single_view: Callable[[Tensor], Tensor], machine: Machine
 ) -> Evaluation | None:
     """Evaluate a net on images uint8 (N, 32, 32, 3) that `single_view` normalises; None without images.
 
-    The net is left in the mode that it was in.
+    Net and images are on the machine's device. The net is left in the mode that it was in.
     """
     if not len(labelled.labels):
         return None
-    device = labelled.labels.device
     training = net.training
     net.eval()
-    predictions, losses = [], torch.zeros((), dtype=torch.float64, device=device)
-    with arithmetic(precision, device):
+    predictions, losses = [], torch.zeros((), dtype=torch.float64, device=machine.device)
+    with machine.arithmetic():
         for start in range(0, len(labelled.labels), BATCH_SIZE):
             part = slice(start, start + BATCH_SIZE)
             images, labels = labelled.images[part], labelled.labels[part]
@@ -73,15 +73,17 @@ def evaluate_weights(
     settings: Settings,
     weights: Path,
     data: Data,
+    machine: Machine,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
 ) -> EvaluationRecord:
-    """Measure the test error of a file of weights, in fp32.
+    """Measure the test error of a file of weights.
 
     Args:
         settings: the net that the weights are for.
         weights: a state dict, ours or as others publish them.
         data: prepared or freshly read; its test set is evaluated.
+        machine: where, and in which precision: fp32 for every number that is reported.
         mean: of red, green and blue in 0..1, subtracted; by default the per-pixel mean of the training
             images, as these nets are trained here.
         std: of red, green and blue in 0..1, divided by; by default 1.
@@ -89,16 +91,15 @@ def evaluate_weights(
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.
     """
-    device = choose_device(settings.train.device)
-    model = settings.model
+    device, model = machine.device, settings.model
     net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
     load_weights(net, weights)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)
     scale = (255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)).to(device)
     single_view = partial(normalise, mean=subtracted, scale=scale)
-    found = evaluate(net, on_device(data.test, device), single_view, "fp32")
-    assert found is not None, "data always have a test set"
+    evaluation = evaluate(net, on_device(data.test, device), single_view, machine)
+    assert evaluation is not None, "data always have a test set"
     return EvaluationRecord(
         net=settings.net,
         depth=settings.depth,
@@ -108,22 +109,22 @@ def evaluate_weights(
         official=data.record.official,
         data_fingerprint=data.record.fingerprint["test"],
         images=len(data.test),
-        wrong=found.wrong,
-        test_error=found.error,
-        test_loss=found.loss,
+        wrong=evaluation.wrong,
+        test_error=evaluation.error,
+        test_loss=evaluation.loss,
     )
 
 
-def _evaluate_published(params: Params, entry: PublishedWeights, data: Data) -> PublishedRecord:
+def _evaluate_published(params: Params, entry: PublishedWeights, data: Data, machine: Machine) -> PublishedRecord:
     settings = params.settings_for(entry.net, entry.depth, entry.name)
     model = settings.model.model_copy(update={"shortcut": entry.shortcut, "zero_padding": entry.zero_padding})
     settings = settings.model_copy(update={"model": model})
-    found = evaluate_weights(settings, entry.weights, data, entry.mean, entry.std)
+    evaluation = evaluate_weights(settings, entry.weights, data, machine, entry.mean, entry.std)
     net = DepthNet(entry.net, entry.depth, entry.shortcut, entry.zero_padding, len(data.record.classes))
     subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
     divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
     return PublishedRecord(
-        **found.model_dump(exclude={"kind"}),
+        **evaluation.model_dump(exclude={"kind"}),
         name=entry.name,
         source=entry.source,
         parameters=count_parameters(net),
@@ -145,6 +146,6 @@ def evaluate_published(params: Params, load_data: Callable[[], Data]) -> Publish
     entries = params.evaluate.published
     if not entries:
         return PublishedRecords(evaluations=(), system=None)
-    data = load_data()
-    found = tuple(_evaluate_published(params, entry, data) for entry in entries)
-    return PublishedRecords(evaluations=found, system=describe_system(choose_device(params.train.device)))
+    data, machine = load_data(), choose_machine(params.train, "fp32")
+    evaluations = tuple(_evaluate_published(params, entry, data, machine) for entry in entries)
+    return PublishedRecords(evaluations=evaluations, system=machine.describe(fused.available))

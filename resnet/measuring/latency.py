@@ -15,9 +15,8 @@ the time of a step whose launches were all waiting when it began.
 
 from __future__ import annotations
 
-import functools
 import json
-import math
+import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,45 +24,27 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 import torch.nn.functional as F
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet.errors import UserError
+from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
 from resnet.measuring.peaks import measure_peaks
-from resnet.nets.fused import batch_norm_relu
-from resnet.nets.fused import conv3x3 as convolve
-from resnet.nets.model import FILTERS, DepthNet, he_initialisation
-from resnet.nets.traffic import ACTIVATION_BYTES, BACKWARD, Work, count
+from resnet.measuring.stopwatch import Clock, Step, steps_that_fill, stream_clock, time_in_turn, time_round
+from resnet.nets import fused
+from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
+from resnet.nets.model import he_initialisation
 from resnet.params import Params
-from resnet.records import LatencyRecord, LatencyRow, Passes, StepWork
-from resnet.system import arithmetic, choose_device, choose_precision, describe_system, synchronise
+from resnet.records import LatencyRecord, LatencyRow, Passes
+from resnet.system import Machine
 from resnet.training.draws import generator
 
 VERSION = 1
-"""Of what a figure means, and of how fast the parts are. Whoever makes them faster, or times them otherwise, raises it:
-DVC then measures anew.
+"""Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
+leaves it: a result names the commit that it was made with.
 """
-
-PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
-"""Stage 1 has no down-sampling block: its first block keeps the shape, as all of its blocks do."""
-
-SHARED = ("stem", "head")
-"""Parts that plain and residual nets have in common."""
-
-SHAPES = {
-    "stem": (3, 32, 32),
-    "stage1-identity": (FILTERS[0], 32, 32),
-    "stage2-down": (FILTERS[0], 32, 32),
-    "stage2-identity": (FILTERS[1], 16, 16),
-    "stage3-down": (FILTERS[1], 16, 16),
-    "stage3-identity": (FILTERS[2], 8, 8),
-    "head": (FILTERS[2], 8, 8),
-    "net": (3, 32, 32),
-}
-"""Of each part's input."""
 
 MODES = ("eager", "compiled", "graphed")
 PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
@@ -105,89 +86,27 @@ def net_cases(
         yield Case(net, "net", passes, batch_size, precision, mode, depth)
 
 
-class Stem(nn.Module):
-    """The first convolution with its batch norm and ReLU, as `DepthNet.forward` runs them."""
-
-    def __init__(self, net: DepthNet) -> None:
-        super().__init__()
-        self.conv1, self.bn1 = net.conv1, net.bn1
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (N, 3, 32, 32) to (N, 16, 32, 32)."""
-        return batch_norm_relu(convolve(x, self.conv1), self.bn1)
-
-
-class Head(nn.Module):
-    """Global average pooling and the fully connected layer."""
-
-    def __init__(self, net: DepthNet) -> None:
-        super().__init__()
-        self.avgpool, self.fc = net.avgpool, net.fc
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 64, 8, 8) to logits (N, classes)."""
-        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
-        return logits
-
-
-def take(net: DepthNet, part: str) -> nn.Module:
-    """Take a part out of a net of depth 14 or more."""
-    parts: dict[str, Callable[[], nn.Module]] = {
-        "stem": lambda: Stem(net),
-        "stage1-identity": lambda: net.layer1[1],
-        "stage2-down": lambda: net.layer2[0],
-        "stage2-identity": lambda: net.layer2[1],
-        "stage3-down": lambda: net.layer3[0],
-        "stage3-identity": lambda: net.layer3[1],
-        "head": lambda: Head(net),
-        "net": lambda: net,
-    }
-    return parts[part]()
-
-
-def build(case: Case, shortcut: str) -> nn.Module:
-    """Build the case's module on the current device."""
-    net = "resnet" if case.net == "both" else case.net
-    return take(DepthNet(net, case.depth or 14, shortcut), case.part)
-
-
-@functools.cache
-def work(net: str, part: str, depth: int | None, shortcut: str) -> Work:
-    """Count a part's layers."""
-    with torch.device("meta"):
-        module = build(Case(net, part, "inference", 1, "fp32", depth=depth), shortcut)
-    return count(module, SHAPES[part], reads_images=part in ("stem", "net"))
-
-
 def memory_needed(case: Case, shortcut: str) -> int:
     """About how many bytes a step's activations take: each layer's output, kept in several forms."""
-    layers = work(case.net, case.part, case.depth, shortcut).layers
+    layers = part_work(case.net, case.part, case.depth, shortcut).weighted
     volumes = [layer.inputs + layer.outputs for layer in layers]
     kept = sum(volumes) if case.passes != "inference" else max(volumes)
     return 3 * kept * case.batch_size * ACTIVATION_BYTES[case.precision]
 
 
-def memory_free(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
-
-
-def modes(device: torch.device) -> tuple[str, ...]:
+def modes(machine: Machine) -> tuple[str, ...]:
     """The modes that a device has."""
-    return MODES if device.type == "cuda" else MODES[:2]
+    return MODES if machine.device.type == "cuda" else MODES[:2]
 
 
-Step = Callable[[], object]
-
-
-def build_step(case: Case, device: torch.device, shortcut: str = "A") -> Step:
+def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
     """Build a step; a call runs it and does not wait for its end."""
-    module = build(case, shortcut)
+    machine = machine.at(case.precision)
+    device, images = machine.device, reads_images(case.part)
+    module = build(case.net, case.part, case.depth, shortcut)
     he_initialisation(module, generator(0, "initialisation"))
     module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     module.train(case.passes != "inference")
-    images = case.part in ("stem", "net")
     x = torch.randn(case.batch_size, *SHAPES[case.part], device=device).contiguous(memory_format=torch.channels_last)
     if case.precision == "bf16" and not images:
         x = x.bfloat16()  # as the layer before leaves it
@@ -199,7 +118,7 @@ def build_step(case: Case, device: torch.device, shortcut: str = "A") -> Step:
     gradient: Tensor | None = None
 
     def forward() -> Tensor:
-        with arithmetic(case.precision, device):
+        with machine.arithmetic():
             return run(x)
 
     @torch.inference_mode()
@@ -209,7 +128,7 @@ def build_step(case: Case, device: torch.device, shortcut: str = "A") -> Step:
     def forward_backward() -> object:
         nonlocal gradient
         if case.part == "net":
-            with arithmetic(case.precision, device):
+            with machine.arithmetic():
                 loss = F.cross_entropy(run(x).float(), labels)
             return torch.autograd.grad(loss, wanted)
         y = forward()
@@ -241,81 +160,43 @@ def _graphed(step: Step) -> Step:
     return replay
 
 
-Clock = Callable[[], float]
-
-
-def clock(device: torch.device) -> Clock:
-    """A clock in seconds that waits for the device: on a GPU its own, by events.
-
-    A reading is the sum of the intervals between events, each of which CUDA gives in ms as a float: over
-    a single long interval its seven digits would not do.
-    """
-    if device.type != "cuda":
-        return time.perf_counter
-    last: torch.cuda.Event | None = None
-    seconds = 0.0
-
-    def gpu_clock() -> float:
-        nonlocal last, seconds
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        event.synchronize()
-        if last is not None:
-            seconds += last.elapsed_time(event) / 1e3
-        last = event
-        return seconds
-
-    return gpu_clock
-
-
-def time_steps(step: Step, read: Clock, steps: int) -> float:
-    """Seconds of one step, from `steps` steps between two readings of the clock."""
-    began = read()
-    for _ in range(steps):
-        step()
-    return (read() - began) / steps
-
-
-def plan_rounds(step: Step, read: Clock, seconds: float) -> tuple[int, int]:
+def plan_rounds(step: Step, clock: Clock, seconds: float) -> tuple[int, int]:
     """Warm a step up and plan its timing: steps a round, and rounds, for about `seconds` in all.
 
     At least three rounds, so that there is a spread, and at most thirty.
     """
-    time_steps(step, read, 1)
-    once = max(time_steps(step, read, 1), 1e-7)
-    steps = max(1, math.ceil(ROUND_SECONDS / once))
-    return steps, min(30, max(3, round(seconds / (steps * once))))
+    length, once = steps_that_fill(step, clock, ROUND_SECONDS)
+    return length, min(30, max(3, round(seconds / (length * once))))
 
 
-def launch_seconds(step: Step, device: torch.device) -> float | None:
+def launch_seconds(step: Step, machine: Machine) -> float | None:
     """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
-    if device.type != "cuda":
+    if machine.device.type != "cuda":
         return None
-    found = []
+    seconds = []
     for _ in range(10):
-        synchronise(device)
-        began = time.perf_counter()
-        step()
-        found.append(time.perf_counter() - began)
-    synchronise(device)
-    return min(found)
+        machine.synchronise()
+        # The host's own clock does not wait for the device.
+        seconds.append(time_round(step, time.perf_counter, 1))
+    machine.synchronise()
+    return min(seconds)
 
 
-def kernel_seconds(step: Step, device: torch.device) -> float | None:
+def kernel_seconds(step: Step, machine: Machine) -> float | None:
     """On a GPU: seconds of one step with no launch in it; None where that cannot be had, and on a CPU.
 
     The GPU is first kept busy, so that the host has handed over the whole step before it begins. If the
     GPU was done waiting before the host was done (a step of more launches than the queue holds), the
     figure would hold launches, and there is none.
     """
-    if device.type != "cuda":
+    if machine.device.type != "cuda":
         return None
-    launch = launch_seconds(step, device)
+    launch = launch_seconds(step, machine)
     assert launch is not None, "there is a GPU"
-    found: list[float] = []
+    seconds: list[float] = []
     for _ in range(5):
         waited, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        synchronise(device)
+        machine.synchronise()
         # Cycles of a clock of 2 GHz at most: twice the host's time, and 1 ms for what may delay it.
         torch.cuda._sleep(int(2e9 * (2 * launch + 1e-3)))  # type: ignore[no-untyped-call]
         waited.record()
@@ -324,21 +205,13 @@ def kernel_seconds(step: Step, device: torch.device) -> float | None:
             return None
         end.record()
         end.synchronize()
-        found.append(waited.elapsed_time(end) / 1e3)
-    return sorted(found)[len(found) // 2]
+        seconds.append(waited.elapsed_time(end) / 1e3)
+    return statistics.median(seconds)
 
 
-def step_work(case: Case, shortcut: str) -> StepWork:
-    counted = work(case.net, case.part, case.depth, shortcut)
-    return StepWork(
-        flops=counted.flops(case.passes, case.batch_size),
-        bytes=counted.bytes(case.passes, case.batch_size, case.precision),
-    )
-
-
-def row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: float | None) -> LatencyRow:
+def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: float | None) -> LatencyRow:
     """Make a row of the result from timed rounds; `gpu` has `launch_seconds` and `kernel_seconds`."""
-    counted = work(case.net, case.part, case.depth, shortcut)
+    work = part_work(case.net, case.part, case.depth, shortcut)
     return LatencyRow(
         net=case.net,
         part=case.part,
@@ -347,67 +220,62 @@ def row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: 
         batch_size=case.batch_size,
         precision=case.precision,
         mode=case.mode,
-        parameters=counted.parameters,
-        multiply_adds=counted.multiply_adds,
-        work=step_work(case, shortcut),
+        parameters=work.parameters,
+        multiply_adds=work.multiply_adds,
+        work=work.step(case.passes, case.batch_size, case.precision),
         steps=steps,
         seconds=tuple(seconds),
         **gpu,
     )
 
 
-def measure(cases: Sequence[Case], device: torch.device, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
-    """Time cases in turn, each for about `seconds`, so that a busy machine meets all alike.
+def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
+    """Time cases in turn, each for about `seconds`.
 
     Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
     """
-    steps, read = [build_step(case, device, shortcut) for case in cases], clock(device)
-    plans = [plan_rounds(step, read, seconds) for step in steps]
-    repeats, rounds = [of_round for of_round, _ in plans], max(rounds for _, rounds in plans)
-    timed = [
-        [time_steps(step, read, of_round) for step, of_round in zip(steps, repeats, strict=True)] for _ in range(rounds)
-    ]
+    steps, clock = [build_step(case, machine, shortcut) for case in cases], stream_clock(machine)
+    lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
+    timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
     rows = []
-    for k, (case, step) in enumerate(zip(cases, steps, strict=True)):
-        gpu = {"launch_seconds": launch_seconds(step, device), "kernel_seconds": kernel_seconds(step, device)}
-        made = row(case, shortcut, repeats[k], [of_round[k] for of_round in timed], **gpu)
-        forward = replace(case, passes="forward")
-        if case.passes == BACKWARD and forward in cases:
-            longer = tuple(of_round[k] - of_round[cases.index(forward)] for of_round in timed)
-            made = made.model_copy(update={"backward_seconds": longer})
-        rows.append(made)
+    for case, step, length in zip(cases, steps, lengths, strict=True):
+        gpu = {"launch_seconds": launch_seconds(step, machine), "kernel_seconds": kernel_seconds(step, machine)}
+        measured = latency_row(case, shortcut, length, timed[case], **gpu)
+        forward = timed.get(replace(case, passes="forward"))
+        if case.passes == BACKWARD and forward is not None:
+            longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
+            measured = measured.model_copy(update={"backward_seconds": longer})
+        rows.append(measured)
     return rows
 
 
-def measure_latency(params: Params, report: Callable[[str], object] = lambda said: None) -> LatencyRecord:
-    """Time the parts and nets that `params.latency` names, in the training's precision, on its device.
+def measure_latency(
+    params: Params, machine: Machine, tell: Callable[[str], object] = lambda line: None
+) -> LatencyRecord:
+    """Time the parts and nets that `params.latency` names.
 
     Args:
         params: the `latency` section says what; modes that the device does not have are left out.
-        report: told the name of every case before it is timed.
-
-    Raises:
-        UserError: the parameters ask for a device or a precision that is not there.
+        machine: where, and in which precision.
+        tell: given the name of every case before it is timed.
     """
     plan, shortcut = params.latency, params.model.shortcut
-    device = choose_device(params.train.device)
-    precision = choose_precision(params.train.precision, device)
     cases: list[Case] = []
-    for mode, batch_size in product([mode for mode in plan.modes if mode in modes(device)], plan.batch_sizes):
-        cases += part_cases(BACKWARD, batch_size, precision, mode)
-        cases += net_cases(plan.depths, BACKWARD, batch_size, precision, mode, plan.nets)
+    for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
+        cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
+        cases += net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)
     rows: list[LatencyRow] = []
     for case in cases:
-        if memory_needed(case, shortcut) < memory_free(device):
-            report(case.name)
-            rows += measure([replace(case, passes="forward"), case], device, plan.seconds, shortcut)
+        if memory_needed(case, shortcut) < machine.free_memory_bytes():
+            tell(case.name)
+            rows += measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
         else:
-            report(f"{case.name}: left out, its activations do not fit in memory")
+            tell(f"{case.name}: left out, its activations do not fit in memory")
     return LatencyRecord(
         shortcut=shortcut,
         rows=tuple(rows),
-        peaks=(measure_peaks(device, precision),),
-        system=describe_system(device),
+        peaks=(measure_peaks(machine),),
+        system=machine.describe(fused.available),
     )
 
 

@@ -7,70 +7,57 @@ to 64 channels cannot be expected to reach it, and the distance is the point.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import torch
 
+from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_clock
 from resnet.records import Peaks
-from resnet.system import arithmetic, synchronise
+from resnet.system import Machine
 
 MATRIX = {"cpu": 1024, "cuda": 8192}
-"""Rows and columns of the square matrices: large enough that the rate no longer grows."""
+"""Rows and columns of the square matrices: large enough that the FLOP/s no longer grow."""
 
 COPIED = {"cpu": 2**26, "cuda": 2**30}
 """Bytes copied: source and target are several times the usual cache, and small beside a net's memory."""
 
-REPEAT_SECONDS = 0.05
-"""About how long a repeat lasts at least."""
+ROUND_SECONDS = 0.05
+"""About how long a round lasts at least."""
 
 
-def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> tuple[float, ...]:
-    """Seconds of one call, one figure a repeat; as many calls a repeat as fill REPEAT_SECONDS."""
-
-    def timed(calls: int) -> float:
-        synchronise(device)
-        began = time.perf_counter()
-        for _ in range(calls):
-            work()
-        synchronise(device)
-        return (time.perf_counter() - began) / calls
-
-    timed(2)  # warm up
-    calls = max(1, round(REPEAT_SECONDS / timed(1)))
-    return tuple(timed(calls) for _ in range(repeats))
+def _seconds(step: Step, machine: Machine, rounds: int) -> tuple[float, ...]:
+    clock = wall_clock(machine)
+    length, _ = steps_that_fill(step, clock, ROUND_SECONDS)
+    return time_step(step, clock, length, rounds)
 
 
-def _product_seconds(device: torch.device, precision: str, repeats: int, size: int) -> tuple[float, ...]:
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+def _product_seconds(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
+    dtype = torch.bfloat16 if machine.precision == "bf16" else torch.float32
+    a, b = (torch.randn(size, size, device=machine.device).to(dtype) for _ in range(2))
     product = torch.empty_like(a)
-    with arithmetic(precision, device):
-        return _seconds(lambda: torch.mm(a, b, out=product), device, repeats)
+    with machine.arithmetic():
+        return _seconds(lambda: torch.mm(a, b, out=product), machine, rounds)
 
 
-def _copy_seconds(device: torch.device, repeats: int, size: int) -> tuple[float, ...]:
-    source = torch.ones(size, dtype=torch.uint8, device=device)
+def _copy_seconds(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
+    source = torch.ones(size, dtype=torch.uint8, device=machine.device)
     target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
-    return _seconds(lambda: target.copy_(source), device, repeats)
+    return _seconds(lambda: target.copy_(source), machine, rounds)
 
 
-def measure_peaks(device: torch.device, precision: str, repeats: int = 5, size: int | None = None) -> Peaks:
-    """Measure a matrix product in `precision` and a copy.
+def measure_peaks(machine: Machine, rounds: int = 5, size: int | None = None) -> Peaks:
+    """Measure a matrix product in the machine's precision, whose sums are fp32 in any, and a copy.
 
     Args:
-        device: where.
-        precision: `fp32`, `tf32` or `bf16`; sums are fp32 in all of them.
-        repeats: how often each is timed.
+        machine: where, and in which precision.
+        rounds: how often each is timed.
         size: rows and columns of the matrices, to override MATRIX.
     """
-    size, copied = size or MATRIX[device.type], COPIED[device.type]
-    product_seconds = _product_seconds(device, precision, repeats, size)
-    copy_seconds = _copy_seconds(device, repeats, copied)
-    if device.type == "cuda":
+    size, copied = size or MATRIX[machine.device.type], COPIED[machine.device.type]
+    product_seconds = _product_seconds(machine, rounds, size)
+    copy_seconds = _copy_seconds(machine, rounds, copied)
+    if machine.device.type == "cuda":
         torch.cuda.empty_cache()  # what is kept would count in the peak of what is measured next
     return Peaks(
-        precision=precision,
+        precision=machine.precision,
         matrix_size=size,
         matmul_flops_per_second=tuple(2 * size**3 / seconds for seconds in product_seconds),
         copied_bytes=copied,
@@ -79,7 +66,7 @@ def measure_peaks(device: torch.device, precision: str, repeats: int = 5, size: 
 
 
 def together(first: Peaks, second: Peaks) -> Peaks:
-    """Two measurements of the same peaks as one, with the repeats of both."""
+    """Two measurements of the same peaks as one, with the rounds of both."""
     return first.model_copy(
         update={
             "matmul_flops_per_second": first.matmul_flops_per_second + second.matmul_flops_per_second,

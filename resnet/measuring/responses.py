@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from resnet.data import Data, Images
 from resnet.errors import UserError
 from resnet.measuring.evaluate import BATCH_SIZE
+from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.records import ResponsesRecord, SeedResponses
-from resnet.system import arithmetic, choose_device, describe_system
+from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
 
@@ -38,18 +39,21 @@ def _batch_norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
 
 
 @torch.inference_mode()
-def response_std(net: nn.Module, images: Tensor, single_view: Callable[[Tensor], Tensor]) -> dict[str, float]:
-    """The standard deviation of each layer's response over images, channels and positions, in fp32.
+def response_std(
+    net: nn.Module, images: Tensor, single_view: Callable[[Tensor], Tensor], machine: Machine
+) -> dict[str, float]:
+    """The standard deviation of each layer's response over images, channels and positions.
 
     Args:
         net: left in the mode that it was in; the responses are those of evaluation mode.
-        images: uint8 (N, 32, 32, 3), on the net's device.
+        images: uint8 (N, 32, 32, 3).
         single_view: prepares images for the net.
+        machine: holds the net and the images; its precision is the forward pass's.
 
     Returns:
         Paths of the batch norms, in the order in which they run, to the standard deviation.
     """
-    device, training = images.device, net.training
+    training = net.training
     moments: dict[str, Tensor] = {}
     count: dict[str, int] = {}
 
@@ -57,8 +61,8 @@ def response_std(net: nn.Module, images: Tensor, single_view: Callable[[Tensor],
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             # Means near 0 and standard deviations near 1: sums of squares in float64 lose nothing.
             response = output.double()
-            found = torch.stack([response.sum(), response.square().sum()])
-            moments[name] = moments[name] + found if name in moments else found
+            sums = torch.stack([response.sum(), response.square().sum()])
+            moments[name] = moments[name] + sums if name in moments else sums
             count[name] = count.get(name, 0) + output.numel()
 
         return hook
@@ -66,23 +70,23 @@ def response_std(net: nn.Module, images: Tensor, single_view: Callable[[Tensor],
     handles = [module.register_forward_hook(listen(name)) for name, module in _batch_norms(net).items()]
     net.eval()
     try:
-        with arithmetic("fp32", device):
+        with machine.arithmetic():
             for start in range(0, len(images), BATCH_SIZE):
                 net(single_view(images[start : start + BATCH_SIZE]))
     finally:
         for handle in handles:
             handle.remove()
         net.train(training)
-    found = {}
+    stds = {}
     for name, sums in moments.items():
         mean, square = (sums / count[name]).tolist()
         # NaN, of a net that has diverged, stays NaN.
         variance = square - mean**2
-        found[name] = (0.0 if variance < 0 else variance) ** 0.5
-    return found
+        stds[name] = (0.0 if variance < 0 else variance) ** 0.5
+    return stds
 
 
-def measure_responses(settings: Settings, weights: Path, data: Data, images: int) -> ResponsesRecord:
+def measure_responses(settings: Settings, weights: Path, data: Data, images: int, machine: Machine) -> ResponsesRecord:
     """Measure the responses of every seed that has weights.
 
     Args:
@@ -90,24 +94,25 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         weights: holds `seed-<k>/model.safetensors`.
         data: the data that it was trained on.
         images: how many training images, the first in canonical order, which is a random one; 0 for all.
+        machine: where, and in which precision: fp32 for every number that is reported.
 
     Raises:
         UserError: no seed has weights, or they are another net's.
     """
     files = {seed: weights / f"seed-{seed}" / "model.safetensors" for seed in settings.train.seed_list}
-    found = {seed: path for seed, path in files.items() if path.exists()}
-    if not found:
+    trained = {seed: path for seed, path in files.items() if path.exists()}
+    if not trained:
         raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
-    device = choose_device(settings.train.device)
+    device = machine.device
     mean = pixel_mean(data.train.images).to(device)
     shown = slice(None, images or None)
     part = on_device(Images(data.train.images[shown], data.train.labels[shown]), device)
     single_view = partial(normalise, mean=mean)
     seeds, layers = [], tuple[str, ...]()
-    for seed, path in found.items():
+    for seed, path in trained.items():
         net = build_net(settings, len(data.record.classes), seed, device)
         load_weights(net, path)
-        stds = response_std(net, part.images, single_view)
+        stds = response_std(net, part.images, single_view, machine)
         layers = tuple(stds)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         seeds.append(SeedResponses(seed=seed, weights_sha256=digest, std=tuple(stds.values())))
@@ -120,5 +125,5 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         layers=layers,
         seeds=tuple(seeds),
         settings=settings.model_dump(mode="json", include={"model"}),
-        system=describe_system(device),
+        system=machine.describe(fused.available),
     )

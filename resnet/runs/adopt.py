@@ -14,8 +14,8 @@ from typing import Any
 from resnet.errors import UserError
 from resnet.params import Params, load
 from resnet.records import TrainingRecord
+from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
-from resnet.runs.seeds import seed_folders
 
 STAGES = ("data", "forecast", "train", "throughput", "responses", "published", "latency")
 """Those that train, measure or fetch. The others take seconds and no data: `dvc repro --allow-missing` runs them."""
@@ -36,7 +36,7 @@ def unfinished(params: Params, runs: Path) -> dict[str, str]:
     for settings in map(params.settings, params.models):
         ended = 0
         for seed in settings.train.seed_list:
-            path = seed_folders(runs / settings.name, None, None, seed).metrics_file
+            path = seed_folders(runs / settings.name, seed).metrics_file
             if not path.exists():
                 continue
             record, precision = TrainingRecord.read(path), settings.train.precision

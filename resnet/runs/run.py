@@ -16,9 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,12 +25,14 @@ from resnet.data import Data
 from resnet.files import complete_or_absent
 from resnet.measuring.energy import EnergyMeter
 from resnet.measuring.evaluate import evaluate
-from resnet.nets.layers import describe
+from resnet.nets import fused
+from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
 from resnet.records import HistoryRow, Segment, Status, TrainingRecord, write_history
+from resnet.runs.folders import Folders
 from resnet.runs.identity import identity, source
-from resnet.system import describe_system, peak_memory_bytes
+from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
     is_checkpoint_of,
@@ -49,40 +49,8 @@ class Interrupted(Exception):
     """The run was asked to stop (SIGINT or SIGTERM) and has saved a checkpoint."""
 
 
-Report = Callable[[Progress, float], None]
-"""Called after every iteration with the progress and its learning rate, for display."""
-
-
-class Folders(NamedTuple):
-    """Where a seed's files lie."""
-
-    results: Path
-    """`metrics.json`, `history.csv` and `test_predictions.npy`: uint8 (images, 2), the label and the prediction
-    of each test image in canonical order."""
-    weights: Path
-    """`model.safetensors`, of the last iterate."""
-    checkpoint: Path
-    """`checkpoint.safetensors`, while the run goes on."""
-
-    @property
-    def metrics_file(self) -> Path:
-        return self.results / "metrics.json"
-
-    @property
-    def history_file(self) -> Path:
-        return self.results / "history.csv"
-
-    @property
-    def predictions_file(self) -> Path:
-        return self.results / "test_predictions.npy"
-
-    @property
-    def weights_file(self) -> Path:
-        return self.weights / "model.safetensors"
-
-    @property
-    def checkpoint_file(self) -> Path:
-        return self.checkpoint / "checkpoint.safetensors"
+OnIteration = Callable[[Progress, float], object]
+"""Called after every iteration with the progress and the iteration's learning rate."""
 
 
 def history(progress: Progress, settings: Settings, train_images: int) -> list[HistoryRow]:
@@ -134,27 +102,17 @@ class Run:
         seed: fixes the initial weights, the data order and the augmentation.
         data: the prepared data.
         folders: where the run's files lie; a checkpoint there is continued.
-        device: where it trains.
-        precision: arithmetic of the training iterations.
+        machine: where it trains, and the precision of its iterations.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        seed: int,
-        data: Data,
-        folders: Folders,
-        device: torch.device,
-        precision: str,
-    ) -> None:
+    def __init__(self, settings: Settings, seed: int, data: Data, folders: Folders, machine: Machine) -> None:
         self.settings = settings
         self.recipe = settings.train
         self.seed = seed
         self.data = data
         self.folders = folders
-        self.device = device
-        self.precision = precision
-        self.identity = identity(settings, data.record, precision)
+        self.machine = machine
+        self.identity = identity(settings, data.record, machine.precision)
 
     def finished_record(self) -> TrainingRecord | None:
         """The record of this very run if it is already complete, its weights included."""
@@ -190,17 +148,17 @@ class Run:
         """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
         return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.identity)
 
-    def execute(self, report: Report = lambda progress, rate: None) -> TrainingRecord:
+    def execute(self, on_iteration: OnIteration = lambda progress, learning_rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one.
 
         Args:
-            report: called after every iteration.
+            on_iteration: called after every iteration.
 
         Raises:
             Interrupted: a signal asked to stop; a checkpoint is saved.
             UserError: there is a checkpoint of another configuration, data or version.
         """
-        (record,) = train_side_by_side([self], [report])
+        (record,) = train_side_by_side([self], [on_iteration])
         return record
 
     def start(self, side_by_side: int = 1) -> None:
@@ -213,7 +171,7 @@ class Run:
             UserError: there is a checkpoint of another configuration, data or version.
         """
         self.side_by_side = side_by_side
-        self.trainer = Trainer(self.settings, self.seed, self.data, self.device, self.precision)
+        self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
         if self.folders.checkpoint_file.exists():
             with self.trainer.on_stream():
@@ -226,9 +184,9 @@ class Run:
                 )
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
-        self.energy = EnergyMeter(self.device)
+        self.energy = EnergyMeter(self.machine.device)
 
-    def advance(self, report: Report) -> Status | None:
+    def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it.
 
         Returns:
@@ -236,10 +194,10 @@ class Run:
         """
         progress, recipe = self.progress, self.recipe
         if progress.iteration < recipe.iterations:
-            rate = self.trainer.advance()
+            lr = self.trainer.advance()
             done, last = progress.iteration, progress.iteration == recipe.iterations
             if done % recipe.evaluate_every == 0 and not last:
-                self._evaluate(self.precision)
+                self._evaluate(self.machine)
             # Losses are read where the device is waited for anyway.
             due = done % min(recipe.evaluate_every, recipe.checkpoint_every) == 0
             if due and not last and self._diverged():
@@ -247,7 +205,7 @@ class Run:
             if done % recipe.checkpoint_every == 0 and not last:
                 self.save()
             with self.trainer.on_stream():
-                report(progress, rate)
+                on_iteration(progress, lr)
         if progress.iteration < recipe.iterations:
             return None
         return "diverged" if self._diverged() else "done"
@@ -256,15 +214,15 @@ class Run:
         with self.trainer.on_stream():
             return not bool(torch.isfinite(self.progress.losses[: self.progress.iteration]).all())
 
-    def _evaluate(self, precision: str) -> None:
+    def _evaluate(self, machine: Machine) -> None:
         self.trainer.synchronise()
         began = time.perf_counter()
         batches, net = self.trainer.batches, self.trainer.net
         with self.trainer.on_stream():
-            validation = evaluate(net, batches.validation, batches.single_view, precision)
+            validation = evaluate(net, batches.validation, batches.single_view, machine)
             # A sweep has no test images: its trials are given the validation set in their place.
             same = self.data.test is self.data.validation
-            test = validation if same else evaluate(net, batches.test, batches.single_view, precision)
+            test = validation if same else evaluate(net, batches.test, batches.single_view, machine)
         assert test is not None, "prepared data always have a test set"
         self.progress.evaluations[self.progress.iteration] = (
             validation.error if validation else None,
@@ -288,7 +246,7 @@ class Run:
             energy_joules=self.energy.joules(),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             source=source(),
-            system=describe_system(self.device),
+            system=self.machine.describe(fused.available),
         )
         return [*self.progress.segments, present]
 
@@ -305,15 +263,15 @@ class Run:
             iteration=progress.iteration,
             iterations=self.recipe.iterations,
             parameters=count_parameters(self.trainer.net),
-            multiply_adds=describe(self.settings, len(self.data.record.classes)).multiply_adds,
-            precision=self.precision,
+            multiply_adds=work(self.settings, len(self.data.record.classes)).multiply_adds,
+            precision=self.machine.precision,
             test_error=self.last_test.error if finished else None,
             test_loss=self.last_test.loss if finished else None,
             validation_error=self.last_validation.error if finished and self.last_validation else None,
             training_error=100 * float(progress.wrong[last].float().mean()) / self.recipe.batch_size,
             training_loss=float(progress.losses[last].mean()),
             warmup_iterations=progress.warmup_iterations,
-            peak_memory_bytes=peak_memory_bytes(self.device),
+            peak_memory_bytes=self.machine.peak_memory_bytes(),
             recomputed=self.trainer.net.recompute,
             data=self.data.record,
             identity=self.identity,
@@ -341,7 +299,7 @@ class Run:
     def finish(self, status: Status) -> TrainingRecord:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
-            self._evaluate("fp32")
+            self._evaluate(self.machine.at("fp32"))
             # The labels beside the predictions: the report compares nets image by image without the data.
             pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
             with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
@@ -354,7 +312,7 @@ class Run:
         return record
 
 
-def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[TrainingRecord]:
+def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
     """Train several runs, an iteration of each in turn; finished ones are not trained again.
 
     On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
@@ -362,20 +320,20 @@ def train_side_by_side(runs: Sequence[Run], reports: Sequence[Report]) -> list[T
 
     Args:
         runs: none depends on another.
-        reports: one a run, called after its every iteration.
+        on_iterations: one a run, called after its every iteration.
 
     Raises:
         Interrupted: a signal asked to stop; all runs have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or version.
     """
     records = {run: run.take_over() for run in runs}
-    going = {run: report for run, report in zip(runs, reports, strict=True) if records[run] is None}
+    going = {run: on_iteration for run, on_iteration in zip(runs, on_iterations, strict=True) if records[run] is None}
     for run in going:
         run.start(side_by_side=len(going))
     with _stop_on_signal() as stop_requested:
         while going:
-            for run, report in list(going.items()):
-                status = run.advance(report)
+            for run, on_iteration in list(going.items()):
+                status = run.advance(on_iteration)
                 if status is not None:
                     records[run] = run.finish(status)
                     del going[run]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
-import psutil
-import torch
-
-from resnet.nets.layers import describe
+from resnet.nets.layers import ACTIVATION_BYTES, work
 from resnet.params import Settings
+from resnet.system import Machine
 
 SHARE = 0.8
 """Of the device's memory, what a plan may fill: libraries and other programs need some too."""
@@ -26,32 +22,28 @@ def activation_bytes(settings: Settings, precision: str) -> int:
     That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
     the next convolution needs.
     """
-    kept = [layer for layer in describe(settings).layers if layer.kind in ("conv", "bn")]
-    numbers = sum(math.prod(layer.output) for layer in kept)
-    return numbers * settings.train.batch_size * (2 if precision == "bf16" else 4)
+    kept = sum(layer.outputs for layer in work(settings).layers if layer.kind in ("conv", "bn"))
+    return kept * settings.train.batch_size * ACTIVATION_BYTES[precision]
 
 
-def device_bytes(device: torch.device) -> int:
-    """The memory of the GPU, or of the machine."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    return int(psutil.virtual_memory().total)
+def run_bytes(settings: Settings, precision: str) -> float:
+    """About what a run that keeps its activations fills."""
+    return TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES
 
 
-def recomputes(settings: Settings, precision: str, device: torch.device) -> bool:
+def recomputes(settings: Settings, machine: Machine) -> bool:
     """Whether a run computes its activations again in the backward pass instead of keeping them."""
     wanted = settings.train.recompute
     if wanted == "auto":
-        return TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES > SHARE * device_bytes(device)
+        return run_bytes(settings, machine.precision) > SHARE * machine.memory_bytes()
     return wanted
 
 
-def seeds_at_once(settings: Settings, precision: str, device: torch.device) -> int:
+def seeds_at_once(settings: Settings, machine: Machine) -> int:
     """How many seeds of a net train side by side: on a GPU as many as fit, on a CPU one."""
     wanted = settings.train.seeds_at_once
     if wanted != "auto":
         return wanted
-    if device.type != "cuda" or recomputes(settings, precision, device):
+    if machine.device.type != "cuda" or recomputes(settings, machine):
         return 1
-    one = TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES
-    return max(1, int(SHARE * device_bytes(device) / one))
+    return max(1, int(SHARE * machine.memory_bytes() / run_bytes(settings, machine.precision)))

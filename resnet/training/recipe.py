@@ -20,7 +20,7 @@ from resnet.params import TrainParams
 
 VERSION = 1
 """Of what an iteration computes. Whoever changes it beyond rounding, in any module of `nets/` or `training/` or in
-`system.arithmetic`, raises this number: results of an earlier version are no longer the plan's. A faster kernel
+`system.Machine.arithmetic`, raises this number: results of an earlier version are no longer the plan's. A faster kernel
 within its error bound, and all else, leaves it. `tests/training/test_trajectories.py` tells the one from the other.
 """
 

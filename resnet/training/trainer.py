@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from resnet.data import Data
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
-from resnet.system import arithmetic
+from resnet.system import Machine
 from resnet.training.batches import Batches, Draws
 from resnet.training.checkpoint import Progress
 from resnet.training.draws import generator
@@ -37,7 +37,7 @@ def build_net(settings: Settings, classes: int, seed: int, device: torch.device)
 
 
 def training_step(
-    net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, precision: str
+    net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, machine: Machine
 ) -> tuple[Tensor, Tensor]:
     """Forward pass, backward pass and update for one mini-batch.
 
@@ -46,13 +46,13 @@ def training_step(
         sgd: its optimiser, set to the iteration's learning rate.
         x: images, float32 (B, 3, 32, 32).
         labels: int64 (B,).
-        precision: of the forward and backward pass.
+        machine: holds them, and says the precision of the forward and backward pass.
 
     Returns:
         The mean loss and the number of misclassified images, before the update; both stay on the
         device, so that nothing waits for it.
     """
-    with arithmetic(precision, x.device):
+    with machine.arithmetic():
         logits = net(x).float()
         loss = F.cross_entropy(logits, labels)
     sgd.zero_grad(set_to_none=True)
@@ -70,23 +70,13 @@ class Trainer:
         seed: fixes the initial weights, the data order and the augmentation, unless the settings name
             seeds for them.
         data: the prepared data.
-        device: where it trains.
-        precision: arithmetic of the training iterations.
+        machine: where it trains, and the precision of the iterations.
         graphed: whether a GPU's iterations are replayed from a CUDA graph; a CPU has none.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        seed: int,
-        data: Data,
-        device: torch.device,
-        precision: str,
-        graphed: bool = True,
-    ) -> None:
-        recipe = self.recipe = settings.train
-        self.device = device
-        self.precision = precision
+    def __init__(self, settings: Settings, seed: int, data: Data, machine: Machine, graphed: bool = True) -> None:
+        recipe, device = settings.train, machine.device
+        self.recipe, self.machine = recipe, machine
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream(device))
@@ -95,7 +85,7 @@ class Trainer:
             first_weights = seed if recipe.initialisation_seed is None else recipe.initialisation_seed
             self.batches = Batches(data, order_seed, recipe.batch_size, device)
             self.net = build_net(settings, len(data.record.classes), first_weights, device).train()
-            self.net.recompute = recomputes(settings, precision, device)
+            self.net.recompute = recomputes(settings, machine)
             if recipe.compile:
                 for block in self.net.blocks():
                     block.compile(dynamic=False)
@@ -104,7 +94,7 @@ class Trainer:
             # What changes from one iteration to the next lies in place, where a graph finds it.
             self._draws = Draws(torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device))
             self._position = torch.zeros(1, dtype=torch.int64, device=device)
-            self._rate = torch.zeros((), device=device)
+            self._learning_rate = torch.zeros((), device=device)
         self._graphed = graphed and self.stream is not None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._run_here = 0
@@ -126,9 +116,9 @@ class Trainer:
         """
         progress, recipe = self.progress, self.recipe
         warming_up = recipe.warmup and progress.warmup_iterations is None
-        rate = learning_rate(progress.iteration, recipe, warming_up=warming_up)
+        lr = learning_rate(progress.iteration, recipe, warming_up=warming_up)
         with self.on_stream():
-            self._set_rate(rate)
+            self._set_learning_rate(lr)
             self._draws.packed.copy_(self.batches.draws(progress.iteration).packed, non_blocking=True)
             if not self._run_here:
                 self._position.fill_(progress.iteration)
@@ -145,17 +135,17 @@ class Trainer:
                 recent = progress.wrong[done - recipe.warmup_window : done]
                 if warmup_ends(done, 100 * float(recent.float().mean()) / recipe.batch_size, recipe):
                     progress.warmup_iterations = done
-        return rate
+        return lr
 
-    def _set_rate(self, rate: float) -> None:
+    def _set_learning_rate(self, lr: float) -> None:
         for group in self.sgd.param_groups:
-            # A number would be fixed in a graph: there the rate is read from the device's memory.
-            group["lr"] = rate if self.stream is None else self._rate
+            # A graph would fix a number: there it is read from the device's memory.
+            group["lr"] = lr if self.stream is None else self._learning_rate
         if self.stream is not None:
-            self._rate.fill_(rate)
+            self._learning_rate.fill_(lr)
 
     def _iterate(self) -> None:
-        loss, wrong = training_step(self.net, self.sgd, *self.batches.augmented(self._draws), self.precision)
+        loss, wrong = training_step(self.net, self.sgd, *self.batches.augmented(self._draws), self.machine)
         self.progress.losses.index_copy_(0, self._position, loss.reshape(1))
         self.progress.wrong.index_copy_(0, self._position, wrong.reshape(1).int())
         self._position += 1

@@ -196,10 +196,10 @@ class SharedStudy:
 
     def attempts(self) -> dict[int, list[FrozenTrial]]:
         """The attempts at each slot that has any, oldest first."""
-        found: dict[int, list[FrozenTrial]] = {}
+        attempts: dict[int, list[FrozenTrial]] = {}
         for trial in self.study.get_trials(deepcopy=False):
-            found.setdefault(trial.user_attrs[SLOT], []).append(trial)
-        return found
+            attempts.setdefault(trial.user_attrs[SLOT], []).append(trial)
+        return attempts
 
     def open_slots(self) -> list[int]:
         """The slots that are not finished."""

@@ -20,91 +20,38 @@ from typing import Any
 import yaml
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import write_text
-from resnet.measuring.throughput import Forecaster
-from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.records import Identity, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
+from resnet.nets import fused
+from resnet.params import Params, Settings
+from resnet.records import Identity, SweepRecord, read_history
+from resnet.runs.folders import Folders, locked
+from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
-from resnet.runs.run import Folders, Run
-from resnet.runs.seeds import forecast_message, locked
-from resnet.system import choose_device, choose_precision, describe_system
-from resnet.training.checkpoint import Progress
+from resnet.runs.run import Run
+from resnet.system import Machine, choose_machine
 from resnet.training.recipe import milestones
-from resnet.tuning.study import HEARTBEAT, SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
+from resnet.tuning.study import SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
+from resnet.tuning.trial import (
+    DIVERGED,
+    SECONDS,
+    SYSTEM,
+    Watch,
+    stored_schedule,
+    trial_record,
+    trial_settings,
+    trial_values,
+)
 
 STORED = {"nets", "trials", "storage", "dead_after"}
 """Keys of `sweep` that do not bear on what a trial computes."""
 
-DIVERGED, SECONDS, SYSTEM = "diverged", "seconds", "system"
-
 SECONDS_BETWEEN_LOOKS = 5.0
 """How often a worker without work looks whether the others have finished or died."""
-
-
-def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
-    """What holds for a trial: the net's settings at the sweep's length, with the trial's values."""
-    changed = {
-        "iterations": sweep.iterations,
-        "evaluate_every": sweep.evaluate_every,
-        "checkpoint_every": sweep.evaluate_every,
-        "seeds_at_once": 1,
-    }
-    train = TrainParams.model_validate(settings.train.model_dump() | changed | values)
-    return settings.model_copy(update={"train": train})
-
-
-def _choice(schedule: Sequence[float]) -> str:
-    """A schedule as Optuna stores a choice."""
-    return json.dumps(list(schedule))
-
-
-def _values(params: dict[str, Any]) -> dict[str, Any]:
-    """A trial's parameters as keys of `train`."""
-    return params | {"milestones": json.loads(params["milestones"])}
-
-
-class Watch:
-    """Follows a trial's training: reports its validation errors, prunes it, shows that it lives.
-
-    Args:
-        trial: what it reports to.
-        title: for the console.
-        fair: the iterations at which the trial may be pruned.
-        every: seconds between signs of life.
-        console: where progress is shown.
-    """
-
-    def __init__(self, trial: Trial, title: str, fair: set[int], every: float, console: Console) -> None:
-        self.trial, self.title, self.fair, self.every, self.console = trial, title, fair, every, console
-        self.reported: set[int] = set()
-        self.beats, self.beaten = 0, -every
-
-    def __call__(self, progress: Progress, learning_rate: float) -> None:
-        if time.monotonic() - self.beaten >= self.every:
-            self.beats, self.beaten = self.beats + 1, time.monotonic()
-            self.trial.set_user_attr(HEARTBEAT, self.beats)
-        if len(progress.evaluations) > len(self.reported):
-            # A resumed run has the errors of the attempt before too; the second, the test error, is not used.
-            for iteration, (validation_error, _) in sorted(progress.evaluations.items()):
-                self.report(iteration, validation_error)
-            latest = max(progress.evaluations)
-            if latest in self.fair and self.trial.should_prune():
-                raise TrialPruned
-
-    def report(self, iteration: int, validation_error: float | None) -> None:
-        """Store a validation error unless it is."""
-        if validation_error is None or iteration in self.reported:
-            return
-        self.reported.add(iteration)
-        self.trial.report(validation_error, iteration)
-        self.console.print(
-            f"{self.title}: validation error {validation_error:.2f} % at iteration {iteration:,}", soft_wrap=True
-        )
 
 
 class NetSweep:
@@ -114,6 +61,7 @@ class NetSweep:
         params: the plan.
         name: the net's entry of its `models`.
         data: the prepared data.
+        machine: where its trials train.
         out: the folder of results.
         console: where progress is shown.
 
@@ -121,15 +69,14 @@ class NetSweep:
         UserError: there is no such net, or its own settings are outside the ranges of the search.
     """
 
-    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console) -> None:
+    def __init__(self, params: Params, name: str, data: Data, machine: Machine, out: Path, console: Console) -> None:
         self.params, self.sweep, self.out, self.console = params, params.sweep, out, console
         self.base = params.settings(name)
         self.name = name
         # No test image can bear on a choice: where a run measures test error, it sees the validation set again.
         self.data = dataclasses.replace(data, test=data.validation)
         self.settings = trial_settings(self.base, self.sweep)
-        self.device = choose_device(self.base.train.device)
-        self.precision = choose_precision(self.base.train.precision, self.device)
+        self.machine = machine
         self.trial_folders = out / "trials" / name
         self._check_defaults()
         schedules = [
@@ -162,24 +109,24 @@ class NetSweep:
             "learning_rate": train.learning_rate,
             "weight_decay": train.weight_decay,
             "warmup": train.warmup,
-            "milestones": _choice(train.milestones),
+            "milestones": stored_schedule(train.milestones),
         }
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         sweep = self.sweep
-        return _values(
+        return trial_values(
             {
                 "learning_rate": trial.suggest_float("learning_rate", *sweep.learning_rate, log=True),
                 "weight_decay": trial.suggest_float("weight_decay", *sweep.weight_decay, log=True),
                 "warmup": trial.suggest_categorical("warmup", sweep.warmup),
-                "milestones": trial.suggest_categorical("milestones", [_choice(s) for s in sweep.milestones]),
+                "milestones": trial.suggest_categorical("milestones", [stored_schedule(s) for s in sweep.milestones]),
             }
         )
 
     @property
     def identity(self) -> Identity:
         """What the study's results depend on."""
-        run = identity(self.settings, self.data.record, self.precision)
+        run = identity(self.settings, self.data.record, self.machine.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
         configuration = json.dumps([run.configuration, search], sort_keys=True)
         return run.model_copy(update={"configuration": hashlib.sha256(configuration.encode()).hexdigest()})
@@ -244,7 +191,7 @@ class NetSweep:
         watch = Watch(trial, title, fair, min(30.0, self.sweep.dead_after / 5), self.console)
         try:
             try:
-                said = self._train(trial, settings, folder, watch)
+                ending = self._train(trial, settings, folder, watch)
             except BaseException:
                 self.shared.study.tell(trial, state=TrialState.FAIL)
                 raise
@@ -252,7 +199,7 @@ class NetSweep:
             # This process stood still for so long that another has given the trial up for dead.
             self.console.print(f"{title}: taken over by another worker", soft_wrap=True)
             return True
-        self.console.print(f"{title}: {said}", soft_wrap=True)
+        self.console.print(f"{title}: {ending}", soft_wrap=True)
         shutil.rmtree(folder, ignore_errors=True)
         return True
 
@@ -263,10 +210,10 @@ class NetSweep:
 
         def leave_facts() -> None:
             trial.set_user_attr(SECONDS, time.monotonic() - began)
-            trial.set_user_attr(SYSTEM, describe_system(self.device).model_dump(mode="json"))
+            trial.set_user_attr(SYSTEM, self.machine.describe(fused.available).model_dump(mode="json"))
 
         with locked(folder):
-            run = Run(settings, self.sweep.training_seed, self.data, folders, self.device, self.precision)
+            run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
             run.drop_foreign_checkpoint()
             try:
                 record = run.execute(watch)
@@ -275,8 +222,8 @@ class NetSweep:
                 study.tell(trial, state=TrialState.PRUNED)
                 return f"pruned at iteration {max(watch.reported):,}"
             # The last iterate's error, and all errors of a run that was complete before its worker could tell.
-            for row in read_history(folders.history_file):
-                watch.report(row.iteration, row.validation_error)
+            for point in read_history(folders.history_file):
+                watch.report(point.iteration, point.validation_error)
             leave_facts()
             if record.status == "diverged":
                 trial.set_user_attr(DIVERGED, True)
@@ -291,14 +238,14 @@ class NetSweep:
     def write(self) -> SweepRecord:
         """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
         attempts = self.shared.attempts()
-        trials = tuple(_trial(slot, attempts.get(slot, [])) for slot in range(self.sweep.trials))
+        trials = tuple(trial_record(slot, attempts.get(slot, [])) for slot in range(self.sweep.trials))
         record = SweepRecord(
             status="interrupted" if any(trial.state == "unfinished" for trial in trials) else "done",
             name=self.name,
             net=self.base.net,
             depth=self.base.depth,
             iterations=self.sweep.iterations,
-            precision=self.precision,
+            precision=self.machine.precision,
             data=self.data.record,
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"})
@@ -311,32 +258,6 @@ class NetSweep:
             if record.best is not None:
                 write_text(self.best_file, best_params(self.params, record))
         return record
-
-
-def _state(attempt: FrozenTrial) -> SweepState:
-    if attempt.state is TrialState.COMPLETE:
-        return "complete"
-    if attempt.state is TrialState.PRUNED:
-        return "diverged" if attempt.user_attrs.get(DIVERGED) else "pruned"
-    return "unfinished"
-
-
-def _trial(slot: int, attempts: Sequence[FrozenTrial]) -> SweepTrial:
-    if not attempts:
-        return SweepTrial(number=slot, state="unfinished")
-    latest = attempts[-1]
-    facts = latest.user_attrs
-    # A worker may be drawing the values at this moment.
-    drawn = len(latest.params) == len(SweepValues.model_fields)
-    return SweepTrial(
-        number=slot,
-        state=_state(latest),
-        values=SweepValues(**_values(latest.params)) if drawn else None,
-        validation_errors=tuple(sorted(latest.intermediate_values.items())),
-        attempts=len(attempts),
-        seconds=facts.get(SECONDS),
-        system=System(**facts[SYSTEM]) if SYSTEM in facts else None,
-    )
 
 
 def best_params(params: Params, record: SweepRecord) -> str:
@@ -361,18 +282,13 @@ def best_params(params: Params, record: SweepRecord) -> str:
 
 def _check_forecast(sweeps: Sequence[NetSweep], data: Data, console: Console) -> None:
     forecaster = Forecaster(len(data.validation))
-    rows = [
-        forecaster.row(sweep.settings, [sweep.settings.train.iterations] * len(sweep.shared.open_slots()))
-        for sweep in sweeps
-    ]
-    limit = sweeps[0].params.limits.hours
-    hours = sum(row.hours for row in rows)
-    for row in rows:
+    for sweep in sweeps:
+        left = [sweep.settings.train.iterations] * len(sweep.shared.open_slots())
+        row = forecaster.forecast(sweep.settings, sweep.machine, left)
         console.print(
             f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h for one worker", soft_wrap=True
         )
-    if hours > limit:
-        raise UserError(forecast_message(hours, limit, rows).replace("train.iterations, train.seeds", "sweep.trials"))
+    forecaster.check(sweeps[0].params.limits.hours, shrinkable="sweep.trials, sweep.iterations or sweep.nets")
 
 
 def sweep_nets(
@@ -407,10 +323,13 @@ def sweep_nets(
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
     if params.sweep.evaluate_every >= params.sweep.iterations:
         raise UserError("sweep.evaluate_every must be below sweep.iterations")
-    sweeps = [NetSweep(params, name, data, out, console) for name in dict.fromkeys(nets or params.sweep.nets)]
+    sweeps = [
+        NetSweep(params, name, data, choose_machine(params.settings(name).train), out, console)
+        for name in dict.fromkeys(nets or params.sweep.nets)
+    ]
     place = Storage(storage or params.sweep.storage or str(out / "study.db"))
     with place.errors():
-        conflicts = [said for sweep in sweeps if (said := sweep.conflict(place))]
+        conflicts = [conflict for sweep in sweeps if (conflict := sweep.conflict(place))]
         if conflicts and not overwrite:
             raise UserError(f"{conflicts[0]}: pass --overwrite to replace it, or another --out and --study")
         for sweep in sweeps:

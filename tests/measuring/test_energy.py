@@ -8,34 +8,32 @@ import pytest
 import torch
 
 from resnet.measuring import energy
-from resnet.measuring.energy import EnergyMeter
-from resnet.measuring.throughput import measure_energy
+from resnet.measuring.energy import EnergyMeter, measure_energy
 from resnet.records import Energy
+from tests.conftest import CPU
 
 
-def test_a_cpu_has_no_counter(cpu: torch.device) -> None:
-    meter = EnergyMeter(cpu)
+def test_a_cpu_has_no_counter() -> None:
+    meter = EnergyMeter(CPU.device)
     assert not meter.available
     assert meter.joules() is None
-    assert measure_energy(lambda i: None, 1, cpu) is None
+    assert measure_energy(lambda: None, 1, CPU) is None
 
 
-def test_the_counter_is_in_millijoules_and_counts_from_the_start(
-    cpu: torch.device, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_counter_is_in_millijoules_and_counts_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([5_000, 7_500, 12_000])
     monkeypatch.setattr(energy, "_counter", lambda device: lambda: next(readings))
-    meter = EnergyMeter(cpu)
+    meter = EnergyMeter(CPU.device)
     assert (meter.joules(), meter.joules()) == (2.5, 7.0)
 
 
 def test_joules_an_image_and_watts() -> None:
-    found = Energy(images=(100, 200), joules=(50.0, 120.0), seconds=(2.0, 3.0))
-    assert found.joules_per_image == [0.5, 0.6]
-    assert found.watts == [25.0, 40.0]
+    energy_taken = Energy(images=(100, 200), joules=(50.0, 120.0), seconds=(2.0, 3.0))
+    assert energy_taken.joules_per_image == [0.5, 0.6]
+    assert energy_taken.watts == [25.0, 40.0]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_a_gpu_that_works_takes_energy() -> None:
     meter = EnergyMeter(torch.device("cuda"))
     if not meter.available:

@@ -19,10 +19,12 @@ from resnet.measuring.evaluate import evaluate, evaluate_weights
 from resnet.nets.model import he_initialisation, resnet
 from resnet.nets.weights import load_weights, read_state_dict
 from resnet.params import Settings, load
-from resnet.runs.run import Folders, Run
+from resnet.runs.folders import Folders
+from resnet.runs.run import Run
+from resnet.system import Machine
 from resnet.training.batches import Labelled, normalise, on_device
 from resnet.training.draws import generator
-from tests.conftest import Command
+from tests.conftest import CPU, Command
 
 Tiny = Callable[..., Settings]
 
@@ -36,33 +38,35 @@ def net() -> torch.nn.Module:
 
 def test_the_error_is_the_share_of_wrong_predictions(net: torch.nn.Module, digits: Data) -> None:
     mean = torch.zeros(32, 32, 3)
-    labelled = on_device(digits.test, torch.device("cpu"))
-    found = evaluate(net, labelled, lambda images: normalise(images, mean), "fp32")
-    assert found is not None
+    labelled = on_device(digits.test, CPU.device)
+    evaluation = evaluate(net, labelled, lambda images: normalise(images, mean), CPU)
+    assert evaluation is not None
     net.eval()
     with torch.inference_mode():
         logits = net(torch.from_numpy(digits.test.images).float() / 255)
     expected = (logits.argmax(1) != labelled.labels).sum().item()
-    assert found.wrong == expected
-    assert found.error == pytest.approx(100 * expected / 360)
-    assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labelled.labels).item(), rel=1e-5)
+    assert evaluation.wrong == expected
+    assert evaluation.error == pytest.approx(100 * expected / 360)
+    assert evaluation.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labelled.labels).item(), rel=1e-5)
 
 
 def test_the_net_stays_in_its_mode_and_nothing_is_found_without_images(net: torch.nn.Module) -> None:
     none = Labelled(torch.zeros(0, 32, 32, 3, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
     net.train()
-    assert evaluate(net, none, lambda images: images, "fp32") is None
+    assert evaluate(net, none, lambda images: images, CPU) is None
     some = Labelled(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
     before = net.bn1.running_mean.clone()  # type: ignore[union-attr, operator]
-    evaluate(net, some, lambda images: normalise(images, torch.zeros(32, 32, 3)), "fp32")
+    evaluate(net, some, lambda images: normalise(images, torch.zeros(32, 32, 3)), CPU)
     assert net.training
     assert torch.equal(before, net.bn1.running_mean)  # type: ignore[union-attr, arg-type]
 
 
-def test_evaluating_a_runs_weights_gives_its_own_test_error(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    settings = tiny(iterations=40, batch_size=32)
-    record = Run(settings, 0, digits, Folders(tmp_path, tmp_path, tmp_path), torch.device("cpu"), "bf16").execute()
-    again = evaluate_weights(settings, tmp_path / "model.safetensors", digits)
+def test_evaluating_a_runs_weights_gives_its_own_test_error(
+    device: torch.device, tiny: Tiny, digits: Data, tmp_path: Path
+) -> None:
+    settings, machine = tiny(iterations=40, batch_size=32), Machine(device, "bf16")
+    record = Run(settings, 0, digits, Folders(tmp_path, tmp_path, tmp_path), machine).execute()
+    again = evaluate_weights(settings, tmp_path / "model.safetensors", digits, machine.at("fp32"))
     assert again.test_error == record.test_error
     assert again.test_loss == record.test_loss
 
@@ -169,4 +173,4 @@ def test_the_command_prints_the_error_for_others_normalisation(
 def test_settings_of_the_net_hold(tmp_path: Path, digits: Data) -> None:
     torch.save(resnet(8, "B").state_dict(), tmp_path / "b.pt")
     settings = load(None, ["model.shortcut=B"]).settings_for("resnet", 8)
-    assert evaluate_weights(settings, tmp_path / "b.pt", digits).shortcut == "B"
+    assert evaluate_weights(settings, tmp_path / "b.pt", digits, CPU).shortcut == "B"

@@ -15,44 +15,22 @@ from torch.utils.benchmark import Timer
 
 from resnet.errors import UserError
 from resnet.measuring.latency import (
-    PARTS,
-    SHAPES,
     Case,
-    build,
     build_step,
-    clock,
     from_benchmarks,
     kernel_seconds,
     launch_seconds,
     measure_latency,
     part_cases,
     plan_rounds,
-    take,
-    time_steps,
 )
-from resnet.nets.model import DepthNet, ResidualBlock
+from resnet.measuring.stopwatch import stream_clock, time_round
 from resnet.params import load
 from resnet.records import LatencyRecord
-from tests.conftest import Command
+from resnet.system import Machine
+from tests.conftest import CPU, Command
 
 ROOT = Path(__file__).parent.parent.parent
-DEVICES = [
-    torch.device("cpu"),
-    pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")),
-]
-
-
-@pytest.mark.parametrize("net", ["resnet", "plain"])
-def test_parts_in_a_row_are_the_net(net: str) -> None:
-    whole = DepthNet(net, 14).eval()
-    x = y = torch.randn(2, 3, 32, 32)
-    with torch.inference_mode():
-        for part in PARTS:
-            if part == "stage1-identity":
-                y = whole.layer1[0](y)
-            assert tuple(y.shape[1:]) == SHAPES[part]
-            y = take(whole, part)(y)
-        assert torch.equal(y, whole(x))
 
 
 def test_every_part_of_both_nets_once() -> None:
@@ -60,69 +38,68 @@ def test_every_part_of_both_nets_once() -> None:
     assert len(names) == len(set(names)) == 12
     assert "stem-forward-b128-bf16-eager" in names
     assert "plain-stage2-down-forward-b128-bf16-eager" in names
-    block = build(Case("resnet", "stage2-down", "forward", 1, "fp32"), "B")
-    assert isinstance(block, ResidualBlock)
-    assert len(list(block.downsample.parameters())) == 3
 
 
-def test_the_steps_do_what_they_say(cpu: torch.device) -> None:
-    logits = build_step(Case("resnet", "net", "inference", 3, "fp32", depth=8), cpu)()
+def test_the_steps_do_what_they_say(device: torch.device) -> None:
+    machine = Machine(device, "fp32")
+    logits = build_step(Case("resnet", "net", "inference", 3, "fp32", depth=8), machine)()
     assert isinstance(logits, torch.Tensor)
     assert logits.shape == (3, 10)
     assert not logits.requires_grad
-    y = build_step(Case("plain", "stage3-down", "forward", 3, "bf16"), cpu)()
+    y = build_step(Case("plain", "stage3-down", "forward", 3, "bf16"), machine)()
     assert isinstance(y, torch.Tensor)
     assert (tuple(y.shape), y.dtype) == ((3, 64, 8, 8), torch.bfloat16)
     assert y.requires_grad
     # Gradients of four batch norm tensors, two convolutions and the input; the images need none.
-    gradients = build_step(Case("plain", "stage3-down", "forward+backward", 3, "fp32"), cpu)()
+    gradients = build_step(Case("plain", "stage3-down", "forward+backward", 3, "fp32"), machine)()
     assert isinstance(gradients, tuple)
     assert len(gradients) == 7
     assert gradients[-1].shape == (3, 32, 16, 16)
-    of_stem = build_step(Case("both", "stem", "forward+backward", 3, "fp32"), cpu)()
+    of_stem = build_step(Case("both", "stem", "forward+backward", 3, "fp32"), machine)()
     assert isinstance(of_stem, tuple)
     assert len(of_stem) == 3
 
 
-def test_a_cpu_has_no_launches(cpu: torch.device) -> None:
-    assert launch_seconds(lambda: None, cpu) is None
-    assert kernel_seconds(lambda: None, cpu) is None
+def test_a_cpu_has_no_launches() -> None:
+    assert launch_seconds(lambda: None, CPU) is None
+    assert kernel_seconds(lambda: None, CPU) is None
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=str)
 def test_times_agree_with_torch_utils_benchmark(device: torch.device) -> None:
     """Within 10 %: the median of rounds measured in turn, so that a busy machine meets both alike."""
-    step, read = build_step(Case("resnet", "stage2-identity", "forward+backward", 32, "fp32"), device), clock(device)
-    steps, _ = plan_rounds(step, read, 1.0)
+    machine = Machine(device, "fp32")
+    step = build_step(Case("resnet", "stage2-identity", "forward+backward", 32, "fp32"), machine)
+    clock = stream_clock(machine)
+    steps, _ = plan_rounds(step, clock, 1.0)
     timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
     timer.timeit(steps)
     ratios = []
     for _ in range(5):  # a machine that others use may need another try; the 10 % stay
-        pairs = [(time_steps(step, read, steps), timer.timeit(steps).mean) for _ in range(11)]
+        pairs = [(time_round(step, clock, steps), timer.timeit(steps).mean) for _ in range(11)]
         ratios.append(statistics.median(ours / theirs for ours, theirs in pairs))
         if abs(ratios[-1] - 1) < 0.1:
             return
     pytest.fail(f"ours over torch.utils.benchmark's: {ratios}")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_a_graph_replays_what_the_kernels_take() -> None:
-    device = torch.device("cuda")
+    machine = Machine(torch.device("cuda"), "fp32")
     case = Case("resnet", "stage1-identity", "forward+backward", 128, "fp32")
-    eager = kernel_seconds(build_step(case, device), device)
-    graphed = build_step(Case("resnet", "stage1-identity", "forward+backward", 128, "fp32", "graphed"), device)
-    read = clock(device)
-    time_steps(graphed, read, 10)
+    eager = kernel_seconds(build_step(case, machine), machine)
+    graphed = build_step(Case("resnet", "stage1-identity", "forward+backward", 128, "fp32", "graphed"), machine)
+    clock = stream_clock(machine)
+    time_round(graphed, clock, 10)
     assert eager is not None
-    assert time_steps(graphed, read, 100) == pytest.approx(eager, rel=0.25)
+    assert time_round(graphed, clock, 100) == pytest.approx(eager, rel=0.25)
 
 
-def test_the_pipelines_set(cpu: torch.device) -> None:
-    params = load(None, ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}", "train.device=cpu"])
-    said: list[str] = []
-    record = measure_latency(params, said.append)
+def test_the_pipelines_set() -> None:
+    params = load(None, ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}"])
+    names: list[str] = []
+    record = measure_latency(params, CPU, names.append)
     # 12 parts and a net, forward and forward + backward; the CPU has no graphs.
-    assert len(record.rows) == 2 * len(said) == 26
+    assert len(record.rows) == 2 * len(names) == 26
     assert {(row.net, row.depth) for row in record.rows if row.part == "net"} == {("plain", 8)}
     assert all(len(row.seconds) >= 3 and row.median_seconds > 0 for row in record.rows)
     assert {row.mode for row in record.rows} == {"eager"}

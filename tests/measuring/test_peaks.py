@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from resnet.measuring.peaks import measure_peaks
+from resnet.measuring.peaks import measure_peaks, together
 from resnet.records import Peaks
+from resnet.system import Machine
 
 
-def test_a_small_product_and_copy_are_measured(cpu: torch.device) -> None:
-    found = measure_peaks(cpu, "fp32", repeats=3, size=128)
-    assert (found.matrix_size, found.copied_bytes, found.precision) == (128, 2**26, "fp32")
-    assert len(found.matmul_flops_per_second) == len(found.copy_bytes_per_second) == 3
+def test_a_small_product_and_copy_are_measured(device: torch.device) -> None:
+    peaks = measure_peaks(Machine(device, "fp32"), rounds=3, size=128)
+    assert (peaks.matrix_size, peaks.precision) == (128, "fp32")
+    assert len(peaks.matmul_flops_per_second) == len(peaks.copy_bytes_per_second) == 3
     # Any processor of this century, and none of this one.
-    assert 1e8 < found.flops_per_second < 1e14
-    assert 1e8 < found.bytes_per_second < 1e13
+    assert 1e8 < peaks.flops_per_second < 1e15
+    assert 1e8 < peaks.bytes_per_second < 1e14
+    assert len(together(peaks, peaks).copy_bytes_per_second) == 6
 
 
 def test_the_roof_is_the_lower_of_two() -> None:

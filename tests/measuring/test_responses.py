@@ -17,20 +17,20 @@ from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
 from resnet.training.batches import normalise, on_device
 from resnet.training.draws import generator
-from tests.conftest import Command
+from tests.conftest import CPU, Command
 
 
 @pytest.mark.parametrize(("net", "shortcut"), [("plain", "A"), ("resnet", "A"), ("resnet", "C")])
-def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits: Data, cpu: torch.device) -> None:
+def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits: Data) -> None:
     built = DepthNet(net, 8, shortcut).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     he_initialisation(built, generator(0, "initialisation"))
-    images = on_device(digits.train, cpu).images[:60]
+    images = on_device(digits.train, CPU.device).images[:60]
     single_view = partial(normalise, mean=torch.zeros(32, 32, 3))
     built.train()
-    found = response_std(built, images, single_view)
+    stds = response_std(built, images, single_view, CPU)
     assert built.training
     blocks = [f"layer{k}.0.bn{j}" for k in (1, 2, 3) for j in (1, 2)]
-    assert list(found) == ["bn1", *blocks]  # seven 3x3 layers; projections are not among them
+    assert list(stds) == ["bn1", *blocks]  # seven 3x3 layers; projections are not among them
 
     built.eval()
     with torch.inference_mode():
@@ -38,8 +38,8 @@ def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits:
         first = x.std(correction=0).item()
         block = built.layer1[0]
         second = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(torch.relu(x)))))).std(correction=0).item()
-    assert found["bn1"] == pytest.approx(first, rel=1e-5)
-    assert found["layer1.0.bn2"] == pytest.approx(second, rel=1e-5)
+    assert stds["bn1"] == pytest.approx(first, rel=1e-5)
+    assert stds["layer1.0.bn2"] == pytest.approx(second, rel=1e-5)
 
 
 def test_every_seed_with_weights_is_measured(tiny: Callable[..., Settings], digits: Data, tmp_path: Path) -> None:
@@ -49,14 +49,14 @@ def test_every_seed_with_weights_is_measured(tiny: Callable[..., Settings], digi
         he_initialisation(built, generator(seed, "initialisation"))
         (tmp_path / f"seed-{seed}").mkdir()
         save_file(built.state_dict(), tmp_path / f"seed-{seed}/model.safetensors")
-    record = measure_responses(settings, tmp_path, digits, 50)
+    record = measure_responses(settings, tmp_path, digits, 50, CPU)
     assert [seed.seed for seed in record.seeds] == [0, 2]
     assert record.images == 50
     assert record.seeds[0].std != record.seeds[1].std
     assert all(len(seed.std) == len(record.layers) == 7 for seed in record.seeds)
-    assert measure_responses(settings, tmp_path, digits, 0).images == len(digits.train)
+    assert measure_responses(settings, tmp_path, digits, 0, CPU).images == len(digits.train)
     with pytest.raises(UserError, match="holds no weights of resnet-8: train it first"):
-        measure_responses(settings, tmp_path / "elsewhere", digits, 50)
+        measure_responses(settings, tmp_path / "elsewhere", digits, 50, CPU)
 
 
 def test_the_published_commands_rows(digits_folder: Path, digits: Data, tmp_path: Path, command: Command) -> None:
@@ -73,7 +73,7 @@ def test_the_published_commands_rows(digits_folder: Path, digits: Data, tmp_path
     assert done.returncode == 0, done.stderr
     (record,) = PublishedRecords.read(tmp_path / "p.json").evaluations
     settings = load(None, ["model.shortcut=B"]).settings_for("resnet", 8)
-    expected = evaluate_weights(settings, tmp_path / "theirs.th", digits, [0.4, 0.5, 0.6])
+    expected = evaluate_weights(settings, tmp_path / "theirs.th", digits, CPU, [0.4, 0.5, 0.6])
     assert (record.name, record.source, record.shortcut) == ("theirs", "here", "B")
     assert record.test_error == expected.test_error
     assert record.normalisation == "the mean 0.4, 0.5, 0.6 subtracted"

@@ -1,10 +1,12 @@
-"""The layer table: exact multiply-adds for every depth of the paper."""
+"""The layer table, exact for every depth of the paper; multiply-adds and bytes of a step counted by hand."""
 
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
-from resnet.nets.layers import describe
+from resnet.nets.layers import describe, walk, work
 from resnet.params import load
 
 
@@ -44,3 +46,42 @@ def test_projections_are_counted() -> None:
     assert record.parameters == 272_474
     names = [layer.name for layer in record.layers if layer.kernel == "1x1"]
     assert names == ["layer2.0.downsample.0", "layer3.0.downsample.0"]
+
+
+def test_one_convolution_by_hand() -> None:
+    with torch.device("meta"):
+        conv = nn.Conv2d(2, 4, kernel_size=3, stride=2, padding=1, bias=False)
+    counted = walk(conv, (2, 8, 8), reads_images=False)
+    # Input 2 x 8 x 8 = 128 numbers, output 4 x 4 x 4 = 64, weight 4 x 2 x 3 x 3 = 72.
+    assert (counted.parameters, counted.multiply_adds) == (72, 72 * 16)
+    assert counted.flops("forward", 10) == 2 * 10 * 72 * 16
+    assert counted.flops("forward+backward", 10) == 3 * 2 * 10 * 72 * 16
+    assert counted.bytes("inference", 10, "fp32") == 10 * (128 + 64) * 4 + 72 * 4
+    # Input read twice and its gradient written; output written and its gradient read; the weight
+    # read twice and its gradient written.
+    assert counted.bytes("forward+backward", 10, "bf16") == 10 * (3 * 128 + 2 * 64) * 2 + 3 * 72 * 4
+    assert counted.update_bytes() == 5 * 72 * 4
+
+
+def test_images_need_no_gradient() -> None:
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(4, 4, 1, bias=False))
+    counted = walk(net, (3, 2, 2))
+    assert counted.multiply_adds == 12 * 4 + 16 * 4
+    assert counted.flops("forward+backward", 1) == 2 * (2 * 12 * 4 + 3 * 16 * 4)
+    assert counted.bytes("forward+backward", 1, "fp32") == 4 * (2 * 12 + 2 * 16 + 3 * 16 + 2 * 16) + 4 * 3 * 28
+
+
+def test_a_training_step_counts_three_forward_passes() -> None:
+    counted = work(load(None).settings_for("resnet", 20))
+    training, inference = counted.training_step(128, "bf16"), counted.step("inference", 128, "bf16")
+    assert inference.flops == 2 * 128 * 40_551_040
+    assert training.flops == 3 * inference.flops
+    assert training.bytes == counted.bytes("forward+backward", 128, "bf16") + counted.update_bytes()
+
+
+def test_a_layer_knows_its_input_and_its_output() -> None:
+    layers = {layer.name: layer for layer in work(load(None, ["model.shortcut=B"]).settings_for("resnet", 8)).layers}
+    down = layers["layer2.0.conv1"]
+    assert (down.input, down.output) == ((16, 32, 32), (32, 16, 16))
+    assert (layers["layer2.0.downsample.0"].input, layers["fc"].input) == ((16, 32, 32), (64,))

@@ -20,15 +20,18 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.records import TrainingRecord, read_history
-from resnet.runs.run import Folders, Run
+from resnet.runs.folders import Folders
+from resnet.runs.identity import source
+from resnet.runs.run import Run
+from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_header
+from tests.conftest import CPU
 
 Tiny = Callable[..., Settings]
-CPU = torch.device("cpu")
 
 
-def run(settings: Settings, data: Data, folder: Path, seed: int = 0, precision: str = "fp32") -> Run:
-    return Run(settings, seed, data, Folders(folder, folder, folder), CPU, precision)
+def run(settings: Settings, data: Data, folder: Path, seed: int = 0, machine: Machine = CPU) -> Run:
+    return Run(settings, seed, data, Folders(folder, folder, folder), machine)
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -43,11 +46,11 @@ class Stop(Exception):
 def stop_after(iterations: int) -> Callable[[Progress, float], None]:
     """Leave a run as a kill would: without saving anything."""
 
-    def report(progress: Progress, rate: float) -> None:
+    def stop(progress: Progress, learning_rate: float) -> None:
         if progress.iteration == iterations:
             raise Stop
 
-    return report
+    return stop
 
 
 def test_a_run_leaves_complete_results(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
@@ -75,14 +78,15 @@ def test_a_run_leaves_complete_results(tiny: Tiny, digits: Data, tmp_path: Path)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("killed_at", [[3], [7], [5, 11], [6, 6, 12]])
 def test_a_resumed_run_equals_a_whole_one_bit_for_bit(
-    killed_at: list[int], precision: str, tiny: Tiny, digits: Data, tmp_path: Path
+    killed_at: list[int], precision: str, device: torch.device, tiny: Tiny, digits: Data, tmp_path: Path
 ) -> None:
-    whole = run(tiny(), digits, tmp_path / "whole", precision=precision).execute()
+    machine = Machine(device, precision)
+    whole = run(tiny(), digits, tmp_path / "whole", machine=machine).execute()
     resumed = tmp_path / "resumed"
     for iteration in killed_at:
         with pytest.raises(Stop):
-            run(tiny(), digits, resumed, precision=precision).execute(stop_after(iteration))
-    again = run(tiny(), digits, resumed, precision=precision).execute()
+            run(tiny(), digits, resumed, machine=machine).execute(stop_after(iteration))
+    again = run(tiny(), digits, resumed, machine=machine).execute()
     assert same_weights(tmp_path / "whole", resumed)
     assert (tmp_path / "whole/history.csv").read_text() == (resumed / "history.csv").read_text()
     left_out = {"segments", "peak_memory_bytes"}
@@ -112,17 +116,17 @@ def test_the_warmups_learning_rate_is_the_one_used(tiny: Tiny, digits: Data, tmp
     """The rates that the loop itself sets, through warm-up and both milestones."""
     settings = tiny(warmup="true", warmup_window=2, warmup_until_error=100, iterations=20)
     rates: list[float] = []
-    record = run(settings, digits, tmp_path).execute(lambda progress, rate: rates.append(rate))
+    record = run(settings, digits, tmp_path).execute(lambda progress, learning_rate: rates.append(learning_rate))
     ended = record.warmup_iterations
     assert ended in (2, 4, 6, 8)
     expected = [0.01] * ended + [0.1] * (10 - ended) + [0.01] * 5 + [0.001] * 5
     assert rates == pytest.approx(expected)
 
 
-def test_seeds_differ_and_a_seed_repeats_itself(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+def test_seeds_differ_and_a_seed_repeats_itself(device: torch.device, tiny: Tiny, digits: Data, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(hash(name) % 1000)  # global randomness must not matter
-        run(tiny(), digits, tmp_path / name, seed).execute()
+        run(tiny(), digits, tmp_path / name, seed, Machine(device, "fp32")).execute()
     assert same_weights(tmp_path / "a", tmp_path / "b")
     assert not same_weights(tmp_path / "a", tmp_path / "c")
 
@@ -135,6 +139,22 @@ def test_a_checkpoint_of_another_configuration_is_refused(tiny: Tiny, digits: Da
         other.execute()
     other.drop_foreign_checkpoint()
     assert other.execute().status == "done"
+
+
+def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
+    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tiny(), digits, tmp_path / "whole").execute()
+    with pytest.raises(Stop):
+        run(tiny(), digits, tmp_path / "resumed").execute(stop_after(6))
+    monkeypatch.setattr("resnet.runs.run.source", lambda: "other code")
+    resumed = run(tiny(), digits, tmp_path / "resumed").execute()
+    assert [(segment.first_iteration, segment.source) for segment in resumed.segments] == [
+        (0, source()),
+        (5, "other code"),
+    ]
+    assert resumed.identity == whole.identity
+    assert same_weights(tmp_path / "whole", tmp_path / "resumed")
 
 
 def test_a_damaged_checkpoint_is_refused_in_one_line(tiny: Tiny, digits: Data, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from resnet.training.batches import PADDING, Batches, draw_epoch, pixel_mean
 
 CPU = torch.device("cpu")
 
+PIXEL = 2**-22
+"""Fused and separate arithmetic may round a pixel, a number below 1, by this much."""
+
 
 def test_every_image_is_seen_once_an_epoch_across_batch_borders(digits: Data) -> None:
     batches = Batches(digits, seed=0, batch_size=100, device=CPU)
@@ -35,9 +38,9 @@ def test_a_batch_is_a_function_of_seed_and_iteration(digits: Data) -> None:
     assert not torch.equal(x, one.batch(0)[0])
 
 
-def test_a_batch_is_what_the_paper_describes(digits: Data) -> None:
+def test_a_batch_is_what_the_paper_describes(digits: Data, device: torch.device) -> None:
     """Against a slow, literal version: subtract the mean, pad with zeros, crop, flip."""
-    batches = Batches(digits, seed=0, batch_size=32, device=CPU)
+    batches = Batches(digits, seed=0, batch_size=32, device=device)
     draws = batches.draws(5)
     x, labels = batches.batch(5)
     mean = digits.train.images.astype(np.float64).mean(axis=0)
@@ -48,9 +51,19 @@ def test_a_batch_is_what_the_paper_describes(digits: Data) -> None:
         top, left = int(draws.rows()[at][0]), int(columns.min())
         crop = image[:, top : top + 32, left : left + 32]
         expected = crop[:, :, ::-1] if flipped else crop
-        np.testing.assert_allclose(x[at].numpy(), expected / 255, atol=1e-6)
+        np.testing.assert_allclose(x[at].cpu().numpy(), expected / 255, atol=1e-6)
         assert labels[at] == digits.train.labels[index]
     assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.gpu
+def test_a_gpus_batches_are_the_cpus(digits: Data) -> None:
+    there, here = (Batches(digits, seed=1, batch_size=128, device=device) for device in (torch.device("cuda"), CPU))
+    for iteration in (0, 7, 9):  # 9 spans two epochs of 1,237 images
+        assert torch.equal(there.draws(iteration).packed.cpu(), here.draws(iteration).packed)
+        (x, labels), (y, expected) = there.batch(iteration), here.batch(iteration)
+        assert torch.equal(labels.cpu(), expected)
+        assert float((x.cpu() - y).abs().max()) <= PIXEL
 
 
 def test_draws_cover_all_crops_and_both_flips_evenly() -> None:

@@ -9,33 +9,96 @@ import torch
 from torch._dynamo.utils import counters
 
 from resnet.data import Data
+from resnet.nets import fused
 from resnet.params import Settings
-from resnet.training.trainer import Trainer
-
-CPU = torch.device("cpu")
+from resnet.system import Machine
+from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
+from tests.conftest import CPU
 
 
 def weights(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
     for _ in range(iterations):
         trainer.advance()
+    trainer.synchronise()
     return {name: tensor.clone() for name, tensor in trainer.net.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_recomputed_activations_train_the_same_weights(
-    precision: str, tiny: Callable[..., Settings], digits: Data
+    precision: str, device: torch.device, tiny: Callable[..., Settings], digits: Data
 ) -> None:
+    machine = Machine(device, precision)
     kept, again = (
-        weights(Trainer(tiny(recompute=recompute), 0, digits, CPU, precision), 4) for recompute in ("false", "true")
+        weights(Trainer(tiny(recompute=recompute), 0, digits, machine), EAGER_ITERATIONS + 2)
+        for recompute in ("false", "true")
     )
-    assert kept.keys() == again.keys()
-    assert all(torch.equal(kept[name], again[name]) for name in kept)
+    assert same(kept, again)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_cuda_graph_trains_the_same_weights(precision: str, tiny: Callable[..., Settings], digits: Data) -> None:
+    machine = Machine(torch.device("cuda"), precision)
+    graphed, eager = (
+        weights(Trainer(tiny(depth=20, iterations=20), 0, digits, machine, graphed), EAGER_ITERATIONS + 17)
+        for graphed in (True, False)
+    )
+    assert same(graphed, eager)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_trainers_in_turn_train_what_they_train_alone(
+    precision: str, device: torch.device, tiny: Callable[..., Settings], digits: Data
+) -> None:
+    machine, iterations = Machine(device, precision), EAGER_ITERATIONS + 4
+    trainers = [Trainer(tiny(), seed, digits, machine) for seed in range(3)]
+    for _ in range(iterations):
+        for trainer in trainers:
+            trainer.advance()
+    alone = weights(Trainer(tiny(), 1, digits, machine), iterations)
+    assert same(weights(trainers[1], 0), alone)
+
+
+def gradients(net: torch.nn.Module, machine: Machine, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+    """Logits and all gradients of one mini-batch, as float64 on the CPU."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(32, 3, 32, 32, generator=generator).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (32,), generator=generator)
+    with machine.arithmetic():
+        logits = net(x.to(machine.device, dtype))
+        loss = torch.nn.functional.cross_entropy(logits.to(dtype), labels.to(machine.device))
+    loss.backward()  # type: ignore[no-untyped-call]
+    every = torch.cat([parameter.grad.flatten() for parameter in net.parameters()])  # type: ignore[union-attr]
+    return {"logits": logits.detach().double().cpu(), "gradients": every.double().cpu()}
+
+
+def errors(settings: Settings, machine: Machine, exact: dict[str, torch.Tensor]) -> dict[str, float]:
+    """The norm of the difference from the exact logits and gradients, relative to theirs."""
+    computed = gradients(build_net(settings, 10, 0, machine.device), machine)
+    return {name: float((computed[name] - exact[name]).norm() / exact[name].norm()) for name in exact}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_are_as_good_as_those_of_plain_operations(
+    precision: str, device: torch.device, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within four times what PyTorch's own operations on a CPU are from float64, in the same run."""
+    settings = tiny(depth=20)
+    with monkeypatch.context() as plain:
+        plain.setattr(fused, "available", lambda: False)
+        exact = gradients(build_net(settings, 10, 0, CPU.device).double(), CPU, torch.float64)
+        allowed = errors(settings, CPU.at(precision), exact)
+    for name, error in errors(settings, Machine(device, precision), exact).items():
+        assert 0 < error <= 4 * allowed[name], name
 
 
 def test_losses_and_errors_lie_where_their_iteration_says(tiny: Callable[..., Settings], digits: Data) -> None:
-    trainer = Trainer(tiny(), 0, digits, CPU, "fp32")
-    rates = [trainer.advance() for _ in range(3)]
-    assert rates == [0.1, 0.1, 0.1]
+    trainer = Trainer(tiny(), 0, digits, CPU)
+    assert [trainer.advance() for _ in range(3)] == [0.1, 0.1, 0.1]
     assert trainer.progress.iteration == 3
     assert (trainer.progress.losses[:3] > 0).all()
     assert (trainer.progress.losses[3:] == 0).all()
@@ -49,11 +112,25 @@ def test_blocks_are_compiled_once_whatever_the_depth(tiny: Callable[..., Setting
     for depth in (14, 26):
         torch._dynamo.reset()
         counters.clear()
-        trainer = Trainer(tiny(depth=depth, compile="true", batch_size=4), 0, digits, CPU, "fp32")
-        plainly = Trainer(tiny(depth=depth, batch_size=4), 0, digits, CPU, "fp32")
+        trainer = Trainer(tiny(depth=depth, compile="true", batch_size=4), 0, digits, CPU)
+        plainly = Trainer(tiny(depth=depth, batch_size=4), 0, digits, CPU)
         trainer.advance()
         plainly.advance()
         assert float(trainer.progress.losses[0]) == pytest.approx(float(plainly.progress.losses[0]), rel=1e-3)
         assert trainer.net.state_dict().keys() == plainly.net.state_dict().keys()
         compiled[depth] = counters["stats"]["unique_graphs"]
     assert compiled == {14: 5, 26: 5}
+
+
+def test_one_source_of_randomness_can_be_fixed(tiny: Callable[..., Settings], digits: Data) -> None:
+    def trainer(seed: int, **keys: int) -> Trainer:
+        return Trainer(tiny(**keys), seed, digits, CPU)
+
+    def alike(one: Trainer, other: Trainer) -> tuple[bool, bool]:
+        weights = torch.equal(one.net.conv1.weight, other.net.conv1.weight)
+        return weights, torch.equal(one.batches.draws(3).packed, other.batches.draws(3).packed)
+
+    assert alike(trainer(1), trainer(2)) == (False, False)
+    assert alike(trainer(1, initialisation_seed=7), trainer(2, initialisation_seed=7)) == (True, False)
+    assert alike(trainer(1, order_seed=7), trainer(2, order_seed=7)) == (False, True)
+    assert alike(trainer(7), trainer(1, initialisation_seed=7, order_seed=7)) == (True, True)

@@ -22,15 +22,15 @@ LOSS, NORM, STATISTICS = 2e-3, 1e-6, 1e-3
 Patch = pytest.MonkeyPatch
 
 
-def differences(found: dict[str, Any], stored: dict[str, Any]) -> list[str]:
+def differences(computed: dict[str, Any], stored: dict[str, Any]) -> list[str]:
     """Name what differs beyond rounding."""
-    wrong = [abs(a - b) <= 1 for a, b in zip(found["wrong"], stored["wrong"], strict=True)]
+    wrong = [abs(a - b) <= 1 for a, b in zip(computed["wrong"], stored["wrong"], strict=True)]
     same = {
-        "losses": found["losses"] == pytest.approx(stored["losses"], rel=LOSS),
+        "losses": computed["losses"] == pytest.approx(stored["losses"], rel=LOSS),
         "wrong": all(wrong),
-        "logits": found["logits"] == stored["logits"],
-        "weights": found["weights"] == pytest.approx(stored["weights"], rel=NORM),
-        "statistics": found["statistics"] == pytest.approx(stored["statistics"], rel=STATISTICS),
+        "logits": computed["logits"] == stored["logits"],
+        "weights": computed["weights"] == pytest.approx(stored["weights"], rel=NORM),
+        "statistics": computed["statistics"] == pytest.approx(stored["statistics"], rel=STATISTICS),
     }
     return [name for name, alike in same.items() if not alike]
 

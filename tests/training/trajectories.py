@@ -15,6 +15,7 @@ import torch
 from resnet.data import Data, read
 from resnet.nets import fused
 from resnet.params import DataParams, load
+from resnet.system import Machine
 from resnet.training.recipe import VERSION
 from resnet.training.trainer import Trainer
 
@@ -69,7 +70,7 @@ def trajectory(case: str, data: Data) -> dict[str, Any]:
     torch.set_num_threads(1)
     fused.available = lambda: False  # type: ignore[assignment]
     try:
-        trainer = Trainer(settings, 0, data, torch.device("cpu"), precision)
+        trainer = Trainer(settings, 0, data, Machine(torch.device("cpu"), precision))
         types: list[str] = []
         trainer.net.fc.register_forward_hook(lambda module, inputs, output: types.append(str(output.dtype)))
         for _ in range(ITERATIONS):

@@ -99,13 +99,13 @@ def test_the_same_seed_draws_the_same_whatever_process_draws(tmp_path: Path) -> 
     def draws(name: str, workers: int) -> list[float]:
         storage = Storage(str(tmp_path / name))
         crew = [shared(storage) for _ in range(workers)]
-        found = []
+        drawn = []
         for k in range(4):
             trial = crew[k % workers].claim(suggest)
             assert trial is not None
-            found.append(trial.params["x"])
+            drawn.append(trial.params["x"])
             crew[k % workers].study.tell(trial, trial.params["x"])
-        return found
+        return drawn
 
     assert draws("one.db", 1) == draws("two.db", 2)
 
@@ -282,13 +282,13 @@ def worker(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(process: subprocess.Popen[str], said: str) -> None:
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
     """Read what a worker says until it says this."""
     assert process.stdout is not None
     heard = []
     for line in process.stdout:
         heard.append(line)
-        if said in line:
+        if text in line:
             return
     raise AssertionError("".join(heard))
 
@@ -306,12 +306,12 @@ def killed_and_alone(folder: Path, digits_folder: Path, number: int) -> tuple[Sw
     assert cut.wait(60) == (130 if number == signal.SIGTERM else -number)
     assert SweepRecord.read(folder / "S/resnet-8.json").status == "interrupted"
     again = worker(folder, *LONG, "--set=sweep.trials=3")
-    said, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
     # In a process like the other, with as many threads: some of PyTorch's sums depend on their number.
     alone = worker(folder, *LONG, "--set=sweep.trials=3", "--out", "alone")
-    said, _ = alone.communicate(timeout=120)
-    assert alone.returncode == 0, said
+    output, _ = alone.communicate(timeout=120)
+    assert alone.returncode == 0, output
     return SweepRecord.read(folder / "S/resnet-8.json"), SweepRecord.read(folder / "alone/resnet-8.json")
 
 
@@ -330,8 +330,8 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path
 
 
 def _postgres_tools() -> Path | None:
-    found = shutil.which("initdb")
-    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    initdb = shutil.which("initdb")
+    places = [Path(initdb).resolve().parent] if initdb else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return next((place for place in reversed(places) if (place / "initdb").exists()), None)
 
 
@@ -371,9 +371,9 @@ def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: P
     arguments = ("--study", postgres, "--set=sweep.trials=6", "--set=sweep.dead_after=60", *LONG)
     # They start at the same moment on an empty database: one creates the tables, and no slot is run twice.
     workers = [worker(tmp_path, *arguments) for _ in range(2)]
-    said = [process.communicate(timeout=300)[0] for process in workers]
-    assert [process.returncode for process in workers] == [0, 0], said
-    begun = [sorted(k for k in range(6) if f"trial {k}: learning rate" in text) for text in said]
+    outputs = [process.communicate(timeout=300)[0] for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], outputs
+    begun = [sorted(k for k in range(6) if f"trial {k}: learning rate" in text) for text in outputs]
     assert sorted(begun[0] + begun[1]) == [0, 1, 2, 3, 4, 5]
     assert min(map(len, begun)) >= 1, "both worked"
     record = SweepRecord.read(tmp_path / "S/resnet-8.json")
@@ -391,8 +391,8 @@ def test_a_worker_takes_over_from_one_that_was_killed(postgres: str, digits_fold
     wait_for(killed, "trial 0: validation error")
     killed.kill()  # before the other is there: on a quiet machine it might have done all trials by then
     other = worker(tmp_path, *arguments)
-    said, _ = other.communicate(timeout=300)
-    assert other.returncode == 0, said
+    output, _ = other.communicate(timeout=300)
+    assert other.returncode == 0, output
     record = SweepRecord.read(tmp_path / "S/resnet-14.json")
     assert (record.status, record.trials[0].attempts, record.default.state) == ("done", 2, "complete")
-    assert "trial 0: learning rate 0.1," in said
+    assert "trial 0: learning rate 0.1," in output

@@ -1,0 +1,104 @@
+"""The parts of a net that are timed alone: its stem, a block of each kind, its head, or the whole of it.
+
+They are the model's own modules, taken out of a net.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from resnet.nets.fused import batch_norm_relu
+from resnet.nets.fused import conv3x3 as convolve
+from resnet.nets.layers import Work, walk
+from resnet.nets.model import FILTERS, DepthNet
+
+PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
+"""Stage 1 has no down-sampling block: its first block keeps the shape, as all of its blocks do."""
+
+SHARED = ("stem", "head")
+"""Parts that plain and residual nets have in common."""
+
+SHALLOWEST = 14
+"""The least depth of a net that has every part."""
+
+SHAPES = {
+    "stem": (3, 32, 32),
+    "stage1-identity": (FILTERS[0], 32, 32),
+    "stage2-down": (FILTERS[0], 32, 32),
+    "stage2-identity": (FILTERS[1], 16, 16),
+    "stage3-down": (FILTERS[1], 16, 16),
+    "stage3-identity": (FILTERS[2], 8, 8),
+    "head": (FILTERS[2], 8, 8),
+    "net": (3, 32, 32),
+}
+"""Of each part's input."""
+
+
+class Stem(nn.Module):
+    """The first convolution with its batch norm and ReLU, as `DepthNet.forward` runs them."""
+
+    def __init__(self, net: DepthNet) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = net.conv1, net.bn1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, 3, 32, 32) to (N, 16, 32, 32)."""
+        return batch_norm_relu(convolve(x, self.conv1), self.bn1)
+
+
+class Head(nn.Module):
+    """Global average pooling and the fully connected layer."""
+
+    def __init__(self, net: DepthNet) -> None:
+        super().__init__()
+        self.avgpool, self.fc = net.avgpool, net.fc
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 64, 8, 8) to logits (N, classes)."""
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
+        return logits
+
+
+def reads_images(part: str) -> bool:
+    """Whether a part's input is the images, which need no gradient."""
+    return part in ("stem", "net")
+
+
+def take(net: DepthNet, part: str) -> nn.Module:
+    """Take a part out of a net of depth `SHALLOWEST` or more."""
+    parts: dict[str, Callable[[], nn.Module]] = {
+        "stem": lambda: Stem(net),
+        "stage1-identity": lambda: net.layer1[1],
+        "stage2-down": lambda: net.layer2[0],
+        "stage2-identity": lambda: net.layer2[1],
+        "stage3-down": lambda: net.layer3[0],
+        "stage3-identity": lambda: net.layer3[1],
+        "head": lambda: Head(net),
+        "net": lambda: net,
+    }
+    return parts[part]()
+
+
+def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
+    """Build a part on the current device.
+
+    Args:
+        net: `resnet` or `plain`; `both` for the parts that they share.
+        part: one of `PARTS`, or `net`.
+        depth: of a whole net.
+        shortcut: option `A`, `B` or `C`.
+    """
+    whole = DepthNet("resnet" if net == "both" else net, depth or SHALLOWEST, shortcut)
+    return take(whole, part)
+
+
+@functools.cache
+def part_work(net: str, part: str, depth: int | None, shortcut: str) -> Work:
+    """Count a part's layers; arguments as `build` takes them."""
+    with torch.device("meta"):
+        module = build(net, part, depth, shortcut)
+    return walk(module, SHAPES[part], reads_images(part))

@@ -1,0 +1,107 @@
+"""The one way to time a step: warmed up, then rounds of several steps between two readings of a clock.
+
+    times = time_in_turn([step, other], wall_clock(machine), steps=[5, 5], rounds=3, warmup=2)
+
+Steps that are compared are timed in turn, a round of each, so that a busy machine meets all alike. A clock
+waits for the device before it is read.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from resnet.system import Machine
+
+Step = Callable[[], object]
+"""One call is one step; it need not wait for the device."""
+
+Clock = Callable[[], float]
+"""A call gives seconds since any moment."""
+
+
+def wall_clock(machine: Machine) -> Clock:
+    """The host's clock, read when the device has done all that it was given, on whatever stream."""
+
+    def read() -> float:
+        machine.synchronise()
+        return time.perf_counter()
+
+    return read
+
+
+def stream_clock(machine: Machine) -> Clock:
+    """On a GPU its own clock, by events of the current stream; on a CPU the host's.
+
+    A reading is the sum of the intervals between events, each of which CUDA gives in ms as a float: over
+    a single long interval its seven digits would not do.
+    """
+    if machine.device.type != "cuda":
+        return time.perf_counter
+    last: torch.cuda.Event | None = None
+    seconds = 0.0
+
+    def read() -> float:
+        nonlocal last, seconds
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        event.synchronize()
+        if last is not None:
+            seconds += last.elapsed_time(event) / 1e3
+        last = event
+        return seconds
+
+    return read
+
+
+def time_round(step: Step, clock: Clock, steps: int) -> float:
+    """Seconds of one step, from `steps` of them between two readings of the clock."""
+    began = clock()
+    for _ in range(steps):
+        step()
+    return (clock() - began) / steps
+
+
+def steps_that_fill(step: Step, clock: Clock, seconds: float) -> tuple[int, float]:
+    """Warm a step up and time it once.
+
+    Returns:
+        How many steps last about `seconds`, one at least, and the seconds of one.
+    """
+    time_round(step, clock, 1)
+    once = max(time_round(step, clock, 1), 1e-7)
+    return max(1, math.ceil(seconds / once)), once
+
+
+def time_in_turn(
+    steps: Sequence[Step], clock: Clock, lengths: Sequence[int], rounds: int, warmup: int = 0
+) -> list[tuple[float, ...]]:
+    """Time several steps in turn.
+
+    Args:
+        steps: what is timed.
+        clock: waits for the device.
+        lengths: of each step, how often a round repeats it.
+        rounds: how often each step's turn comes.
+        warmup: of each step, how often it runs before every one of its rounds, untimed.
+
+    Returns:
+        Of each step, the seconds that one takes, one figure a round.
+    """
+
+    def turn(step: Step, length: int) -> float:
+        for _ in range(warmup):
+            step()
+        return time_round(step, clock, length)
+
+    figures = [[turn(step, length) for step, length in zip(steps, lengths, strict=True)] for _ in range(rounds)]
+    return list(zip(*figures, strict=True))
+
+
+def time_step(step: Step, clock: Clock, length: int, rounds: int) -> tuple[float, ...]:
+    """Time one step that is warm: its seconds, one figure a round."""
+    (seconds,) = time_in_turn([step], clock, [length], rounds)
+    return seconds

@@ -1,0 +1,164 @@
+"""The one forecast: how long runs take on this machine, from a few measured steps, and what to do if too long."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.table import Table
+
+from resnet.errors import UserError
+from resnet.measuring.throughput import time_steps, training_stepper
+from resnet.nets.layers import work
+from resnet.params import Settings, ThroughputParams
+from resnet.records import ForecastRow
+from resnet.system import Machine, cores
+from resnet.training.memory import recomputes, seeds_at_once
+
+DEEPEST_MEASURED = 110
+"""Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
+
+MEASUREMENT = ThroughputParams(warmup_steps=2, steps=3, repeats=1)
+
+RECOMPUTING = 4 / 3
+"""A step that computes its activations again has four passes in place of three."""
+
+BUSY = 1.25
+"""Load average a core. Above it others are at work too: this process alone does not reach it."""
+
+MINIATURE = "digits"
+"""The quickstart's data source. Nobody who trains on it is sent to the quickstart."""
+
+
+class _Forecast(NamedTuple):
+    settings: Settings
+    machine: Machine
+    row: ForecastRow
+
+    def __str__(self) -> str:
+        speed = self.settings.train.batch_size / self.row.step_seconds
+        return f"{self.row.name} {self.row.hours:,.1f} h at {speed:,.0f} images/s"
+
+
+class Forecaster:
+    """Forecasts the runs of nets, each from a few steps measured once.
+
+    Args:
+        images_evaluated: images that one evaluation of the curve looks at.
+    """
+
+    def __init__(self, images_evaluated: int) -> None:
+        self.images_evaluated = images_evaluated
+        self._forecasts: list[_Forecast] = []
+        self._measured: dict[tuple[object, ...], float] = {}
+
+    @property
+    def rows(self) -> list[ForecastRow]:
+        """What was forecast so far."""
+        return [forecast.row for forecast in self._forecasts]
+
+    @property
+    def hours(self) -> float:
+        return sum(row.hours for row in self.rows)
+
+    def step_seconds(self, settings: Settings, machine: Machine, seeds: int = 1) -> float:
+        """Seconds of a training iteration of one seed, where `seeds` of them wait.
+
+        Those that a device trains side by side are measured side by side.
+        """
+        shallower = settings.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
+        width = min(seeds, seeds_at_once(settings, machine))
+        key = (machine, shallower.net, shallower.depth, settings.model.shortcut, settings.train.batch_size, width)
+        if key not in self._measured:
+            self._measured[key] = _measure(shallower, machine, width)
+        scale = work(settings).multiply_adds / work(shallower).multiply_adds
+        if recomputes(settings, machine) and not recomputes(shallower, machine):
+            scale *= RECOMPUTING
+        return self._measured[key] * scale
+
+    def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
+        """Forecast the runs of one net that are left.
+
+        An image costs an evaluation a third of what it costs an iteration: the forward pass of three
+        passes of equal multiply-adds.
+
+        Args:
+            settings: what holds for the net.
+            machine: where it trains.
+            iterations_left: of each run, those after its last checkpoint.
+        """
+        recipe, runs = settings.train, len(iterations_left)
+        step = self.step_seconds(settings, machine, runs) if runs else 0.0
+        evaluations = sum(1 + left // recipe.evaluate_every for left in iterations_left)
+        image = step / recipe.batch_size / 3
+        seconds = sum(iterations_left) * step + evaluations * self.images_evaluated * image
+        row = ForecastRow(
+            name=settings.name,
+            seeds_left=runs,
+            step_seconds=step,
+            measured=settings.depth <= DEEPEST_MEASURED,
+            hours=seconds / 3600,
+        )
+        self._forecasts.append(_Forecast(settings, machine, row))
+        return row
+
+    def check(self, limit_hours: float, shrinkable: str = "train.iterations, train.seeds or the models") -> None:
+        """Refuse what takes too long.
+
+        Args:
+            limit_hours: `limits.hours`.
+            shrinkable: the parameters that would make it shorter.
+
+        Raises:
+            UserError: the forecast goes beyond the limit; the line says what costs most, how fast it was
+                measured, and what helps here.
+        """
+        if self.hours <= limit_hours:
+            return
+        costliest = sorted(self._forecasts, key=lambda forecast: forecast.row.hours, reverse=True)[:3]
+        most = ", ".join(str(forecast) for forecast in costliest if forecast.row.hours)
+        on_cpu = costliest[0].machine.device.type == "cpu"
+        load = os.getloadavg()[0]
+        busy = ""
+        if on_cpu and load > BUSY * cores():
+            busy = (
+                f"; the machine is busy, its load average is {load:.1f} on {cores()} cores: wait until it is free, "
+                "or set OMP_NUM_THREADS to fewer threads; otherwise"
+            )
+        advice = [
+            *(["try `make quickstart`"] if costliest[0].settings.data.source != MINIATURE else []),
+            f"shrink {shrinkable}",
+            *(["train on a GPU"] if on_cpu else []),
+            "or raise limits.hours",
+        ]
+        raise UserError(
+            f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
+            f"{limit_hours:g} ({most}){busy or ':'} {', '.join(advice)}"
+        )
+
+
+def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
+    """Seconds of a training step of one seed, with others beside it."""
+    batch_size = settings.train.batch_size
+    steppers = [training_stepper(settings, machine, batch_size) for _ in range(seeds)]
+
+    def step() -> None:
+        for advance in steppers:
+            advance()
+
+    return time_steps(step, seeds * batch_size, machine, MEASUREMENT).median_seconds / seeds
+
+
+def forecast_table(rows: Sequence[ForecastRow], device_name: str) -> Table:
+    """The forecast of a plan for a person."""
+    table = Table(title=f"Forecast on {device_name}")
+    for heading in ("net", "seeds left", "s an iteration", "hours"):
+        table.add_column(heading, justify="left" if heading == "net" else "right")
+    for row in rows:
+        step = f"{row.step_seconds:.3f}{'' if row.measured else ' (scaled)'}"
+        table.add_row(row.name, str(row.seeds_left), step if row.seeds_left else "", f"{row.hours:,.2f}")
+    table.add_section()
+    hours = sum(row.hours for row in rows)
+    table.add_row("all", str(sum(row.seeds_left for row in rows)), "", f"{hours:,.2f}")
+    return table
