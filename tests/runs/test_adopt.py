@@ -13,7 +13,8 @@ from resnet.errors import UserError
 from resnet.params import load
 from resnet.runs.adopt import adopt, unfinished
 from resnet.runs.seeds import train_seeds
-from tests.pipeline.project import clone, commit, run, running
+from tests.conftest import Command
+from tests.pipeline.project import PARAMS, ROOT, clone, commit, run, running
 
 NETS = ("resnet-8", "plain-8")
 
@@ -88,19 +89,29 @@ def test_a_finished_net_is_recorded_with_its_weights(project: Path, digits: Data
     assert (project / "weights/resnet-8/seed-0/model.safetensors").exists()
 
 
-def test_results_of_other_settings_are_refused(project: Path, digits: Data) -> None:
-    train(project, digits, 0, assignments=("train.momentum=0.5",))
+def test_results_of_other_settings_are_refused(tmp_path: Path, digits: Data) -> None:
+    for name, text in (("params.yaml", PARAMS), ("dvc.yaml", (ROOT / "dvc.yaml").read_text())):
+        (tmp_path / name).write_text(text)
+    train(tmp_path, digits, 0, assignments=("train.momentum=0.5",))
     with pytest.raises(UserError, match=r"resnet-8/seed-0/metrics.json: made by other settings"):
-        adopt(project / "dvc.yaml")
-    assert not (project / "dvc.lock").exists()
-
-
-def test_a_seed_that_the_plan_does_not_ask_for_is_not_counted(project: Path, digits: Data) -> None:
-    train(project, digits, 3)
-    params = load(project / "params.yaml")
-    assert unfinished(params, project / "runs/train") == dict.fromkeys(NETS, "0 of 1 seeds")
-
-
-def test_what_is_no_plan_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"dvc.yaml: there is no such file"):
         adopt(tmp_path / "dvc.yaml")
+    assert not (tmp_path / "dvc.lock").exists()
+
+
+def test_a_seed_that_the_plan_does_not_ask_for_is_not_counted(tmp_path: Path, digits: Data) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    train(tmp_path, digits, 3)
+    assert unfinished(load(tmp_path / "params.yaml"), tmp_path / "runs/train") == dict.fromkeys(NETS, "0 of 1 seeds")
+
+
+def test_what_is_no_plan_is_one_clear_line(command: Command, tmp_path: Path) -> None:
+    done = command("adopt")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "resnet: dvc.yaml: there is no such file: give the dvc.yaml of a plan\n",
+    )
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    done = command("adopt", "dvc.yaml")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("resnet: dvc.yaml: you are not inside of a DVC repository")
