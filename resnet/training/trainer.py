@@ -67,7 +67,7 @@ def cast_weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
             for name, parameter in module.named_parameters(layer, recurse=False):
                 names.append(name)
                 parameters.append(parameter)
-    return dict(zip(names, _CastTogether.apply(dtype, *parameters), strict=True))  # type: ignore[no-untyped-call]
+    return dict(zip(names, _CastTogether.apply(dtype, *parameters), strict=True))
 
 
 def training_step(
