@@ -111,7 +111,7 @@ def describe_system(device: torch.device) -> System:
     if gpu is not None:
         versions["cuda"] = str(torch.version.cuda)
         versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-    commit = _git("rev-parse", "HEAD")
+    head = _git("rev-parse", "HEAD")
     return System(
         device=device.type,
         device_name=gpu.name if gpu else _processor(),
@@ -124,6 +124,6 @@ def describe_system(device: torch.device) -> System:
         python=platform.python_version(),
         versions=versions,
         fused=available() if gpu is None else None,
-        commit=commit,
-        modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if commit else None,
+        commit=head or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
+        modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if head else None,
     )

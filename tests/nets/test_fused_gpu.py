@@ -41,6 +41,8 @@ def _interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+pytestmark = [pytest.mark.gpu] if DEVICE.type == "cuda" else []
+
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Relative to the largest value of the reference: float32 rounding, and bfloat16's 8 bits of significand."""
 
