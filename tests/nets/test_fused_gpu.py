@@ -121,7 +121,7 @@ def test_small_odd_batches_train_as_the_plain_operations(
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("batch", [100, 128])
-@pytest.mark.parametrize(("with_shortcut", "relu"), [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize(("with_shortcut", "relu"), [(True, True), (False, False)])
 def test_whole_batches_train_as_the_plain_operations(
     shape: tuple[int, ...], dtype: torch.dtype, batch: int, with_shortcut: bool, relu: bool
 ) -> None:
