@@ -89,7 +89,7 @@ class Machine:
         if gpu is not None:
             versions["cuda"] = str(torch.version.cuda)
             versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-        commit = _git("rev-parse", "HEAD")
+        head = _git("rev-parse", "HEAD")
         return System(
             device=self.device.type,
             device_name=gpu.name if gpu else _processor(),
@@ -102,8 +102,8 @@ class Machine:
             python=platform.python_version(),
             versions=versions,
             fused=compiled() if gpu is None else None,
-            commit=commit,
-            modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if commit else None,
+            commit=head or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
+            modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if head else None,
         )
 
 

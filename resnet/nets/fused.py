@@ -1,11 +1,11 @@
-"""For CPUs: batch norm, addition and ReLU in one operation; 3x3 convolutions with fewer multiplications.
+"""Batch norm, addition and ReLU in one operation; for CPUs also 3x3 convolutions with fewer multiplications.
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
 norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
-``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are the plain PyTorch
-operations. That file is compiled on first use into the user's cache directory (some 20 seconds, once).
-Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the
-environment turns the compiled operations off.
+``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; on a GPU with Triton ``batch_norm_relu`` calls
+``fused_gpu``; everywhere else they are the plain PyTorch operations. The CPU's file is compiled on first use
+into the user's cache directory (some 20 seconds, once). Without a compiler a line is logged and the plain
+operations do the work. ``RESNET_FUSED=0`` in the environment turns all compiled operations off.
 
 The results of both do not depend on the number of threads, and the same inputs give the same bits.
 """
@@ -20,7 +20,9 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -91,6 +93,22 @@ def available() -> bool:
     return True
 
 
+@functools.cache
+def gpu_kernels() -> ModuleType | None:
+    """The kernels for GPUs, if Triton is there and this GPU agrees with the plain operations; held once a process."""
+    if os.environ.get("RESNET_FUSED", "1") == "0":
+        return None
+    try:
+        from resnet.nets import fused_gpu
+
+        fused_gpu.check(torch.device("cuda"))
+    except Exception as error:  # a compiler of kernels raises what it likes
+        reason = [*str(error).strip().splitlines(), type(error).__name__][0]
+        _log.warning("fused GPU operations not used, using plain PyTorch: %s", reason)
+        return None
+    return fused_gpu
+
+
 class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -153,6 +171,34 @@ def _hooked(module: nn.Module) -> bool:
     )
 
 
+def _train(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -> Tensor:
+    assert bn.num_batches_tracked is not None
+    bn.num_batches_tracked.add_(1)
+    y: Tensor = _BatchNormReLU.apply(
+        x, bn.weight, bn.bias, shortcut, bn.running_mean, bn.running_var, bn.momentum, bn.eps, relu
+    )
+    return y
+
+
+def _normalise(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -> Tensor:
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
+    y: Tensor = torch.ops.resnet_fused.scale_shift(x, scale, bn.bias - bn.running_mean * scale, shortcut, relu)
+    return y
+
+
+_Forward = Callable[[Tensor, nn.BatchNorm2d, Tensor | None, bool], Tensor]
+
+
+def _kernels(x: Tensor) -> tuple[_Forward, _Forward] | None:
+    """What trains and what normalises on the input's device, if kernels there take the input."""
+    if x.device.type == "cuda" and not torch.compiler.is_compiling():
+        gpu = gpu_kernels()
+        return (gpu.train, gpu.normalise) if gpu is not None and gpu.takes(x) else None
+    return (_train, _normalise) if _kernel_takes(x) and available() else None
+
+
 def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = None, relu: bool = True) -> Tensor:
     """``relu(bn(x) + shortcut)``, without the addition or the ReLU where not asked for.
 
@@ -161,34 +207,29 @@ def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = Non
     the end, where the plain operations round after each step. Gradients of gradients are not available from
     the compiled operation.
     """
-    weight, bias, mean, var = bn.weight, bn.bias, bn.running_mean, bn.running_var
     if (
-        not _kernel_takes(x)
-        or type(bn) is not nn.BatchNorm2d
+        type(bn) is not nn.BatchNorm2d
         or _hooked(bn)
-        or weight is None
-        or weight.dtype != torch.float32
-        or mean is None
-        or var is None
+        or bn.weight is None
+        or bn.weight.dtype != torch.float32
+        or bn.running_mean is None
+        or bn.running_var is None
+        or bn.num_batches_tracked is None
         or bn.momentum is None
         or x.numel() == x.shape[1]
         or (shortcut is not None and (shortcut.shape != x.shape or not shortcut.is_floating_point()))
-        or not available()
+        or (kernels := _kernels(x)) is None
     ):
         return _plain(x, bn, shortcut, relu)
+    train, normalise = kernels
     if shortcut is not None:
         shortcut = shortcut.to(x.dtype).contiguous(memory_format=torch.channels_last)
     if bn.training:
-        if bn.num_batches_tracked is not None:
-            bn.num_batches_tracked.add_(1)
-        y: Tensor = _BatchNormReLU.apply(x, weight, bias, shortcut, mean, var, bn.momentum, bn.eps, relu)
-        return y
-    needing = (x, weight, bias) if shortcut is None else (x, weight, bias, shortcut)
+        return train(x, bn, shortcut, relu)
+    needing = (x, bn.weight, bn.bias) if shortcut is None else (x, bn.weight, bn.bias, shortcut)
     if torch.is_grad_enabled() and any(t.requires_grad for t in needing):
         return _plain(x, bn, shortcut, relu)
-    scale = weight * torch.rsqrt(var + bn.eps)
-    y = torch.ops.resnet_fused.scale_shift(x, scale, bias - mean * scale, shortcut, relu)
-    return y
+    return normalise(x, bn, shortcut, relu)
 
 
 class _Conv3x3(torch.autograd.Function):

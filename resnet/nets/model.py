@@ -13,8 +13,8 @@ the same multiply-adds. Module names follow torchvision's ResNet.
 A third net, `preact`, is not the paper's but its authors' next one: BN and ReLU come before each convolution
 and nothing after the addition (He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016).
 
-`convolve(x, conv)` is `conv(x)` and `batch_norm_relu(x, bn, shortcut)` is `relu(bn(x) + shortcut)`: on a
-CPU they are faster, elsewhere they are those very operations.
+`convolve(x, conv)` is `conv(x)` and `batch_norm_relu(x, bn, shortcut)` is `relu(bn(x) + shortcut)`: faster
+where there are kernels for it, and those very operations elsewhere.
 """
 
 from __future__ import annotations

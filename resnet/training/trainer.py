@@ -9,10 +9,13 @@ of the settings, the data, the seed and the weights before it, whatever runs bes
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 
 from resnet.data import Data
 from resnet.nets.model import DepthNet, he_initialisation
@@ -36,6 +39,37 @@ def build_net(settings: Settings, classes: int, seed: int, device: torch.device)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
+class _CastTogether(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, dtype: torch.dtype, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.dtypes = [tensor.dtype for tensor in tensors]
+        cast = [torch.empty_like(tensor, dtype=dtype) for tensor in tensors]
+        torch._foreach_copy_(cast, tensors)
+        return tuple(cast)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        cast = [torch.empty_like(g, dtype=dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True)]
+        torch._foreach_copy_(cast, list(gradients))
+        return None, *cast
+
+
+def cast_weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Cast what autocast casts layer by layer, and the gradients back, by one kernel each way: the same bits.
+
+    Returns:
+        The cast parameters of all convolutions and of the fully connected layer, by their names in the net.
+    """
+    names, parameters = [], []
+    for layer, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            for name, parameter in module.named_parameters(layer, recurse=False):
+                names.append(name)
+                parameters.append(parameter)
+    return dict(zip(names, _CastTogether.apply(dtype, *parameters), strict=True))
+
+
 def training_step(
     net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, machine: Machine
 ) -> tuple[Tensor, Tensor]:
@@ -53,7 +87,10 @@ def training_step(
         device, so that nothing waits for it.
     """
     with machine.arithmetic():
-        logits = net(x).float()
+        if machine.precision == "bf16" and machine.device.type == "cuda":
+            logits = functional_call(net, cast_weights(net, torch.bfloat16), (x,)).float()
+        else:  # a CPU's kernels take the weights as they are
+            logits = net(x).float()
         loss = F.cross_entropy(logits, labels)
     sgd.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch._dynamo.utils import counters
+from torch.func import functional_call
 
 from resnet.data import Data
 from resnet.nets import fused
 from resnet.params import Settings
 from resnet.system import Machine
-from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
+from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net, cast_weights
 from tests.conftest import CPU
 
 
@@ -94,6 +95,27 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
         allowed = errors(settings, CPU.at(precision), exact)
     for name, error in errors(settings, Machine(device, precision), exact).items():
         assert 0 < error <= 4 * allowed[name], name
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_weights_cast_together_train_as_those_that_autocast_casts(
+    recompute: bool, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "available", lambda: False)  # a CPU's kernels keep weight gradients in float32
+    x = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+    def gradients(together: bool) -> list[torch.Tensor]:
+        net = build_net(tiny(), 10, 0, CPU).train()
+        net.recompute = recompute
+        with Machine(CPU, "bf16").arithmetic():
+            logits = functional_call(net, cast_weights(net, torch.bfloat16) if together else {}, (x,))
+        logits.float().logsumexp(1).sum().backward()
+        return [logits.detach(), *(p.grad for p in net.parameters() if p.grad is not None), *net.buffers()]
+
+    together, expected = gradients(together=True), gradients(together=False)
+    assert len(together) == len(expected) == 1 + 7 + 2 + 5 * 7
+    assert all(torch.equal(a, b) for a, b in zip(together, expected, strict=True))
+    assert all(a.dtype == b.dtype for a, b in zip(together, expected, strict=True))
 
 
 def test_losses_and_errors_lie_where_their_iteration_says(tiny: Callable[..., Settings], digits: Data) -> None:

@@ -1,0 +1,187 @@
+"""One training step on this machine, seen three ways; each is written when it is known.
+
+    python bench/gpu_step.py rate --net resnet --depth 20 --seeds 5 --out FILE      # all seeds side by side
+    python bench/gpu_step.py profile --net resnet --depth 110 --out FILE            # the kernels of one step
+    python bench/gpu_step.py convolutions --out FILE                                # by layout and cuDNN's settings
+
+A rate holds what a forecast of `resnet train` needs: the seconds until the trainers are up to speed, of an
+iteration of all seeds, and of the evaluation of an image. A profile counts the kernels of one step and their time;
+on a GPU the step is replayed from its graph. `RESNET_FUSED=0` shows the plain operations, `--set
+train.compile=true` compiled blocks. The images are noise: the speed does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from resnet.measuring.evaluate import evaluate
+from resnet.measuring.throughput import noise
+from resnet.params import Settings, load
+from resnet.system import choose_device, choose_precision, synchronise
+from resnet.training.memory import seeds_at_once
+from resnet.training.trainer import EAGER_ITERATIONS, Trainer
+
+IMAGES = 1000
+ROUNDS = 3
+
+
+def seconds_each(step: Callable[[], object], device: torch.device, seconds: float, number: int = ROUNDS) -> float:
+    """Seconds of a step: the median of rounds of about `seconds` each."""
+    step()
+    synchronise(device)
+    began = time.perf_counter()
+    step()
+    synchronise(device)
+    steps = max(1, round(seconds / max(time.perf_counter() - began, 1e-6)))
+    rounds = []
+    for _ in range(number):
+        began = time.perf_counter()
+        for _ in range(steps):
+            step()
+        synchronise(device)
+        rounds.append((time.perf_counter() - began) / steps)
+    return statistics.median(rounds)
+
+
+def trainers(settings: Settings, device: torch.device, precision: str, seeds: int) -> list[Trainer]:
+    """Trainers up to speed, for as many iterations as a measurement needs; on a GPU their graphs are captured."""
+    train = settings.train.model_copy(update={"iterations": 1_000_000, "warmup": False})
+    endless = settings.model_copy(update={"train": train})
+    data = noise(IMAGES)
+    ready = [Trainer(endless, seed, data, device, precision) for seed in range(seeds)]
+    for _ in range(EAGER_ITERATIONS + 2):
+        for trainer in ready:
+            trainer.advance()
+    synchronise(device)
+    return ready
+
+
+def rate(settings: Settings, seeds: int, seconds: float) -> dict[str, Any]:
+    """How fast `seeds` seeds train, as many side by side as `resnet train` takes."""
+    device = choose_device(settings.train.device)
+    precision = choose_precision(settings.train.precision, device)
+    width = min(seeds, seeds_at_once(settings, precision, device))
+    began = time.perf_counter()
+    side_by_side = trainers(settings, device, precision, width)
+    ready = time.perf_counter() - began
+
+    def step() -> None:
+        for trainer in side_by_side:
+            trainer.advance()
+
+    iteration = seconds_each(step, device, seconds)
+    trainer = side_by_side[0]
+    images = trainer.batches.test
+
+    def evaluation() -> None:
+        with trainer.on_stream():
+            evaluate(trainer.net, images, trainer.batches.single_view, precision)
+
+    return {
+        "name": settings.name,
+        "precision": precision,
+        "compiled": settings.train.compile,
+        "seeds": seeds,
+        "side_by_side": width,
+        "seconds_until_ready": ready,
+        "iteration_seconds": iteration,
+        "images_per_second": width * settings.train.batch_size / iteration,
+        "evaluation_seconds_per_image": seconds_each(evaluation, device, seconds, 1) / len(images.labels),
+    }
+
+
+def kernels(settings: Settings, seconds: float) -> dict[str, Any]:
+    """The kernels of one step, by the time that they take together; on a CPU its operations."""
+    device = choose_device(settings.train.device)
+    precision = choose_precision(settings.train.precision, device)
+    (trainer,) = trainers(settings, device, precision, 1)
+    step_seconds = seconds_each(trainer.advance, device, seconds)
+    activity = ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU
+    with profile(activities=[activity]) as profiler:
+        trainer.advance()
+        synchronise(device)
+    events = profiler.key_averages()
+    spent = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    rows = [{"kernel": e.key, "calls": e.count, "microseconds": getattr(e, spent)} for e in events]
+    rows = sorted((row for row in rows if row["microseconds"]), key=lambda row: -row["microseconds"])
+    return {
+        "name": settings.name,
+        "precision": precision,
+        "compiled": settings.train.compile,
+        "step_seconds": step_seconds,
+        "kernels": sum(row["calls"] for row in rows),
+        "kernel_seconds": sum(row["microseconds"] for row in rows) / 1e6,
+        "by_kernel": rows,
+    }
+
+
+SHAPES = ((16, 32), (32, 16), (64, 8))
+"""Channels and size of the convolutions that make up the three stages."""
+
+
+def convolutions(batch_size: int, device: torch.device, seconds: float) -> list[dict[str, Any]]:
+    """Seconds of the stages' convolutions, forward and backward, by layout and cuDNN's settings."""
+    formats = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
+    rows = []
+    for (channels, size), layout, dtype, (deterministic, benchmark) in itertools.product(
+        SHAPES, formats, (torch.bfloat16, torch.float32), ((True, False), (True, True), (False, False), (False, True))
+    ):
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
+        x, dy = (
+            torch.randn(batch_size, channels, size, size, device=device, dtype=dtype)
+            .contiguous(memory_format=formats[layout])
+            .requires_grad_(k == 0)
+            for k in range(2)
+        )
+        weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+        weight = weight.contiguous(memory_format=formats[layout]).requires_grad_()
+
+        def step(x: torch.Tensor = x, weight: torch.Tensor = weight, dy: torch.Tensor = dy) -> None:
+            torch.autograd.grad(F.conv2d(x, weight, None, 1, 1), (x, weight), dy)
+
+        row = {"channels": channels, "size": size, "layout": layout, "dtype": str(dtype).removeprefix("torch.")}
+        row |= {"deterministic": deterministic, "benchmark": benchmark, "seconds": seconds_each(step, device, seconds)}
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("rate", "profile", "convolutions"))
+    parser.add_argument("--net", default="resnet")
+    parser.add_argument("--depth", type=int, default=20)
+    parser.add_argument("--name", help="entry of the parameters' models [NET-DEPTH]")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=128, help="of the convolutions")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of a round that is timed")
+    parser.add_argument("--params", type=Path, help="parameters [the paper's]")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    settings = load(arguments.params, arguments.set).settings_for(arguments.net, arguments.depth, arguments.name)
+    seconds = arguments.seconds
+    result: Any
+    if arguments.what == "convolutions":
+        result = convolutions(arguments.batch_size, choose_device(settings.train.device), seconds)
+    elif arguments.what == "profile":
+        result = kernels(settings, seconds)
+    else:
+        result = rate(settings, arguments.seeds, seconds)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(arguments.out.read_text(encoding="utf-8")[:2000])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,351 @@
+"""The script for a borrowed GPU: calls that end, archives that survive, and a rehearsal on the CPU from end to end."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from resnet.data import Data
+from resnet.params import load
+from resnet.records import TrainingRecord
+from resnet.runs.seeds import train_seeds
+
+ROOT = Path(__file__).parent.parent.parent
+
+PARAMS = """
+data: {source: digits, validation: 200}
+train:
+  seeds: 2
+  iterations: 60
+  batch_size: 16
+  precision: fp32
+  device: cpu
+  log_every: 10
+  evaluate_every: 30
+  checkpoint_every: 10
+responses: {images: 50}
+models:
+  resnet-8: {net: resnet, depth: 8}
+  plain-8: {net: plain, depth: 8}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Make a call of so many seconds; signals are as they were afterwards."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def make(seconds: float = 60, archive_bytes: int = 2**20, place: str = "place") -> Any:
+        return module("call").Call(tmp_path / place, tmp_path / "archive.tar.gz", archive_bytes, seconds, every=0.5)
+
+    yield make
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def names(archive: Path) -> list[str]:
+    with tarfile.open(archive) as packed:
+        return packed.getnames()
+
+
+def ended(call: Any) -> dict[str, str]:
+    return {step["step"]: step["ended"] for step in json.loads((call.place / "steps.json").read_text())}
+
+
+def test_a_step_that_fails_hangs_or_finds_no_time_leaves_the_others_their_turn(
+    call: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = call()
+    assert not made.run("fails", ["-c", "raise SystemExit('what is wrong')"])
+    assert not made.run("hangs", ["-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(99)"], 5.2)
+    assert made.run("works", ["-c", "import os; print(os.environ['A'])"], A="b")
+    made.ends = time.monotonic()
+    assert not made.run("late", ["-c", "pass"])
+    assert ended(made) == {"fails": "exit code 1", "hangs": "stopped", "works": "done", "late": "no time"}
+    assert "what is wrong" in capsys.readouterr().out
+    assert (made.place / "logs/works.txt").read_text() == "b\n"
+    assert names(made.archive) == ["steps.json", "logs/fails.txt", "logs/hangs.txt", "logs/works.txt"]
+
+
+def test_what_a_step_started_ends_with_it(call: Callable[..., Any]) -> None:
+    made = call()
+    code = "import subprocess as s, sys; print(s.Popen([sys.executable, '-c', 'import time; time.sleep(99)']).pid)"
+    assert made.run("parent", ["-c", code])
+    child = int((made.place / "logs/parent.txt").read_text())
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_the_archive_takes_first_things_first_and_keeps_its_size(
+    call: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = call(archive_bytes=200_000)
+    for name, size in (
+        ("checkpoints/a/checkpoint.safetensors", 10_000),
+        ("weights/a/model.safetensors", 100_000),
+        ("weights/b/model.safetensors", 100_000),
+        ("runs/train/a/metrics.json", 50_000),
+        ("runs/train/a/.metrics.json.1.partial", 10),
+        ("triton/kernel.bin", 10),
+    ):
+        (made.place / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.place / name).write_bytes(os.urandom(size))
+    made.pack()
+    assert names(made.archive) == [
+        "runs/train/a/metrics.json",
+        "weights/a/model.safetensors",
+        "checkpoints/a/checkpoint.safetensors",
+    ]
+    assert made.archive.stat().st_size <= 200_000
+    assert "no room for weights/b/model.safetensors" in capsys.readouterr().out
+    fresh = call(place="fresh")
+    (fresh.place / "runs/train/a").mkdir(parents=True)
+    (fresh.place / "runs/train/a/metrics.json").write_text("what is here stays")
+    fresh.resume(made.archive)
+    assert (fresh.place / "runs/train/a/metrics.json").read_text() == "what is here stays"
+    assert (fresh.place / "weights/a/model.safetensors").stat().st_size == 100_000
+
+
+def test_images_come_in_parts(call: Callable[..., Any], tmp_path: Path) -> None:
+    script, made = module("borrowed_gpu"), call()
+    (tmp_path / "images.zip").write_bytes(bytes(range(101)))
+    script.cut(tmp_path / "images.zip", 2, tmp_path / "parts")
+    second = tmp_path / "parts/images.zip.2of2"
+    second.rename(tmp_path / "second")
+    script.bring(made, tmp_path / "parts", None)
+    assert script.joined_images(made) is None
+    assert ended(made) == {"data": "images: part 2 is missing"}
+    (tmp_path / "second").rename(second)
+    script.bring(made, tmp_path / "parts", None)
+    joined = script.joined_images(made)
+    assert joined == made.place / "images/images.zip"
+    assert joined.read_bytes() == bytes(range(101))
+
+
+@pytest.mark.parametrize(("minutes", "begun"), [(61, False), (71, True)])
+def test_a_net_is_begun_only_if_it_can_be_finished(
+    minutes: float, begun: bool, call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3,000 iterations of a second and, for two seeds, 4 evaluations of 1,000 images of 0.1 s: 3,800 s, and a tenth."""
+    script, made = module("borrowed_gpu"), call(seconds=60 * minutes)
+    plan = load(None, ["models={resnet-20: {net: resnet, depth: 20}}", "train.iterations=3000", "train.seeds=2"])
+    for name, content in (
+        ("data/data.json", {"validation_images": 400, "test_images": 600}),
+        (
+            "rates/resnet-20.json",
+            {
+                "side_by_side": 2,
+                "seconds_until_ready": 0,
+                "iteration_seconds": 1,
+                "evaluation_seconds_per_image": 0.1,
+            },
+        ),
+    ):
+        (made.place / name).parent.mkdir(exist_ok=True)
+        (made.place / name).write_text(json.dumps(content))
+    commands = []
+    monkeypatch.setattr(made, "run", lambda name, command: commands.append(name))
+    script.train(made, plan, argparse.Namespace(nets=None, set=[], params=tmp_path / "params.yaml"))
+    assert ("train resnet-20" in commands) == begun
+    assert begun or ended(made) == {"train resnet-20": "not begun: 4190 s"}
+
+
+@pytest.fixture(scope="module")
+def archive(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a call brings home: two finished seeds of ResNet-8."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "params.yaml").write_text(PARAMS)
+    settings = load(place / "params.yaml").settings("resnet-8")
+    train_seeds(settings, [0, 1], digits, place / "runs/train/resnet-8", weights=place / "weights/resnet-8")
+    (place / "runs/latency").mkdir()
+    (place / "runs/latency/cuda.json").write_text("{}")
+    repack(place)
+    return place / "archive.tar.gz"
+
+
+def repack(place: Path) -> None:
+    with tarfile.open(place / "archive.tar.gz", "w:gz") as packed:
+        for name in ("runs", "weights"):
+            packed.add(place / name, name)
+
+
+def take_in(archive: Path, root: Path, suffix: str = "", params: str = PARAMS) -> int:
+    root.mkdir(exist_ok=True)
+    (root / "params.yaml").write_text(params)
+    code: int = module("take_in").take_in(archive, root, root / "params.yaml", suffix)
+    return code
+
+
+def test_results_are_taken_in_once(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert take_in(archive, tmp_path / "root") == 0
+    assert "resnet-8 seed-1: done at 60, test error" in capsys.readouterr().out
+    for name in ("metrics.json", "history.csv", "test_predictions.npy"):
+        assert (tmp_path / "root/runs/train/resnet-8/seed-0" / name).exists()
+    assert (tmp_path / "root/weights/resnet-8/seed-1/model.safetensors").exists()
+    assert take_in(archive, tmp_path / "root") == 0
+    output = capsys.readouterr().out
+    assert "seed" not in output
+    assert "runs/latency/cuda.json: one is there already" in output
+    assert "resnet adopt" in output
+
+
+def test_results_are_taken_in_under_another_name(archive: Path, tmp_path: Path) -> None:
+    assert take_in(archive, tmp_path / "root", "-gpu") == 1
+    assert take_in(archive, tmp_path / "root", "-gpu", PARAMS + "  resnet-8-gpu: {net: resnet, depth: 8}\n") == 0
+    record = TrainingRecord.read(tmp_path / "root/runs/train/resnet-8-gpu/seed-0/metrics.json")
+    assert record.name == "resnet-8-gpu"
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("settings", "made by other settings, precision or version than the plan's resnet-8"),
+        ("predictions", "the predictions are not those of test error"),
+        ("curve", "the learning curve is missing"),
+        ("seed", "the plan has no seed 1 of resnet-8"),
+        ("other", "made by other settings, data or version"),
+        ("archive", "nothing is put in place"),
+    ],
+)
+def test_what_is_wrong_is_not_taken_in(
+    fault: str, message: str, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, root = tmp_path / "place", tmp_path / "root"
+    shutil.copytree(archive.parent, place)
+    seed, params = place / "runs/train/resnet-8/seed-1", PARAMS
+    there = root / "runs/train/resnet-8/seed-0/metrics.json"
+    if fault == "settings":
+        params = PARAMS.replace("batch_size: 16", "batch_size: 32")
+    elif fault == "predictions":
+        pairs = np.load(seed / "test_predictions.npy")
+        pairs[:, 1] = (pairs[:, 0] + 1) % 10
+        np.save(seed / "test_predictions.npy", pairs)
+    elif fault == "curve":
+        (seed / "history.csv").unlink()
+    elif fault == "seed":
+        params = PARAMS.replace("seeds: 2", "seeds: 1")
+    elif fault == "other":
+        there.parent.mkdir(parents=True)
+        text = (place / "runs/train/resnet-8/seed-0/metrics.json").read_text()
+        there.write_text(text.replace(json.loads(text)["identity"]["configuration"], "0" * 64))
+    repack(place)
+    if fault == "archive":
+        (place / "archive.tar.gz").write_bytes((place / "archive.tar.gz").read_bytes()[:1000])
+    assert take_in(place / "archive.tar.gz", root, params=params) == 1
+    assert message in capsys.readouterr().err
+    assert not (root / "weights").exists()
+    assert fault == "other" or not there.exists()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the code, as it travels: without `.git`, and nothing of it installed."""
+    folder = tmp_path / "checkout"
+    for name in ("resnet", "bench"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    return folder
+
+
+COMMIT = "0123456789" * 4
+
+
+def start(checkout: Path, command: str, place: str, *arguments: str) -> subprocess.Popen[str]:
+    folder = checkout.parent
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    call = ["--place", folder / place, "--archive", folder / "archive.tar.gz", "--params", folder / "params.yaml"]
+    return subprocess.Popen(
+        [sys.executable, checkout / "bench/borrowed_gpu.py", command, *call, "--set=data.source=digits", *arguments],
+        cwd=folder,
+        env=environment | {"RESNET_COMMIT": COMMIT, "PYTHONPYCACHEPREFIX": str(folder / "pycache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_rehearsal_on_the_cpu(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check; train until a kill; go on elsewhere until the time limit; go on to the end; take the results in."""
+    folder = checkout.parent
+    archive, before = folder / "archive.tar.gz", sorted(checkout.rglob("*"))
+    net = ("--nets", "resnet-8", "--set=train.iterations=2000")
+
+    with start(checkout, "check", "first", "--only", "rate", *net) as script:
+        output, _ = script.communicate(timeout=300)
+    assert script.returncode == 0, output
+    assert json.loads((folder / "first/rates/resnet-8.json").read_text())["iteration_seconds"] > 0
+
+    # Killed without a warning: the last archive stands.
+    with start(checkout, "train", "first", "--every", "0.5", "--minutes", "60", *net) as script:
+        until(lambda: "checkpoints/resnet-8/seed-0/checkpoint.safetensors" in names(archive), script)
+        for process in [*psutil.Process(script.pid).children(recursive=True), script]:
+            process.kill()
+    assert "runs/train/resnet-8/seed-0/metrics.json" in names(archive)
+
+    # On a fresh machine, until the time limit: the rate says that the net can be finished, and is wrong.
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder / "second", filter="data")
+    rate = folder / "second/rates/resnet-8.json"
+    wrong = json.loads(rate.read_text()) | {"iteration_seconds": 1e-6, "evaluation_seconds_per_image": 1e-9}
+    rate.write_text(json.dumps(wrong | {"seconds_until_ready": 0}))
+    reached = TrainingRecord.read(folder / "second/runs/train/resnet-8/seed-0/metrics.json").iteration
+    with start(checkout, "train", "second", "--minutes", "1.2", *net, "--set=limits.hours=100") as script:
+        began = time.monotonic()
+        output, _ = script.communicate(timeout=300)
+    assert script.returncode == 1
+    assert time.monotonic() - began < 72 + 20
+    assert "stopped      train resnet-8" in output
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder / "third", filter="data")
+    interrupted = TrainingRecord.read(folder / "third/runs/train/resnet-8/seed-0/metrics.json")
+    assert interrupted.iteration > reached
+
+    # To the end, from the archive alone.
+    shutil.rmtree(folder / "third")
+    with start(checkout, "train", "third", "--resume", str(archive), "--minutes", "60", *net) as script:
+        output, _ = script.communicate(timeout=600)
+    assert script.returncode == 0, output
+    assert "done         train resnet-8" in output
+    assert "done         responses resnet-8" in output
+    assert sorted(checkout.rglob("*")) == before, "the checkout is as it was"
+
+    assert take_in(archive, folder / "root", params=PARAMS.replace("iterations: 60", "iterations: 2000")) == 0
+    assert "resnet-8 seed-1: done at 2,000" in capsys.readouterr().out
+    record = TrainingRecord.read(folder / "root/runs/train/resnet-8/seed-0/metrics.json")
+    assert len(record.segments) >= 2
+    assert {segment.system.commit for segment in record.segments} == {COMMIT}
+    assert {segment.system.modified for segment in record.segments} == {None}
+    assert (folder / "root/runs/responses/resnet-8.json").exists()
+
+
+def until(condition: Callable[[], bool], script: subprocess.Popen[str] | None = None) -> None:
+    for _ in range(3000):
+        assert script is None or script.poll() is None, script.communicate()[0]
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come to that")
