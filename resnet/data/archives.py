@@ -13,7 +13,6 @@ import os
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -34,18 +33,6 @@ PADDING_BYTES = 2**20
 
 LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
 """What file managers leave in folders and archives, in small letters; names that begin with a dot as well."""
-
-DAMAGE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,  # zipfile and tarfile: impossible offsets and names
-    RuntimeError,  # zipfile: an encrypted member, an unknown compression
-)
-"""What reading a damaged archive raises."""
 
 COMPRESSIONS: dict[bytes, Callable[[Path, Any], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -101,7 +88,7 @@ class Files:
         for path in ordered:
             try:
                 content = self.content(path)
-            except DAMAGE as error:
+            except Exception as error:  # damage fails in any way, here and below
                 raise UserError(f"{self.name}: {path}: damaged, or not readable ({reason(error)})") from error
             yield path, content
 
@@ -149,9 +136,11 @@ def open_files(path: Path, stack: ExitStack) -> Files:
             opener = next((opener for magic, opener in COMPRESSIONS.items() if start.startswith(magic)), Path.open)
             stream = stack.enter_context(opener(path, "rb"))
             _list_tar(stack.enter_context(tarfile.TarFile(fileobj=cast(IO[bytes], _Bounded(stream)))), files)
+    except UserError:
+        raise
     except tarfile.ReadError as error:
         raise UserError(f"{path}: not a zip or tar archive, or a damaged one ({reason(error)})") from error
-    except DAMAGE as error:
+    except Exception as error:
         raise UserError(f"{path}: damaged, or not readable ({reason(error)})") from error
     return files
 

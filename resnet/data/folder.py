@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 IMAGE_FORMATS = ("PNG", "WEBP", "JPEG")
 IMAGE_BYTES = 2**20
 """Of the largest file of an image: 32x32 pixels are 3 KiB, and what cameras add stays far below."""
-AT_ONCE = 512
+AT_ONCE = 128
 """Files that are in memory at a time."""
 
 OTHER_NAMES = {

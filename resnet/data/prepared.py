@@ -133,7 +133,8 @@ def save(data: Data, folder: Path) -> None:
                 for leftover in (beside, earlier):
                     shutil.rmtree(leftover, ignore_errors=True)
     except OSError as error:
-        raise UserError(f"{folder}: the prepared data cannot be written ({reason(error)})") from error
+        why = reason(error) if error.errno else "the disk is full, or files may not be so large"  # NumPy's own has none
+        raise UserError(f"{folder}: the prepared data cannot be written ({why})") from error
 
 
 def _load_images(folder: Path, name: str) -> Images:

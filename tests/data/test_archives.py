@@ -218,6 +218,14 @@ def test_a_tar_is_not_unpacked_through_what_is_too_large(tmp_path: Path, numbere
     assert "a header of" in refusal(path)
 
 
+def test_a_member_without_a_name_is_damage(tmp_path: Path, numbered: Numbered) -> None:
+    path = zipped(tmp_path / "a.zip", image_files(numbered) | {"x": b""})
+    content = path.read_bytes()
+    at = content.rindex(b"PK\x01\x02")
+    path.write_bytes(content[: at + 46] + b"\0" + content[at + 47 :])  # zipfile ends names at a zero
+    assert "damaged" in refusal(path)
+
+
 def test_an_archive_of_more_than_cifar_10_can_need_is_refused(
     tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import io
 import json
 import os
+import resource
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ import pytest
 
 from resnet import data
 from resnet.data import CLASSES, Data
-from resnet.data.places import locked
 from resnet.errors import UserError
 from resnet.params import DataParams
 from tests.data.makers import Numbered, batch_files, image_files, read, records, tarred, tree, zipped
@@ -329,42 +325,18 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path, split: Data) -> Non
             assert str(path) in str(caught.value)
 
 
-SAVE = """
-import sys
-from pathlib import Path
-from resnet import data
-from resnet.params import DataParams
-source, folder, seed = sys.argv[1:]
-data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), progress=False), Path(folder))
-"""
-
-
-def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
-    folder = tmp_path / "prepared"
-    command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
-    with locked(tmp_path, "the test"):
-        waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
-        for process in waiting:
-            assert process.stderr is not None
-            assert "waiting for another process" in process.stderr.readline()
-        assert not folder.exists()
-    for process in waiting:
-        assert process.communicate(timeout=60)[1] == ""
-        assert process.returncode == 0
-    assert data.load(folder).record.split_seed in (1, 2)
-    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
-
-
-def test_a_file_system_without_locks_is_said(
-    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def missing(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", missing)
+def test_a_file_that_may_not_grow_is_one_line_and_leaves_earlier_data(tmp_path: Path, split: Data) -> None:
     data.save(split, tmp_path / "prepared")
-    data.load(tmp_path / "prepared")
-    assert "without locks" in capsys.readouterr().err
+    before = contents(tmp_path / "prepared")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="the disk is full"):
+            data.save(split, tmp_path / "prepared")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(tmp_path / "prepared") == before
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
 
 
 REAL = os.environ.get("CIFAR10_SOURCE")
