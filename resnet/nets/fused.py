@@ -2,8 +2,8 @@
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
 norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
-``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; everywhere else they are the plain PyTorch
-operations. That file is compiled on first use into the user's cache directory (some 20 seconds, once).
+``batch_norm_relu`` and ``conv3x3`` call the kernels of ``csrc``; everywhere else they are the plain PyTorch
+operations. The kernels are compiled on first use into the user's cache folder (some 20 seconds, once).
 Without a compiler a line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the
 environment turns the compiled operations off.
 
@@ -12,15 +12,6 @@ The results of both do not depend on the number of threads, and the same inputs 
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import logging
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,67 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from resnet.nets.library import available
+
 __all__ = ["available", "batch_norm_relu", "conv3x3"]
 
-_log = logging.getLogger(__name__)
-_SOURCE = Path(__file__).with_name("csrc") / "fused_cpu.cpp"
-_FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared")
 _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
-
-
-def _cpu_flags() -> str:
-    """The processor's instruction sets: a library built for one processor may not run on another."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    found = (line for line in lines if line.lower().startswith(("flags", "features")))
-    return next(found, platform.processor())
-
-
-def _build() -> Path:
-    """Compile the extension, or find it already compiled.
-
-    Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
-    """
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise FileNotFoundError("no C++ compiler found (c++, g++, clang++ or $CXX)")
-    made_of = [_SOURCE.read_text(), torch.__version__, platform.machine(), _cpu_flags(), *_FLAGS, compiler]
-    key = "\0".join(made_of)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resnet-depth"
-    library = cache / f"fused_cpu-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    if library.exists():
-        return library
-    cache.mkdir(parents=True, exist_ok=True)
-    _log.warning("compiling %s for this processor, once", _SOURCE.name)
-    include, lib = Path(torch.__file__).parent / "include", Path(torch.__file__).parent / "lib"
-    # Built aside and renamed: a killed build leaves no lock and no half library, two at once do not meet.
-    with tempfile.TemporaryDirectory(dir=cache) as work:
-        made = Path(work) / library.name
-        command = [compiler, *_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
-        command += [f"-I{include}", f"-I{include / 'torch/csrc/api/include'}"]
-        command += [str(_SOURCE), "-o", str(made), f"-L{lib}", f"-Wl,-rpath,{lib}", "-ltorch_cpu", "-lc10"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-        made.replace(library)
-    return library
-
-
-@functools.cache
-def available() -> bool:
-    """Whether the compiled operations are there; compiles and loads them on the first call."""
-    if os.environ.get("RESNET_FUSED", "1") == "0":
-        return False
-    try:
-        torch.ops.load_library(str(_build()))  # type: ignore[no-untyped-call]
-    except subprocess.CalledProcessError as error:
-        reason = [*(error.stderr or "").strip().splitlines(), str(error)][0]
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
-        return False
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", error)
-        return False
-    return True
 
 
 class _BatchNormReLU(torch.autograd.Function):

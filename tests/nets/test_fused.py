@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.nets import fused
+from resnet.nets.library import available
 
 # Relative to the largest value of the reference: float32 rounding, and bfloat16's 8 bits of significand.
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -344,7 +345,7 @@ def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("CXX", str(tmp_path) + "/no-such-compiler")
-    fused.available.cache_clear()
+    available.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             x = images(2, 16, 4, 4, dtype=torch.float32)
@@ -352,13 +353,13 @@ def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
         assert torch.equal(y, F.relu(nn.BatchNorm2d(16)(x)))
         assert [r.message for r in caplog.records if "using plain PyTorch" in r.message]
     finally:
-        fused.available.cache_clear()
+        available.cache_clear()
 
 
 def test_turned_off_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESNET_FUSED", "0")
-    fused.available.cache_clear()
+    available.cache_clear()
     try:
         assert not fused.available()
     finally:
-        fused.available.cache_clear()
+        available.cache_clear()

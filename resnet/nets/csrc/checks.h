@@ -1,0 +1,41 @@
+#pragma once
+
+// What a tensor must be for a kernel to take it.
+
+#include "vectors.h"
+
+namespace resnet_fused {
+
+inline void check(const Tensor& t, const Tensor& like, const char* name) {
+  TORCH_CHECK(t.device().is_cpu() && t.scalar_type() == like.scalar_type() && t.sizes() == like.sizes() &&
+                  t.is_contiguous(at::MemoryFormat::ChannelsLast),
+              name, " must be a channels-last CPU tensor with x's shape and type");
+}
+
+inline void check_input(const Tensor& x) {
+  TORCH_CHECK(x.dim() == 4 && x.size(1) % kBlock == 0 && x.numel() > 0, "x must be N x C x H x W, C a multiple of 16");
+  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, "x must be float32 or bfloat16");
+  check(x, x, "x");
+}
+
+inline void check_channels(const Tensor& t, const Tensor& x, const char* name) {
+  TORCH_CHECK(t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.numel() == x.size(1), name,
+              " must be a contiguous float32 CPU tensor with one value a channel");
+}
+
+template <typename F>
+void dispatch(const Tensor& x, F&& f) {
+  if (x.scalar_type() == at::kFloat) {
+    f(float());
+  } else {
+    f(at::BFloat16());
+  }
+}
+
+inline void check_float(const Tensor& x, const char* name) {
+  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) % kBlock == 0 &&
+                  x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast),
+              name, " must be a channels-last float32 CPU tensor, its channels a multiple of 16");
+}
+
+}  // namespace resnet_fused
