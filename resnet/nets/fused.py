@@ -12,6 +12,7 @@ The results of both do not depend on the number of threads, and the same inputs 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -164,7 +165,7 @@ class _Winograd(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        dy = dy.contiguous(memory_format=torch.channels_last)
+        dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
         dx = torch.ops.resnet_fused.winograd(dy, weight, True) if ctx.needs_input_grad[0] else None
         dweight = torch.ops.resnet_fused.winograd_weight_gradient(dy, x) if ctx.needs_input_grad[1] else None
         return dx, dweight
@@ -186,14 +187,21 @@ def _kernel_takes_conv(x: Tensor, conv: nn.Conv2d) -> bool:
     )
 
 
+@functools.cache
+def _multiplies_bfloat16_tiles() -> bool:
+    """Whether the processor has AMX, with which PyTorch's convolutions in bfloat16 are the faster ones."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
 def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """``conv(x)``, N x C x H x W, with the compiled kernels where there are some.
 
-    They take 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16. In float32
-    with stride 1, training or not: Winograd's convolution, of which all three parts have a few times float32's
-    rounding error. In training under bfloat16 autocast (or with a bfloat16 weight), where the output is of even
-    width and the processor has AVX-512 BF16: a weight gradient that is summed and kept in float32. Everything
-    else is ``conv(x)``.
+    They take 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16. With stride
+    1, in float32 or under bfloat16 autocast, training or not: Winograd's convolution, of which all three parts
+    have a few times float32's rounding error; in bfloat16 only the activations and their gradients are rounded,
+    not the weights. With stride 2, in training under bfloat16 autocast (or with a bfloat16 weight), where the
+    output is of even width and the processor has AVX-512 BF16: a weight gradient that is summed and kept in
+    float32. Everything else is ``conv(x)``, and so is bfloat16 where the processor has AMX.
     """
     y: Tensor
     if not _kernel_takes_conv(x, conv):
@@ -201,11 +209,15 @@ def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
         return y
     weight, stride = conv.weight, conv.stride[0]
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    if x.dtype == weight.dtype == torch.float32 and autocast is None and stride == 1 and available():
+    low = x.dtype == torch.bfloat16
+    if low and _multiplies_bfloat16_tiles():
+        y = conv(x)
+        return y
+    if weight.dtype == torch.float32 and autocast == (torch.bfloat16 if low else None) and stride == 1 and available():
         y = _Winograd.apply(x, weight)
         return y
     if (
-        x.dtype == torch.bfloat16
+        low
         and torch.bfloat16 in (weight.dtype, autocast)
         and torch.is_grad_enabled()
         and weight.requires_grad

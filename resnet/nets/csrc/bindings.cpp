@@ -18,6 +18,6 @@ TORCH_LIBRARY(resnet_fused, m) {
       &resnet_fused::batch_norm_backward);
   m.def("has_weight_gradient() -> bool", &resnet_fused::has_weight_gradient);
   m.def("conv3x3_weight_gradient(Tensor dy, Tensor x, int stride) -> Tensor", &resnet_fused::conv3x3_weight_gradient);
-  m.def("winograd(Tensor x, Tensor weight, bool transposed) -> Tensor", &resnet_fused::winograd);
+  m.def("winograd(Tensor x, Tensor weight, bool transposed, Tensor? added=None) -> Tensor", &resnet_fused::winograd);
   m.def("winograd_weight_gradient(Tensor dy, Tensor x) -> Tensor", &resnet_fused::winograd_weight_gradient);
 }

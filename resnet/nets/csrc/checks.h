@@ -32,10 +32,4 @@ void dispatch(const Tensor& x, F&& f) {
   }
 }
 
-inline void check_float(const Tensor& x, const char* name) {
-  TORCH_CHECK(x.device().is_cpu() && x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) % kBlock == 0 &&
-                  x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast),
-              name, " must be a channels-last float32 CPU tensor, its channels a multiple of 16");
-}
-
 }  // namespace resnet_fused

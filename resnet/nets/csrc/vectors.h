@@ -94,11 +94,15 @@ void for_channel_blocks(int64_t channels, F&& f) {
     }
   }
 }
-// A thread's working memory, kept between calls: fresh memory would cost page faults each time.
+
+// A thread's working memory, kept between calls: fresh memory would cost page faults each time. It begins at a cache line:
+// vectors that lie across two lines take twice the time.
 inline float* scratch(int64_t floats) {
+  constexpr int64_t line = 64 / sizeof(float);
   static thread_local std::vector<float> memory;
-  if (static_cast<int64_t>(memory.size()) < floats) memory.resize(floats);
-  return memory.data();
+  if (static_cast<int64_t>(memory.size()) < floats + line) memory.resize(floats + line);
+  const int64_t past = reinterpret_cast<uintptr_t>(memory.data()) / sizeof(float) % line;
+  return memory.data() + (line - past) % line;
 }
 
 }  // namespace resnet_fused

@@ -82,8 +82,8 @@ struct Gt {
 };
 
 // Applies a 1-D transform to `count` neighbouring columns of numbers; a pointer for each row read and each row written.
-template <typename Transform>
-void transform(const float* const* from, float* const* to, int64_t count) {
+template <typename Transform, typename From, typename To>
+inline void transform(const From* const* from, To* const* to, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes) {
     Floats in[Transform::from], out[Transform::to];
 #pragma GCC unroll 6
@@ -96,18 +96,19 @@ void transform(const float* const* from, float* const* to, int64_t count) {
 
 // The same with rows at equal distances.
 template <typename Transform>
-void transform(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t count) {
-  const float* in[Transform::from];
-  float* out[Transform::to];
+inline void transform(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes, from += kLanes, to += kLanes) {
+    Floats in[Transform::from], out[Transform::to];
 #pragma GCC unroll 6
-  for (int k = 0; k < Transform::from; ++k) in[k] = from + k * from_row;
+    for (int k = 0; k < Transform::from; ++k) in[k] = load(from + k * from_row);
+    Transform::apply(in, out);
 #pragma GCC unroll 6
-  for (int k = 0; k < Transform::to; ++k) out[k] = to + k * to_row;
-  transform<Transform>(in, out, count);
+    for (int k = 0; k < Transform::to; ++k) store(to + k * to_row, out[k]);
+  }
 }
 
 // Images of N x height x width in tiles of 4 x 4 pixels; the last ones may hang over. A row of tiles is the unit of work:
-// rows of tiles are numbered through all images.
+// rows of tiles are numbered through all images, and several of them, a group, are in the working memory at a time.
 struct Tiling {
   int64_t images, height, width, tall, wide;
   Tiling(const Tensor& x)
@@ -115,19 +116,41 @@ struct Tiling {
         wide((width + kTile - 1) / kTile) {}
   int64_t rows() const { return images * tall; }
   int64_t strip(int64_t channels) const { return (wide * kTile + 2) * channels; }
+  // Where a row of tiles begins in memory; the rows of an image's last tiles may hang over.
+  int64_t pixel(int64_t row) const { return (row / tall * height + row % tall * kTile) * width; }
 };
 
 // Distance between the positions' matrices. The odd cache line keeps 36 streams out of each other's cache sets.
 inline int64_t position_stride(int64_t tiles, int64_t channels) { return tiles * channels + kBlock; }
 
-// Transforms the pixels of one row of tiles, from `top` pixels above it, into v[position][tile][channel].
+// Calls f(channels) with the nets' own numbers as constants, for which the compiler makes shorter loops.
+template <typename F>
+inline void with_constant(int64_t channels, F&& f) {
+  switch (channels) {
+    case 16: return f(std::integral_constant<int64_t, 16>());
+    case 32: return f(std::integral_constant<int64_t, 32>());
+    case 64: return f(std::integral_constant<int64_t, 64>());
+    default: return f(channels);
+  }
+}
+
+// Asks memory for the p-th of 36 parts of what comes next, while a product keeps the arithmetic busy.
+template <bool Write, typename T>
+inline void prefetch(const T* data, int64_t begin, int64_t end, int64_t p) {
+  constexpr int64_t line = 64 / sizeof(T);
+  const int64_t lines = (end - begin) / line;
+  for (int64_t i = lines * p / kPositions; i < lines * (p + 1) / kPositions; ++i)
+    __builtin_prefetch(data + begin + i * line, Write ? 1 : 0, Write ? 3 : 2);
+}
+
+// Transforms the pixels of one row of tiles, and for Bt a border of one pixel, into v[position][tile][channel].
 // strip is Transform::to rows of pixels with one more at the left; its pixels outside the image must be zero.
-template <typename Transform>
-void transform_tiles(const float* x, const Tiling& t, int64_t channels, int64_t row, float* strip, const float* zeros,
-                     float* v, int64_t stride) {
+template <typename Transform, typename T, typename Channels>
+inline void transform_tiles(const T* x, const Tiling& t, Channels channels, int64_t row, float* strip, const T* zeros,
+                            float* v, int64_t stride) {
   constexpr int border = (Transform::from - kTile) / 2;
   const int64_t n = row / t.tall, first = row % t.tall * kTile - border, strip_row = t.strip(channels);
-  const float* from[Transform::from];
+  const T* from[Transform::from];
   float* to[kPoints];
   for (int k = 0; k < Transform::from; ++k) {
     const int64_t y = first + k;
@@ -135,26 +158,39 @@ void transform_tiles(const float* x, const Tiling& t, int64_t channels, int64_t 
   }
   for (int k = 0; k < kPoints; ++k) to[k] = strip + k * strip_row + channels;
   transform<Transform>(from, to, t.width * channels);
-  for (int k = 0; k < kPoints; ++k)
-    for (int64_t tile = 0; tile < t.wide; ++tile)
-      transform<Transform>(strip + k * strip_row + (tile * kTile + 1 - border) * channels, channels,
-                           v + k * kPoints * stride + tile * channels, stride, channels);
+  for (int k = 0; k < kPoints; ++k) {
+    const float* pixels = strip + k * strip_row + (1 - border) * channels;
+    float* tiles = v + k * kPoints * stride;
+    for (int64_t tile = 0; tile < t.wide; ++tile, pixels += kTile * channels, tiles += channels)
+      transform<Transform>(pixels, channels, tiles, stride, channels);
+  }
 }
 
-// The way back: from m[position][tile][channel] to the pixels of one row of tiles.
-inline void untransform_tiles(const float* m, int64_t stride, const Tiling& t, int64_t channels, int64_t row, float* strip,
-                       float* nowhere, float* y) {
+// The way back: from m[position][tile][channel], plus `added` if there is one, to the pixels of one row of tiles.
+template <typename T, typename Channels>
+inline void untransform_tiles(const float* m, int64_t stride, const Tiling& t, Channels channels, int64_t row,
+                              float* strip, T* nowhere, const T* added, T* y) {
   const int64_t n = row / t.tall, first = row % t.tall * kTile, strip_row = t.strip(channels);
-  for (int k = 0; k < kPoints; ++k)
-    for (int64_t tile = 0; tile < t.wide; ++tile)
-      transform<At>(m + k * kPoints * stride + tile * channels, stride, strip + k * strip_row + tile * kTile * channels,
-                    channels, channels);
-  const float* from[kPoints];
-  float* to[kTile];
-  for (int k = 0; k < kPoints; ++k) from[k] = strip + k * strip_row;
-  for (int k = 0; k < kTile; ++k)
-    to[k] = first + k < t.height ? y + (n * t.height + first + k) * t.width * channels : nowhere;
-  transform<At>(from, to, t.width * channels);
+  for (int k = 0; k < kPoints; ++k) {
+    const float* tiles = m + k * kPoints * stride;
+    float* pixels = strip + k * strip_row;
+    for (int64_t tile = 0; tile < t.wide; ++tile, tiles += channels, pixels += kTile * channels)
+      transform<At>(tiles, stride, pixels, channels, channels);
+  }
+  const int64_t count = t.width * channels, rows = std::min<int64_t>(kTile, t.height - first);
+  const int64_t begin = (n * t.height + first) * count;
+  T* to[kTile];
+  for (int k = 0; k < kTile; ++k) to[k] = k < rows ? y + begin + k * count : nowhere;
+  for (int64_t i = 0; i < count; i += kLanes) {
+    Floats in[kPoints], out[kTile];
+#pragma GCC unroll 6
+    for (int k = 0; k < kPoints; ++k) in[k] = load(strip + k * strip_row + i);
+    At::apply(in, out);
+    if (added)
+      for (int k = 0; k < rows; ++k) out[k] += load(added + begin + k * count + i);
+#pragma GCC unroll 4
+    for (int k = 0; k < kTile; ++k) store(to[k] + i, out[k]);
+  }
 }
 
 }  // namespace resnet_fused
