@@ -166,7 +166,7 @@ inline std::tuple<Tensor, Tensor, Tensor> batch_norm_forward(const Tensor& x, co
   if (running_var) check_channels(*running_var, x, "running_var");
   const int64_t channels = x.size(1), rows = x.numel() / channels;
   const Split split = split_rows(rows);
-  Tensor y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+  Tensor y = output_like(x);
   Tensor mean = at::empty({channels}, weight.options()), invstd = at::empty({channels}, weight.options());
   std::vector<float> scale(channels), shift(channels);
   dispatch(x, [&](auto type) {
@@ -201,7 +201,7 @@ inline Tensor scale_shift(const Tensor& x, const Tensor& scale, const Tensor& sh
   check_channels(scale, x, "scale");
   check_channels(shift, x, "shift");
   if (shortcut) check(*shortcut, x, "shortcut");
-  Tensor y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+  Tensor y = output_like(x);
   dispatch(x, [&](auto type) {
     using T = decltype(type);
     normalise(x.const_data_ptr<T>(), shortcut ? shortcut->const_data_ptr<T>() : nullptr, y.mutable_data_ptr<T>(),
@@ -222,8 +222,8 @@ inline std::tuple<Tensor, Tensor, Tensor, Tensor> batch_norm_backward(const Tens
   check_channels(weight, x, "weight");
   check_channels(mean, x, "mean");
   check_channels(invstd, x, "invstd");
-  Tensor dx = at::empty_like(x, at::MemoryFormat::ChannelsLast);
-  Tensor dshortcut = with_shortcut ? at::empty_like(x, at::MemoryFormat::ChannelsLast) : at::empty({0}, x.options());
+  Tensor dx = output_like(x);
+  Tensor dshortcut = with_shortcut ? output_like(x) : at::empty({0}, x.options());
   Tensor dweight = at::empty_like(weight), dbias = at::empty_like(weight);
   dispatch(x, [&](auto type) {
     using T = decltype(type);

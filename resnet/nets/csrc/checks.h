@@ -1,7 +1,8 @@
 #pragma once
 
-// What a tensor must be for a kernel to take it.
+// What a tensor must be for a kernel to take it, and new tensors.
 
+#include "memory.h"
 #include "vectors.h"
 
 namespace resnet_fused {
@@ -22,6 +23,14 @@ inline void check_channels(const Tensor& t, const Tensor& x, const char* name) {
   TORCH_CHECK(t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.numel() == x.size(1), name,
               " must be a contiguous float32 CPU tensor with one value a channel");
 }
+
+inline Tensor output(at::IntArrayRef sizes, const at::TensorOptions& options) {
+  Tensor t = at::empty(sizes, options, at::MemoryFormat::ChannelsLast);
+  use_huge_pages();
+  return t;
+}
+
+inline Tensor output_like(const Tensor& x) { return output(x.sizes(), x.options()); }
 
 template <typename F>
 void dispatch(const Tensor& x, F&& f) {

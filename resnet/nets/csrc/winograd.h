@@ -125,7 +125,7 @@ inline Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed, c
   const int64_t in = x.size(1), out = weight.size(transposed ? 1 : 0);
   Tensor u = at::empty({kPositions, in, out}, weight.options());
   transform_weights(weight, transposed, u.mutable_data_ptr<float>());
-  Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+  Tensor y = output({x.size(0), out, x.size(2), x.size(3)}, x.options());
   if (added) check(*added, y, "added");
   dispatch(x, [&](auto type) { convolve<decltype(type)>(x, u.const_data_ptr<float>(), added, y); });
   return y;
