@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from resnet.nets.library import available
 
-__all__ = ["available", "batch_norm_relu", "conv3x3"]
+__all__ = ["available", "batch_norm_relu", "branch", "conv3x3"]
 
 _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
 
@@ -155,18 +155,24 @@ class _Conv3x3(torch.autograd.Function):
 
 
 class _Winograd(torch.autograd.Function):
+    """The convolution of x, and x itself: the gradients of both are added where dx is written."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x, weight)
-        y: Tensor = torch.ops.resnet_fused.winograd(x, weight, False)
-        return y
+        ctx.set_materialize_grads(False)
+        return torch.ops.resnet_fused.winograd(x, weight, False), x.view_as(x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, dy: Tensor | None, added: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
+        if dy is None:
+            return added, None
         dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        dx = torch.ops.resnet_fused.winograd(dy, weight, True) if ctx.needs_input_grad[0] else None
+        if added is not None:
+            added = added.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        dx = torch.ops.resnet_fused.winograd(dy, weight, True, added) if ctx.needs_input_grad[0] else None
         dweight = torch.ops.resnet_fused.winograd_weight_gradient(dy, x) if ctx.needs_input_grad[1] else None
         return dx, dweight
 
@@ -193,6 +199,19 @@ def _multiplies_bfloat16_tiles() -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
+def _winograd_takes(x: Tensor, conv: nn.Conv2d) -> bool:
+    low = x.dtype == torch.bfloat16
+    autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    return (
+        _kernel_takes_conv(x, conv)
+        and conv.stride == (1, 1)
+        and conv.weight.dtype == torch.float32
+        and autocast == (torch.bfloat16 if low else None)
+        and not (low and _multiplies_bfloat16_tiles())
+        and available()
+    )
+
+
 def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """``conv(x)``, N x C x H x W, with the compiled kernels where there are some.
 
@@ -204,24 +223,19 @@ def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
     float32. Everything else is ``conv(x)``, and so is bfloat16 where the processor has AMX.
     """
     y: Tensor
-    if not _kernel_takes_conv(x, conv):
-        y = conv(x)
+    if _winograd_takes(x, conv):
+        y, _ = _Winograd.apply(x, conv.weight)
         return y
     weight, stride = conv.weight, conv.stride[0]
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    low = x.dtype == torch.bfloat16
-    if low and _multiplies_bfloat16_tiles():
-        y = conv(x)
-        return y
-    if weight.dtype == torch.float32 and autocast == (torch.bfloat16 if low else None) and stride == 1 and available():
-        y = _Winograd.apply(x, weight)
-        return y
     if (
-        low
+        _kernel_takes_conv(x, conv)
+        and x.dtype == torch.bfloat16
         and torch.bfloat16 in (weight.dtype, autocast)
         and torch.is_grad_enabled()
         and weight.requires_grad
         and ((x.shape[3] - 1) // stride + 1) % 2 == 0
+        and not _multiplies_bfloat16_tiles()
         and available()
         and torch.ops.resnet_fused.has_weight_gradient()
     ):
@@ -229,3 +243,14 @@ def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
         return y
     y = conv(x)
     return y
+
+
+def branch(x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """``conv3x3(x, conv)`` and x, where a block's input goes two ways.
+
+    Use the second instead of x: where a compiled kernel computes x's gradient, it adds the shortcut's to it.
+    """
+    if _winograd_takes(x, conv):
+        y, x = _Winograd.apply(x, conv.weight)
+        return y, x
+    return conv3x3(x, conv), x
