@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from resnet import __version__
+from resnet import __version__, threads
 from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 
@@ -425,6 +425,7 @@ def _root(
 
 def main() -> None:
     """Run the command line: a user's mistake is one line on standard error and exit code 1."""
+    threads.settle()
     try:
         app()
     except UserError as error:
