@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from resnet import threads
+
+threads.settle()  # before any test imports PyTorch
+
 ASKING = ("only", "enable", "json", "save", "autosave", "compare", "histogram", "skip")
 """Options `--benchmark-...` that are about figures; --benchmark-skip has its own meaning and is left alone."""
 

@@ -20,6 +20,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
+from resnet import threads  # isort: split
+
+threads.settle()  # before PyTorch is imported
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor

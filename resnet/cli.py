@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from resnet import __version__, printing
+from resnet import __version__, printing, threads
 from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 
@@ -390,6 +390,7 @@ def _root(
 
 def main() -> None:
     """Run the command line: a user's mistake is one line on standard error and exit code 1."""
+    threads.settle()
     try:
         app()
     except UserError as error:

@@ -20,6 +20,7 @@ import torch
 from resnet.errors import UserError
 from resnet.params import TrainParams
 from resnet.records import System
+from resnet.threads import cores
 
 PACKAGES = ("torch", "torchvision", "numpy")
 
@@ -141,11 +142,6 @@ def _precision(wanted: str, device: torch.device) -> str:
     if wanted == "tf32" and device.type != "cuda":
         raise UserError("train.precision is tf32, which only GPUs have: use auto, fp32 or bf16")
     return wanted
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(package: str) -> str:

@@ -2,9 +2,9 @@
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
 norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
-``batch_norm_relu`` and ``conv3x3`` call ``csrc/fused_cpu.cpp``; on a GPU with Triton ``batch_norm_relu`` calls
-``fused_gpu``; everywhere else they are the plain PyTorch operations. The CPU's file is compiled on first use
-into the user's cache directory (some 20 seconds, once). Without a compiler a line is logged and the plain
+``batch_norm_relu`` and ``conv3x3`` call the kernels of ``csrc``; on a GPU with Triton ``batch_norm_relu`` calls
+``fused_gpu``; everywhere else they are the plain PyTorch operations. The CPU's kernels are compiled on first use
+into the user's cache folder (some 20 seconds, once). Without a compiler a line is logged and the plain
 operations do the work. ``RESNET_FUSED=0`` in the environment turns all compiled operations off.
 
 The results of both do not depend on the number of threads, and the same inputs give the same bits.
@@ -13,15 +13,9 @@ The results of both do not depend on the number of threads, and the same inputs 
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,67 +24,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["available", "batch_norm_relu", "conv3x3"]
+from resnet.nets.library import available
+
+__all__ = ["available", "batch_norm_relu", "branch", "conv3x3"]
 
 _log = logging.getLogger(__name__)
-_SOURCE = Path(__file__).with_name("csrc") / "fused_cpu.cpp"
-_FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared")
 _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
-
-
-def _cpu_flags() -> str:
-    """The processor's instruction sets: a library built for one processor may not run on another."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    found = (line for line in lines if line.lower().startswith(("flags", "features")))
-    return next(found, platform.processor())
-
-
-def _build() -> Path:
-    """Compile the extension, or find it already compiled.
-
-    Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
-    """
-    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise FileNotFoundError("no C++ compiler found (c++, g++, clang++ or $CXX)")
-    made_of = [_SOURCE.read_text(), torch.__version__, platform.machine(), _cpu_flags(), *_FLAGS, compiler]
-    key = "\0".join(made_of)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resnet-depth"
-    library = cache / f"fused_cpu-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    if library.exists():
-        return library
-    cache.mkdir(parents=True, exist_ok=True)
-    _log.warning("compiling %s for this processor, once", _SOURCE.name)
-    include, lib = Path(torch.__file__).parent / "include", Path(torch.__file__).parent / "lib"
-    # Built aside and renamed: a killed build leaves no lock and no half library, two at once do not meet.
-    with tempfile.TemporaryDirectory(dir=cache) as work:
-        made = Path(work) / library.name
-        command = [compiler, *_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
-        command += [f"-I{include}", f"-I{include / 'torch/csrc/api/include'}"]
-        command += [str(_SOURCE), "-o", str(made), f"-L{lib}", f"-Wl,-rpath,{lib}", "-ltorch_cpu", "-lc10"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-        made.replace(library)
-    return library
-
-
-@functools.cache
-def available() -> bool:
-    """Whether the compiled operations are there; compiles and loads them on the first call."""
-    if os.environ.get("RESNET_FUSED", "1") == "0":
-        return False
-    try:
-        torch.ops.load_library(str(_build()))  # type: ignore[no-untyped-call]
-    except subprocess.CalledProcessError as error:
-        reason = [*(error.stderr or "").strip().splitlines(), str(error)][0]
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
-        return False
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", error)
-        return False
-    return True
 
 
 @functools.cache
@@ -260,18 +199,24 @@ class _Conv3x3(torch.autograd.Function):
 
 
 class _Winograd(torch.autograd.Function):
+    """The convolution of x, and x itself: the gradients of both are added where dx is written."""
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x, weight)
-        y: Tensor = torch.ops.resnet_fused.winograd(x, weight, False)
-        return y
+        ctx.set_materialize_grads(False)
+        return torch.ops.resnet_fused.winograd(x, weight, False), x.view_as(x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, dy: Tensor | None, added: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
-        dy = dy.contiguous(memory_format=torch.channels_last)
-        dx = torch.ops.resnet_fused.winograd(dy, weight, True) if ctx.needs_input_grad[0] else None
+        if dy is None:
+            return added, None
+        dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        if added is not None:
+            added = added.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        dx = torch.ops.resnet_fused.winograd(dy, weight, True, added) if ctx.needs_input_grad[0] else None
         dweight = torch.ops.resnet_fused.winograd_weight_gradient(dy, x) if ctx.needs_input_grad[1] else None
         return dx, dweight
 
@@ -292,30 +237,49 @@ def _kernel_takes_conv(x: Tensor, conv: nn.Conv2d) -> bool:
     )
 
 
+@functools.cache
+def _multiplies_bfloat16_tiles() -> bool:
+    """Whether the processor has AMX, with which PyTorch's convolutions in bfloat16 are the faster ones."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def _winograd_takes(x: Tensor, conv: nn.Conv2d) -> bool:
+    low = x.dtype == torch.bfloat16
+    autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    return (
+        _kernel_takes_conv(x, conv)
+        and conv.stride == (1, 1)
+        and conv.weight.dtype == torch.float32
+        and autocast == (torch.bfloat16 if low else None)
+        and not (low and _multiplies_bfloat16_tiles())
+        and available()
+    )
+
+
 def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """``conv(x)``, N x C x H x W, with the compiled kernels where there are some.
 
-    They take 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16. In float32
-    with stride 1, training or not: Winograd's convolution, of which all three parts have a few times float32's
-    rounding error. In training under bfloat16 autocast (or with a bfloat16 weight), where the output is of even
-    width and the processor has AVX-512 BF16: a weight gradient that is summed and kept in float32. Everything
-    else is ``conv(x)``.
+    They take 3x3 convolutions with padding 1 and no bias whose channel counts are multiples of 16. With stride
+    1, in float32 or under bfloat16 autocast, training or not: Winograd's convolution, of which all three parts
+    have a few times float32's rounding error; in bfloat16 only the activations and their gradients are rounded,
+    not the weights. With stride 2, in training under bfloat16 autocast (or with a bfloat16 weight), where the
+    output is of even width and the processor has AVX-512 BF16: a weight gradient that is summed and kept in
+    float32. Everything else is ``conv(x)``, and so is bfloat16 where the processor has AMX.
     """
     y: Tensor
-    if not _kernel_takes_conv(x, conv):
-        y = conv(x)
+    if _winograd_takes(x, conv):
+        y, _ = _Winograd.apply(x, conv.weight)
         return y
     weight, stride = conv.weight, conv.stride[0]
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    if x.dtype == weight.dtype == torch.float32 and autocast is None and stride == 1 and available():
-        y = _Winograd.apply(x, weight)
-        return y
     if (
-        x.dtype == torch.bfloat16
+        _kernel_takes_conv(x, conv)
+        and x.dtype == torch.bfloat16
         and torch.bfloat16 in (weight.dtype, autocast)
         and torch.is_grad_enabled()
         and weight.requires_grad
         and ((x.shape[3] - 1) // stride + 1) % 2 == 0
+        and not _multiplies_bfloat16_tiles()
         and available()
         and torch.ops.resnet_fused.has_weight_gradient()
     ):
@@ -323,3 +287,14 @@ def conv3x3(x: Tensor, conv: nn.Conv2d) -> Tensor:
         return y
     y = conv(x)
     return y
+
+
+def branch(x: Tensor, conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """``conv3x3(x, conv)`` and x, where a block's input goes two ways.
+
+    Use the second instead of x: where a compiled kernel computes x's gradient, it adds the shortcut's to it.
+    """
+    if _winograd_takes(x, conv):
+        y, x = _Winograd.apply(x, conv.weight)
+        return y, x
+    return conv3x3(x, conv), x

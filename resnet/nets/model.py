@@ -13,8 +13,8 @@ the same multiply-adds. Module names follow torchvision's ResNet.
 A third net, `preact`, is not the paper's but its authors' next one: BN and ReLU come before each convolution
 and nothing after the addition (He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016).
 
-`convolve(x, conv)` is `conv(x)` and `batch_norm_relu(x, bn, shortcut)` is `relu(bn(x) + shortcut)`: faster
-where there are kernels for it, and those very operations elsewhere.
+`convolve(x, conv)` is `conv(x)`, `branch(x, conv)` is `conv(x), x` and `batch_norm_relu(x, bn, shortcut)` is
+`relu(bn(x) + shortcut)`: faster where there are kernels for it, and those very operations elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from resnet.depth import blocks_per_stage
-from resnet.nets.fused import batch_norm_relu
+from resnet.nets.fused import batch_norm_relu, branch
 from resnet.nets.fused import conv3x3 as convolve
 
 FILTERS = (16, 32, 64)
@@ -102,7 +102,8 @@ class ResidualBlock(PlainBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, channels_in, H, W) to (N, channels_out, H / stride, W / stride)."""
-        y = batch_norm_relu(convolve(x, self.conv1), self.bn1)
+        y, x = branch(x, self.conv1)
+        y = batch_norm_relu(y, self.bn1)
         return batch_norm_relu(convolve(y, self.conv2), self.bn2, shortcut=self.downsample(x))
 
 

@@ -13,7 +13,8 @@ from resnet.measuring.throughput import time_steps, training_stepper
 from resnet.nets.layers import work
 from resnet.params import Settings, ThroughputParams
 from resnet.records import ForecastRow
-from resnet.system import Machine, cores
+from resnet.system import Machine
+from resnet.threads import cores
 from resnet.training.memory import recomputes, seeds_at_once
 
 DEEPEST_MEASURED = 110

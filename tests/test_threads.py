@@ -1,0 +1,83 @@
+"""How threads wait and how many there are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet import threads
+
+
+def groups(root: Path, process: str, **files: str) -> Path:
+    """A file system whose process is in the given control groups; `files` are paths with __ for /."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(process)
+    for name, text in files.items():
+        path = root / "sys/fs/cgroup" / name.replace("__", "/").replace("_DOT_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("process", "files", "quota"),
+    [
+        ("0::/\n", {"cpu_DOT_max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {"cpu_DOT_max": "max 100000\n"}, None),
+        ("0::/\n", {}, None),
+        ("0::/a/b\n", {"a__b__cpu_DOT_max": "max 100000\n", "a__cpu_DOT_max": "50000 100000\n"}, 0.5),
+        ("0::/outside/name\n", {"cpu_DOT_max": "300000 100000\n"}, 3.0),
+        (
+            "4:cpu,cpuacct:/docker/x\n3:pids:/\n",
+            {"cpu,cpuacct__cpu_DOT_cfs_quota_us": "200000\n", "cpu,cpuacct__cpu_DOT_cfs_period_us": "100000\n"},
+            2.0,
+        ),
+        ("4:cpu:/\n", {"cpu__cpu_DOT_cfs_quota_us": "-1\n", "cpu__cpu_DOT_cfs_period_us": "100000\n"}, None),
+        ("0::/\n", {"cpu_DOT_max": "nonsense\n"}, None),
+    ],
+)
+def test_a_quota_is_read_from_either_version_of_control_groups(
+    tmp_path: Path, process: str, files: dict[str, str], quota: float | None
+) -> None:
+    assert threads.cpu_quota(groups(tmp_path, process, **files)) == quota
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
+    assert threads.cpu_quota(tmp_path) is None
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("50000", "1"), ("100000000", None), ("max", None)])
+def test_there_are_no_more_threads_than_the_quota(tmp_path: Path, quota: str, expected: str | None) -> None:
+    environment: dict[str, str] = {}
+    threads.settle(environment, groups(tmp_path, "0::/\n", cpu_DOT_max=f"{quota} 100000\n"))
+    assert environment.get("OMP_NUM_THREADS") == expected
+    assert environment["GOMP_SPINCOUNT"] == str(threads.SPINS)
+
+
+def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
+    root = groups(tmp_path, "0::/\n", cpu_DOT_max="100000 100000\n")
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        environment = {name: "ACTIVE", "OMP_NUM_THREADS": "7"}
+        threads.settle(environment, root)
+        assert environment == {name: "ACTIVE", "OMP_NUM_THREADS": "7"}
+
+
+def test_a_command_settles_it_before_pytorch_is_there() -> None:
+    code = (
+        "import os, sys, atexit\n"
+        "from resnet import cli\n"
+        "assert 'torch' not in sys.modules\n"
+        "atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT']))\n"
+        "sys.argv = ['resnet', '--help']\n"
+        "cli.main()\n"
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in threads.WAITING}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(threads.SPINS)
