@@ -27,11 +27,11 @@ def build(params: Params, runs: Path, reports: Path) -> Path:
         UserError: a result file is damaged; nothing is written.
     """
     # Matplotlib and SciPy take a second to load: `from resnet.report import build` need not wait.
-    from resnet.report.collect import collect
-    from resnet.report.figures import write_figures
-    from resnet.report.summary import summary
-    from resnet.report.sweep import read_sweeps, section, write_sweep_figure
-    from resnet.report.tables import write_tables
+    from resnet.report.pages import summary
+    from resnet.report.sections.curves import write_figures
+    from resnet.report.sections.results import write_tables
+    from resnet.report.sections.sweep import read_sweeps, section, write_sweep_figure
+    from resnet.report.tables import collect
 
     results, sweeps = collect(params, runs), read_sweeps(runs)
     write_tables(results, reports)

@@ -1,332 +1,444 @@
-"""The tables: cells for summary.md, tidy CSV files in full precision, and metrics.json."""
+"""Read the result files of a plan into one structure; every table and figure is made from it.
+
+A row is a net of `params.models`, in that order, and holds one entry for every seed of the plan,
+whether it has run or not. Averages are taken over the seeds that are done.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from resnet.files import write_text
-from resnet.records import HistoryRow, Status, Timing
-from resnet.report import text
-from resnet.report.claims import CLAIM_FIELDS, claim_rows, claims
-from resnet.report.collect import Results, Row, SeedRun
-from resnet.report.protocol import Difference, row_differences
-from resnet.report.published import PublishedError, published
-from resnet.report.statistics import Sample
+import numpy as np
+from numpy.typing import NDArray
 
-Cell = str | int | float | bool | None
+from resnet.errors import UserError
+from resnet.params import ModelParams, Params, Settings, TrainParams
+from resnet.records import (
+    DataRecord,
+    DescriptionRecord,
+    ForecastRecord,
+    HistoryRow,
+    LatencyRecord,
+    PublishedRecords,
+    Record,
+    ResponsesRecord,
+    Status,
+    System,
+    ThroughputRecord,
+    TrainingRecord,
+    UsualLoopRecord,
+    read_history,
+    read_predictions,
+)
+from resnet.report.analysis.statistics import Sample, sample
+from resnet.report.style import words as text
+
+NEUTRAL = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
+"""Keys of `train` that change nothing about the errors reported."""
 
 
-def row_status(row: Row) -> str:
-    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
-    if row.mixed:
-        return "mixed"
-    if row.done:
-        return "done" if len(row.done) == len(row.seeds) else "partial"
-    started: tuple[Status, ...] = ("interrupted", "diverged")
-    return next((status for status in started if row.with_status(status)), "not run")
+@dataclass(frozen=True)
+class SeedRun:
+    """One seed of a row."""
+
+    seed: int
+    file: str
+    """Path of its `metrics.json` below the runs' folder."""
+    record: TrainingRecord | None
+    history: tuple[HistoryRow, ...] = ()
+    predictions: NDArray[np.uint8] | None = field(default=None, compare=False)
+    """uint8 (N, 2): true and predicted class of every test image, in canonical order."""
+    predictions_left_out: bool = False
+    """Whether there is a file of predictions in another form."""
+
+    @property
+    def status(self) -> Status:
+        return self.record.status if self.record else "not run"
 
 
-def unfinished(row: Row) -> list[str]:
-    """Say of a row's seeds that are not done where they stopped; seeds not run are left out."""
+@dataclass(frozen=True)
+class Row:
+    """A net of the plan and all that has been measured of it."""
+
+    settings: Settings
+    """What the parameters ask for; the records say what was done."""
+    seeds: tuple[SeedRun, ...]
+    description: DescriptionRecord | None
+    throughput: ThroughputRecord | None
+    responses: ResponsesRecord | None
+    files: tuple[str, ...]
+    """The result files that this row was read from, below the runs' folder."""
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def net(self) -> str:
+        return self.settings.net
+
+    @property
+    def depth(self) -> int:
+        return self.settings.depth
+
+    @property
+    def shortcut(self) -> str:
+        """`A`, `B`, `C`, or `none` for a plain net."""
+        if self.net == "plain":
+            return "none"
+        if self.records:
+            return str(self.records[0].settings.get("model", {}).get("shortcut", "A"))
+        return self.settings.model.shortcut
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        """The records of all seeds that have been started."""
+        return [run.record for run in self.seeds if run.record]
+
+    def with_status(self, status: Status) -> list[SeedRun]:
+        return [run for run in self.seeds if run.status == status]
+
+    @property
+    def done(self) -> list[TrainingRecord]:
+        return [record for record in self.records if record.status == "done"]
+
+    @cached_property
+    def mixed(self) -> tuple[str, ...]:
+        """What differs among the finished runs; not empty when they must not be averaged."""
+        finished = [record for record in self.records if record.status in ("done", "diverged")]
+        configurations = {record.identity.configuration for record in finished}
+        data = {record.identity.data for record in finished}
+        versions = {record.identity.version for record in finished}
+        if not finished or len(configurations) == len(data) == len(versions) == 1:
+            return ()
+        differing = _differing(finished)
+        if len(configurations) > 1 and not differing:
+            differing.append("the identity of the configuration")
+        if len(data) > 1:
+            differing.append("the data")
+        if len(versions) > 1:
+            differing.append("the version of what an iteration computes")
+        return tuple(differing)
+
+    def measured(self, value: Callable[[TrainingRecord], float | None]) -> Sample | None:
+        """Sample a quantity over the seeds that are done; None where the seeds are not alike."""
+        return None if self.mixed else sample(map(value, self.done))
+
+    @property
+    def test_error(self) -> Sample | None:
+        """In %."""
+        return self.measured(lambda record: record.test_error)
+
+    @property
+    def training_error(self) -> Sample | None:
+        """In %."""
+        return self.measured(lambda record: record.training_error)
+
+    @property
+    def validation_error(self) -> Sample | None:
+        """In %."""
+        return self.measured(lambda record: record.validation_error)
+
+    @property
+    def seconds(self) -> Sample | None:
+        """Wall-clock time of a whole run."""
+        return self.measured(lambda record: record.seconds)
+
+    @property
+    def training_devices(self) -> list[str]:
+        """What the finished seeds were trained on; several names where they, or pieces of one, were made on several."""
+        return sorted({segment.system.device_name for record in self.done for segment in record.segments})
+
+    @property
+    def energy(self) -> Sample | None:
+        """Joules of a whole run."""
+        return self.measured(lambda record: record.energy_joules)
+
+    @property
+    def parameters(self) -> int | None:
+        counted = self._counted()
+        return counted.parameters if counted else None
+
+    @property
+    def multiply_adds(self) -> int | None:
+        counted = self._counted()
+        return counted.multiply_adds if counted else None
+
+    def _counted(self) -> DescriptionRecord | TrainingRecord | ThroughputRecord | None:
+        return self.description or next(iter(self.records), None) or self.throughput
+
+    @property
+    def training_peak_memory(self) -> int | None:
+        """Most bytes that a training run held; None where none has run."""
+        peaks = [record.peak_memory_bytes for record in self.records if record.peak_memory_bytes]
+        return max(peaks, default=None)
+
+    @property
+    def iterations(self) -> int:
+        """Planned iterations of the runs, of the parameters where nothing has run."""
+        return self.records[0].iterations if self.records else self.settings.train.iterations
+
+    @property
+    def systems(self) -> Iterator[tuple[str, System]]:
+        """What was measured, and the machine that it was measured on."""
+        for record in self.records:
+            for segment in record.segments:
+                yield "training", segment.system
+        if self.throughput:
+            yield "images/s", self.throughput.system
+
+
+@dataclass(frozen=True)
+class Results:
+    """All result files of a plan."""
+
+    params: Params
+    rows: tuple[Row, ...]
+    forecast: ForecastRecord | None
+    published: PublishedRecords | None
+    """Others' weights, evaluated here."""
+    remarks: tuple[str, ...]
+    """What a reader must know about the files themselves, one Markdown sentence each."""
+    latency: tuple[tuple[str, LatencyRecord], ...] = ()
+    """Path below the runs' folder and contents, one a device."""
+    usual_loop: tuple[tuple[str, UsualLoopRecord], ...] = ()
+    """Likewise, one a device and net."""
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        return [record for row in self.rows for record in row.records]
+
+    @property
+    def data(self) -> list[DataRecord]:
+        """The different data that nets were trained on; one, unless files of two plans met."""
+        found: list[DataRecord] = []
+        for record in self.records:
+            if record.data not in found:
+                found.append(record.data)
+        return found
+
+    @property
+    def official(self) -> bool:
+        """Whether everything that was trained was trained on the official CIFAR-10."""
+        return all(data.official for data in self.data)
+
+
+def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give `{"train.momentum": 0.9, ...}` for the `model` and `train` sections, neutral keys left out."""
+    return {
+        f"{section}.{key}": value
+        for section in ("model", "train")
+        for key, value in settings.get(section, {}).items()
+        if key not in NEUTRAL
+    }
+
+
+def ran_with(record: TrainingRecord) -> dict[str, Any]:
+    """The flattened settings of a run, with the precision that `auto` came to: as its identity takes them."""
+    return flattened(record.settings) | {"train.precision": record.precision}
+
+
+def _shown(value: Any) -> str:
+    return text.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _differing(records: list[TrainingRecord]) -> list[str]:
+    """Say which settings differ among runs, with the seeds of each value."""
+    settings = [ran_with(record) for record in records]
     said = []
-    statuses: tuple[Status, ...] = ("interrupted", "diverged")
-    for status in statuses:
-        stopped: dict[str, list[int]] = {}
-        for run in row.with_status(status):
-            assert run.record is not None, "a status other than `not run` comes from a record"
-            where = f"{text.count(run.record.iteration)} of {text.count(run.record.iterations)}"
-            stopped.setdefault(where, []).append(run.seed)
-        for where, seeds in stopped.items():
-            said.append(f"{status} at {where}" + (f" ({text.seeds(seeds)})" if len(row.seeds) > 1 else ""))
+    for key in sorted(set().union(*settings)):
+        seeds_of: dict[str, list[int]] = {}
+        for record, values in zip(records, settings, strict=True):
+            seeds_of.setdefault(_shown(values.get(key)), []).append(record.seed)
+        if len(seeds_of) > 1:
+            values_said = [f"{value} for {text.seeds(numbers)}" for value, numbers in seeds_of.items()]
+            said.append(f"{key} ({', '.join(values_said)})")
     return said
 
 
-def paper_error(row: Row) -> PublishedError | None:
-    """The paper's figure for the same net with the same shortcut."""
-    figure = published().paper(row.net, row.depth)
-    if figure is None or published().sources[figure.source].shortcut != row.shortcut:
-        return None
-    return figure
+R = TypeVar("R", bound=Record)
 
 
-def paper_parameters(row: Row) -> str | None:
-    """The paper's count of parameters: its nets have shortcut A, and plain nets as many; B and C have more."""
-    known = published()
-    same = row.shortcut in (known.protocol.shortcut, "none")
-    return known.parameters.get(row.depth) if same else None
+def _read(record: type[R], runs: Path, file: str) -> R | None:
+    path = runs / file
+    return record.read(path) if path.exists() else None
 
 
-def published_error(figure: PublishedError) -> str:
-    cell = text.spread(figure.error, figure.std, figure.n)
-    return f"{cell}, best {figure.best:.2f}" if figure.best is not None else cell
+def _all(record: type[R], runs: Path, folder: str) -> tuple[tuple[str, R], ...]:
+    """Every result file of a folder below the runs', with its path."""
+    files = [f"{folder}/{name}.json" for name in _entries(runs / folder, ".json")]
+    return tuple((file, record.read(runs / file)) for file in files)
 
 
-def shared_differences(rows: Iterable[Row]) -> list[Difference]:
-    """How every one of the rows differs from the paper's protocol in the same way."""
-    found = [row_differences(row) for row in rows]
-    return [difference for difference in (found[0] if found else []) if all(difference in of for of in found)]
+def _check_training(record: TrainingRecord, path: Path, settings: Settings, seed: int) -> None:
+    """Refuse a record that is not of its place, or that says `done` and has no result.
+
+    Raises:
+        UserError: naming the file.
+    """
+    _check_net(record, path, settings)
+    if record.seed != seed:
+        raise UserError(f"{path}: holds seed {record.seed}, not {seed}")
+    for name in ("test_error", "training_error"):
+        value = getattr(record, name)
+        if record.status == "done" and (value is None or not math.isfinite(value)):
+            raise UserError(f"{path}: says done, but its {name} is {'missing' if value is None else value}")
 
 
-def rate(timing: Timing) -> str:
-    """Images/s from the median repeat, with the standard deviation over the repeats."""
-    std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
-    # Nets that manage few images a second need decimals to be told apart.
-    decimals = 0 if timing.images_per_second >= 100 else 1
-    return text.spread(timing.images_per_second, std, None, decimals)
+def _check_net(
+    record: TrainingRecord | DescriptionRecord | ThroughputRecord | ResponsesRecord, path: Path, settings: Settings
+) -> None:
+    held = (record.name, record.net, record.depth)
+    if held != (settings.name, settings.net, settings.depth):
+        raise UserError(
+            f"{path}: holds {record.name} ({record.net}, depth {record.depth}), but the parameters' "
+            f"{settings.name} is {settings.net}, depth {settings.depth}"
+        )
 
 
-def _seeds_cell(row: Row) -> str:
-    cell = f"{len(row.done)} of {len(row.seeds)}"
-    others = [f"{len(found)} {s}" for s in _UNFINISHED if (found := row.with_status(s))]
-    return f"{cell} ({', '.join(others)})" if others else cell
+def _seed_run(runs: Path, settings: Settings, seed: int) -> SeedRun:
+    file = f"train/{settings.name}/seed-{seed}/metrics.json"
+    record = _read(TrainingRecord, runs, file)
+    if record is None:
+        return SeedRun(seed, file, None)
+    _check_training(record, runs / file, settings, seed)
+    history, predictions = (runs / file).with_name("history.csv"), (runs / file).with_name("test_predictions.npy")
+    predicted = read_predictions(predictions) if predictions.exists() else None
+    return SeedRun(
+        seed,
+        file,
+        record,
+        tuple(read_history(history)) if history.exists() else (),
+        predicted,
+        predictions_left_out=predicted is None and predictions.exists(),
+    )
 
 
-_UNFINISHED: tuple[Status, ...] = ("interrupted", "diverged")
+def _row(runs: Path, settings: Settings) -> Row:
+    seeds = tuple(_seed_run(runs, settings, seed) for seed in settings.train.seed_list)
+    described, timed = f"describe/{settings.name}.json", f"throughput/{settings.name}.json"
+    description = _read(DescriptionRecord, runs, described)
+    throughput = _read(ThroughputRecord, runs, timed)
+    responded = f"responses/{settings.name}.json"
+    responses = _read(ResponsesRecord, runs, responded)
+    files = []
+    for record, file in ((description, described), (throughput, timed), (responses, responded)):
+        if record is not None:
+            _check_net(record, runs / file, settings)
+            files.append(file)
+    for run in seeds:
+        if run.record:
+            files.append(run.file)
+            if run.history:
+                files.append(run.file.replace("metrics.json", "history.csv"))
+            if run.predictions is not None:
+                files.append(run.file.replace("metrics.json", "test_predictions.npy"))
+    return Row(settings, seeds, description, throughput, responses, tuple(files))
 
 
-def _error_cell(row: Row, values: Sample | None, first: bool = False) -> str:
-    if values:
-        return text.error(values)
+def _entries(folder: Path, suffix: str = "") -> list[str]:
+    """Names in a folder that end with `suffix`, without it, sorted; hidden ones are not results."""
+    if not folder.is_dir():
+        return []
+    found = (path.name for path in folder.iterdir() if path.is_dir() != bool(suffix))
+    return sorted(name.removesuffix(suffix) for name in found if name.endswith(suffix) and not name.startswith("."))
+
+
+def _left_out(runs: Path, params: Params) -> Iterator[str]:
+    """Name the results that lie in the folder and are not part of the plan."""
+    names = {
+        *_entries(runs / "train"),
+        *_entries(runs / "describe", ".json"),
+        *_entries(runs / "throughput", ".json"),
+        *_entries(runs / "responses", ".json"),
+    } - params.models.keys()
+    if names:
+        yield (
+            "Left out, because the parameters do not name them: "
+            f"{text.listed([f'`{name}`' for name in sorted(names)])}."
+        )
+    for name in params.models:
+        planned = {f"seed-{seed}" for seed in params.settings(name).train.seed_list}
+        others = [
+            folder for folder in _entries(runs / "train" / name) if folder.startswith("seed-") and folder not in planned
+        ]
+        if others:
+            folders = text.listed([f"`{folder}`" for folder in others])
+            yield f"{name}: {folders} left out, because the parameters do not ask for that seed."
+
+
+def _row_remarks(row: Row) -> Iterator[str]:
     if row.mixed:
-        return "**mixed settings, not averaged**" if first else text.NONE
-    return "; ".join(unfinished(row)) or "not run" if first else text.NONE
+        yield (
+            f"**{row.name}: its seeds were made with different settings and are not averaged.** "
+            f"They differ in {text.listed(row.mixed)}."
+        )
+    if row.records:
+        defaults = {"model": ModelParams().model_dump(), "train": TrainParams().model_dump()}
+        asked = flattened(row.settings.model_dump(mode="json"))
+        if row.net == "plain":
+            asked = {key: value for key, value in asked.items() if not key.startswith("model.")}
+        if row.settings.train.precision == "auto":
+            del asked["train.precision"]  # every precision is what it asks for
+        stale = {
+            key: (ran, value)
+            for key, value in asked.items()
+            for record in row.records
+            if (ran := (flattened(defaults) | ran_with(record))[key]) != value
+        }
+        if stale:
+            said = [f"{key} {_shown(ran)} (now {_shown(value)})" for key, (ran, value) in stale.items()]
+            yield f"{row.name}: made with other settings than the parameters now ask for: {', '.join(said)}."
+    without_curve = [run.seed for run in row.seeds if run.record and not run.history]
+    if without_curve:
+        yield f"{row.name}: no learning curve beside the result of {text.seeds(without_curve)}."
+    unread = [run.seed for run in row.seeds if run.predictions_left_out]
+    if unread:
+        yield (
+            f"{row.name}: the test predictions of {text.seeds(unread)} are in another version's form, without labels, "
+            "and are left out."
+        )
+    if row.responses and any(record.data.fingerprint != row.responses.data.fingerprint for record in row.done):
+        yield f"{row.name}: its layer responses were measured on other data than it was trained on."
+    held = (row.description, *row.records, row.throughput)
+    for quantity in ("parameters", "multiply_adds"):
+        counts = sorted({getattr(record, quantity) for record in held if record})
+        if len(counts) > 1:
+            said, words = [text.count(number) for number in counts], quantity.replace("_", "-")
+            yield f"{row.name}: its result files disagree about {words}: {', '.join(said)}."
 
 
-def _memory_cell(row: Row) -> str:
-    if row.throughput:
-        return text.size(row.throughput.training.peak_memory_bytes)
-    if row.training_peak_memory:
-        return f"{text.size(row.training_peak_memory)} (whole run)"
-    return "not measured"
+def _remarks(rows: Iterable[Row], runs: Path, params: Params) -> Iterator[str]:
+    for row in rows:
+        yield from _row_remarks(row)
+    yield from _left_out(runs, params)
 
 
-def main_table(results: Results, with_paper: bool) -> str:
-    """THE table in Markdown, one row a net in the parameters' order.
+def collect(params: Params, runs: Path) -> Results:
+    """Read every result file of the plan.
 
     Args:
-        results: what has been read.
-        with_paper: whether the paper's errors stand beside ours, as they may on its data only.
+        params: the plan; its `models` are the rows.
+        runs: the folder of result files, which may be empty or absent.
+
+    Raises:
+        UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
-    headings = [
-        "net",
-        "parameters",
-        "paper's parameters",
-        "multiply-adds",
-        "seeds done",
-        "test error, %",
-        *(["paper's test error, %"] if with_paper else []),
-        "training error, %",
-        "training images/s",
-        "inference images/s",
-        "peak memory",
-        "training time a seed",
-    ]
-    shared = shared_differences(results.rows)
-    rows = []
-    for row in results.rows:
-        # One mark is enough to send the reader to the lines above the table, which say all.
-        marks = [difference.mark for difference in row_differences(row) if difference not in shared]
-        paper = paper_error(row)
-        parameters, adds, speed = row.parameters, row.multiply_adds, row.throughput
-        rows.append(
-            [
-                text.escaped(row.name) + (f" ({marks[0]})" if marks else ""),
-                f"{text.rounded_parameters(parameters)} ({text.count(parameters)})"
-                if parameters is not None
-                else "not counted",
-                paper_parameters(row) or text.NONE,
-                text.multiply_adds(adds) if adds is not None else "not counted",
-                _seeds_cell(row),
-                _error_cell(row, row.test_error, first=True),
-                *([published_error(paper) if paper else text.NONE] if with_paper else []),
-                _error_cell(row, row.training_error),
-                rate(speed.training) if speed else "not measured",
-                rate(speed.inference) if speed else "not measured",
-                _memory_cell(row),
-                text.durations(row.seconds) if row.seconds else text.NONE,
-            ]
-        )
-    return text.table(headings, rows)
-
-
-def published_table(results: Results) -> str:
-    """What others published about the nets of the plan, and under which conditions; empty if nothing.
-
-    One row a net, one column a source; the conditions are listed below.
-    """
-    nets = dict.fromkeys((row.net, row.depth) for row in results.rows)
-    known = published()
-    figures = {
-        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"} for net in nets
-    }
-    sources = [name for name in known.sources if any(name in found for found in figures.values())]
-    if not sources:
-        return ""
-    rows, notes = [], []
-    for (net, depth), found in figures.items():
-        cells = [published_error(found[name]) if name in found else text.NONE for name in sources]
-        rows.append([f"{net}-{depth}", *cells])
-        notes += [f"{net}-{depth}, {name}: {found[name].note}" for name in found if found[name].note]
-    conditions = []
-    for name in sources:
-        source = known.sources[name]
-        images = text.count(source.training_images) if source.training_images else "an unknown number of"
-        conditions.append(
-            f"[{source.title}]({source.url}): {images} training images, residual nets with option "
-            f"{source.shortcut}. {source.taken}"
-        )
-    table = text.table(["net", *sources], rows)
-    return f"Test error, %:\n\n{table}\n{text.bullets([*conditions, *notes])}"
-
-
-def seeds_table(results: Results) -> str:
-    """The test error of every seed that is done, with the interval of the mean; empty if none is."""
-    confidence = results.params.report.confidence
-    rows = []
-    for row in results.rows:
-        if not row.done:
-            continue
-        errors = [f"{record.test_error:.2f} (seed {record.seed})" for record in row.done]
-        values = row.test_error
-        interval = values.interval(confidence) if values else None
-        summary = text.error(values) if values else "mixed settings, not averaged"
-        # A few scattered seeds give an interval wider than an error can be.
-        limits = f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}" if interval else text.NONE
-        rows.append([text.escaped(row.name), ", ".join(errors), summary, limits])
-    headings = ["net", "test error of each seed, %", "mean ± std", f"{100 * confidence:g} % interval of the mean"]
-    return text.table(headings, rows, left=2) if rows else ""
-
-
-def _sample_cells(name: str, values: Sample | None, interval: float | None = None) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {
-        f"{name}_mean": values.mean if values else None,
-        f"{name}_std": values.std if values else None,
-        f"{name}_n": values.n if values else 0,
-    }
-    if interval:
-        limits = values.interval(interval) if values else None
-        cells[f"{name}_low"] = limits.low if limits else None
-        cells[f"{name}_high"] = limits.high if limits else None
-    return cells
-
-
-def _timing_cells(name: str, timing: Timing | None) -> dict[str, Cell]:
-    repeats = len(timing.step_seconds) if timing else 0
-    return {
-        f"{name}_images_per_second": timing.images_per_second if timing else None,
-        f"{name}_images_per_second_std": timing.images_per_second_std if timing and repeats > 1 else None,
-        f"{name}_repeats": repeats,
-        f"{name}_batch_size": timing.batch_size if timing else None,
-        f"{name}_peak_memory_bytes": timing.peak_memory_bytes if timing else None,
-    }
-
-
-def tidy_row(row: Row, confidence: float) -> dict[str, Cell]:
-    """A row of table.csv: errors in %, times in s, sizes in bytes, rates in images/s."""
-    paper = paper_error(row)
-    first = row.records[0] if row.records else None
-    return {
-        "name": row.name,
-        "net": row.net,
-        "depth": row.depth,
-        "shortcut": row.shortcut,
-        "status": row_status(row),
-        "seeds_planned": len(row.seeds),
-        "seeds_done": len(row.done),
-        "seeds_interrupted": len(row.with_status("interrupted")),
-        "seeds_diverged": len(row.with_status("diverged")),
-        "iterations": row.iterations,
-        "data": first.data.name if first else None,
-        "official": first.data.official if first else None,
-        "precision": first.precision if first else None,
-        "parameters": row.parameters,
-        "parameters_paper": paper_parameters(row),
-        "multiply_adds": row.multiply_adds,
-        **_sample_cells("test_error", row.test_error, confidence),
-        "test_error_paper": paper.error if paper else None,
-        "test_error_paper_std": paper.std if paper else None,
-        "test_error_paper_n": paper.n if paper else None,
-        **_sample_cells("training_error", row.training_error),
-        **_sample_cells("validation_error", row.validation_error),
-        **_timing_cells("training", row.throughput.training if row.throughput else None),
-        **_timing_cells("inference", row.throughput.inference if row.throughput else None),
-        "throughput_device": row.throughput.system.device_name if row.throughput else None,
-        "run_peak_memory_bytes": row.training_peak_memory,
-        **_sample_cells("seconds", row.seconds),
-    }
-
-
-CURVE_FIELDS = ("name", "net", "depth", "seed", *HistoryRow._fields)
-ERROR_FIELDS = ("name", "net", "depth", "seed", "test_error")
-
-
-def drawn_runs(row: Row) -> list[SeedRun]:
-    """The seeds whose curves stand for a row; none where its seeds must not be taken together."""
-    return [] if row.mixed else [run for run in row.seeds if run.history]
-
-
-def curve_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for run in drawn_runs(row):
-            for point in run.history:
-                yield (row.name, row.net, row.depth, run.seed, *point)
-
-
-def error_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for record in [] if row.mixed else row.done:
-            yield (row.name, row.net, row.depth, record.seed, record.test_error)
-
-
-def metrics(results: Results) -> dict[str, Any]:
-    """What `dvc metrics show` reads: finite numbers by the row's name; what was not run has no key."""
-    found: dict[str, Any] = {}
-    for row in results.rows:
-        of_row: dict[str, Any] = {}
-        for name, values in (("test_error", row.test_error), ("training_error", row.training_error)):
-            if values:
-                spread = {} if values.std is None else {"std": values.std}
-                of_row[name] = {"mean": values.mean, **spread, "n": values.n}
-        if row.throughput:
-            of_row["images_per_second"] = {
-                "training": row.throughput.training.images_per_second,
-                "inference": row.throughput.inference.images_per_second,
-            }
-        if row.parameters is not None:
-            of_row["parameters"] = row.parameters
-        if of_row:
-            found[row.name] = of_row
-    return found
-
-
-def _csv_cell(cell: Cell) -> str:
-    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
-        return ""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return repr(cell) if isinstance(cell, float) else str(cell)
-
-
-def _write_csv(path: Path, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
-    write_text(path, content.getvalue())
-
-
-def write_tables(results: Results, reports: Path) -> None:
-    """Write table.csv, curves.csv, errors.csv, claims.csv and metrics.json."""
-    rows: list[Mapping[str, Cell]] = [tidy_row(row, results.params.report.confidence) for row in results.rows]
-    headings = list(rows[0]) if rows else ["name"]
-    _write_csv(reports / "table.csv", headings, ([row[key] for key in headings] for row in rows))
-    _write_csv(reports / "curves.csv", CURVE_FIELDS, curve_rows(results))
-    _write_csv(reports / "errors.csv", ERROR_FIELDS, error_rows(results))
-    _write_csv(reports / "claims.csv", CLAIM_FIELDS, claim_rows(claims(results)))
-    write_text(reports / "metrics.json", json.dumps(metrics(results), indent=2, allow_nan=False) + "\n")
+    rows = tuple(_row(runs, params.settings(name)) for name in params.models)
+    # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
+    forecast = _read(ForecastRecord, runs, "forecast.json") or _read(ForecastRecord, runs, "forecast/forecast.json")
+    evaluated = _read(PublishedRecords, runs, "published.json")
+    return Results(
+        params,
+        rows,
+        forecast,
+        evaluated,
+        tuple(_remarks(rows, runs, params)),
+        latency=_all(LatencyRecord, runs, "latency"),
+        usual_loop=_all(UsualLoopRecord, runs, "usual-loop"),
+    )

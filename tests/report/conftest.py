@@ -43,7 +43,7 @@ from resnet.records import (
     write_history,
 )
 from resnet.report import build
-from resnet.report.collect import Results, collect
+from resnet.report.tables import Results, collect
 
 PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
     20: 269_722,

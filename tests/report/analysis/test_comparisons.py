@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resnet.report.choices import best_on_test, by_validation
-from resnet.report.comparisons import against, bootstrap, incomparable, resample, resampled_errors, variance_table
-from resnet.report.published import PublishedError
-from resnet.report.statistics import Sample
+from resnet.report.analysis.comparisons import (
+    against,
+    bootstrap,
+    incomparable,
+    resample,
+    resampled_errors,
+    variance_table,
+)
+from resnet.report.analysis.published import PublishedError
+from resnet.report.analysis.statistics import Sample
+from resnet.report.sections.iterates import best_on_test, by_validation
 
 
 def wrong(first: int, last: int) -> Any:

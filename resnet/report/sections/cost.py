@@ -10,11 +10,11 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.comparisons import change, main_rows
-from resnet.report.drawing import BOLD, COLOURS, MARKERS, new_figure, wrapped
-from resnet.report.statistics import Sample
+from resnet.report.analysis.comparisons import change, main_rows
+from resnet.report.analysis.statistics import Sample
+from resnet.report.style import words as text
+from resnet.report.style.drawing import BOLD, COLOURS, MARKERS, new_figure, wrapped
+from resnet.report.tables import Results, Row
 
 
 class Cost(NamedTuple):

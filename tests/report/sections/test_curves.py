@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet.report.figures import aside, curve, depth_errors, throughput, training_curves
+from resnet.report.sections.curves import aside, curve, depth_errors, throughput, training_curves
 
 
 def line(figure: Figure, gid: str) -> Line2D:

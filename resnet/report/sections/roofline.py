@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet.records import Energy, Limits, StepWork, ThroughputRecord, Timing, UsualLoopRecord
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.drawing import BOLD, MARKERS, depth_colours, new_figure, wrapped
+from resnet.report.style import words as text
+from resnet.report.style.drawing import BOLD, MARKERS, depth_colours, new_figure, wrapped
+from resnet.report.tables import Results, Row
 
 KINDS = ("training", "inference")
 

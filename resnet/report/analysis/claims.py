@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.comparisons import DEEPEST, change, incomparable, main_row, main_rows, p_value
-from resnet.report.published import published
-from resnet.report.responses import mean_response
-from resnet.report.statistics import Difference, Interval, holm, welch
+from resnet.report.analysis.comparisons import DEEPEST, change, incomparable, main_row, main_rows, p_value
+from resnet.report.analysis.published import published
+from resnet.report.analysis.statistics import Difference, Interval, holm, welch
+from resnet.report.sections.responses import mean_response
+from resnet.report.style import words as text
+from resnet.report.tables import Results, Row
 
 Word = Literal["shown", "not shown", "contradicted", "not tested"]
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from resnet.params import Settings
 from resnet.records import DataRecord
-from resnet.report import text
-from resnet.report.collect import Row
-from resnet.report.published import Protocol, published
+from resnet.report.analysis.published import Protocol, published
+from resnet.report.style import words as text
+from resnet.report.tables import Row
 
 KEYS = ("batch_size", "learning_rate", "milestones", "decay", "momentum", "weight_decay")
 """Keys of `train` that the paper states a number for, `iterations` apart."""

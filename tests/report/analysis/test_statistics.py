@@ -7,8 +7,8 @@ import math
 import pytest
 from scipy import stats
 
-from resnet.report import text
-from resnet.report.statistics import Difference, Sample, holm, one_sample, paired, sample, welch
+from resnet.report.analysis.statistics import Difference, Sample, holm, one_sample, paired, sample, welch
+from resnet.report.style import words as text
 
 
 def test_mean_and_sample_std_by_hand() -> None:

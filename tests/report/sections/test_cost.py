@@ -10,8 +10,8 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from resnet.report.drawing import COLOURS
-from resnet.report.frontiers import frontiers_figure, frontiers_table
+from resnet.report.sections.cost import frontiers_figure, frontiers_table
+from resnet.report.style.drawing import COLOURS
 
 
 def cells(line: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resnet.records import Energy, ThroughputRecord
-from resnet.report.roofline import rate, roofline, share
+from resnet.report.sections.roofline import rate, roofline, share
 from tests.report.conftest import some_limits
 
 

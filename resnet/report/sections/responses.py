@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.comparisons import main_rows
-from resnet.report.drawing import BOLD, depth_colours, legend_columns, new_figure, wrapped
-from resnet.report.statistics import Sample, sample
+from resnet.report.analysis.comparisons import main_rows
+from resnet.report.analysis.statistics import Sample, sample
+from resnet.report.style import words as text
+from resnet.report.style.drawing import BOLD, depth_colours, legend_columns, new_figure, wrapped
+from resnet.report.tables import Results, Row
 
 
 def responses_of(row: Row) -> list[tuple[float, ...]]:

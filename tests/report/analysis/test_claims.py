@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resnet.report.claims import Claim, claims
+from resnet.report.analysis.claims import Claim, claims
 
 
 def run(of: Any, errors: dict[str, Sequence[float]], training: dict[str, Sequence[float]] | None = None) -> None:

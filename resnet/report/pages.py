@@ -7,25 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from resnet.records import System, TrainingRecord
-from resnet.report import text
-from resnet.report.choices import choices_table
-from resnet.report.claims import claims, claims_section
-from resnet.report.collect import NEUTRAL, Results, Row
-from resnet.report.comparisons import (
+from resnet.report.analysis.claims import claims, claims_section
+from resnet.report.analysis.comparisons import (
     ablations_table,
     bootstrap_table,
     degradation_table,
     published_verdicts,
     variance_table,
 )
-from resnet.report.figures import aside
-from resnet.report.frontiers import frontiers_table
-from resnet.report.latency import latency_section
-from resnet.report.protocol import KEYS, row_differences, settings_of
-from resnet.report.published import published
-from resnet.report.responses import responses_table
-from resnet.report.roofline import limits_notes, limits_table, usual_loop_table
-from resnet.report.tables import (
+from resnet.report.analysis.protocol import KEYS, row_differences, settings_of
+from resnet.report.analysis.published import published
+from resnet.report.sections.cost import frontiers_table
+from resnet.report.sections.curves import aside
+from resnet.report.sections.iterates import choices_table
+from resnet.report.sections.latency import latency_section
+from resnet.report.sections.responses import responses_table
+from resnet.report.sections.results import (
     main_table,
     paper_error,
     published_table,
@@ -33,6 +30,9 @@ from resnet.report.tables import (
     shared_differences,
     unfinished,
 )
+from resnet.report.sections.roofline import limits_notes, limits_table, usual_loop_table
+from resnet.report.style import words as text
+from resnet.report.tables import NEUTRAL, Results, Row
 
 TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.records import LatencyRecord
-from resnet.report.latency import blocks, latency_by_depth, stacks
+from resnet.report.sections.latency import blocks, latency_by_depth, stacks
 
 
 def test_the_blocks_of_a_net() -> None:

@@ -12,10 +12,10 @@ from matplotlib.patches import Patch
 
 from resnet.depth import blocks_per_stage
 from resnet.records import LatencyRecord, LatencyRow, Limits
-from resnet.report import text
-from resnet.report.collect import Results
-from resnet.report.drawing import BOLD, new_figure, wrapped
-from resnet.report.roofline import share
+from resnet.report.sections.roofline import share
+from resnet.report.style import words as text
+from resnet.report.style.drawing import BOLD, new_figure, wrapped
+from resnet.report.tables import Results
 
 GROUPS = ("stem", "stage 1", "stage 2", "stage 3", "head")
 GROUP_COLOURS = ("#999999", "#0072B2", "#E69F00", "#009E73", "#CC79A7")

@@ -18,9 +18,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from resnet.records import HistoryRow, Timing
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.drawing import (
+from resnet.report.analysis.protocol import row_differences
+from resnet.report.analysis.published import PublishedError, published
+from resnet.report.sections.cost import frontiers_figure
+from resnet.report.sections.latency import latency_by_depth
+from resnet.report.sections.responses import responses_figure
+from resnet.report.sections.results import drawn_runs, paper_error
+from resnet.report.sections.roofline import roofline
+from resnet.report.style import words as text
+from resnet.report.style.drawing import (
     BOLD,
     COLOURS,
     MARKERS,
@@ -31,13 +37,7 @@ from resnet.report.drawing import (
     style,
     wrapped,
 )
-from resnet.report.frontiers import frontiers_figure
-from resnet.report.latency import latency_by_depth
-from resnet.report.protocol import row_differences
-from resnet.report.published import PublishedError, published
-from resnet.report.responses import responses_figure
-from resnet.report.roofline import roofline
-from resnet.report.tables import drawn_runs, paper_error
+from resnet.report.tables import Results, Row
 
 TOP = 20.0
 """Upper end of the error axis in %, as in the paper's Figure 6."""

@@ -9,7 +9,7 @@ import pytest
 
 from resnet.params import load
 from resnet.records import Identity, SweepRecord, SweepTrial, SweepValues
-from resnet.report.sweep import conclusions, section, standard_error
+from resnet.report.sections.sweep import conclusions, section, standard_error
 from tests.report.conftest import some_data
 
 

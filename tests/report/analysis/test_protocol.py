@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resnet.report.published import FILE, published
+from resnet.report.analysis.published import FILE, published
 
 
 def test_published_figures_are_the_papers() -> None:

@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.report import text
-from resnet.report.collect import Results, Row, flattened, ran_with
-from resnet.report.protocol import Difference as ProtocolDifference
-from resnet.report.protocol import row_differences
-from resnet.report.published import PublishedError, published
-from resnet.report.statistics import Difference, Interval, Sample, one_sample, paired, welch, welch_from
+from resnet.report.analysis.protocol import Difference as ProtocolDifference
+from resnet.report.analysis.protocol import row_differences
+from resnet.report.analysis.published import PublishedError, published
+from resnet.report.analysis.statistics import Difference, Interval, Sample, one_sample, paired, welch, welch_from
+from resnet.report.style import words as text
+from resnet.report.tables import Results, Row, flattened, ran_with
 
 DEEPEST = 110
 """The deepest net that the paper's claims of falling error are about: ResNet-1202 it calls worse."""

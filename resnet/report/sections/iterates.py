@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from resnet.records import HistoryRow
-from resnet.report import text
-from resnet.report.collect import Results, Row
-from resnet.report.statistics import Sample, sample
+from resnet.report.analysis.statistics import Sample, sample
+from resnet.report.style import words as text
+from resnet.report.tables import Results, Row
 
 
 def by_validation(history: tuple[HistoryRow, ...]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from resnet.report.statistics import Sample
+from resnet.report.analysis.statistics import Sample
 
 NONE = "–"
 """What a cell shows where a figure does not exist; what has not been measured says so instead."""

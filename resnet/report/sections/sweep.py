@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resnet.records import SweepRecord, SweepTrial
-from resnet.report import text
-from resnet.report.drawing import BOLD, COLOURS, new_figure, save_or_remove, style
+from resnet.report.style import words as text
+from resnet.report.style.drawing import BOLD, COLOURS, new_figure, save_or_remove, style
 
 NAME = "sweep"
 """File name below `figures/`, without its ending."""
