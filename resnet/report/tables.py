@@ -1,226 +1,151 @@
-"""Read the result files of a plan into one structure; every table and figure is made from it.
+"""Result files into a few tidy tables: every file of the plan is read and checked here, once.
 
-A row is a net of `params.models`, in that order, and holds one entry for every seed of the plan,
-whether it has run or not. Averages are taken over the seeds that are done.
+A column that bears the name of a record's field or property holds that, in its unit (`resnet.records`). What was not
+run or not measured is missing (NaN or None). Nothing is averaged here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from pandas import DataFrame, concat
 
 from resnet.errors import UserError
-from resnet.params import ModelParams, Params, Settings, TrainParams
+from resnet.params import Params, Settings
 from resnet.records import (
     DataRecord,
     DescriptionRecord,
     ForecastRecord,
     HistoryRow,
     LatencyRecord,
+    PublishedRecord,
     PublishedRecords,
     Record,
     ResponsesRecord,
-    Status,
-    System,
+    SweepRecord,
     ThroughputRecord,
     TrainingRecord,
     UsualLoopRecord,
     read_history,
     read_predictions,
 )
-from resnet.report.analysis.statistics import Sample, sample
-from resnet.report.style import words as text
 
-NEUTRAL = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
-"""Keys of `train` that change nothing about the errors reported."""
+NETS = (
+    *("name", "net", "depth", "shortcut", "iterations", "parameters", "multiply_adds"),
+    *("settings", "mixed", "files"),
+)
+"""A net of the plan; the index is its name. `shortcut` and `iterations` are its runs', the plan's where nothing has
+run (`none` for a plain net); `settings` the plan's, as `flattened`; `mixed`: finished runs differ in their identity
+and must not be averaged; `files`: what was read, below the runs' folder."""
 
+_TRAINING = (
+    *("iteration", "iterations", "parameters", "multiply_adds", "precision", "test_error", "training_error"),
+    *("validation_error", "warmup_iterations", "peak_memory_bytes", "seconds", "energy_joules", "images_per_second"),
+    "data",
+)
+RUNS = ("name", "net", "depth", "seed", "file", "status", *_TRAINING, "settings", "identity", "predictions")
+"""A planned seed. `settings` are its effective ones, with the precision that `auto` came to; `identity` is
+(configuration, data, version); `predictions`: `read`, `in another form` or empty."""
 
-@dataclass(frozen=True)
-class SeedRun:
-    """One seed of a row."""
+CURVES = ("name", "net", "depth", "seed", *HistoryRow._fields)
+"""A point of a learning curve."""
 
-    seed: int
-    file: str
-    """Path of its `metrics.json` below the runs' folder."""
-    record: TrainingRecord | None
-    history: tuple[HistoryRow, ...] = ()
-    predictions: NDArray[np.uint8] | None = field(default=None, compare=False)
-    """uint8 (N, 2): true and predicted class of every test image, in canonical order."""
-    predictions_left_out: bool = False
-    """Whether there is a file of predictions in another form."""
+LAYERS = ("name", "layer", "kind", "kernel", "stride", "output", "parameters", "multiply_adds")
+"""A layer of a described net."""
 
-    @property
-    def status(self) -> Status:
-        return self.record.status if self.record else "not run"
+PREDICTIONS = ("name", "seed", "image", "label", "predicted")
+"""A test image of a run, in canonical order."""
 
+RESPONSES = ("name", "seed", "layer", "std", "images", "data")
+"""A 3x3 layer of a trained seed, counted from 0 in the order in which they run."""
 
-@dataclass(frozen=True)
-class Row:
-    """A net of the plan and all that has been measured of it."""
+_TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
+SPEED = (
+    *("name", "net", "depth", "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
+    *(
+        "images_per_second_std",
+        "flops",
+        "bytes",
+        "peak_flops_per_second",
+        "peak_bytes_per_second",
+        "matrix_size",
+        "peak_precision",
+    ),
+    "joules_per_image",
+)
+"""A timed kind of step (`training`, `inference`) of a net. `flops` and `bytes` are a step's; the peaks are what a
+matrix product and a copy reached in the same run (median repeat); older files lack them."""
 
-    settings: Settings
-    """What the parameters ask for; the records say what was done."""
-    seeds: tuple[SeedRun, ...]
-    description: DescriptionRecord | None
-    throughput: ThroughputRecord | None
-    responses: ResponsesRecord | None
-    files: tuple[str, ...]
-    """The result files that this row was read from, below the runs' folder."""
+MACHINES = ("name", "kind", "seed", "system")
+"""A stretch of training (`training`) or a measurement (`images/s`), and the system that made it."""
 
-    @property
-    def name(self) -> str:
-        return self.settings.name
+_CASE = ("net", "part", "depth", "batch_size", "precision", "mode", "passes", "seconds", "median_seconds")
+_ON_GPU = ("launch_seconds", "kernel_seconds")
+LATENCY = (
+    *("file", "device", "device_name", "shortcut", *_CASE, "backward_seconds", *_ON_GPU),
+    *("flops", "bytes", "peak_flops_per_second", "peak_bytes_per_second"),
+)
+"""A case of a latency measurement, with the peaks of its precision."""
 
-    @property
-    def net(self) -> str:
-        return self.settings.net
+USUAL_LOOP = (
+    *("file", "net", "depth", "device_name", "usual_precision", "precision"),
+    *("usual_images_per_second", "images_per_second", "ratios"),
+)
+EVALUATIONS = tuple(PublishedRecord.model_fields)
 
-    @property
-    def depth(self) -> int:
-        return self.settings.depth
-
-    @property
-    def shortcut(self) -> str:
-        """`A`, `B`, `C`, or `none` for a plain net."""
-        if self.net == "plain":
-            return "none"
-        if self.records:
-            return str(self.records[0].settings.get("model", {}).get("shortcut", "A"))
-        return self.settings.model.shortcut
-
-    @property
-    def records(self) -> list[TrainingRecord]:
-        """The records of all seeds that have been started."""
-        return [run.record for run in self.seeds if run.record]
-
-    def with_status(self, status: Status) -> list[SeedRun]:
-        return [run for run in self.seeds if run.status == status]
-
-    @property
-    def done(self) -> list[TrainingRecord]:
-        return [record for record in self.records if record.status == "done"]
-
-    @cached_property
-    def mixed(self) -> tuple[str, ...]:
-        """What differs among the finished runs; not empty when they must not be averaged."""
-        finished = [record for record in self.records if record.status in ("done", "diverged")]
-        configurations = {record.identity.configuration for record in finished}
-        data = {record.identity.data for record in finished}
-        versions = {record.identity.version for record in finished}
-        if not finished or len(configurations) == len(data) == len(versions) == 1:
-            return ()
-        differing = _differing(finished)
-        if len(configurations) > 1 and not differing:
-            differing.append("the identity of the configuration")
-        if len(data) > 1:
-            differing.append("the data")
-        if len(versions) > 1:
-            differing.append("the version of what an iteration computes")
-        return tuple(differing)
-
-    def measured(self, value: Callable[[TrainingRecord], float | None]) -> Sample | None:
-        """Sample a quantity over the seeds that are done; None where the seeds are not alike."""
-        return None if self.mixed else sample(map(value, self.done))
-
-    @property
-    def test_error(self) -> Sample | None:
-        """In %."""
-        return self.measured(lambda record: record.test_error)
-
-    @property
-    def training_error(self) -> Sample | None:
-        """In %."""
-        return self.measured(lambda record: record.training_error)
-
-    @property
-    def validation_error(self) -> Sample | None:
-        """In %."""
-        return self.measured(lambda record: record.validation_error)
-
-    @property
-    def seconds(self) -> Sample | None:
-        """Wall-clock time of a whole run."""
-        return self.measured(lambda record: record.seconds)
-
-    @property
-    def training_devices(self) -> list[str]:
-        """What the finished seeds were trained on; several names where they, or pieces of one, were made on several."""
-        return sorted({segment.system.device_name for record in self.done for segment in record.segments})
-
-    @property
-    def energy(self) -> Sample | None:
-        """Joules of a whole run."""
-        return self.measured(lambda record: record.energy_joules)
-
-    @property
-    def parameters(self) -> int | None:
-        counted = self._counted()
-        return counted.parameters if counted else None
-
-    @property
-    def multiply_adds(self) -> int | None:
-        counted = self._counted()
-        return counted.multiply_adds if counted else None
-
-    def _counted(self) -> DescriptionRecord | TrainingRecord | ThroughputRecord | None:
-        return self.description or next(iter(self.records), None) or self.throughput
-
-    @property
-    def training_peak_memory(self) -> int | None:
-        """Most bytes that a training run held; None where none has run."""
-        peaks = [record.peak_memory_bytes for record in self.records if record.peak_memory_bytes]
-        return max(peaks, default=None)
-
-    @property
-    def iterations(self) -> int:
-        """Planned iterations of the runs, of the parameters where nothing has run."""
-        return self.records[0].iterations if self.records else self.settings.train.iterations
-
-    @property
-    def systems(self) -> Iterator[tuple[str, System]]:
-        """What was measured, and the machine that it was measured on."""
-        for record in self.records:
-            for segment in record.segments:
-                yield "training", segment.system
-        if self.throughput:
-            yield "images/s", self.throughput.system
+_VALUES = ("learning_rate", "weight_decay", "warmup", "milestones")
+TRIALS = (
+    *("name", "net", "depth", "status", "iterations", "data", "search", "conditions"),
+    *("number", "state", "best", *_VALUES, "last_error", "validation_error", "seconds"),
+)
+"""A trial of a sweep, with what holds for the whole of it: `search` is the parameters' `sweep`, `conditions` what two
+sweeps must share to be compared. `last_error`: the last validation error measured, in %."""
 
 
 @dataclass(frozen=True)
-class Results:
-    """All result files of a plan."""
+class Tables:
+    """Everything that a report is made from."""
 
     params: Params
-    rows: tuple[Row, ...]
-    forecast: ForecastRecord | None
-    published: PublishedRecords | None
+    nets: DataFrame
+    runs: DataFrame
+    curves: DataFrame
+    layers: DataFrame
+    predictions: DataFrame
+    responses: DataFrame
+    speed: DataFrame
+    machines: DataFrame
+    latency: DataFrame
+    usual_loop: DataFrame
+    evaluations: DataFrame
     """Others' weights, evaluated here."""
-    remarks: tuple[str, ...]
-    """What a reader must know about the files themselves, one Markdown sentence each."""
-    latency: tuple[tuple[str, LatencyRecord], ...] = ()
-    """Path below the runs' folder and contents, one a device."""
-    usual_loop: tuple[tuple[str, UsualLoopRecord], ...] = ()
-    """Likewise, one a device and net."""
+    trials: DataFrame
+    forecast: ForecastRecord | None
+    unplanned_nets: list[str]
+    """With results below the runs' folder, and not in the plan."""
+    unplanned_seeds: dict[str, list[str]]
+    """Folders of seeds that are not in the plan, by net."""
 
-    @property
-    def records(self) -> list[TrainingRecord]:
-        return [record for row in self.rows for record in row.records]
+    def net(self, name: str) -> Any:
+        return next(rows(self.nets.loc[[name]]))
+
+    def seeds(self, name: str, *statuses: str) -> DataFrame:
+        """The runs of a net; of these statuses, where any are named."""
+        runs = select(self.runs, name=name)
+        return runs[runs["status"].isin(statuses)] if statuses else runs
+
+    def started(self, name: str) -> DataFrame:
+        return self.seeds(name, "done", "interrupted", "diverged")
 
     @property
     def data(self) -> list[DataRecord]:
         """The different data that nets were trained on; one, unless files of two plans met."""
-        found: list[DataRecord] = []
-        for record in self.records:
-            if record.data not in found:
-                found.append(record.data)
-        return found
+        return different(self.runs["data"].dropna())
 
     @property
     def official(self) -> bool:
@@ -228,217 +153,243 @@ class Results:
         return all(data.official for data in self.data)
 
 
+def rows(table: DataFrame) -> Iterator[Any]:
+    """The rows of a table, its columns as attributes."""
+    return iter(table.itertuples(index=False))
+
+
+def select(table: DataFrame, **values: Any) -> DataFrame:
+    """The rows of a table whose columns have these values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def different(values: Iterable[Any]) -> list[Any]:
+    """The values in their order, each once; they need not be hashable."""
+    kept: list[Any] = []
+    for value in values:
+        if value not in kept:
+            kept.append(value)
+    return kept
+
+
 def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give `{"train.momentum": 0.9, ...}` for the `model` and `train` sections, neutral keys left out."""
-    return {
-        f"{section}.{key}": value
-        for section in ("model", "train")
-        for key, value in settings.get(section, {}).items()
-        if key not in NEUTRAL
-    }
-
-
-def ran_with(record: TrainingRecord) -> dict[str, Any]:
-    """The flattened settings of a run, with the precision that `auto` came to: as its identity takes them."""
-    return flattened(record.settings) | {"train.precision": record.precision}
-
-
-def _shown(value: Any) -> str:
-    return text.count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _differing(records: list[TrainingRecord]) -> list[str]:
-    """Say which settings differ among runs, with the seeds of each value."""
-    settings = [ran_with(record) for record in records]
-    said = []
-    for key in sorted(set().union(*settings)):
-        seeds_of: dict[str, list[int]] = {}
-        for record, values in zip(records, settings, strict=True):
-            seeds_of.setdefault(_shown(values.get(key)), []).append(record.seed)
-        if len(seeds_of) > 1:
-            values_said = [f"{value} for {text.seeds(numbers)}" for value, numbers in seeds_of.items()]
-            said.append(f"{key} ({', '.join(values_said)})")
-    return said
+    """Give `{"train.momentum": 0.9, ...}` for the `model` and `train` sections."""
+    return {f"{part}.{key}": value for part in ("model", "train") for key, value in settings.get(part, {}).items()}
 
 
 R = TypeVar("R", bound=Record)
 
 
-def _read(record: type[R], runs: Path, file: str) -> R | None:
-    path = runs / file
+def _read(record: type[R], folder: Path, file: str) -> R | None:
+    path = folder / file
     return record.read(path) if path.exists() else None
 
 
-def _all(record: type[R], runs: Path, folder: str) -> tuple[tuple[str, R], ...]:
+def _all(record: type[R], folder: Path, kind: str) -> list[tuple[str, R]]:
     """Every result file of a folder below the runs', with its path."""
-    files = [f"{folder}/{name}.json" for name in _entries(runs / folder, ".json")]
-    return tuple((file, record.read(runs / file)) for file in files)
-
-
-def _check_training(record: TrainingRecord, path: Path, settings: Settings, seed: int) -> None:
-    """Refuse a record that is not of its place, or that says `done` and has no result.
-
-    Raises:
-        UserError: naming the file.
-    """
-    _check_net(record, path, settings)
-    if record.seed != seed:
-        raise UserError(f"{path}: holds seed {record.seed}, not {seed}")
-    for name in ("test_error", "training_error"):
-        value = getattr(record, name)
-        if record.status == "done" and (value is None or not math.isfinite(value)):
-            raise UserError(f"{path}: says done, but its {name} is {'missing' if value is None else value}")
-
-
-def _check_net(
-    record: TrainingRecord | DescriptionRecord | ThroughputRecord | ResponsesRecord, path: Path, settings: Settings
-) -> None:
-    held = (record.name, record.net, record.depth)
-    if held != (settings.name, settings.net, settings.depth):
-        raise UserError(
-            f"{path}: holds {record.name} ({record.net}, depth {record.depth}), but the parameters' "
-            f"{settings.name} is {settings.net}, depth {settings.depth}"
-        )
-
-
-def _seed_run(runs: Path, settings: Settings, seed: int) -> SeedRun:
-    file = f"train/{settings.name}/seed-{seed}/metrics.json"
-    record = _read(TrainingRecord, runs, file)
-    if record is None:
-        return SeedRun(seed, file, None)
-    _check_training(record, runs / file, settings, seed)
-    history, predictions = (runs / file).with_name("history.csv"), (runs / file).with_name("test_predictions.npy")
-    predicted = read_predictions(predictions) if predictions.exists() else None
-    return SeedRun(
-        seed,
-        file,
-        record,
-        tuple(read_history(history)) if history.exists() else (),
-        predicted,
-        predictions_left_out=predicted is None and predictions.exists(),
-    )
-
-
-def _row(runs: Path, settings: Settings) -> Row:
-    seeds = tuple(_seed_run(runs, settings, seed) for seed in settings.train.seed_list)
-    described, timed = f"describe/{settings.name}.json", f"throughput/{settings.name}.json"
-    description = _read(DescriptionRecord, runs, described)
-    throughput = _read(ThroughputRecord, runs, timed)
-    responded = f"responses/{settings.name}.json"
-    responses = _read(ResponsesRecord, runs, responded)
-    files = []
-    for record, file in ((description, described), (throughput, timed), (responses, responded)):
-        if record is not None:
-            _check_net(record, runs / file, settings)
-            files.append(file)
-    for run in seeds:
-        if run.record:
-            files.append(run.file)
-            if run.history:
-                files.append(run.file.replace("metrics.json", "history.csv"))
-            if run.predictions is not None:
-                files.append(run.file.replace("metrics.json", "test_predictions.npy"))
-    return Row(settings, seeds, description, throughput, responses, tuple(files))
+    files = [f"{kind}/{name}.json" for name in _entries(folder / kind, ".json")]
+    return [(file, record.read(folder / file)) for file in files]
 
 
 def _entries(folder: Path, suffix: str = "") -> list[str]:
     """Names in a folder that end with `suffix`, without it, sorted; hidden ones are not results."""
     if not folder.is_dir():
         return []
-    found = (path.name for path in folder.iterdir() if path.is_dir() != bool(suffix))
-    return sorted(name.removesuffix(suffix) for name in found if name.endswith(suffix) and not name.startswith("."))
+    names = (path.name for path in folder.iterdir() if path.is_dir() != bool(suffix))
+    return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith("."))
 
 
-def _left_out(runs: Path, params: Params) -> Iterator[str]:
-    """Name the results that lie in the folder and are not part of the plan."""
-    names = {
-        *_entries(runs / "train"),
-        *_entries(runs / "describe", ".json"),
-        *_entries(runs / "throughput", ".json"),
-        *_entries(runs / "responses", ".json"),
-    } - params.models.keys()
-    if names:
-        yield (
-            "Left out, because the parameters do not name them: "
-            f"{text.listed([f'`{name}`' for name in sorted(names)])}."
+def _of_net(record: type[R], folder: Path, file: str, settings: Settings) -> R | None:
+    """Read a result of a net, if there is one.
+
+    Raises:
+        UserError: the file is damaged, or holds another net.
+    """
+    result: Any = _read(record, folder, file)
+    if result and (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
+        raise UserError(
+            f"{folder / file}: holds {result.name} ({result.net}, depth {result.depth}), but the parameters' "
+            f"{settings.name} is {settings.net}, depth {settings.depth}"
         )
-    for name in params.models:
-        planned = {f"seed-{seed}" for seed in params.settings(name).train.seed_list}
-        others = [
-            folder for folder in _entries(runs / "train" / name) if folder.startswith("seed-") and folder not in planned
-        ]
-        if others:
-            folders = text.listed([f"`{folder}`" for folder in others])
-            yield f"{name}: {folders} left out, because the parameters do not ask for that seed."
+    return result  # type: ignore[no-any-return]
 
 
-def _row_remarks(row: Row) -> Iterator[str]:
-    if row.mixed:
-        yield (
-            f"**{row.name}: its seeds were made with different settings and are not averaged.** "
-            f"They differ in {text.listed(row.mixed)}."
-        )
-    if row.records:
-        defaults = {"model": ModelParams().model_dump(), "train": TrainParams().model_dump()}
-        asked = flattened(row.settings.model_dump(mode="json"))
-        if row.net == "plain":
-            asked = {key: value for key, value in asked.items() if not key.startswith("model.")}
-        if row.settings.train.precision == "auto":
-            del asked["train.precision"]  # every precision is what it asks for
-        stale = {
-            key: (ran, value)
-            for key, value in asked.items()
-            for record in row.records
-            if (ran := (flattened(defaults) | ran_with(record))[key]) != value
+def _training(folder: Path, file: str, settings: Settings, seed: int) -> TrainingRecord | None:
+    """Read a training run; refuse one of another place, or that says `done` and has no result.
+
+    Raises:
+        UserError: naming the file.
+    """
+    record = _of_net(TrainingRecord, folder, file, settings)
+    if record and record.seed != seed:
+        raise UserError(f"{folder / file}: holds seed {record.seed}, not {seed}")
+    for name in ("test_error", "training_error") if record and record.status == "done" else ():
+        value = getattr(record, name)
+        if value is None or not math.isfinite(value):
+            raise UserError(f"{folder / file}: says done, but its {name} is {'missing' if value is None else value}")
+    return record
+
+
+def _cells(columns: Iterable[str], *sources: Any, **cells: Any) -> tuple[Any, ...]:
+    """A row of a table: a column is given by name, or is an attribute of the first source that has it, or is missing."""
+
+    def cell(column: str) -> Any:
+        if column in cells:
+            return cells[column]
+        return next((getattr(source, column) for source in sources if hasattr(source, column)), None)
+
+    return tuple(map(cell, columns))
+
+
+class _Nets:
+    """The rows that the files of one net after another give."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
+            columns: [] for columns in (NETS, RUNS, CURVES, LAYERS, RESPONSES, SPEED, MACHINES)
         }
-        if stale:
-            said = [f"{key} {_shown(ran)} (now {_shown(value)})" for key, (ran, value) in stale.items()]
-            yield f"{row.name}: made with other settings than the parameters now ask for: {', '.join(said)}."
-    without_curve = [run.seed for run in row.seeds if run.record and not run.history]
-    if without_curve:
-        yield f"{row.name}: no learning curve beside the result of {text.seeds(without_curve)}."
-    unread = [run.seed for run in row.seeds if run.predictions_left_out]
-    if unread:
-        yield (
-            f"{row.name}: the test predictions of {text.seeds(unread)} are in another version's form, without labels, "
-            "and are left out."
-        )
-    if row.responses and any(record.data.fingerprint != row.responses.data.fingerprint for record in row.done):
-        yield f"{row.name}: its layer responses were measured on other data than it was trained on."
-    held = (row.description, *row.records, row.throughput)
-    for quantity in ("parameters", "multiply_adds"):
-        counts = sorted({getattr(record, quantity) for record in held if record})
-        if len(counts) > 1:
-            said, words = [text.count(number) for number in counts], quantity.replace("_", "-")
-            yield f"{row.name}: its result files disagree about {words}: {', '.join(said)}."
+        self.predictions = [DataFrame(columns=PREDICTIONS)]
+
+    def table(self, columns: tuple[str, ...]) -> DataFrame:
+        return DataFrame(self.rows[columns], columns=columns)
+
+    def read(self, settings: Settings) -> None:
+        name = settings.name
+        described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
+        description = _of_net(DescriptionRecord, self.folder, described, settings)
+        throughput = _of_net(ThroughputRecord, self.folder, timed, settings)
+        responses = _of_net(ResponsesRecord, self.folder, responded, settings)
+        results = ((description, described), (throughput, timed), (responses, responded))
+        files = [file for result, file in results if result]
+        records = [record for seed in settings.train.seed_list if (record := self._run(settings, seed, files))]
+        for layer in description.layers if description else ():
+            self.rows[LAYERS].append(_cells(LAYERS, layer, name=name, layer=layer.name))
+        for seed in responses.seeds if responses else ():
+            for layer, std in enumerate(seed.std):
+                self.rows[RESPONSES].append(_cells(RESPONSES, seed, responses, layer=layer, std=std))
+        if throughput:
+            self._throughput(throughput)
+        plan = settings.model_dump(mode="json", include={"model", "train"})
+        ran = records[0].settings.get("model", {}) if records else plan["model"]
+        counted = description or next(iter(records), None) or throughput
+        cells = {
+            "shortcut": "none" if settings.net == "plain" else ran.get("shortcut", "A"),
+            "iterations": records[0].iterations if records else settings.train.iterations,
+            "settings": flattened(plan),
+            "mixed": len(different(r.identity for r in records if r.status in ("done", "diverged"))) > 1,
+            "files": files,
+        }
+        self.rows[NETS].append(_cells(NETS, settings, counted, **cells))
+
+    def _run(self, settings: Settings, seed: int, files: list[str]) -> TrainingRecord | None:
+        """Read one seed's files, and add their names."""
+        at = f"train/{settings.name}/seed-{seed}"
+        file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
+        record = _training(self.folder, file, settings, seed)
+        if record is None:
+            own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
+            self.rows[RUNS].append(_cells(RUNS, **own, status="not run"))
+            return None
+        files.append(file)
+        self.rows[MACHINES] += [(settings.name, "training", seed, part.system) for part in record.segments]
+        points = read_history(self.folder / curve) if (self.folder / curve).exists() else []
+        self.rows[CURVES] += [(settings.name, settings.net, settings.depth, seed, *point) for point in points]
+        files += [curve] if points else []
+        form = ""
+        if (self.folder / classes).exists():
+            held = read_predictions(self.folder / classes)
+            form = "in another form" if held is None else "read"
+            if held is not None:
+                files.append(classes)
+                cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
+                self.predictions.append(DataFrame(dict(zip(PREDICTIONS, cells, strict=True))))
+        effective = flattened(record.settings) | {"train.precision": record.precision}
+        identity = (record.identity.configuration, record.identity.data, record.identity.version)
+        own = {"file": file, "settings": effective, "identity": identity, "predictions": form}
+        self.rows[RUNS].append(_cells(RUNS, record, **own))
+        return record
+
+    def _throughput(self, record: ThroughputRecord) -> None:
+        self.rows[MACHINES].append((record.name, "images/s", None, record.system))
+        for kind in ("training", "inference"):
+            timing, energy = getattr(record, kind), getattr(record, f"{kind}_energy")
+            several = len(timing.step_seconds) > 1
+            cells = {
+                "kind": kind,
+                "images_per_second_std": timing.images_per_second_std if several else None,
+                **_peaks(record.limits),
+                "peak_precision": record.limits.precision if record.limits else None,
+                "joules_per_image": energy.joules_per_image if energy else None,
+            }
+            sources = (record, timing, getattr(record, f"{kind}_work"), record.limits, record.system)
+            self.rows[SPEED].append(_cells(SPEED, *sources, **cells))
 
 
-def _remarks(rows: Iterable[Row], runs: Path, params: Params) -> Iterator[str]:
-    for row in rows:
-        yield from _row_remarks(row)
-    yield from _left_out(runs, params)
+def _peaks(peaks: Any) -> dict[str, float]:
+    names = ("flops_per_second", "bytes_per_second")
+    return {f"peak_{name}": getattr(peaks, name) for name in names} if peaks else {}
 
 
-def collect(params: Params, runs: Path) -> Results:
+def _latency(file: str, record: LatencyRecord) -> Iterator[tuple[Any, ...]]:
+    for case in record.rows:
+        peaks = next((peaks for peaks in record.limits if peaks.precision == case.precision), None)
+        yield _cells(LATENCY, case, case.work, record, record.system, file=file, **_peaks(peaks))
+
+
+def _trials(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
+    search = record.settings["sweep"]
+    conditions = (search, record.identity.data, record.identity.version, record.precision)
+    for trial in record.trials:
+        cells = {
+            "search": search,
+            "conditions": conditions,
+            "best": trial is record.best,
+            "last_error": trial.validation_errors[-1][1] if trial.validation_errors else None,
+        }
+        yield _cells(TRIALS, trial, trial.values, record, **cells)
+
+
+def read_tables(params: Params, folder: Path) -> Tables:
     """Read every result file of the plan.
 
     Args:
-        params: the plan; its `models` are the rows.
-        runs: the folder of result files, which may be empty or absent.
+        params: the plan; its `models` are the nets.
+        folder: the runs' folder, which may be empty or absent.
 
     Raises:
         UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
-    rows = tuple(_row(runs, params.settings(name)) for name in params.models)
+    nets = _Nets(folder)
+    planned: dict[str, set[str]] = {}
+    for name in params.models:
+        settings = params.settings(name)
+        nets.read(settings)
+        planned[name] = {f"seed-{seed}" for seed in settings.train.seed_list}
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
-    forecast = _read(ForecastRecord, runs, "forecast.json") or _read(ForecastRecord, runs, "forecast/forecast.json")
-    evaluated = _read(PublishedRecords, runs, "published.json")
-    return Results(
+    forecast = _read(ForecastRecord, folder, "forecast.json") or _read(ForecastRecord, folder, "forecast/forecast.json")
+    published = _read(PublishedRecords, folder, "published.json")
+    sweeps = sorted(
+        (record for _, record in _all(SweepRecord, folder, "sweep")), key=lambda r: (r.net, r.depth, r.name)
+    )
+    usual = _all(UsualLoopRecord, folder, "usual-loop")
+    present = {*_entries(folder / "train")}.union(
+        *(_entries(folder / kind, ".json") for kind in ("describe", "throughput", "responses"))
+    )
+    others = {name: [x for x in _entries(folder / "train" / name) if x.startswith("seed-")] for name in planned}
+    return Tables(
         params,
-        rows,
+        nets.table(NETS).set_index("name", drop=False),
+        *map(nets.table, (RUNS, CURVES, LAYERS)),
+        concat(nets.predictions[1:] or nets.predictions),
+        *map(nets.table, (RESPONSES, SPEED, MACHINES)),
+        DataFrame([row for file in _all(LatencyRecord, folder, "latency") for row in _latency(*file)], columns=LATENCY),
+        DataFrame([_cells(USUAL_LOOP, loop, loop.system, file=file) for file, loop in usual], columns=USUAL_LOOP),
+        DataFrame([_cells(EVALUATIONS, x) for x in (published.evaluations if published else ())], columns=EVALUATIONS),
+        DataFrame([row for sweep in sweeps for row in _trials(sweep)], columns=TRIALS),
         forecast,
-        evaluated,
-        tuple(_remarks(rows, runs, params)),
-        latency=_all(LatencyRecord, runs, "latency"),
-        usual_loop=_all(UsualLoopRecord, runs, "usual-loop"),
+        sorted(present - planned.keys()),
+        {name: sorted(set(folders) - planned[name]) for name, folders in others.items()},
     )

@@ -1,32 +1,30 @@
 """The claims of section 4.2, each sentence generated together with the test that backs it.
 
-What is claimed is fixed before anything is run: it depends on the nets of the plan alone. A sentence reads
-"shown" or "contradicted" only where a two-sided test says so after Holm's correction over all claims
-tested, "not shown" where the runs do not decide, and "not tested" with the reason where nothing could be.
+What is claimed is fixed before anything is run: it depends on the nets of the plan alone. A verdict is "shown" or
+"contradicted" only where a two-sided test says so after Holm's correction over all claims tested, "not shown" where
+the runs do not decide, and "not tested" with the reason where nothing could be.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
-from resnet.report.analysis.comparisons import DEEPEST, change, incomparable, main_row, main_rows, p_value
-from resnet.report.analysis.published import published
+from pandas import DataFrame
+
+from resnet.report.analysis.comparisons import Quantity, Unmet, change, obstacle, without_spread
+from resnet.report.analysis.nets import main_net, main_nets
+from resnet.report.analysis.responses import mean_response
 from resnet.report.analysis.statistics import Difference, Interval, holm, welch
-from resnet.report.sections.responses import mean_response
-from resnet.report.style import words as text
-from resnet.report.tables import Results, Row
+from resnet.report.tables import Tables
 
-Word = Literal["shown", "not shown", "contradicted", "not tested"]
-
-SIGNS: dict[str, Literal[-1, 1]] = {"falls": -1, "rises": 1}
+VERDICTS = ("shown", "contradicted", "not shown", "not tested")
+DEEPEST = 110
+"""The deepest net that the paper's claims of falling error are about: ResNet-1202 it calls worse."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a test found: the difference that the claim says is above or below 0."""
+    """The difference that a claim says is above or below 0."""
 
     value: float
     interval: Interval
@@ -41,212 +39,123 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence and what the runs say to it."""
+    """A sentence, complete without the full stop, in plain text, and what the runs say to it."""
 
     sentence: str
-    """Complete, without the full stop."""
     evidence: Evidence | None
-    why_not: str = ""
+    unmet: Unmet | None = None
     """Why it was not tested."""
     p: float | None = None
     """After Holm's correction."""
-    word: Word = "not tested"
+    verdict: str = "not tested"
 
 
-def _evidence(found: Difference, sign: Literal[-1, 1], unit: str, confidence: float, test: str = "") -> Evidence:
-    agrees = found.value * sign > 0
-    return Evidence(found.value, found.interval(confidence), unit, found.p, agrees, test or found.test)
+def _claim(tables: Tables, sentence: str, difference: Difference, sign: int, unit: str = "points") -> Claim:
+    interval = difference.interval(tables.params.report.confidence)
+    agrees = difference.value * sign > 0
+    return Claim(sentence, Evidence(difference.value, interval, unit, difference.p, agrees, difference.test))
 
 
-def _of_change(
-    results: Results, sentence: str, first: Row, second: Row, quantity: Literal["test_error", "training_error"], to: str
-) -> Claim:
-    found = change(first, second, quantity)
-    if found.welch is None:
-        return Claim(sentence, None, found.why_not)
-    return Claim(sentence, _evidence(found.welch, SIGNS[to], "points", results.params.report.confidence))
+def _of_change(tables: Tables, sentence: str, first: str, second: str, quantity: Quantity, sign: int) -> Claim:
+    step = change(tables, first, second, quantity)
+    return _claim(tables, sentence, step.welch, sign) if step.welch else Claim(sentence, None, step.unmet)
 
 
-def _order(results: Results, rows: list[Row]) -> Claim:
+def _order(tables: Tables, names: list[str]) -> Claim:
     """Every depth has a lower error than the one before it: shown only if each single step is."""
-    confidence = results.params.report.confidence
-    sentence = "The order of the depths holds: test error falls at every step " + " to ".join(
-        text.escaped(row.name) for row in rows
-    )
-    changes = [change(first, second, "test_error") for first, second in pairwise(rows)]
-    missing = next((found.why_not for found in changes if found.welch is None), None)
-    steps = [found.welch for found in changes if found.welch is not None]
-    if missing is not None:
-        return Claim(sentence, None, missing)
+    sentence = f"The order of the depths holds: test error falls at every step {' to '.join(names)}"
+    changes = [change(tables, first, second, "test_error") for first, second in pairwise(names)]
+    steps = [(step.welch, f"{step.first} to {step.second}") for step in changes if step.welch]
+    unmet = [step.unmet for step in changes if step.unmet]
+    if unmet:
+        missing = dict.fromkeys(name for reason in unmet for name in reason.missing)
+        return Claim(sentence, None, Unmet(unmet[0].reason, tuple(missing)))
     # All steps must hold: the weakest one's p is that of the whole (an intersection-union test). One step
     # that goes the other way contradicts it, and may be the smallest of several (Bonferroni).
-    against = [step for step in steps if step.value >= 0]
-    weakest = min(against, key=lambda step: step.p) if against else max(steps, key=lambda step: step.p)
-    p = min(1.0, len(steps) * weakest.p) if against else weakest.p
-    at = changes[steps.index(weakest)]
-    name = f"{text.escaped(at.first.name)} to {text.escaped(at.second.name)}"
-    test = f"{weakest.test}, of the step {name}, {'the clearest against it' if against else 'the weakest'}"
-    evidence = Evidence(weakest.value, weakest.interval(confidence), "points", p, not against, test)
-    return Claim(sentence, evidence)
+    opposed = [step for step in steps if step[0].value >= 0]
+    weakest, at = min(opposed, key=lambda step: step[0].p) if opposed else max(steps, key=lambda step: step[0].p)
+    p = min(1.0, len(steps) * weakest.p) if opposed else weakest.p
+    test = f"{weakest.test}, of the step {at}, {'the clearest against it' if opposed else 'the weakest'}"
+    interval = weakest.interval(tables.params.report.confidence)
+    return Claim(sentence, Evidence(weakest.value, interval, "points", p, not opposed, test))
 
 
-def _response(results: Results, sentence: str, higher: Row, lower: Row) -> Claim:
-    """The lower row responds less, in the mean over layers, than the higher."""
-    for row in (higher, lower):
-        if row.mixed:
-            return Claim(sentence, None, f"the seeds of {row.name} have different settings")
-    samples = [mean_response(row) for row in (higher, lower)]
-    missing = [row.name for row, values in zip((higher, lower), samples, strict=True) if values is None]
-    if missing:
-        return Claim(sentence, None, f"runs missing: no responses of {text.listed(missing)}")
-    of_higher, of_lower = samples
-    assert of_higher is not None, "missing ones were named"
-    assert of_lower is not None, "missing ones were named"
-    differing = incomparable(higher, lower)
-    if differing:
-        return Claim(sentence, None, f"the runs differ in {text.listed(differing)}")
-    found = welch(of_lower, of_higher)
-    if found is None:
-        return Claim(sentence, None, "one seed shows no spread")
-    test = f"{found.test} of the mean over layers"
-    return Claim(sentence, _evidence(found, -1, "", results.params.report.confidence, test))
+def _response(tables: Tables, sentence: str, higher: str, lower: str) -> Claim:
+    """The lower net responds less, in the mean over layers, than the higher."""
+    samples = {name: values for name in (higher, lower) if (values := mean_response(tables, name))}
+    mixed = [name for name in (higher, lower) if tables.net(name).mixed]
+    missing = tuple(name for name in (higher, lower) if name not in samples)
+    if missing and not mixed:
+        return Claim(sentence, None, Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing))
+    unmet = obstacle(tables, higher, lower) or without_spread(samples)
+    difference = None if unmet else welch(samples[lower], samples[higher])
+    if difference is None:
+        return Claim(sentence, None, unmet or Unmet("the seeds do not differ at all"))
+    named = difference._replace(test=f"{difference.test} of the mean over layers")
+    return _claim(tables, sentence, named, -1, "")
 
 
-def _deep(rows: list[Row]) -> list[Row]:
-    """The deeper rows that claims are about: 56 and 110 layers, or the deepest that there is up to 110."""
-    deeper = [row for row in rows[1:] if row.depth <= DEEPEST]
-    return [row for row in deeper if row.depth in (56, DEEPEST)] or deeper[-1:]
+def _deep(tables: Tables, names: list[str]) -> list[str]:
+    """The deeper nets that claims are about: 56 and 110 layers, or the deepest that there is up to 110."""
+    depth = tables.nets["depth"]
+    deeper = [name for name in names[1:] if depth[name] <= DEEPEST]
+    return [name for name in deeper if depth[name] in (56, DEEPEST)] or deeper[-1:]
 
 
-def _stated(results: Results) -> Iterator[Claim]:
+def _stated(tables: Tables) -> Iterator[Claim]:
     """Every claim that the plan's nets allow, tested or not, without corrections."""
-    plain, residual = main_rows(results, "plain"), main_rows(results, "resnet")
-    upto = [row for row in residual if row.depth <= DEEPEST]
-
-    def said(row: Row) -> str:
-        return text.escaped(row.name)
-
-    for row in _deep(residual):
-        sentence = f"Test error falls from {said(residual[0])} to {said(row)}"
-        yield _of_change(results, sentence, residual[0], row, "test_error", "falls")
+    plain, residual = main_nets(tables, "plain"), main_nets(tables, "resnet")
+    deep_plain, deep_residual = _deep(tables, plain), _deep(tables, residual)
+    depth = tables.nets["depth"]
+    upto, beyond = ([name for name in residual if (depth[name] <= DEEPEST) == side] for side in (True, False))
+    twins = {name: twin for name in plain if (twin := main_net(tables, "resnet", depth[name]))}
+    for name in deep_residual:
+        sentence = f"Test error falls from {residual[0]} to {name}"
+        yield _of_change(tables, sentence, residual[0], name, "test_error", -1)
     if len(upto) > 2:
-        yield _order(results, upto)
-    deepest = next((row for row in residual if row.depth > DEEPEST), None)
-    if deepest and upto:
-        sentence = f"Test error rises again from {said(upto[-1])} to {said(deepest)}"
-        yield _of_change(results, sentence, upto[-1], deepest, "test_error", "rises")
-    for row in _deep(plain):
-        sentence = f"Plain nets degrade: training error rises from {said(plain[0])} to {said(row)}"
-        yield _of_change(results, sentence, plain[0], row, "training_error", "rises")
-        sentence = f"Plain nets degrade: test error rises from {said(plain[0])} to {said(row)}"
-        yield _of_change(results, sentence, plain[0], row, "test_error", "rises")
-    for row in _deep(residual):
-        sentence = f"Residual nets do not degrade: training error falls from {said(residual[0])} to {said(row)}"
-        yield _of_change(results, sentence, residual[0], row, "training_error", "falls")
-    for row in _deep(plain):
-        same = main_row(results, "resnet", row.depth)
-        if same:
-            sentence = f"{said(same)} has a lower test error than {said(row)}"
-            yield _of_change(results, sentence, row, same, "test_error", "falls")
-    for row in [*plain[:1], *_deep(plain)]:
-        same = main_row(results, "resnet", row.depth)
-        if same:
-            sentence = f"Residual nets respond less: the layers of {said(same)} less than those of {said(row)}"
-            yield _response(results, sentence, row, same)
-    for row in _deep(residual):
-        sentence = f"Deeper residual nets respond less per layer: {said(row)} less than {said(residual[0])}"
-        yield _response(results, sentence, residual[0], row)
+        yield _order(tables, upto)
+    if beyond and upto:
+        sentence = f"Test error rises again from {upto[-1]} to {beyond[0]}"
+        yield _of_change(tables, sentence, upto[-1], beyond[0], "test_error", 1)
+    for name in deep_plain:
+        quantities: tuple[Quantity, ...] = ("training_error", "test_error")
+        for quantity in quantities:
+            sentence = f"Plain nets degrade: {quantity.replace('_', ' ')} rises from {plain[0]} to {name}"
+            yield _of_change(tables, sentence, plain[0], name, quantity, 1)
+    for name in deep_residual:
+        sentence = f"Residual nets do not degrade: training error falls from {residual[0]} to {name}"
+        yield _of_change(tables, sentence, residual[0], name, "training_error", -1)
+    for name in filter(twins.get, deep_plain):
+        sentence = f"{twins[name]} has a lower test error than {name}"
+        yield _of_change(tables, sentence, name, twins[name], "test_error", -1)
+    for name in filter(twins.get, [*plain[:1], *deep_plain]):
+        sentence = f"Residual nets respond less: the layers of {twins[name]} less than those of {name}"
+        yield _response(tables, sentence, name, twins[name])
+    for name in deep_residual:
+        sentence = f"Deeper residual nets respond less per layer: {name} less than {residual[0]}"
+        yield _response(tables, sentence, residual[0], name)
 
 
-def claims(results: Results) -> list[Claim]:
+def claims(tables: Tables) -> list[Claim]:
     """Every claim with its verdict, p values corrected over those that were tested (Holm)."""
-    stated = list(_stated(results))
-    tested = [claim.evidence for claim in stated if claim.evidence]
-    corrected = iter(holm([evidence.p for evidence in tested]))
-    level = 1 - results.params.report.confidence
-    judged = []
+    stated = list(_stated(tables))
+    corrected = iter(holm([claim.evidence.p for claim in stated if claim.evidence]))
+    level, judged = 1 - tables.params.report.confidence, []
     for claim in stated:
-        if claim.evidence is None:
-            judged.append(claim)
-            continue
-        p = next(corrected)
-        word: Word = "not shown"
-        if p < level:
-            word = "shown" if claim.evidence.agrees else "contradicted"
-        judged.append(Claim(claim.sentence, claim.evidence, "", p, word))
+        if claim.evidence:
+            p = next(corrected)
+            decided = "shown" if claim.evidence.agrees else "contradicted"
+            claim = replace(claim, p=p, verdict=decided if p < level else "not shown")
+        judged.append(claim)
     return judged
 
 
-def conditions(results: Results) -> str:
-    """Data and schedule of the claims' nets where they are not the paper's: `on digits, 400 iterations`; else empty."""
-    said = []
-    if not results.official:
-        said.append(text.listed([text.escaped(data.name) for data in results.data]))
-    claimed = [*main_rows(results, "plain"), *main_rows(results, "resnet")]
-    lengths = sorted({row.iterations for row in claimed if row.records})
-    papers = published().protocol.iterations
-    if lengths and lengths != [papers]:
-        counts = text.listed([text.count(length) for length in lengths])
-        said.append(f"{counts} of the paper's {text.count(papers)} iterations")
-    return f" (on {', '.join(said)})" if said else ""
-
-
-def _sentence(claim: Claim, where: str, confidence: float, family: int) -> str:
-    if claim.evidence is None:
-        return f"**Not tested**: {claim.sentence}. {claim.why_not[0].upper()}{claim.why_not[1:]}."
-    found = claim.evidence
-    decimals = 2 if found.unit else 3
-    unit = f" {found.unit}" if found.unit else ""
-    assert claim.p is not None, "what was tested has a p value"
-    return (
-        f"**{claim.word.capitalize()}**{where}: {claim.sentence}. Difference {found.value:+.{decimals}f}{unit} "
-        f"({100 * confidence:g} % interval {found.interval.low:+.{decimals}f} to {found.interval.high:+.{decimals}f}; "
-        f"{found.test}; p {_p(found.p)}, after Holm over {family} claims {_p(claim.p)})."
-    )
-
-
-def _p(p: float) -> str:
-    said = p_value(p)
-    return said if said.startswith("<") else f"= {said}"
-
-
-ORDER: tuple[Word, ...] = ("shown", "contradicted", "not shown", "not tested")
-
-
-def claims_section(results: Results, found: list[Claim]) -> str:
-    """The sentences for summary.md, in the paper's order, and how many there are of each verdict."""
-    if not found:
-        return "The plan holds no two nets that a claim is about.\n"
-    confidence = results.params.report.confidence
-    family = sum(claim.evidence is not None for claim in found)
-    counts = {word: sum(claim.word == word for claim in found) for word in ORDER}
-    said = text.listed([f"{number} {word}" for word, number in counts.items() if number])
-    where = conditions(results)
-    lines = [_sentence(claim, where, confidence, family) for claim in found]
-    explained = (
-        f"Differences are the second net's mean over seeds minus the first's. A claim is shown, or contradicted, where "
-        f"p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. "
-        "Seeds are taken as independent between nets, though a seed draws the same batches for every net: "
-        "that makes the intervals rather too wide than too narrow.\n"
-    )
-    return f"{len(found)} claims: {said}.\n\n{text.bullets(lines)}\n{explained}"
-
-
-CLAIM_FIELDS = (
-    "claim",
-    "verdict",
-    *("difference", "low", "high", "unit", "p", "p_holm", "test", "why_not_tested"),
-)
-
-
-def claim_rows(found: list[Claim]) -> Iterator[tuple[str | float | None, ...]]:
+def claims_table(judged: list[Claim]) -> DataFrame:
     """The rows of claims.csv."""
-    for claim in found:
-        evidence = claim.evidence
-        if evidence is None:
-            yield (claim.sentence, claim.word, None, None, None, None, None, None, None, claim.why_not)
-        else:
-            yield (
-                *(claim.sentence, claim.word, evidence.value, evidence.interval.low, evidence.interval.high),
-                *(evidence.unit, evidence.p, claim.p, evidence.test, ""),
-            )
+    columns = ("claim", "verdict", "difference", "low", "high", "unit", "p", "p_holm", "test", "why_not_tested")
+    lines = []
+    for claim in judged:
+        tested, unmet = claim.evidence, claim.unmet
+        cells = (tested.value, *tested.interval, tested.unit, tested.p, claim.p, tested.test) if tested else [None] * 7
+        lines.append((claim.sentence, claim.verdict, *cells, unmet.reason if unmet else ""))
+    return DataFrame(lines, columns=columns)

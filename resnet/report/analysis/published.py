@@ -86,13 +86,21 @@ class Published(Entry):
             raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
         return self
 
-    def paper(self, net: str, depth: int) -> PublishedError | None:
+    def paper(self, net: str, depth: int, shortcut: str | None = None) -> PublishedError | None:
         """The paper's own figure for a net, if it prints one."""
-        return next((figure for figure in self.errors_of(net, depth) if figure.source == "paper"), None)
+        return next((figure for figure in self.errors_of(net, depth, shortcut) if figure.source == "paper"), None)
 
-    def errors_of(self, net: str, depth: int) -> list[PublishedError]:
-        """Everything published about a net, in the file's order."""
-        return [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
+    def errors_of(self, net: str, depth: int, shortcut: str | None = None) -> list[PublishedError]:
+        """Everything published about a net, with this shortcut if one is given, in the file's order."""
+        figures = [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
+        return [figure for figure in figures if shortcut in (None, self.shortcut_of(figure))]
+
+    def shortcut_of(self, figure: PublishedError) -> str:
+        return "none" if figure.net == "plain" else figure.shortcut or self.sources[figure.source].shortcut
+
+    def parameters_of(self, depth: int, shortcut: str) -> str | None:
+        """The paper's count: its nets have shortcut A, and plain nets as many parameters; B and C have more."""
+        return self.parameters.get(depth) if shortcut in (self.protocol.shortcut, "none") else None
 
 
 @cache

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from scipy.stats import chi2, t
+from pandas import DataFrame
+from scipy.stats import t
 
 
 class Interval(NamedTuple):
@@ -45,15 +46,6 @@ class Sample(NamedTuple):
             return None
         half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * std / math.sqrt(self.n)
         return Interval(self.mean - half, self.mean + half)
-
-    def variance_interval(self, confidence: float = 0.95) -> Interval | None:
-        """The interval of the variance, by the chi-squared distribution; None for one value."""
-        std = self.std
-        if std is None:
-            return None
-        squares, degrees = (self.n - 1) * std**2, self.n - 1
-        tail = (1 - confidence) / 2
-        return Interval(squares / float(chi2.ppf(1 - tail, degrees)), squares / float(chi2.ppf(tail, degrees)))
 
 
 def sample(values: Iterable[float | None]) -> Sample | None:
@@ -142,3 +134,13 @@ def holm(ps: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
         adjusted[place] = highest
     return adjusted
+
+
+def over_rows(values: DataFrame) -> DataFrame:
+    """Mean, lowest and highest of each column over the rows: a line and its band."""
+    columns = [values[column].tolist() for column in values]
+    return DataFrame(
+        [(math.fsum(column) / len(column), min(column), max(column)) for column in columns if column],
+        columns=["mean", "low", "high"],
+        index=values.columns if len(values) else [],
+    )

@@ -1,332 +1,206 @@
-"""The tables: cells for summary.md, tidy CSV files in full precision, and metrics.json."""
+"""THE table: a row a net, with what a reader must know about its figures and files."""
 
-from __future__ import annotations
-
-import csv
-import io
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from resnet.files import write_text
-from resnet.records import HistoryRow, Status, Timing
-from resnet.report.analysis.claims import CLAIM_FIELDS, claim_rows, claims
-from resnet.report.analysis.protocol import Difference, row_differences
+from resnet.report.analysis import nets, protocol
 from resnet.report.analysis.published import PublishedError, published
-from resnet.report.analysis.statistics import Sample
-from resnet.report.style import words as text
-from resnet.report.tables import Results, Row, SeedRun
+from resnet.report.style import words
+from resnet.report.style.drawing import Section
+from resnet.report.style.markdown import bold, bullets, code, escaped, table
+from resnet.report.tables import Tables, different, rows, select
 
-Cell = str | int | float | bool | None
-
-
-def row_status(row: Row) -> str:
-    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
-    if row.mixed:
-        return "mixed"
-    if row.done:
-        return "done" if len(row.done) == len(row.seeds) else "partial"
-    started: tuple[Status, ...] = ("interrupted", "diverged")
-    return next((status for status in started if row.with_status(status)), "not run")
+STOPPED = ("interrupted", "diverged")
 
 
-def unfinished(row: Row) -> list[str]:
-    """Say of a row's seeds that are not done where they stopped; seeds not run are left out."""
-    said = []
-    statuses: tuple[Status, ...] = ("interrupted", "diverged")
-    for status in statuses:
-        stopped: dict[str, list[int]] = {}
-        for run in row.with_status(status):
-            assert run.record is not None, "a status other than `not run` comes from a record"
-            where = f"{text.count(run.record.iteration)} of {text.count(run.record.iterations)}"
-            stopped.setdefault(where, []).append(run.seed)
-        for where, seeds in stopped.items():
-            said.append(f"{status} at {where}" + (f" ({text.seeds(seeds)})" if len(row.seeds) > 1 else ""))
-    return said
+def _stops(tables: Tables, name: str) -> list[str]:
+    """Where the seeds of a net stopped that have begun and are not done."""
+    several, stops = len(tables.seeds(name)) > 1, []
+    for status in STOPPED:
+        for (at, planned), runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
+            which = f" ({words.seeds(list(runs['seed']))})" if several else ""
+            stops.append(f"{status} at {words.count(at)} of {words.count(planned)}{which}")
+    return stops
 
 
-def paper_error(row: Row) -> PublishedError | None:
-    """The paper's figure for the same net with the same shortcut."""
-    figure = published().paper(row.net, row.depth)
-    if figure is None or published().sources[figure.source].shortcut != row.shortcut:
-        return None
-    return figure
-
-
-def paper_parameters(row: Row) -> str | None:
-    """The paper's count of parameters: its nets have shortcut A, and plain nets as many; B and C have more."""
-    known = published()
-    same = row.shortcut in (known.protocol.shortcut, "none")
-    return known.parameters.get(row.depth) if same else None
-
-
-def published_error(figure: PublishedError) -> str:
-    cell = text.spread(figure.error, figure.std, figure.n)
-    return f"{cell}, best {figure.best:.2f}" if figure.best is not None else cell
-
-
-def shared_differences(rows: Iterable[Row]) -> list[Difference]:
-    """How every one of the rows differs from the paper's protocol in the same way."""
-    found = [row_differences(row) for row in rows]
-    return [difference for difference in (found[0] if found else []) if all(difference in of for of in found)]
-
-
-def rate(timing: Timing) -> str:
-    """Images/s from the median repeat, with the standard deviation over the repeats."""
-    std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
-    # Nets that manage few images a second need decimals to be told apart.
-    decimals = 0 if timing.images_per_second >= 100 else 1
-    return text.spread(timing.images_per_second, std, None, decimals)
-
-
-def _seeds_cell(row: Row) -> str:
-    cell = f"{len(row.done)} of {len(row.seeds)}"
-    others = [f"{len(found)} {s}" for s in _UNFINISHED if (found := row.with_status(s))]
-    return f"{cell} ({', '.join(others)})" if others else cell
-
-
-_UNFINISHED: tuple[Status, ...] = ("interrupted", "diverged")
-
-
-def _error_cell(row: Row, values: Sample | None, first: bool = False) -> str:
+def _error(tables: Tables, name: str, quantity: str) -> str:
+    values = nets.over_seeds(tables, name, quantity)
     if values:
-        return text.error(values)
-    if row.mixed:
-        return "**mixed settings, not averaged**" if first else text.NONE
-    return "; ".join(unfinished(row)) or "not run" if first else text.NONE
+        return words.spread(values.mean, values.std, values.n)
+    if quantity == "training_error":
+        return words.NONE
+    mixed = tables.net(name).mixed
+    return bold("mixed settings, not averaged") if mixed else "; ".join(_stops(tables, name)) or "not run"
 
 
-def _memory_cell(row: Row) -> str:
-    if row.throughput:
-        return text.size(row.throughput.training.peak_memory_bytes)
-    if row.training_peak_memory:
-        return f"{text.size(row.training_peak_memory)} (whole run)"
-    return "not measured"
+def _published(figure: PublishedError | None) -> str:
+    if figure is None:
+        return words.NONE
+    cell = words.spread(figure.error, figure.std, figure.n)
+    return cell if figure.best is None else f"{cell}, best {figure.best:.2f}"
 
 
-def main_table(results: Results, with_paper: bool) -> str:
-    """THE table in Markdown, one row a net in the parameters' order.
+def _seeds(tables: Tables, name: str) -> str:
+    statuses = list(tables.seeds(name)["status"])
+    stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
+    return f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}"
 
-    Args:
-        results: what has been read.
-        with_paper: whether the paper's errors stand beside ours, as they may on its data only.
-    """
-    headings = [
-        "net",
-        "parameters",
-        "paper's parameters",
-        "multiply-adds",
-        "seeds done",
-        "test error, %",
-        *(["paper's test error, %"] if with_paper else []),
-        "training error, %",
-        "training images/s",
-        "inference images/s",
-        "peak memory",
-        "training time a seed",
-    ]
-    shared = shared_differences(results.rows)
-    rows = []
-    for row in results.rows:
+
+def main_table(tables: Tables) -> str:
+    """One row a net, in the plan's order; the paper's errors stand beside ours on its data only."""
+    shared, lines = protocol.shared_deviations(tables), []
+    for net in rows(tables.nets):
         # One mark is enough to send the reader to the lines above the table, which say all.
-        marks = [difference.mark for difference in row_differences(row) if difference not in shared]
-        paper = paper_error(row)
-        parameters, adds, speed = row.parameters, row.multiply_adds, row.throughput
-        rows.append(
-            [
-                text.escaped(row.name) + (f" ({marks[0]})" if marks else ""),
-                f"{text.rounded_parameters(parameters)} ({text.count(parameters)})"
-                if parameters is not None
+        marks = [deviation.mark for deviation in protocol.deviations(tables, net.name) if deviation not in shared]
+        speed = {timing.kind: timing for timing in rows(select(tables.speed, name=net.name))}
+        memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), net.parameters == net.parameters
+        paper = published().paper(net.net, net.depth, net.shortcut)
+        seconds = nets.over_seeds(tables, net.name, "seconds")
+
+        def images_per_second(kind: str, speed: dict[str, Any] = speed) -> str:
+            timing = speed.get(kind)
+            return (
+                words.images_per_second(timing.images_per_second, timing.images_per_second_std)
+                if timing
+                else "not measured"
+            )
+
+        lines.append(
+            {
+                "net": f"{net.name} ({marks[0]})" if marks else net.name,
+                "parameters": f"{words.rounded_parameters(net.parameters)} ({words.count(net.parameters)})"
+                if counted
                 else "not counted",
-                paper_parameters(row) or text.NONE,
-                text.multiply_adds(adds) if adds is not None else "not counted",
-                _seeds_cell(row),
-                _error_cell(row, row.test_error, first=True),
-                *([published_error(paper) if paper else text.NONE] if with_paper else []),
-                _error_cell(row, row.training_error),
-                rate(speed.training) if speed else "not measured",
-                rate(speed.inference) if speed else "not measured",
-                _memory_cell(row),
-                text.durations(row.seconds) if row.seconds else text.NONE,
-            ]
-        )
-    return text.table(headings, rows)
-
-
-def published_table(results: Results) -> str:
-    """What others published about the nets of the plan, and under which conditions; empty if nothing.
-
-    One row a net, one column a source; the conditions are listed below.
-    """
-    nets = dict.fromkeys((row.net, row.depth) for row in results.rows)
-    known = published()
-    figures = {
-        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"} for net in nets
-    }
-    sources = [name for name in known.sources if any(name in found for found in figures.values())]
-    if not sources:
-        return ""
-    rows, notes = [], []
-    for (net, depth), found in figures.items():
-        cells = [published_error(found[name]) if name in found else text.NONE for name in sources]
-        rows.append([f"{net}-{depth}", *cells])
-        notes += [f"{net}-{depth}, {name}: {found[name].note}" for name in found if found[name].note]
-    conditions = []
-    for name in sources:
-        source = known.sources[name]
-        images = text.count(source.training_images) if source.training_images else "an unknown number of"
-        conditions.append(
-            f"[{source.title}]({source.url}): {images} training images, residual nets with option "
-            f"{source.shortcut}. {source.taken}"
-        )
-    table = text.table(["net", *sources], rows)
-    return f"Test error, %:\n\n{table}\n{text.bullets([*conditions, *notes])}"
-
-
-def seeds_table(results: Results) -> str:
-    """The test error of every seed that is done, with the interval of the mean; empty if none is."""
-    confidence = results.params.report.confidence
-    rows = []
-    for row in results.rows:
-        if not row.done:
-            continue
-        errors = [f"{record.test_error:.2f} (seed {record.seed})" for record in row.done]
-        values = row.test_error
-        interval = values.interval(confidence) if values else None
-        summary = text.error(values) if values else "mixed settings, not averaged"
-        # A few scattered seeds give an interval wider than an error can be.
-        limits = f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}" if interval else text.NONE
-        rows.append([text.escaped(row.name), ", ".join(errors), summary, limits])
-    headings = ["net", "test error of each seed, %", "mean ± std", f"{100 * confidence:g} % interval of the mean"]
-    return text.table(headings, rows, left=2) if rows else ""
-
-
-def _sample_cells(name: str, values: Sample | None, interval: float | None = None) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {
-        f"{name}_mean": values.mean if values else None,
-        f"{name}_std": values.std if values else None,
-        f"{name}_n": values.n if values else 0,
-    }
-    if interval:
-        limits = values.interval(interval) if values else None
-        cells[f"{name}_low"] = limits.low if limits else None
-        cells[f"{name}_high"] = limits.high if limits else None
-    return cells
-
-
-def _timing_cells(name: str, timing: Timing | None) -> dict[str, Cell]:
-    repeats = len(timing.step_seconds) if timing else 0
-    return {
-        f"{name}_images_per_second": timing.images_per_second if timing else None,
-        f"{name}_images_per_second_std": timing.images_per_second_std if timing and repeats > 1 else None,
-        f"{name}_repeats": repeats,
-        f"{name}_batch_size": timing.batch_size if timing else None,
-        f"{name}_peak_memory_bytes": timing.peak_memory_bytes if timing else None,
-    }
-
-
-def tidy_row(row: Row, confidence: float) -> dict[str, Cell]:
-    """A row of table.csv: errors in %, times in s, sizes in bytes, rates in images/s."""
-    paper = paper_error(row)
-    first = row.records[0] if row.records else None
-    return {
-        "name": row.name,
-        "net": row.net,
-        "depth": row.depth,
-        "shortcut": row.shortcut,
-        "status": row_status(row),
-        "seeds_planned": len(row.seeds),
-        "seeds_done": len(row.done),
-        "seeds_interrupted": len(row.with_status("interrupted")),
-        "seeds_diverged": len(row.with_status("diverged")),
-        "iterations": row.iterations,
-        "data": first.data.name if first else None,
-        "official": first.data.official if first else None,
-        "precision": first.precision if first else None,
-        "parameters": row.parameters,
-        "parameters_paper": paper_parameters(row),
-        "multiply_adds": row.multiply_adds,
-        **_sample_cells("test_error", row.test_error, confidence),
-        "test_error_paper": paper.error if paper else None,
-        "test_error_paper_std": paper.std if paper else None,
-        "test_error_paper_n": paper.n if paper else None,
-        **_sample_cells("training_error", row.training_error),
-        **_sample_cells("validation_error", row.validation_error),
-        **_timing_cells("training", row.throughput.training if row.throughput else None),
-        **_timing_cells("inference", row.throughput.inference if row.throughput else None),
-        "throughput_device": row.throughput.system.device_name if row.throughput else None,
-        "run_peak_memory_bytes": row.training_peak_memory,
-        **_sample_cells("seconds", row.seconds),
-    }
-
-
-CURVE_FIELDS = ("name", "net", "depth", "seed", *HistoryRow._fields)
-ERROR_FIELDS = ("name", "net", "depth", "seed", "test_error")
-
-
-def drawn_runs(row: Row) -> list[SeedRun]:
-    """The seeds whose curves stand for a row; none where its seeds must not be taken together."""
-    return [] if row.mixed else [run for run in row.seeds if run.history]
-
-
-def curve_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for run in drawn_runs(row):
-            for point in run.history:
-                yield (row.name, row.net, row.depth, run.seed, *point)
-
-
-def error_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for record in [] if row.mixed else row.done:
-            yield (row.name, row.net, row.depth, record.seed, record.test_error)
-
-
-def metrics(results: Results) -> dict[str, Any]:
-    """What `dvc metrics show` reads: finite numbers by the row's name; what was not run has no key."""
-    found: dict[str, Any] = {}
-    for row in results.rows:
-        of_row: dict[str, Any] = {}
-        for name, values in (("test_error", row.test_error), ("training_error", row.training_error)):
-            if values:
-                spread = {} if values.std is None else {"std": values.std}
-                of_row[name] = {"mean": values.mean, **spread, "n": values.n}
-        if row.throughput:
-            of_row["images_per_second"] = {
-                "training": row.throughput.training.images_per_second,
-                "inference": row.throughput.inference.images_per_second,
+                "paper's parameters": published().parameters_of(net.depth, net.shortcut) or words.NONE,
+                "multiply-adds": words.multiply_adds(net.multiply_adds) if counted else "not counted",
+                "seeds done": _seeds(tables, net.name),
+                "test error, %": _error(tables, net.name, "test_error"),
+                **({"paper's test error, %": _published(paper)} if tables.official else {}),
+                "training error, %": _error(tables, net.name, "training_error"),
+                "training images/s": images_per_second("training"),
+                "inference images/s": images_per_second("inference"),
+                "peak memory": words.size(speed["training"].peak_memory_bytes)
+                if speed
+                else f"{words.size(memory)} (whole run)"
+                if memory == memory
+                else "not measured",
+                "training time a seed": words.durations(seconds.mean, seconds.std, seconds.n)
+                if seconds
+                else words.NONE,
             }
-        if row.parameters is not None:
-            of_row["parameters"] = row.parameters
-        if of_row:
-            found[row.name] = of_row
-    return found
+        )
+    return table(lines)
 
 
-def _csv_cell(cell: Cell) -> str:
-    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
-        return ""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return repr(cell) if isinstance(cell, float) else str(cell)
+# What a reader must know
 
 
-def _write_csv(path: Path, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
-    write_text(path, content.getvalue())
+def _status_lines(tables: Tables) -> Iterator[str]:
+    """Where the seeds stopped that are not done, of nets that have others that are."""
+    for name in tables.nets.index:
+        missing, planned = list(tables.seeds(name, "not run")["seed"]), len(tables.seeds(name))
+        stops = _stops(tables, name) if len(tables.seeds(name, "done")) else []
+        stops += [f"{words.seeds(missing)} not run"] if 0 < len(missing) < planned else []
+        if stops:
+            yield f"{escaped(name)}: {'; '.join(stops)}."
 
 
-def write_tables(results: Results, reports: Path) -> None:
-    """Write table.csv, curves.csv, errors.csv, claims.csv and metrics.json."""
-    rows: list[Mapping[str, Cell]] = [tidy_row(row, results.params.report.confidence) for row in results.rows]
-    headings = list(rows[0]) if rows else ["name"]
-    _write_csv(reports / "table.csv", headings, ([row[key] for key in headings] for row in rows))
-    _write_csv(reports / "curves.csv", CURVE_FIELDS, curve_rows(results))
-    _write_csv(reports / "errors.csv", ERROR_FIELDS, error_rows(results))
-    _write_csv(reports / "claims.csv", CLAIM_FIELDS, claim_rows(claims(results)))
-    write_text(reports / "metrics.json", json.dumps(metrics(results), indent=2, allow_nan=False) + "\n")
+def _remarks(tables: Tables, name: str) -> Iterator[str]:
+    """What is odd about the files of a net."""
+    net, runs, mark = tables.net(name), tables.started(name), escaped(name)
+    if net.mixed:
+        differing = [
+            f"{key} ({', '.join(f'{words.setting(value)} for {words.seeds(seeds)}' for value, seeds in values)})"
+            if values
+            else key
+            for key, values in nets.mixed_settings(tables, name).items()
+        ]
+        yield (
+            f"**{mark}: its seeds were made with different settings and are not averaged.** "
+            f"They differ in {escaped(words.listed(differing))}."
+        )
+    stale = nets.stale_settings(tables, name)
+    if stale:
+        pairs = [f"{key} {words.setting(ran)} (now {words.setting(now)})" for key, (ran, now) in stale.items()]
+        yield f"{mark}: made with other settings than the parameters now ask for: {escaped(', '.join(pairs))}."
+    curves = select(tables.curves, name=name)
+    without = list(runs[~runs["seed"].isin(curves["seed"])]["seed"])
+    if without:
+        yield f"{mark}: no learning curve beside the result of {words.seeds(without)}."
+    unread = list(select(runs, predictions="in another form")["seed"])
+    if unread:
+        yield (
+            f"{mark}: the test predictions of {words.seeds(unread)} are in another version's form, without labels, "
+            "and are left out."
+        )
+    responses = different(select(tables.responses, name=name)["data"])
+    done = tables.seeds(name, "done")["data"]
+    if any(data.fingerprint != shown.fingerprint for data in done for shown in responses):
+        yield f"{mark}: its layer responses were measured on other data than it was trained on."
+    for quantity in ("parameters", "multiply_adds"):
+        counts = nets.counts(tables, name, quantity)
+        if len(counts) > 1:
+            given = ", ".join(map(words.count, counts))
+            yield f"{mark}: its result files disagree about {quantity.replace('_', '-')}: {given}."
+
+
+def remarks(tables: Tables) -> Iterator[str]:
+    for name in tables.nets.index:
+        yield from _remarks(tables, name)
+    if tables.unplanned_nets:
+        unplanned = words.listed([code(name) for name in tables.unplanned_nets])
+        yield f"Left out, because the parameters do not name them: {unplanned}."
+    for name, folders in tables.unplanned_seeds.items():
+        if folders:
+            listed = words.listed([code(folder) for folder in folders])
+            yield f"{escaped(name)}: {listed} left out, because the parameters do not ask for that seed."
+
+
+def _conditions(tables: Tables) -> Iterator[str]:
+    """On which machines, and how, speed and memory were measured and the nets were trained."""
+
+    def grouped(what: str, names: list[str], describe: Callable[[str], str]) -> Iterator[str]:
+        alike: dict[str, list[str]] = {}
+        for name in names:
+            alike.setdefault(describe(name), []).append(escaped(name))
+        for condition, members in alike.items():
+            whole = 1 < len(members) == len(tables.nets)
+            yield f"{what} of {'all nets' if whole else words.listed(members)}: {escaped(condition)}."
+
+    def measured(name: str) -> str:
+        timings = list(rows(select(tables.speed, name=name)))
+
+        def both(values: list[int], noun: str = "") -> str:
+            numbers = [words.count(number) for number in dict.fromkeys(values)]
+            return " and ".join(numbers) + (f" {noun}{'' if set(values) == {1} else 's'}" if noun else "")
+
+        return (
+            f"batch {both([timing.batch_size for timing in timings])}, {timings[0].precision}, "
+            f"{both([len(timing.step_seconds) for timing in timings], 'repeat')} of "
+            f"{both([timing.steps for timing in timings], 'step')}, on {timings[0].device_name}"
+        )
+
+    yield from grouped("Images/s and memory", list(tables.speed["name"].unique()), measured)
+    trained = [name for name in tables.nets.index if nets.over_seeds(tables, name, "seconds")]
+    yield from grouped("Training time", trained, lambda name: f"on {words.listed(nets.training_devices(tables, name))}")
+
+
+def _about_the_paper(tables: Tables) -> Iterator[str]:
+    """What the paper's column leaves open."""
+    if not tables.official:
+        return
+    figures = [figure for n in rows(tables.nets) if (figure := published().paper(n.net, n.depth, n.shortcut))]
+    if any(figure.n is None for figure in figures):
+        yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
+    yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
+    if (tables.nets["net"] == "plain").any():
+        yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
+
+
+def section(tables: Tables) -> Section:
+    notes = [*_status_lines(tables), *remarks(tables), *_conditions(tables), *_about_the_paper(tables)]
+    precise = (
+        "The same in full precision: [table.csv](table.csv), [metrics.json](metrics.json), "
+        "[errors.csv](errors.csv), [curves.csv](curves.csv)."
+    )
+    return Section("Results", f"{main_table(tables)}\n{bullets(notes)}\n{precise}" if len(tables.nets) else "")

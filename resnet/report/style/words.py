@@ -1,26 +1,38 @@
-"""How figures and tables are written in Markdown: rounding, units, escaping."""
+"""How numbers, units and lists are written. Nothing here knows Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from resnet.report.analysis.statistics import Sample
+import statistics
+from collections.abc import Sequence
+from typing import Any
 
 NONE = "–"
 """What a cell shows where a figure does not exist; what has not been measured says so instead."""
 
 
-def count(value: int) -> str:
-    return f"{value:,}"
+def count(value: float) -> str:
+    return f"{value:,.0f}"
 
 
-def rounded_parameters(value: int) -> str:
+def setting(value: Any) -> str:
+    """A parameter's value as a reader would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return count(value) if isinstance(value, int) else str(value)
+
+
+def percent(value: float | None) -> str:
+    """An error in %, two decimals."""
+    return NONE if value is None or value != value else f"{value:.2f}"
+
+
+def rounded_parameters(value: float) -> str:
     """Round as the paper does: 0.27M, 1.7M, 19.4M."""
     millions = value / 1e6
     return f"{millions:.2f}M" if millions < 1 else f"{millions:.1f}M"
 
 
-def multiply_adds(value: int) -> str:
+def multiply_adds(value: float) -> str:
     """In millions: 40.55M, 2,829M."""
     millions = value / 1e6
     return f"{millions:,.2f}M" if millions < 1000 else f"{millions:,.0f}M"
@@ -28,21 +40,53 @@ def multiply_adds(value: int) -> str:
 
 def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:
     """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` where n is unknown."""
-    text = f"{mean:,.{decimals}f}"
-    if std is not None:
-        text += f" ± {std:,.{decimals}f}"
-    return text if n is None else f"{text} (n = {n})"
+    written = f"{mean:,.{decimals}f}"
+    if std is not None and std == std:
+        written += f" ± {std:,.{decimals}f}"
+    return written if n is None else f"{written} (n = {n})"
 
 
-def error(values: Sample) -> str:
-    """An error in %, two decimals."""
-    return spread(values.mean, values.std, values.n)
+def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
+    """The median of a few repeats and, of several, their standard deviation."""
+    std = statistics.stdev(values) / scale if len(values) > 1 else None
+    return spread(statistics.median(values) / scale, std, len(values), decimals)
+
+
+def images_per_second(value: float, std: float | None) -> str:
+    # Nets that manage few images a second need decimals to be told apart.
+    return spread(value, std, None, 0 if value >= 100 else 1)
+
+
+def interval(ends: tuple[float, float], decimals: int = 2) -> str:
+    """The interval of a difference."""
+    return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
+
+
+def confidence(level: float) -> str:
+    return f"{100 * level:g} % interval"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
 def size(value: float) -> str:
     """Bytes in MiB or GiB."""
     mebibytes = value / 2**20
     return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
+
+
+def per_second(value: float, unit: str) -> str:
+    """Write `96.5 GFLOP/s` or `1.2 TB/s`, three figures."""
+    for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if value >= power:
+            return f"{value / power:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def share(part: float, whole: float) -> str:
+    ratio = 100 * part / whole
+    return f"{ratio:.0f} %" if ratio >= 10 else f"{ratio:.1f} %"
 
 
 def _unit(seconds: float) -> tuple[float, str, int]:
@@ -59,11 +103,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / length:,.{decimals}f} {unit}"
 
 
-def durations(values: Sample) -> str:
+def durations(mean: float, std: float | None, n: int) -> str:
     """Write `20.0 ± 0.3 min (n = 5)`."""
-    length, unit, decimals = _unit(values.mean)
-    std = None if values.std is None else values.std / length
-    return f"{spread(values.mean / length, std, None, decimals)} {unit} (n = {values.n})"
+    length, unit, decimals = _unit(mean)
+    return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -73,24 +116,16 @@ def listed(items: Sequence[str]) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def numbered(number: int, noun: str) -> str:
+    """Write `1 seed` or `3 seeds`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def seeds(numbers: Sequence[int]) -> str:
     """Write `seed 3` or `seeds 0, 1 and 2`."""
     return f"seed{'s' if len(numbers) > 1 else ''} {listed([str(number) for number in numbers])}"
 
 
-def escaped(text: str) -> str:
-    """Escape what Markdown or HTML would take for markup in text that comes from a file."""
-    for sign in "\\`*_|[]<>":
-        text = text.replace(sign, "\\" + sign)
-    return " ".join(text.split())
-
-
-def bullets(lines: Iterable[str]) -> str:
-    return "".join(f"- {line}\n" for line in lines)
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Write a Markdown table; the first `left` columns are flush left, the others right."""
-    rule = ["---" if column < left else "---:" for column in range(len(headings))]
-    lines = [headings, rule, *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+def data_and_length(data: Sequence[str], iterations: int | None) -> str:
+    """Write `CIFAR-10` or `digits, 400 iterations`: what a figure's title says, for it may be seen alone."""
+    return ", ".join([*data, *([f"{count(iterations)} iterations"] if iterations else [])])

@@ -1,0 +1,158 @@
+"""What the seeds of a net say together, and which nets may be set beside each other."""
+
+from collections import Counter
+from typing import Any
+
+from resnet.params import ModelParams, TrainParams
+from resnet.report.analysis.statistics import Sample, sample
+from resnet.report.tables import Tables, different, flattened, rows, select
+
+WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
+"""Keys of `train` that change nothing about the errors reported."""
+
+OF_RESIDUAL_NETS = ("model.shortcut", "model.zero_padding")
+"""Settings that mean nothing for a plain net."""
+
+
+def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
+    """Sample a column of `runs` over the seeds that are done; None where the seeds are not alike."""
+    return None if tables.net(name).mixed else sample(tables.seeds(name, "done")[quantity])
+
+
+def status(tables: Tables, name: str) -> str:
+    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
+    statuses = tables.seeds(name)["status"]
+    if tables.net(name).mixed:
+        return "mixed"
+    if (statuses == "done").any():
+        return "done" if (statuses == "done").all() else "partial"
+    return next((stopped for stopped in ("interrupted", "diverged") if (statuses == stopped).any()), "not run")
+
+
+def started(tables: Tables) -> list[str]:
+    """The nets of which a seed has been started."""
+    return [name for name in tables.nets.index if len(tables.started(name))]
+
+
+def most_frequent_length(tables: Tables, names: list[str]) -> int | None:
+    """The planned iterations of most of these nets, the longest of equals; None without any."""
+    counted = Counter(int(tables.net(name).iterations) for name in names)
+    return max(counted, key=lambda iterations: (counted[iterations], iterations), default=None)
+
+
+def aside(tables: Tables) -> list[str]:
+    """The nets with results that the figures of errors leave out, for their runs are of another length than most.
+
+    Errors after 20 iterations and after 64,000 say nothing beside each other, and would hide what the others say.
+    """
+    usual = most_frequent_length(tables, started(tables))
+    return [name for name in started(tables) if tables.net(name).iterations != usual]
+
+
+def training_devices(tables: Tables, name: str) -> list[str]:
+    """What the finished seeds were trained on; several names where they, or stretches of one, were made on several."""
+    stretches = select(tables.machines, name=name, kind="training")
+    done = stretches[stretches["seed"].isin(tables.seeds(name, "done")["seed"])]
+    return sorted({system.device_name for system in done["system"]})
+
+
+def with_effect(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key.split(".")[-1] not in WITHOUT_EFFECT}
+
+
+def configuration(tables: Tables, name: str) -> dict[str, Any]:
+    """The settings of a net's runs that bear on its errors, with precision and data; the plan's where nothing has run."""
+    net, runs = tables.net(name), tables.started(name)
+    settings = net.settings
+    if len(runs):
+        run = next(rows(runs))
+        settings = settings | run.settings | {"data": (run.data.name, run.data.split_fingerprint)}
+    kept = with_effect(settings)
+    return {key: value for key, value in kept.items() if net.net != "plain" or key not in OF_RESIDUAL_NETS}
+
+
+def differing_settings(tables: Tables, first: str, second: str) -> dict[str, tuple[Any, Any]]:
+    """The settings in which two nets differ, with the value of each."""
+    ours, theirs = configuration(tables, first), configuration(tables, second)
+    pairs = {key: (ours.get(key), theirs.get(key)) for key in sorted(ours.keys() | theirs.keys())}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def incomparable(tables: Tables, first: str, second: str) -> list[str]:
+    """What keeps two nets from being compared: settings but the warm-up; shortcuts only between nets of one kind."""
+    kinds = {tables.net(first).net, tables.net(second).net}
+    ignored = OF_RESIDUAL_NETS if len(kinds) > 1 else ()
+    differing = differing_settings(tables, first, second)
+    return [key for key in differing if not key.startswith("train.warmup") and key not in ignored]
+
+
+def main_net(tables: Tables, kind: str, depth: int) -> str | None:
+    """The net that stands for a kind and depth: of several, the first with the fewest settings of its own."""
+
+    def own(name: str) -> int:
+        entry = tables.params.models[name]
+        overrides = {*entry.model, *entry.train} - {"seeds", "device"}
+        return sum(not key.startswith("warmup") for key in overrides)
+
+    return min(select(tables.nets, net=kind, depth=depth).index, key=own, default=None)
+
+
+def main_nets(tables: Tables, kind: str) -> list[str]:
+    """One net a depth, by depth."""
+    depths = sorted(set(select(tables.nets, net=kind)["depth"]))
+    return [name for depth in depths if (name := main_net(tables, kind, depth))]
+
+
+def series(tables: Tables, names: list[str], devices: dict[str, str] | None = None) -> dict[str, list[str]]:
+    """Nets that differ in depth alone, by depth, under a label; a device is named where there are several."""
+    devices = devices or {}
+    options = {tables.net(name).shortcut for name in names} - {"none"}
+    groups: dict[str, list[str]] = {}
+    for net in map(tables.net, names):
+        label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net.net, "residual nets")
+        if net.net != "plain" and (len(options) > 1 or net.shortcut != "A"):
+            label += f", option {net.shortcut}"
+        label += f", {devices[net.name]}" if len(set(devices.values())) > 1 else ""
+        groups.setdefault(label, []).append(net.name)
+    return {label: sorted(members, key=lambda name: tables.net(name).depth) for label, members in groups.items()}
+
+
+# What a reader must know about the runs' files
+
+
+def mixed_settings(tables: Tables, name: str) -> dict[str, list[tuple[Any, list[int]]]]:
+    """What differs among the finished runs: values with their seeds, or no values where only identities differ."""
+    finished = list(rows(tables.seeds(name, "done", "diverged")))
+    settings = [with_effect(run.settings) for run in finished]
+    differing = {}
+    for key in sorted(set().union(*settings)):
+        values = different(ran.get(key) for ran in settings)
+        if len(values) > 1:
+            seeds = [
+                [run.seed for run, ran in zip(finished, settings, strict=True) if ran.get(key) == v] for v in values
+            ]
+            differing[key] = list(zip(values, seeds, strict=True))
+    parts = ("the identity of the configuration", "the data", "the version of what an iteration computes")
+    for place, part in enumerate(parts):
+        if len({run.identity[place] for run in finished}) > 1 and (place or not differing):
+            differing[part] = []
+    return differing
+
+
+def stale_settings(tables: Tables, name: str) -> dict[str, tuple[Any, Any]]:
+    """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for now."""
+    net = tables.net(name)
+    asked = with_effect(net.settings)
+    if asked["train.precision"] == "auto":
+        del asked["train.precision"]  # every precision is what it asks for
+    keys = [key for key in asked if net.net != "plain" or not key.startswith("model.")]
+    defaults = flattened({"model": ModelParams().model_dump(), "train": TrainParams().model_dump()})
+    effective = [defaults | run.settings for run in rows(tables.started(name))]
+    return {key: (ran[key], asked[key]) for key in keys for ran in effective if ran[key] != asked[key]}
+
+
+def counts(tables: Tables, name: str, quantity: str) -> list[int]:
+    """The different counts that a net's files give of its parameters or multiply-adds."""
+    layers = select(tables.layers, name=name)[quantity]
+    given = [*tables.started(name)[quantity], *select(tables.speed, name=name)[quantity]]
+    return sorted({int(value) for value in (*given, *([layers.sum()] if len(layers) else []))})
