@@ -11,9 +11,7 @@ from pandas import DataFrame
 from resnet.files import write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import claims, claims_table
-from resnet.report.sections import (
-    claims as claims_section,
-)
+from resnet.report.sections import claims as claims_section
 from resnet.report.sections import (
     comparisons,
     cost,

@@ -4,146 +4,117 @@ A column that bears the name of a record's field or property holds that, in its 
 run or not measured is missing (NaN or None). Nothing is averaged here.
 """
 
-from __future__ import annotations
-
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from pandas import DataFrame, concat
 
+from resnet import records
 from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.records import (
-    DataRecord,
-    DescriptionRecord,
-    ForecastRecord,
-    HistoryRow,
-    LatencyRecord,
-    PublishedRecord,
-    PublishedRecords,
-    Record,
-    ResponsesRecord,
-    SweepRecord,
-    ThroughputRecord,
-    TrainingRecord,
-    UsualLoopRecord,
-    read_history,
-    read_predictions,
-)
+from resnet.records import HistoryRow, PublishedRecord, Record
 
-NETS = (
-    *("name", "net", "depth", "shortcut", "iterations", "parameters", "multiply_adds"),
-    *("settings", "mixed", "files"),
-)
-"""A net of the plan; the index is its name. `shortcut` and `iterations` are its runs', the plan's where nothing has
-run (`none` for a plain net); `settings` the plan's, as `flattened`; `mixed`: finished runs differ in their identity
-and must not be averaged; `files`: what was read, below the runs' folder."""
-
-_TRAINING = (
-    *("iteration", "iterations", "parameters", "multiply_adds", "precision", "test_error", "training_error"),
-    *("validation_error", "warmup_iterations", "peak_memory_bytes", "seconds", "energy_joules", "images_per_second"),
-    "data",
-)
-RUNS = ("name", "net", "depth", "seed", "file", "status", *_TRAINING, "settings", "identity", "predictions")
-"""A planned seed. `settings` are its effective ones, with the precision that `auto` came to; `identity` is
-(configuration, data, version); `predictions`: `read`, `in another form` or empty."""
-
-CURVES = ("name", "net", "depth", "seed", *HistoryRow._fields)
-"""A point of a learning curve."""
-
-LAYERS = ("name", "layer", "kind", "kernel", "stride", "output", "parameters", "multiply_adds")
-"""A layer of a described net."""
-
-PREDICTIONS = ("name", "seed", "image", "label", "predicted")
-"""A test image of a run, in canonical order."""
-
-RESPONSES = ("name", "seed", "layer", "std", "images", "data")
-"""A 3x3 layer of a trained seed, counted from 0 in the order in which they run."""
-
+_NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
-SPEED = (
-    *("name", "net", "depth", "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
-    *(
-        "images_per_second_std",
-        "flops",
-        "bytes",
-        "peak_flops_per_second",
-        "peak_bytes_per_second",
-        "matrix_size",
-        "peak_precision",
+_PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
+    "runs": (
+        *(*_NET, "seed", "file", "status", "iteration", "iterations", "parameters", "multiply_adds", "precision"),
+        *("test_error", "training_error", "validation_error", "warmup_iterations", "peak_memory_bytes", "seconds"),
+        *("energy_joules", "images_per_second", "data", "settings", "identity", "predictions"),
     ),
-    "joules_per_image",
-)
-"""A timed kind of step (`training`, `inference`) of a net. `flops` and `bytes` are a step's; the peaks are what a
-matrix product and a copy reached in the same run (median repeat); older files lack them."""
-
-MACHINES = ("name", "kind", "seed", "system")
-"""A stretch of training (`training`) or a measurement (`images/s`), and the system that made it."""
-
-_CASE = ("net", "part", "depth", "batch_size", "precision", "mode", "passes", "seconds", "median_seconds")
-_ON_GPU = ("launch_seconds", "kernel_seconds")
-LATENCY = (
-    *("file", "device", "device_name", "shortcut", *_CASE, "backward_seconds", *_ON_GPU),
-    *("flops", "bytes", "peak_flops_per_second", "peak_bytes_per_second"),
-)
-"""A case of a latency measurement, with the peaks of its precision."""
-
-USUAL_LOOP = (
-    *("file", "net", "depth", "device_name", "usual_precision", "precision"),
-    *("usual_images_per_second", "images_per_second", "ratios"),
-)
-EVALUATIONS = tuple(PublishedRecord.model_fields)
-
-_VALUES = ("learning_rate", "weight_decay", "warmup", "milestones")
-TRIALS = (
-    *("name", "net", "depth", "status", "iterations", "data", "search", "conditions"),
-    *("number", "state", "best", *_VALUES, "last_error", "validation_error", "seconds"),
-)
-"""A trial of a sweep, with what holds for the whole of it: `search` is the parameters' `sweep`, `conditions` what two
-sweeps must share to be compared. `last_error`: the last validation error measured, in %."""
+    "curves": (*_NET, "seed", *HistoryRow._fields),
+    "layers": ("name", "layer", "kind", "kernel", "stride", "output", "parameters", "multiply_adds"),
+    "predictions": ("name", "seed", "image", "label", "predicted"),
+    "responses": ("name", "seed", "layer", "std", "images", "data"),
+    "speed": (
+        *(*_NET, "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
+        *("images_per_second_std", "flops", "bytes", *_PEAKS, "joules_per_image"),
+    ),
+    "machines": ("name", "kind", "seed", "system"),
+    "latency": (
+        *("file", "device", "device_name", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"),
+        *("passes", "seconds", "median_seconds", "backward_seconds", "launch_seconds", "kernel_seconds"),
+        *("flops", "bytes", *_PEAKS),
+    ),
+    "usual_loop": (
+        *("file", "net", "depth", "device_name", "usual_precision", "precision"),
+        *("usual_images_per_second", "images_per_second", "ratios"),
+    ),
+    "evaluations": tuple(PublishedRecord.model_fields),
+    "trials": (
+        *(*_NET, "status", "iterations", "data", "search", "conditions", "number", "state", "best"),
+        *("learning_rate", "weight_decay", "warmup", "milestones", "last_error", "validation_error", "seconds"),
+    ),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
     """Everything that a report is made from."""
 
     params: Params
+    forecast: records.ForecastRecord | None
+    unplanned: dict[str, list[str]]
+    """Results that are not in the plan: folders of seeds by net, and nets under the empty name."""
     nets: DataFrame
+    """A net of the plan; the index is its name. `shortcut` (`none` for a plain net) and `iterations` are its runs', the
+    plan's where nothing has run; `settings` are the plan's, `flattened`; `mixed`: finished runs differ in their
+    identity and must not be averaged; `files` were read, below the runs' folder."""
     runs: DataFrame
+    """A planned seed. `settings`: the effective ones, with the precision that `auto` came to; `identity`:
+    (configuration, data, version); `predictions`: `read`, `in another form` or empty."""
     curves: DataFrame
+    """A point of a learning curve."""
     layers: DataFrame
+    """A layer of a described net."""
     predictions: DataFrame
+    """A test image of a run, in canonical order."""
     responses: DataFrame
+    """A 3x3 layer of a trained seed, from 0 in the order in which they run."""
     speed: DataFrame
+    """A timed kind of step (`training`, `inference`) of a net, with its work and the peaks (median repeats) of a matrix
+    product and a copy in the same run; older files lack both."""
     machines: DataFrame
+    """A stretch of training (`training`) or a measurement (`images/s`), and the system that made it."""
     latency: DataFrame
+    """A case of a latency measurement, with the peaks of its precision."""
     usual_loop: DataFrame
     evaluations: DataFrame
     """Others' weights, evaluated here."""
     trials: DataFrame
-    forecast: ForecastRecord | None
-    unplanned_nets: list[str]
-    """With results below the runs' folder, and not in the plan."""
-    unplanned_seeds: dict[str, list[str]]
-    """Folders of seeds that are not in the plan, by net."""
+    """A trial of a sweep, with what holds for the whole of it: `search` is the parameters' `sweep`, `conditions` what
+    sweeps must share to be compared. `last_error`: the last validation error measured, in %."""
+
+    @cached_property
+    def _nets(self) -> dict[str, Any]:
+        return {net.name: net for net in rows(self.nets)}
+
+    @cached_property
+    def _runs(self) -> dict[Any, DataFrame]:
+        return dict(iter(self.runs.groupby("name")))
 
     def net(self, name: str) -> Any:
-        return next(rows(self.nets.loc[[name]]))
+        """The row of a net."""
+        return self._nets[name]
 
     def seeds(self, name: str, *statuses: str) -> DataFrame:
         """The runs of a net; of these statuses, where any are named."""
-        runs = select(self.runs, name=name)
+        runs = self._runs[name]
         return runs[runs["status"].isin(statuses)] if statuses else runs
 
     def started(self, name: str) -> DataFrame:
         return self.seeds(name, "done", "interrupted", "diverged")
 
     @property
-    def data(self) -> list[DataRecord]:
+    def data(self) -> list[records.DataRecord]:
         """The different data that nets were trained on; one, unless files of two plans met."""
         return different(self.runs["data"].dropna())
 
@@ -169,8 +140,7 @@ def different(values: Iterable[Any]) -> list[Any]:
     """The values in their order, each once; they need not be hashable."""
     kept: list[Any] = []
     for value in values:
-        if value not in kept:
-            kept.append(value)
+        kept += [] if value in kept else [value]
     return kept
 
 
@@ -179,217 +149,163 @@ def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{part}.{key}": value for part in ("model", "train") for key, value in settings.get(part, {}).items()}
 
 
+def _row(table: str, *sources: Any, **cells: Any) -> tuple[Any, ...]:
+    """A row: a column's cell is given by name, or is an attribute of the first source that has it, or is missing."""
+    return tuple(
+        cells[column] if column in cells else next((getattr(x, column) for x in sources if hasattr(x, column)), None)
+        for column in COLUMNS[table]
+    )
+
+
 R = TypeVar("R", bound=Record)
-
-
-def _read(record: type[R], folder: Path, file: str) -> R | None:
-    path = folder / file
-    return record.read(path) if path.exists() else None
-
-
-def _all(record: type[R], folder: Path, kind: str) -> list[tuple[str, R]]:
-    """Every result file of a folder below the runs', with its path."""
-    files = [f"{kind}/{name}.json" for name in _entries(folder / kind, ".json")]
-    return [(file, record.read(folder / file)) for file in files]
+Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 
 def _entries(folder: Path, suffix: str = "") -> list[str]:
     """Names in a folder that end with `suffix`, without it, sorted; hidden ones are not results."""
-    if not folder.is_dir():
-        return []
-    names = (path.name for path in folder.iterdir() if path.is_dir() != bool(suffix))
+    names = [path.name for path in folder.iterdir() if path.is_dir() != bool(suffix)] if folder.is_dir() else []
     return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith("."))
 
 
-def _of_net(record: type[R], folder: Path, file: str, settings: Settings) -> R | None:
-    """Read a result of a net, if there is one.
+def _all(record: type[R], runs: Path, kind: str) -> list[tuple[str, R]]:
+    """Every result file of a folder below the runs', with its path."""
+    files = [f"{kind}/{name}.json" for name in _entries(runs / kind, ".json")]
+    return [(file, record.read(runs / file)) for file in files]
+
+
+def _read(record: type[R], runs: Path, file: str, settings: Settings | None = None) -> R | None:
+    """Read a result, if there is one.
 
     Raises:
-        UserError: the file is damaged, or holds another net.
+        UserError: the file is damaged, or holds another net than that of the settings.
     """
-    result: Any = _read(record, folder, file)
-    if result and (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
+    path = runs / file
+    result: Any = record.read(path) if path.exists() else None
+    if result and settings and (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
         raise UserError(
-            f"{folder / file}: holds {result.name} ({result.net}, depth {result.depth}), but the parameters' "
+            f"{path}: holds {result.name} ({result.net}, depth {result.depth}), but the parameters' "
             f"{settings.name} is {settings.net}, depth {settings.depth}"
         )
     return result  # type: ignore[no-any-return]
 
 
-def _training(folder: Path, file: str, settings: Settings, seed: int) -> TrainingRecord | None:
-    """Read a training run; refuse one of another place, or that says `done` and has no result.
+def _read_run(
+    runs: Path, settings: Settings, seed: int, files: list[str], found: Rows
+) -> tuple[records.TrainingRecord | None, DataFrame | None]:
+    """Read one seed's files, and add their names and rows. Gives the record and the table of predictions.
 
     Raises:
-        UserError: naming the file.
+        UserError: a file is damaged, of another place, or says `done` and has no result.
     """
-    record = _of_net(TrainingRecord, folder, file, settings)
-    if record and record.seed != seed:
-        raise UserError(f"{folder / file}: holds seed {record.seed}, not {seed}")
-    for name in ("test_error", "training_error") if record and record.status == "done" else ():
-        value = getattr(record, name)
-        if value is None or not math.isfinite(value):
-            raise UserError(f"{folder / file}: says done, but its {name} is {'missing' if value is None else value}")
-    return record
+    at = f"train/{settings.name}/seed-{seed}"
+    file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
+    own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
+    record = _read(records.TrainingRecord, runs, file, settings)
+    if record is None:
+        found["runs"].append(_row("runs", **own, status="not run"))
+        return None, None
+    if record.seed != seed:
+        raise UserError(f"{runs / file}: holds seed {record.seed}, not {seed}")
+    for name in ("test_error", "training_error") if record.status == "done" else ():
+        if (value := getattr(record, name)) is None or not math.isfinite(value):
+            raise UserError(f"{runs / file}: says done, but its {name} is {'missing' if value is None else value}")
+    found["machines"] += [(settings.name, "training", seed, part.system) for part in record.segments]
+    points = records.read_history(runs / curve) if (runs / curve).exists() else []
+    found["curves"] += [(*(own[column] for column in (*_NET, "seed")), *point) for point in points]
+    held = records.read_predictions(runs / classes) if (runs / classes).exists() else None
+    files += [file, *([curve] if points else []), *([] if held is None else [classes])]
+    form = "" if not (runs / classes).exists() else "in another form" if held is None else "read"
+    identity = (record.identity.configuration, record.identity.data, record.identity.version)
+    effective = flattened(record.settings) | {"train.precision": record.precision}
+    found["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
+    if held is None:
+        return record, None
+    cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
+    return record, DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
 
 
-def _cells(columns: Iterable[str], *sources: Any, **cells: Any) -> tuple[Any, ...]:
-    """A row of a table: a column is given by name, or is an attribute of the first source that has it, or is missing."""
-
-    def cell(column: str) -> Any:
-        if column in cells:
-            return cells[column]
-        return next((getattr(source, column) for source in sources if hasattr(source, column)), None)
-
-    return tuple(map(cell, columns))
+def _peaks(peaks: records.Limits | None) -> dict[str, Any]:
+    values = (peaks.flops_per_second, peaks.bytes_per_second, peaks.precision, peaks.matrix_size) if peaks else ()
+    return dict(zip(_PEAKS, values, strict=False))
 
 
-class _Nets:
-    """The rows that the files of one net after another give."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.rows: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
-            columns: [] for columns in (NETS, RUNS, CURVES, LAYERS, RESPONSES, SPEED, MACHINES)
-        }
-        self.predictions = [DataFrame(columns=PREDICTIONS)]
-
-    def table(self, columns: tuple[str, ...]) -> DataFrame:
-        return DataFrame(self.rows[columns], columns=columns)
-
-    def read(self, settings: Settings) -> None:
-        name = settings.name
-        described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
-        description = _of_net(DescriptionRecord, self.folder, described, settings)
-        throughput = _of_net(ThroughputRecord, self.folder, timed, settings)
-        responses = _of_net(ResponsesRecord, self.folder, responded, settings)
-        results = ((description, described), (throughput, timed), (responses, responded))
-        files = [file for result, file in results if result]
-        records = [record for seed in settings.train.seed_list if (record := self._run(settings, seed, files))]
-        for layer in description.layers if description else ():
-            self.rows[LAYERS].append(_cells(LAYERS, layer, name=name, layer=layer.name))
-        for seed in responses.seeds if responses else ():
-            for layer, std in enumerate(seed.std):
-                self.rows[RESPONSES].append(_cells(RESPONSES, seed, responses, layer=layer, std=std))
-        if throughput:
-            self._throughput(throughput)
-        plan = settings.model_dump(mode="json", include={"model", "train"})
-        ran = records[0].settings.get("model", {}) if records else plan["model"]
-        counted = description or next(iter(records), None) or throughput
-        cells = {
-            "shortcut": "none" if settings.net == "plain" else ran.get("shortcut", "A"),
-            "iterations": records[0].iterations if records else settings.train.iterations,
-            "settings": flattened(plan),
-            "mixed": len(different(r.identity for r in records if r.status in ("done", "diverged"))) > 1,
-            "files": files,
-        }
-        self.rows[NETS].append(_cells(NETS, settings, counted, **cells))
-
-    def _run(self, settings: Settings, seed: int, files: list[str]) -> TrainingRecord | None:
-        """Read one seed's files, and add their names."""
-        at = f"train/{settings.name}/seed-{seed}"
-        file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
-        record = _training(self.folder, file, settings, seed)
-        if record is None:
-            own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
-            self.rows[RUNS].append(_cells(RUNS, **own, status="not run"))
-            return None
-        files.append(file)
-        self.rows[MACHINES] += [(settings.name, "training", seed, part.system) for part in record.segments]
-        points = read_history(self.folder / curve) if (self.folder / curve).exists() else []
-        self.rows[CURVES] += [(settings.name, settings.net, settings.depth, seed, *point) for point in points]
-        files += [curve] if points else []
-        form = ""
-        if (self.folder / classes).exists():
-            held = read_predictions(self.folder / classes)
-            form = "in another form" if held is None else "read"
-            if held is not None:
-                files.append(classes)
-                cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
-                self.predictions.append(DataFrame(dict(zip(PREDICTIONS, cells, strict=True))))
-        effective = flattened(record.settings) | {"train.precision": record.precision}
-        identity = (record.identity.configuration, record.identity.data, record.identity.version)
-        own = {"file": file, "settings": effective, "identity": identity, "predictions": form}
-        self.rows[RUNS].append(_cells(RUNS, record, **own))
-        return record
-
-    def _throughput(self, record: ThroughputRecord) -> None:
-        self.rows[MACHINES].append((record.name, "images/s", None, record.system))
-        for kind in ("training", "inference"):
-            timing, energy = getattr(record, kind), getattr(record, f"{kind}_energy")
-            several = len(timing.step_seconds) > 1
-            cells = {
-                "kind": kind,
-                "images_per_second_std": timing.images_per_second_std if several else None,
-                **_peaks(record.limits),
-                "peak_precision": record.limits.precision if record.limits else None,
-                "joules_per_image": energy.joules_per_image if energy else None,
-            }
-            sources = (record, timing, getattr(record, f"{kind}_work"), record.limits, record.system)
-            self.rows[SPEED].append(_cells(SPEED, *sources, **cells))
+def _read_net(runs: Path, settings: Settings, found: Rows) -> list[DataFrame]:
+    """Add the rows of a net's files; gives the tables of its seeds' predictions."""
+    name = settings.name
+    described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
+    description = _read(records.DescriptionRecord, runs, described, settings)
+    throughput = _read(records.ThroughputRecord, runs, timed, settings)
+    responses = _read(records.ResponsesRecord, runs, responded, settings)
+    results = ((description, described), (throughput, timed), (responses, responded))
+    files = [file for result, file in results if result]
+    read = [_read_run(runs, settings, seed, files, found) for seed in settings.train.seed_list]
+    trained = [record for record, _ in read if record]
+    layers = description.layers if description else ()
+    found["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
+    for seed in responses.seeds if responses else ():
+        found["responses"] += [_row("responses", seed, responses, layer=k, std=std) for k, std in enumerate(seed.std)]
+    for kind in ("training", "inference") if throughput else ():
+        timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
+        cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
+        cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
+        found["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
+    if throughput:
+        found["machines"].append((name, "images/s", None, throughput.system))
+    plan = settings.model_dump(mode="json", include={"model", "train"})
+    ran = trained[0].settings.get("model", {}) if trained else plan["model"]
+    finished = different(record.identity for record in trained if record.status in ("done", "diverged"))
+    cells = {
+        "shortcut": "none" if settings.net == "plain" else ran.get("shortcut", "A"),
+        "iterations": trained[0].iterations if trained else settings.train.iterations,
+        "settings": flattened(plan),
+        "mixed": len(finished) > 1,
+        "files": files,
+    }
+    found["nets"].append(_row("nets", settings, description or next(iter(trained), None) or throughput, **cells))
+    return [predictions for _, predictions in read if predictions is not None]
 
 
-def _peaks(peaks: Any) -> dict[str, float]:
-    names = ("flops_per_second", "bytes_per_second")
-    return {f"peak_{name}": getattr(peaks, name) for name in names} if peaks else {}
-
-
-def _latency(file: str, record: LatencyRecord) -> Iterator[tuple[Any, ...]]:
-    for case in record.rows:
-        peaks = next((peaks for peaks in record.limits if peaks.precision == case.precision), None)
-        yield _cells(LATENCY, case, case.work, record, record.system, file=file, **_peaks(peaks))
-
-
-def _trials(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
-    search = record.settings["sweep"]
-    conditions = (search, record.identity.data, record.identity.version, record.precision)
+def _read_sweep(record: records.SweepRecord) -> Iterator[tuple[Any, ...]]:
+    search, identity = record.settings["sweep"], record.identity
+    whole = {"search": search, "conditions": (search, identity.data, identity.version, record.precision)}
     for trial in record.trials:
-        cells = {
-            "search": search,
-            "conditions": conditions,
-            "best": trial is record.best,
-            "last_error": trial.validation_errors[-1][1] if trial.validation_errors else None,
-        }
-        yield _cells(TRIALS, trial, trial.values, record, **cells)
+        last = trial.validation_errors[-1][1] if trial.validation_errors else None
+        yield _row("trials", trial, trial.values, record, **whole, best=trial is record.best, last_error=last)
 
 
-def read_tables(params: Params, folder: Path) -> Tables:
+def read_tables(params: Params, runs: Path) -> Tables:
     """Read every result file of the plan.
 
     Args:
         params: the plan; its `models` are the nets.
-        folder: the runs' folder, which may be empty or absent.
+        runs: the folder of result files, which may be empty or absent.
 
     Raises:
         UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
-    nets = _Nets(folder)
-    planned: dict[str, set[str]] = {}
-    for name in params.models:
-        settings = params.settings(name)
-        nets.read(settings)
-        planned[name] = {f"seed-{seed}" for seed in settings.train.seed_list}
+    found, planned = Rows(list), {name: params.settings(name) for name in params.models}
+    predictions = [table for settings in planned.values() for table in _read_net(runs, settings, found)]
+    for file, record in _all(records.LatencyRecord, runs, "latency"):
+        for case in record.rows:
+            peaks = _peaks(next((peaks for peaks in record.limits if peaks.precision == case.precision), None))
+            found["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
+    for file, loop in _all(records.UsualLoopRecord, runs, "usual-loop"):
+        found["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))
+    published = _read(records.PublishedRecords, runs, "published.json")
+    found["evaluations"] += [_row("evaluations", x) for x in (published.evaluations if published else ())]
+    sweeps = [sweep for _, sweep in _all(records.SweepRecord, runs, "sweep")]
+    for sweep in sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)):
+        found["trials"] += _read_sweep(sweep)
+    present = {*_entries(runs / "train")}
+    present.update(*(_entries(runs / kind, ".json") for kind in ("describe", "throughput", "responses")))
+    unplanned = {"": sorted(present - planned.keys())}
+    for name, settings in planned.items():
+        folders = {f"seed-{seed}" for seed in settings.train.seed_list}
+        others = [folder for folder in _entries(runs / "train" / name) if folder not in folders]
+        unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
-    forecast = _read(ForecastRecord, folder, "forecast.json") or _read(ForecastRecord, folder, "forecast/forecast.json")
-    published = _read(PublishedRecords, folder, "published.json")
-    sweeps = sorted(
-        (record for _, record in _all(SweepRecord, folder, "sweep")), key=lambda r: (r.net, r.depth, r.name)
-    )
-    usual = _all(UsualLoopRecord, folder, "usual-loop")
-    present = {*_entries(folder / "train")}.union(
-        *(_entries(folder / kind, ".json") for kind in ("describe", "throughput", "responses"))
-    )
-    others = {name: [x for x in _entries(folder / "train" / name) if x.startswith("seed-")] for name in planned}
-    return Tables(
-        params,
-        nets.table(NETS).set_index("name", drop=False),
-        *map(nets.table, (RUNS, CURVES, LAYERS)),
-        concat(nets.predictions[1:] or nets.predictions),
-        *map(nets.table, (RESPONSES, SPEED, MACHINES)),
-        DataFrame([row for file in _all(LatencyRecord, folder, "latency") for row in _latency(*file)], columns=LATENCY),
-        DataFrame([_cells(USUAL_LOOP, loop, loop.system, file=file) for file, loop in usual], columns=USUAL_LOOP),
-        DataFrame([_cells(EVALUATIONS, x) for x in (published.evaluations if published else ())], columns=EVALUATIONS),
-        DataFrame([row for sweep in sweeps for row in _trials(sweep)], columns=TRIALS),
-        forecast,
-        sorted(present - planned.keys()),
-        {name: sorted(set(folders) - planned[name]) for name, folders in others.items()},
-    )
+    forecasts = (_read(records.ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
+    tables = {name: DataFrame(found[name], columns=columns) for name, columns in COLUMNS.items()}
+    tables["nets"] = tables["nets"].set_index("name", drop=False)
+    tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
+    return Tables(params, next(filter(None, forecasts), None), unplanned, **tables)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from pandas import DataFrame
 
-from resnet.report.analysis.comparisons import Quantity, Unmet, change, obstacle, without_spread
+from resnet.report.analysis.comparisons import ALL_ALIKE, Quantity, Unmet, change, obstacle
 from resnet.report.analysis.nets import main_net, main_nets
 from resnet.report.analysis.responses import mean_response
 from resnet.report.analysis.statistics import Difference, Interval, holm, welch
@@ -56,11 +56,6 @@ def _claim(tables: Tables, sentence: str, difference: Difference, sign: int, uni
     return Claim(sentence, Evidence(difference.value, interval, unit, difference.p, agrees, difference.test))
 
 
-def _of_change(tables: Tables, sentence: str, first: str, second: str, quantity: Quantity, sign: int) -> Claim:
-    step = change(tables, first, second, quantity)
-    return _claim(tables, sentence, step.welch, sign) if step.welch else Claim(sentence, None, step.unmet)
-
-
 def _order(tables: Tables, names: list[str]) -> Claim:
     """Every depth has a lower error than the one before it: shown only if each single step is."""
     sentence = f"The order of the depths holds: test error falls at every step {' to '.join(names)}"
@@ -82,52 +77,52 @@ def _order(tables: Tables, names: list[str]) -> Claim:
 
 def _response(tables: Tables, sentence: str, higher: str, lower: str) -> Claim:
     """The lower net responds less, in the mean over layers, than the higher."""
-    samples = {name: values for name in (higher, lower) if (values := mean_response(tables, name))}
-    mixed = [name for name in (higher, lower) if tables.net(name).mixed]
-    missing = tuple(name for name in (higher, lower) if name not in samples)
-    if missing and not mixed:
+    samples = {name: mean_response(tables, name) for name in (lower, higher)}
+    missing = tuple(name for name in (higher, lower) if not samples[name])
+    unmet = obstacle(tables, higher, lower, (samples[higher], samples[lower]))
+    if missing and not any(tables.net(name).mixed for name in (higher, lower)):
         return Claim(sentence, None, Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing))
-    unmet = obstacle(tables, higher, lower) or without_spread(samples)
-    difference = None if unmet else welch(samples[lower], samples[higher])
+    values = [sample for sample in samples.values() if sample]
+    difference = None if unmet else welch(*values)
     if difference is None:
-        return Claim(sentence, None, unmet or Unmet("the seeds do not differ at all"))
+        return Claim(sentence, None, unmet or ALL_ALIKE)
     named = difference._replace(test=f"{difference.test} of the mean over layers")
     return _claim(tables, sentence, named, -1, "")
 
 
 def _deep(tables: Tables, names: list[str]) -> list[str]:
     """The deeper nets that claims are about: 56 and 110 layers, or the deepest that there is up to 110."""
-    depth = tables.nets["depth"]
-    deeper = [name for name in names[1:] if depth[name] <= DEEPEST]
-    return [name for name in deeper if depth[name] in (56, DEEPEST)] or deeper[-1:]
+    deeper = [name for name in names[1:] if tables.net(name).depth <= DEEPEST]
+    return [name for name in deeper if tables.net(name).depth in (56, DEEPEST)] or deeper[-1:]
 
 
 def _stated(tables: Tables) -> Iterator[Claim]:
     """Every claim that the plan's nets allow, tested or not, without corrections."""
     plain, residual = main_nets(tables, "plain"), main_nets(tables, "resnet")
     deep_plain, deep_residual = _deep(tables, plain), _deep(tables, residual)
-    depth = tables.nets["depth"]
-    upto, beyond = ([name for name in residual if (depth[name] <= DEEPEST) == side] for side in (True, False))
-    twins = {name: twin for name in plain if (twin := main_net(tables, "resnet", depth[name]))}
+    upto, beyond = ([x for x in residual if (tables.net(x).depth <= DEEPEST) == side] for side in (True, False))
+    twins = {name: twin for name in plain if (twin := main_net(tables, "resnet", tables.net(name).depth))}
+
+    def changes(sentence: str, first: str, second: str, quantity: Quantity, sign: int) -> Claim:
+        step = change(tables, first, second, quantity)
+        return _claim(tables, sentence, step.welch, sign) if step.welch else Claim(sentence, None, step.unmet)
+
     for name in deep_residual:
-        sentence = f"Test error falls from {residual[0]} to {name}"
-        yield _of_change(tables, sentence, residual[0], name, "test_error", -1)
+        yield changes(f"Test error falls from {residual[0]} to {name}", residual[0], name, "test_error", -1)
     if len(upto) > 2:
         yield _order(tables, upto)
     if beyond and upto:
         sentence = f"Test error rises again from {upto[-1]} to {beyond[0]}"
-        yield _of_change(tables, sentence, upto[-1], beyond[0], "test_error", 1)
+        yield changes(sentence, upto[-1], beyond[0], "test_error", 1)
     for name in deep_plain:
-        quantities: tuple[Quantity, ...] = ("training_error", "test_error")
-        for quantity in quantities:
-            sentence = f"Plain nets degrade: {quantity.replace('_', ' ')} rises from {plain[0]} to {name}"
-            yield _of_change(tables, sentence, plain[0], name, quantity, 1)
+        sentence = f"Plain nets degrade: {{}} error rises from {plain[0]} to {name}"
+        yield changes(sentence.format("training"), plain[0], name, "training_error", 1)
+        yield changes(sentence.format("test"), plain[0], name, "test_error", 1)
     for name in deep_residual:
         sentence = f"Residual nets do not degrade: training error falls from {residual[0]} to {name}"
-        yield _of_change(tables, sentence, residual[0], name, "training_error", -1)
+        yield changes(sentence, residual[0], name, "training_error", -1)
     for name in filter(twins.get, deep_plain):
-        sentence = f"{twins[name]} has a lower test error than {name}"
-        yield _of_change(tables, sentence, name, twins[name], "test_error", -1)
+        yield changes(f"{twins[name]} has a lower test error than {name}", name, twins[name], "test_error", -1)
     for name in filter(twins.get, [*plain[:1], *deep_plain]):
         sentence = f"Residual nets respond less: the layers of {twins[name]} less than those of {name}"
         yield _response(tables, sentence, name, twins[name])

@@ -11,7 +11,7 @@ from resnet.report.tables import Tables, select
 
 def drawn_runs(tables: Tables) -> DataFrame:
     """The curves that stand for a net: none where its seeds must not be taken together."""
-    mixed = tables.nets.index[tables.nets["mixed"]]
+    mixed = tables.nets.index[tables.nets["mixed"].astype(bool)]
     return tables.curves[~tables.curves["name"].isin(mixed)]
 
 
@@ -25,7 +25,7 @@ def curves_of(tables: Tables, name: str) -> DataFrame:
 def averaged(curves: DataFrame, quantity: str) -> DataFrame:
     """Mean, low and high over seeds at the iterations (the index) where every seed has a finite value."""
     by_seed = curves.pivot_table(index="seed", columns="iteration", values=quantity, aggfunc="last", dropna=False)
-    return over_rows(by_seed.loc[:, np.isfinite(by_seed).all(axis=0)])
+    return over_rows(by_seed.replace([np.inf, -np.inf], np.nan).dropna(axis=1))
 
 
 class Choices(NamedTuple):
@@ -42,16 +42,14 @@ class Choices(NamedTuple):
 
 def choices(tables: Tables, name: str) -> Choices | None:
     """None where no finished seed has a curve with a test error."""
-    measured = select(tables.curves, name=name).dropna(subset="test_error")
-    done = tables.seeds(name, "done")
-    done = done[done["seed"].isin(measured["seed"])]
-    if tables.net(name).mixed or done.empty:
+    measured, done = select(tables.curves, name=name).dropna(subset="test_error"), tables.seeds(name, "done")
+    curves = {seed: curve for seed, curve in measured.groupby("seed") if seed in set(done["seed"])}
+    if tables.net(name).mixed or not curves:
         return None
-    curves = [measured[measured["seed"] == seed] for seed in done["seed"]]
-    validated = [curve.dropna(subset="validation_error") for curve in curves]
-    chosen = [curve.loc[curve["validation_error"].idxmin(), "test_error"] for curve in validated if len(curve)]
-    last, best = sample(done["test_error"]), sample(curve["test_error"].min() for curve in curves)
-    assert last, "a run that is done has its error"
-    assert best, "curves without an error were left out"
+    ours = done[done["seed"].isin(list(curves))]
+    validated = [curve.dropna(subset="validation_error") for curve in map(curves.__getitem__, ours["seed"])]
+    chosen = sample(c.loc[c["validation_error"].idxmin(), "test_error"] for c in validated if len(c))  # type: ignore[misc]
+    last = Sample(tuple(ours["test_error"]))
+    best = Sample(tuple(curves[seed]["test_error"].min() for seed in ours["seed"]))
     gained = Sample(tuple(a - b for a, b in zip(last.values, best.values, strict=True)))
-    return Choices(name, last, sample(chosen), best, gained)
+    return Choices(name, last, chosen, best, gained)

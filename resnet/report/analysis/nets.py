@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from resnet.params import ModelParams, TrainParams
+from resnet.report.analysis.published import published
 from resnet.report.analysis.statistics import Sample, sample
 from resnet.report.tables import Tables, different, flattened, rows, select
 
@@ -21,12 +22,12 @@ def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
 
 def status(tables: Tables, name: str) -> str:
     """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
-    statuses = tables.seeds(name)["status"]
+    statuses = set(tables.seeds(name)["status"])
     if tables.net(name).mixed:
         return "mixed"
-    if (statuses == "done").any():
-        return "done" if (statuses == "done").all() else "partial"
-    return next((stopped for stopped in ("interrupted", "diverged") if (statuses == stopped).any()), "not run")
+    if "done" in statuses:
+        return "partial" if len(statuses) > 1 else "done"
+    return next((stopped for stopped in ("interrupted", "diverged") if stopped in statuses), "not run")
 
 
 def started(tables: Tables) -> list[str]:
@@ -49,11 +50,29 @@ def aside(tables: Tables) -> list[str]:
     return [name for name in started(tables) if tables.net(name).iterations != usual]
 
 
+def run_on(tables: Tables) -> str:
+    """Name the data, and the iterations where they are not the paper's: a figure may be seen alone."""
+    iterations = most_frequent_length(tables, started(tables))
+    length = [] if iterations in (None, published().protocol.iterations) else [f"{iterations:,} iterations"]
+    return ", ".join([*(data.name for data in tables.data), *length])
+
+
+def series(tables: Tables, names: list[str], devices: dict[str, str] | None = None) -> dict[str, list[str]]:
+    """Nets that differ in depth alone, by depth, under a label; a device is named where there are several."""
+    devices, groups = devices or {}, dict[str, list[str]]()
+    options = {tables.net(name).shortcut for name in names} - {"none"}
+    for net in sorted(map(tables.net, names), key=lambda net: names.index(net.name)):
+        label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net.net, "residual nets")
+        label += f", option {net.shortcut}" if net.net != "plain" and options != {"A"} else ""
+        label += f", {devices[net.name]}" if len(set(devices.values())) > 1 else ""
+        groups.setdefault(label, []).append(net.name)
+    return {label: sorted(members, key=lambda name: tables.net(name).depth) for label, members in groups.items()}
+
+
 def training_devices(tables: Tables, name: str) -> list[str]:
     """What the finished seeds were trained on; several names where they, or stretches of one, were made on several."""
-    stretches = select(tables.machines, name=name, kind="training")
-    done = stretches[stretches["seed"].isin(tables.seeds(name, "done")["seed"])]
-    return sorted({system.device_name for system in done["system"]})
+    stretches, done = select(tables.machines, name=name, kind="training"), tables.seeds(name, "done")["seed"]
+    return sorted({system.device_name for system in stretches[stretches["seed"].isin(done)]["system"]})
 
 
 def with_effect(settings: dict[str, Any]) -> dict[str, Any]:
@@ -61,13 +80,10 @@ def with_effect(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def configuration(tables: Tables, name: str) -> dict[str, Any]:
-    """The settings of a net's runs that bear on its errors, with precision and data; the plan's where nothing has run."""
-    net, runs = tables.net(name), tables.started(name)
-    settings = net.settings
-    if len(runs):
-        run = next(rows(runs))
-        settings = settings | run.settings | {"data": (run.data.name, run.data.split_fingerprint)}
-    kept = with_effect(settings)
+    """The settings of a net's runs that bear on its errors, with precision and data; where nothing has run, the plan's."""
+    net, run = tables.net(name), next(rows(tables.started(name)), None)
+    ran = run.settings | {"data": (run.data.name, run.data.split_fingerprint)} if run else {}
+    kept = with_effect(net.settings | ran)
     return {key: value for key, value in kept.items() if net.net != "plain" or key not in OF_RESIDUAL_NETS}
 
 
@@ -80,8 +96,7 @@ def differing_settings(tables: Tables, first: str, second: str) -> dict[str, tup
 
 def incomparable(tables: Tables, first: str, second: str) -> list[str]:
     """What keeps two nets from being compared: settings but the warm-up; shortcuts only between nets of one kind."""
-    kinds = {tables.net(first).net, tables.net(second).net}
-    ignored = OF_RESIDUAL_NETS if len(kinds) > 1 else ()
+    ignored = OF_RESIDUAL_NETS if tables.net(first).net != tables.net(second).net else ()
     differing = differing_settings(tables, first, second)
     return [key for key in differing if not key.startswith("train.warmup") and key not in ignored]
 
@@ -91,8 +106,7 @@ def main_net(tables: Tables, kind: str, depth: int) -> str | None:
 
     def own(name: str) -> int:
         entry = tables.params.models[name]
-        overrides = {*entry.model, *entry.train} - {"seeds", "device"}
-        return sum(not key.startswith("warmup") for key in overrides)
+        return sum(not key.startswith("warmup") for key in {*entry.model, *entry.train} - {"seeds", "device"})
 
     return min(select(tables.nets, net=kind, depth=depth).index, key=own, default=None)
 
@@ -103,52 +117,33 @@ def main_nets(tables: Tables, kind: str) -> list[str]:
     return [name for depth in depths if (name := main_net(tables, kind, depth))]
 
 
-def series(tables: Tables, names: list[str], devices: dict[str, str] | None = None) -> dict[str, list[str]]:
-    """Nets that differ in depth alone, by depth, under a label; a device is named where there are several."""
-    devices = devices or {}
-    options = {tables.net(name).shortcut for name in names} - {"none"}
-    groups: dict[str, list[str]] = {}
-    for net in map(tables.net, names):
-        label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net.net, "residual nets")
-        if net.net != "plain" and (len(options) > 1 or net.shortcut != "A"):
-            label += f", option {net.shortcut}"
-        label += f", {devices[net.name]}" if len(set(devices.values())) > 1 else ""
-        groups.setdefault(label, []).append(net.name)
-    return {label: sorted(members, key=lambda name: tables.net(name).depth) for label, members in groups.items()}
-
-
-# What a reader must know about the runs' files
+# What a reader must know about the files
 
 
 def mixed_settings(tables: Tables, name: str) -> dict[str, list[tuple[Any, list[int]]]]:
     """What differs among the finished runs: values with their seeds, or no values where only identities differ."""
-    finished = list(rows(tables.seeds(name, "done", "diverged")))
-    settings = [with_effect(run.settings) for run in finished]
-    differing = {}
-    for key in sorted(set().union(*settings)):
-        values = different(ran.get(key) for ran in settings)
+    finished = [(run, with_effect(run.settings)) for run in rows(tables.seeds(name, "done", "diverged"))]
+    differing: dict[str, list[tuple[Any, list[int]]]] = {}
+    for key in sorted({key for _, ran in finished for key in ran}):
+        values = different(ran.get(key) for _, ran in finished)
         if len(values) > 1:
-            seeds = [
-                [run.seed for run, ran in zip(finished, settings, strict=True) if ran.get(key) == v] for v in values
-            ]
-            differing[key] = list(zip(values, seeds, strict=True))
+            differing[key] = [(value, [run.seed for run, ran in finished if ran.get(key) == value]) for value in values]
     parts = ("the identity of the configuration", "the data", "the version of what an iteration computes")
     for place, part in enumerate(parts):
-        if len({run.identity[place] for run in finished}) > 1 and (place or not differing):
+        if len({run.identity[place] for run, _ in finished}) > 1 and (place or not differing):
             differing[part] = []
     return differing
 
 
 def stale_settings(tables: Tables, name: str) -> dict[str, tuple[Any, Any]]:
-    """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for now."""
+    """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for."""
     net = tables.net(name)
-    asked = with_effect(net.settings)
+    asked = {k: v for k, v in with_effect(net.settings).items() if net.net != "plain" or not k.startswith("model.")}
     if asked["train.precision"] == "auto":
         del asked["train.precision"]  # every precision is what it asks for
-    keys = [key for key in asked if net.net != "plain" or not key.startswith("model.")]
     defaults = flattened({"model": ModelParams().model_dump(), "train": TrainParams().model_dump()})
     effective = [defaults | run.settings for run in rows(tables.started(name))]
-    return {key: (ran[key], asked[key]) for key in keys for ran in effective if ran[key] != asked[key]}
+    return {key: (ran[key], now) for key, now in asked.items() for ran in effective if ran[key] != now}
 
 
 def counts(tables: Tables, name: str, quantity: str) -> list[int]:

@@ -3,8 +3,6 @@
 A sample is a mean, a spread and a number: never one without the others.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -34,17 +32,14 @@ class Sample(NamedTuple):
     @property
     def std(self) -> float | None:
         """Sample standard deviation (divisor n - 1); None for one value, which has no spread."""
-        if self.n < 2:
-            return None
-        mean = self.mean
-        return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / (self.n - 1))
+        mean, degrees = self.mean, self.n - 1
+        return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / degrees) if degrees else None
 
     def interval(self, confidence: float = 0.95) -> Interval | None:
         """Student's t interval of the mean; None for one value."""
-        std = self.std
-        if std is None:
+        if self.std is None:
             return None
-        half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * std / math.sqrt(self.n)
+        half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * self.std / math.sqrt(self.n)
         return Interval(self.mean - half, self.mean + half)
 
 
@@ -79,9 +74,7 @@ class Difference(NamedTuple):
 
     def equivalence_p(self, margin: float) -> float:
         """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
-        below = float(t.sf((margin - self.value) / self.error, self.degrees))
-        above = float(t.sf((margin + self.value) / self.error, self.degrees))
-        return max(below, above)
+        return max(float(t.sf((margin + side * self.value) / self.error, self.degrees)) for side in (-1, 1))
 
 
 def _difference(value: float, error: float, degrees: float, test: str) -> Difference | None:
@@ -109,27 +102,22 @@ def welch_from(first: tuple[float, float, int], second: tuple[float, float, int]
     return _difference(mean - other_mean, math.sqrt(sum(parts)), degrees, f"Welch's t, n = {n} and {other_n}")
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> Difference | None:
-    """The mean of first minus second, pair by pair; None for one pair or differences without spread."""
-    differences = Sample(tuple(a - b for a, b in zip(first, second, strict=True)))
-    if differences.std is None:
-        return None
-    n = differences.n
-    return _difference(differences.mean, differences.std / math.sqrt(n), n - 1, f"paired t, n = {n}")
-
-
-def one_sample(values: Sample, constant: float) -> Difference | None:
+def one_sample(values: Sample, constant: float, test: str = "one-sample t") -> Difference | None:
     """The mean minus a constant; None for one value or values without spread."""
     if values.std is None:
         return None
-    n = values.n
-    return _difference(values.mean - constant, values.std / math.sqrt(n), n - 1, f"one-sample t, n = {n}")
+    error, n = values.std / math.sqrt(values.n), values.n
+    return _difference(values.mean - constant, error, n - 1, f"{test}, n = {n}")
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Difference | None:
+    """The mean of first minus second, pair by pair; None for one pair or differences without spread."""
+    return one_sample(Sample(tuple(a - b for a, b in zip(first, second, strict=True))), 0.0, "paired t")
 
 
 def holm(ps: Sequence[float]) -> list[float]:
     """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a."""
-    adjusted = [0.0] * len(ps)
-    highest = 0.0
+    adjusted, highest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
         highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
         adjusted[place] = highest
@@ -138,9 +126,5 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def over_rows(values: DataFrame) -> DataFrame:
     """Mean, lowest and highest of each column over the rows: a line and its band."""
-    columns = [values[column].tolist() for column in values]
-    return DataFrame(
-        [(math.fsum(column) / len(column), min(column), max(column)) for column in columns if column],
-        columns=["mean", "low", "high"],
-        index=values.columns if len(values) else [],
-    )
+    band = {column: (math.fsum(x) / len(x), min(x), max(x)) for column in values if (x := values[column].tolist())}
+    return DataFrame.from_dict(band, orient="index", columns=["mean", "low", "high"])

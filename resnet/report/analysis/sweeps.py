@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pandas import DataFrame
 
-from resnet.report.tables import Tables, different, rows, select
+from resnet.report.tables import Tables, different, select
 
 
 class Order(NamedTuple):
@@ -22,7 +22,6 @@ class Order(NamedTuple):
     images: int = 0
     unfinished: tuple[str, ...] = ()
     """Nets without a finished sweep and own values that train."""
-    conditions_differ: bool = False
 
 
 def standard_error(errors: tuple[float, float], images: int) -> float:
@@ -34,32 +33,29 @@ def standard_error(errors: tuple[float, float], images: int) -> float:
     return math.sqrt(sum(error * (100 - error) / images for error in errors))
 
 
-def _errors(trials: DataFrame) -> tuple[float, float] | None:
+def _errors(trials: DataFrame) -> tuple[float, ...] | None:
     """The errors in % of the own values (trial 0) and of the best trial, where the budget is spent."""
-    own, best = trials["validation_error"].iloc[0], trials.loc[trials["best"].astype(bool), "validation_error"]
-    finished = trials["status"].iloc[0] == "done" and own == own and own is not None and len(best)
-    return (float(own), float(best.iloc[0])) if finished else None
+    both = trials[(trials["number"] == 0) | trials["best"].astype(bool)]["validation_error"].astype(float)
+    finished = trials["status"].iloc[0] == "done" and both.notna().all() and trials["best"].any()
+    return (both.iloc[0], both.iloc[-1]) if finished else None
 
 
 def orders(tables: Tables) -> list[Order]:
     """One for each kind of net that has two sweeps."""
     told = []
     for net in ("resnet", "plain"):
-        sweeps = {name: trials for name, trials in select(tables.trials, net=net).groupby("name", sort=False)}
+        sweeps = {str(name): trials for name, trials in select(tables.trials, net=net).groupby("name", sort=False)}
+        errors = {name: pair for name, trials in sweeps.items() if (pair := _errors(trials))}
+        unfinished = tuple(name for name in sweeps if name not in errors)
         if len(sweeps) < 2:
             continue
-        errors = {str(name): pair for name, trials in sweeps.items() if (pair := _errors(trials))}
-        first = next(rows(next(iter(sweeps.values()))))
-        unfinished = tuple(str(name) for name in sweeps if name not in errors)
         if unfinished or len(different(trials["conditions"].iloc[0] for trials in sweeps.values())) > 1:
-            told.append(Order(net, unfinished=unfinished, conditions_differ=not unfinished))
+            told.append(Order(net, unfinished=unfinished))
             continue
         own, tuned = (tuple(sorted(errors, key=lambda name: errors[name][place])) for place in (0, 1))
-        images = first.data.validation_images
-        ties = tuple(
-            (a, b)
-            for a, b in pairwise(tuned)
-            if errors[b][1] - errors[a][1] < 2 * standard_error((errors[a][1], errors[b][1]), images)
+        images, best = sweeps[own[0]]["data"].iloc[0].validation_images, {name: errors[name][1] for name in errors}
+        ties = (
+            (a, b) for a, b in pairwise(tuned) if best[b] - best[a] < 2 * standard_error((best[a], best[b]), images)
         )
-        told.append(Order(net, own, tuned, ties, images))
+        told.append(Order(net, own, tuned, tuple(ties), images))
     return told

@@ -10,12 +10,12 @@ from resnet.report.tables import Tables
 
 
 def _conditions(tables: Tables) -> str:
-    """Data and schedule of the claims' nets where they are not the paper's: ` (on digits, 400 iterations)`; else empty."""
+    """Data and schedule of the claims' nets where they are not the paper's: ` (on digits, 400 iterations)`."""
     claimed = [name for kind in ("plain", "resnet") for name in main_nets(tables, kind) if len(tables.started(name))]
     lengths, papers = sorted({int(tables.net(name).iterations) for name in claimed}), published().protocol.iterations
-    conditions = [] if tables.official else [words.listed([escaped(data.name) for data in tables.data])]
+    conditions = [] if tables.official else [words.listed(escaped(data.name) for data in tables.data)]
     if lengths and lengths != [papers]:
-        counts = words.listed([words.count(length) for length in lengths])
+        counts = words.listed(map(words.count, lengths))
         conditions.append(f"{counts} of the paper's {words.count(papers)} iterations")
     return f" (on {', '.join(conditions)})" if conditions else ""
 
@@ -36,27 +36,28 @@ def _tested(claim: Claim, where: str, level: str, family: int) -> str:
 def _untested(untested: list[Claim]) -> str:
     """How many claims were not tested, and what is missing for them."""
     reasons = [claim.unmet for claim in untested if claim.unmet]
-    missing = list(dict.fromkeys(escaped(name) for unmet in reasons for name in unmet.missing))
-    others = dict.fromkeys(unmet.reason for unmet in reasons if not unmet.missing)
-    needed = [f"Results are missing of {words.listed(missing)}"] if missing else []
-    needed += [escaped(reason[0].upper() + reason[1:]) for reason in others]
-    return f"**Not tested**: {words.numbered(len(untested), 'claim')}. {'. '.join(needed)}. [claims.csv](claims.csv) lists them."
+    missing = dict.fromkeys(escaped(name) for unmet in reasons for name in unmet.missing)
+    needed = [f"Results are missing of {words.listed(missing)}. "] if missing else []
+    others = dict.fromkeys(escaped(unmet.reason) for unmet in reasons if not unmet.missing)
+    needed += [f"{reason[0].upper()}{reason[1:]}. " for reason in others]
+    return f"**Not tested**: {words.numbered(len(untested), 'claim')}, see [claims.csv](claims.csv). {''.join(needed)}".rstrip()
 
 
 def section(tables: Tables) -> Section:
     judged, confidence = claims(tables), tables.params.report.confidence
     if not judged:
         return Section("Claims", "The plan holds no two nets that a claim is about." if len(tables.nets) else "")
-    tested = [claim for claim in judged if claim.evidence]
+    tested, untested = ([claim for claim in judged if bool(claim.evidence) == side] for side in (True, False))
     counts = {verdict: sum(claim.verdict == verdict for claim in judged) for verdict in VERDICTS}
-    counted = words.listed([f"{number} {verdict}" for verdict, number in counts.items() if number])
-    where, level = _conditions(tables), words.confidence(confidence)
-    lines = [_tested(claim, where, level, len(tested)) for claim in tested]
-    lines += [_untested([claim for claim in judged if not claim.evidence])] if counts["not tested"] else []
+    counted = words.listed(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    where, level = _conditions(tables), f"{100 * confidence:g} % interval"
+    lines = [_tested(claim, where, level, len(tested)) for claim in tested] + (
+        [_untested(untested)] if untested else []
+    )
     explained = (
-        "\nA difference is the second net's mean over seeds minus the first's. A claim is shown, or contradicted, where "
-        f"p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. Seeds are "
-        "taken as independent between nets, though a seed draws the same batches for every net.\n"
+        "\nA difference is the second net's mean over seeds minus the first's. A claim is shown, or contradicted, "
+        f"where p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. Seeds "
+        "are taken as independent between nets, though a seed draws the same batches for every net.\n"
     )
     text = f"{words.numbered(len(judged), 'claim')}: {counted}.\n\n{bullets(lines)}"
     return Section("Claims", text + (explained if tested else ""))

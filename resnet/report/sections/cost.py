@@ -1,13 +1,13 @@
 """What depth buys: points of test error for each unit of each cost, and error against cost."""
 
 from functools import partial
+from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from resnet.report.analysis.cost import KINDS, costs, ladders, steps
-from resnet.report.style import words
-from resnet.report.style.drawing import BOLD, COLOURS, KIND_NAMES, MARKERS, Picture, Section, new_figure, wrapped
+from resnet.report.analysis.cost import KINDS, UNITS, costs, ladders, steps
+from resnet.report.style import drawing, words
+from resnet.report.style.drawing import COLOURS, KIND_NAMES, MARKERS, Picture, Section
 from resnet.report.style.markdown import table
 from resnet.report.tables import Tables
 
@@ -15,11 +15,11 @@ from resnet.report.tables import Tables
 def steps_table(tables: Tables) -> str:
     level, lines = tables.params.report.confidence, []
     for step in steps(tables):
-        points = f"{step.difference.value:+.2f} ({words.interval(step.difference.interval(level))})"
-        line = {"step": f"{step.first} to {step.second}", f"points ({words.confidence(level)})": points}
+        points = words.difference(step.difference.value, step.difference.interval(level))
+        line = {"step": f"{step.first} to {step.second}", f"points ({100 * level:g} % interval)": points}
         for cost, a_unit in step.a_unit.items():
             cell = f"{a_unit:+.3g}" if isinstance(a_unit, float) else a_unit or words.NONE
-            line[f"a {cost.unit}, {cost.name}"] = cell
+            line[f"a {UNITS[cost]}, {cost}"] = cell
         lines.append(line)
     return table(lines)
 
@@ -29,45 +29,36 @@ def figure(tables: Tables) -> Figure | None:
 
     A cost that was measured on several devices has a panel for each.
     """
-    points = costs(tables)
-    panels = list(points.groupby(["cost", "unit", "devices"], sort=False))
+    panels: list[Any] = list(costs(tables).groupby(["cost", "unit", "devices"], sort=False))
     if not panels:
         return None
-    figure = new_figure(max(5.0, 2.5 * len(panels)), 3.4)
+    figure = drawing.new_figure(max(5.0, 2.5 * len(panels)), 3.4)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     legend = {}
     for axis, ((cost, unit, devices), panel) in zip(axes, panels, strict=True):
         for kind, line in panel.groupby("net", sort=False):
-            look = KINDS.index(str(kind))
-            legend[kind] = axis.errorbar(
-                line["value"].tolist(),
-                line["mean"].tolist(),
-                yerr=line["std"].astype(float).fillna(0.0).tolist(),
-                color=COLOURS[look],
-                marker=MARKERS[look],
-                ms=4,
-                lw=1,
-                capsize=2,
-                label=KIND_NAMES[str(kind)],
-            )
+            k, std = KINDS.index(kind), line["std"].astype(float).fillna(0.0)
+            look: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "label": KIND_NAMES[kind]}
+            legend[kind] = axis.errorbar(line["value"], line["mean"], yerr=std, ms=4, lw=1, capsize=2, **look)
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(FixedLocator(sorted({panel["value"].min(), panel["value"].max()})))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-        axis.xaxis.set_minor_locator(NullLocator())
-        where = wrapped(f"on {words.listed(devices)}", 2.2) if devices else ""
+        drawing.log_ticks(axis.xaxis, sorted({panel["value"].min(), panel["value"].max()}), "{:.3g}".format)
+        where = drawing.wrapped(f"on {words.listed(devices)}", 2.2) if devices else ""
         axis.set_xlabel(f"{cost}, {unit}\n{where}".rstrip())
     axes[0].set_ylabel("test error, %")
-    drawn = next(name for names in ladders(tables).values() for name in names)
-    where = words.data_and_length([data.name for data in tables.data], int(tables.net(drawn).iterations))
-    figure.suptitle(wrapped(f"Test error against cost on {where}", figure.get_figwidth()), **BOLD)
-    figure.legend(handles=[legend[kind] for kind in KINDS if kind in legend], loc="outside lower center", ncols=2)
+    length = next(tables.net(name).iterations for names in ladders(tables).values() for name in names)
+    where = ", ".join([*(data.name for data in tables.data), f"{words.count(length)} iterations"])
+    drawing.entitle(figure, f"Test error against cost on {where}")
+    drawing.legend_below(figure, [legend[kind] for kind in KINDS if kind in legend], most=2)
     return figure
 
 
 def section(tables: Tables) -> Section:
-    written = steps_table(tables)
-    if written:
-        written += "\nPoints of test error for each unit more of a cost: negative where depth buys a lower error.\n"
+    text = steps_table(tables)
+    text += (
+        "\nPoints of test error for each unit more of a cost: negative where depth buys a lower error.\n"
+        if text
+        else ""
+    )
     absent = "error against cost (no seed is done)"
     picture = Picture("frontiers", "Test error against what it costs.", absent, partial(figure, tables))
-    return Section("What depth buys", written, (picture,))
+    return Section("What depth buys", text, (picture,))

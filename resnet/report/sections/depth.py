@@ -4,21 +4,12 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from resnet.report.analysis.nets import aside, most_frequent_length, over_seeds, series, started
-from resnet.report.analysis.published import PublishedError, published
-from resnet.report.style import words
-from resnet.report.style.drawing import BOLD, Picture, Section, legend_below, new_figure, series_look, wrapped
+from resnet.report.analysis.nets import aside, over_seeds, run_on, series
+from resnet.report.analysis.published import published
+from resnet.report.style import drawing, words
+from resnet.report.style.drawing import Picture, Section
 from resnet.report.tables import Tables
-
-
-def _draw_published(axes: Any, points: list[tuple[float, PublishedError]]) -> Line2D:
-    look: dict[str, Any] = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
-    places, errors = [x for x, _ in points], [paper.error for _, paper in points]
-    spreads = [paper.std or 0.0 for _, paper in points]
-    axes.errorbar(places, errors, yerr=spreads, lw=1, capsize=2, gid="paper", **look)
-    return Line2D([], [], label=f"the paper ({words.count(published().protocol.iterations)} iterations)", **look)
 
 
 def figure(tables: Tables) -> Figure | None:
@@ -27,39 +18,39 @@ def figure(tables: Tables) -> Figure | None:
     measured = {name: values for name, values in samples.items() if values}
     if not measured:
         return None
-    figure = new_figure(6.4, 4.4)
+    figure = drawing.new_figure(6.4, 4.4)
     axes = figure.subplots()
-    depth = tables.nets["depth"]
-    depths = sorted({depth[name] for name in measured})
-    lines = series(tables, list(measured))
+    depths = sorted({tables.net(name).depth for name in measured})
+    lines, handles, papers = series(tables, list(measured)), [], []
     width = min(0.28, 0.84 / len(lines))
-    handles, papers = [], []
     for k, (label, names) in enumerate(lines.items()):
-        colour, marker = series_look(k)
+        colour, marker = drawing.series_look(k)
         look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 4, "color": colour, "alpha": 0.55, "mew": 0}
-        places = [depths.index(depth[name]) + width * (k - (len(lines) - 1) / 2) for name in names]
-        for x, net in zip(places, map(tables.net, names), strict=True):
+        nets = [tables.net(name) for name in names]
+        places = [depths.index(net.depth) + width * (k - (len(lines) - 1) / 2) for net in nets]
+        for x, net in zip(places, nets, strict=True):
             values = measured[net.name]
             axes.plot([x - 0.25 * width] * values.n, values.values, gid=f"seeds-{net.name}", **look)
             paper = published().paper(net.net, net.depth, net.shortcut)
-            papers += [(x + 0.3 * width, paper)] if paper and tables.official else []
+            papers += [(x + 0.3 * width, paper.error, paper.std or 0.0)] if paper and tables.official else []
         means, stds = [measured[name].mean for name in names], [measured[name].std or 0.0 for name in names]
         axes.plot(places, means, color=colour, lw=0.8, alpha=0.45, gid=f"means-{k}")
         axes.errorbar(places, means, yerr=stds, color=colour, ls="", marker="_", ms=9, mew=2, capsize=3, lw=1.2)
-        handles.append(Line2D([], [], label=f"{label}, one seed", **look))
-    handles.append(Line2D([], [], ls="", marker="_", ms=9, mew=2, color="#444444", label="mean ± std over seeds"))
-    handles += [_draw_published(axes, papers)] if papers else []
+        handles.append(drawing.entry(f"{label}, one seed", **look))
+    handles.append(drawing.entry("mean ± std over seeds", ls="", marker="_", ms=9, mew=2, color="#444444"))
+    if papers:
+        x, errors, stds = zip(*papers, strict=True)  # type: ignore[assignment]
+        look = {"ls": "", "marker": "D", "ms": 5, "mfc": "white", "color": "#555555"}
+        axes.errorbar(x, errors, yerr=stds, lw=1, capsize=2, gid="paper", **look)
+        handles.append(drawing.entry(f"the paper ({words.count(published().protocol.iterations)} iterations)", **look))
     axes.set_xticks(range(len(depths)), [str(depth) for depth in depths])
     axes.set_xlim(-0.6, len(depths) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("depth, weighted layers (equally spaced)")
     axes.set_ylabel("test error, %")
-    iterations = most_frequent_length(tables, started(tables))
-    papers_length = iterations == published().protocol.iterations
-    where = words.data_and_length([data.name for data in tables.data], None if papers_length else iterations)
-    figure.suptitle(wrapped(f"Test error against depth on {where}", 6.4), **BOLD)
     axes.margins(y=0.1)
-    legend_below(figure, handles, 6.0)
+    drawing.entitle(figure, f"Test error against depth on {run_on(tables)}")
+    drawing.legend_below(figure, handles, 6.0)
     return figure
 
 

@@ -6,20 +6,21 @@ from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import table
 from resnet.report.tables import Tables
 
+EXPLAINED = (
+    "\nThe iterates are those of the curve, in the precision of training; the last is measured in fp32. Only the "
+    "last iterate is reported elsewhere: the best on the test set is chosen on what it is measured on.\n"
+)
+
 
 def section(tables: Tables) -> Section:
-    lines = []
-    for choice in filter(None, (choices(tables, name) for name in tables.nets.index)):
-        samples = {
-            "last iterate, %": choice.last,
-            "by validation, %": choice.by_validation,
-            "best on test, %": choice.best,
+    lines = [
+        {
+            "net": choice.name,
+            "last iterate, %": words.sample(choice.last),
+            "by validation, %": words.sample(choice.by_validation, "no validation set"),
+            "best on test, %": words.sample(choice.best),
+            "what peeking buys, points": words.spread(choice.gained.mean, choice.gained.std, None),
         }
-        cells = {key: words.spread(x.mean, x.std, x.n) if x else "no validation set" for key, x in samples.items()}
-        gained = words.spread(choice.gained.mean, choice.gained.std, None)
-        lines.append({"net": choice.name, **cells, "what peeking buys, points": gained})
-    explained = (
-        "\nThe iterates are those of the curve, in the precision of training; the last is measured in fp32. Only the "
-        "last iterate is reported elsewhere: the best on the test set is chosen on what it is measured on.\n"
-    )
-    return Section("Appendix: error by choice of the iterate", table(lines) + explained if lines else "")
+        for choice in filter(None, (choices(tables, name) for name in tables.nets.index))
+    ]
+    return Section("Appendix: error by choice of the iterate", table(lines) + EXPLAINED if lines else "")

@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from pandas import DataFrame
 
 from resnet.report.analysis.timing import GROUPS, figure_choice, passes, stacks
-from resnet.report.style import words
-from resnet.report.style.drawing import BOLD, Picture, Section, new_figure, wrapped
+from resnet.report.style import drawing, words
+from resnet.report.style.drawing import Picture, Section
 from resnet.report.style.markdown import bullets, escaped, link, table
 from resnet.report.tables import Tables, rows, select
 
@@ -28,41 +27,34 @@ NOTES = (
 )
 
 
-def _decimals(milliseconds: float) -> int:
-    return 1 if milliseconds >= 100 else 2 if milliseconds >= 1 else 3
-
-
 def _milliseconds(seconds: Sequence[float]) -> str:
     """Median ± standard deviation over the rounds (n)."""
     values = [1e3 * value for value in seconds]
     return words.repeats(values, _decimals(statistics.median(values)))
 
 
-def latency_table(cases: DataFrame) -> str:
-    """One row a part or net, batch size, precision and mode."""
-    lines = []
-    for case in rows(cases):
-        part = case.part if case.net == "both" else f"{case.net} {case.part}"
-        backward = 1e3 * case.backward
-        size, seconds, peaks = case.bytes_both, case.median_seconds_both, case.peak_flops_per_second_both
-        cells = {
-            "part": f"{case.net}-{case.depth:.0f}" if case.part == "net" else part,
-            "batch": words.count(case.batch_size),
-            "arithmetic": f"{case.precision}, {case.mode}",
-            "forward, ms": _milliseconds(case.seconds),
-            "backward, ms": _milliseconds(case.backward_seconds_both)
-            if case.backward_seconds_both
-            else f"{backward:,.{_decimals(backward)}f}",
-            "forward + backward, ms": _milliseconds(case.seconds_both),
-            "bytes, at least": words.size(size) if size >= 2**20 else f"{size / 2**20:.2f} MiB",
-            "of a matrix product": words.share(case.flops_both / seconds, peaks) if peaks == peaks else words.NONE,
-            "of a copy": words.share(size / seconds, case.peak_bytes_per_second_both) if peaks == peaks else words.NONE,
-        }
-        on_gpu = {"launches, ms": case.launch_seconds_both, "kernels, ms": case.kernel_seconds_both}
-        if case.device == "cuda":
-            cells |= {key: f"{1e3 * s:.3f}" if s == s and s is not None else words.NONE for key, s in on_gpu.items()}
-        lines.append(cells)
-    return table(lines)
+def _decimals(milliseconds: float) -> int:
+    return 1 if milliseconds >= 100 else 2 if milliseconds >= 1 else 3
+
+
+def _case(case: Any) -> dict[str, str]:
+    part = case.part if case.net == "both" else f"{case.net} {case.part}"
+    backward, size, seconds = 1e3 * case.backward, case.bytes_both, case.median_seconds_both
+    in_turn, peak, copy = case.backward_seconds_both, case.peak_flops_per_second, case.peak_bytes_per_second
+    cells = {
+        "part": f"{case.net}-{case.depth:.0f}" if case.part == "net" else part,
+        "batch": words.count(case.batch_size),
+        "arithmetic": f"{case.precision}, {case.mode}",
+        "forward, ms": _milliseconds(case.seconds),
+        "backward, ms": _milliseconds(in_turn) if in_turn else f"{backward:,.{_decimals(backward)}f}",
+        "forward + backward, ms": _milliseconds(case.seconds_both),
+        "bytes, at least": words.size(size) if size >= 2**20 else f"{size / 2**20:.2f} MiB",
+        "of a matrix product": words.NONE if words.missing(peak) else words.share(case.flops_both / seconds, peak),
+        "of a copy": words.NONE if words.missing(copy) else words.share(size / seconds, copy),
+    }
+    on_gpu = {"launches, ms": case.launch_seconds_both, "kernels, ms": case.kernel_seconds_both}
+    spent = {column: words.NONE if words.missing(s) else f"{1e3 * s:.3f}" for column, s in on_gpu.items()}
+    return cells | (spent if case.device == "cuda" else {})
 
 
 def _seconds(seconds: float) -> str:
@@ -77,11 +69,10 @@ def _draw_panel(panel: Any, net: str, stacked: DataFrame, backward: bool) -> Non
             panel.bar(place, part, 0.66, bottom=bottom, color=colour, gid=f"{net}-{stack['depth']}-{group}")
             bottom += part
         length, top = f"sum {_seconds(total)}", 100.0
-        if whole == whole and whole is not None:
+        if not words.missing(whole):
             ratio = 100 * whole / total
             panel.plot([place - 0.4, place + 0.4], [ratio, ratio], color="black", lw=2, gid=f"whole-{stack['depth']}")
-            length += f"\nnet {_seconds(whole)}"
-            top = max(top, ratio)
+            length, top = f"{length}\nnet {_seconds(whole)}", max(top, ratio)
         look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
         panel.annotate(length, (place, top), xytext=(0, 3), textcoords="offset points", **look)
     panel.set_xticks(range(len(stacked)), [str(depth) for depth in stacked["depth"]])
@@ -99,42 +90,40 @@ def figure(tables: Tables, device: str) -> Figure | None:
     cases = select(passes(tables), device=device)
     if cases.empty:
         return None
-    cases = figure_choice(cases[cases["file"] == cases["file"].iloc[0]])
-    measured = select(tables.latency, device=device, part="net")
+    cases = figure_choice(select(cases, file=cases["file"].iloc[0]))
+    whole = select(tables.latency, device=device, part="net")
     drawn = {}
-    for net in [net for net in ("resnet", "plain") if net in set(measured["net"])] or ["resnet"]:
-        depths = sorted(set(select(tables.nets, net=net)["depth"])) or sorted(set(measured["depth"].astype(int)))
-        for backward in (False, True):
-            stacked = stacks(cases, net, depths, backward)
-            if len(stacked):
-                drawn[net, backward] = stacked
+    for net in [net for net in ("resnet", "plain") if net in set(whole["net"])] or ["resnet"]:
+        depths = sorted(set(select(tables.nets, net=net)["depth"]) or set(whole["depth"].astype(int)))
+        both = {(net, backward): stacks(cases, net, depths, backward) for backward in (False, True)}
+        drawn |= {key: stacked for key, stacked in both.items() if len(stacked)}
     if not drawn:
         return None
     shown = list(dict.fromkeys(net for net, _ in drawn))
-    figure = new_figure(9.4, 0.9 + 3.3 * len(shown))
+    figure = drawing.new_figure(9.4, 0.9 + 3.3 * len(shown))
     grid = figure.subplots(len(shown), 2, sharey=True, squeeze=False)
     for (net, backward), stacked in drawn.items():
         _draw_panel(grid[shown.index(net)][int(backward)], net, stacked, backward)
-    ratios = [(100 * stacked["whole"].astype(float) / stacked["total"]).max() for stacked in drawn.values()]
-    grid[0][0].set_ylim(0, max(100, *(ratio for ratio in ratios if ratio == ratio)) + 24)
+    ratios = [100 * seconds["whole"].astype(float) / seconds["total"] for seconds in drawn.values()]
+    grid[0][0].set_ylim(0, max(100, *(ratio for of_net in ratios for ratio in of_net.dropna())) + 24)
     for line in grid:
         line[0].set_ylabel("% of the sum of blocks")
     case = next(rows(cases))
     where = f"{case.device_name} ({device}), batch {case.batch_size}, {case.precision}, {case.mode}"
-    figure.suptitle(wrapped(f"Where a pass spends its time: {where}", 9.4), **BOLD)
+    drawing.entitle(figure, f"Where a pass spends its time: {where}")
     handles: list[Any] = [Patch(color=c, label=group) for group, c in zip(GROUPS, GROUP_COLOURS, strict=True)]
-    handles.append(Line2D([], [], color="black", lw=2, label="the whole net, measured"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=6)
+    whole_net = drawing.entry("the whole net, measured", color="black", lw=2)
+    drawing.legend_below(figure, [*handles, whole_net], most=6)
     return figure
 
 
 def section(tables: Tables, runs: str | None) -> Section:
-    """The tables of every device, and a figure for each kind of device."""
+    """The tables of every device, one row a part or net, batch size, precision and mode; a figure a kind of device."""
     parts = []
     for file, cases in passes(tables).groupby("file", sort=False):
-        case, source = next(rows(cases)), link(str(file), runs and f"{runs}/{file}")
+        case, source = next(rows(cases)), link(str(file), runs)
         kind = f"{escaped(case.device_name)} ({case.device}), shortcut {case.shortcut}"
-        parts.append(f"{kind}, from {source}:\n\n{latency_table(cases)}")
+        parts.append(f"{kind}, from {source}:\n\n{table([_case(case) for case in rows(cases)])}")
     pictures = [
         Picture(
             f"latency-by-depth-{device}",

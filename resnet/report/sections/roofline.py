@@ -7,35 +7,44 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from resnet.report.analysis.timing import achieved
-from resnet.report.style import words
-from resnet.report.style.drawing import BOLD, MARKERS, Picture, Section, depth_colours, new_figure, wrapped
+from resnet.report.style import drawing, words
+from resnet.report.style.drawing import Picture, Section
 from resnet.report.style.markdown import bullets, escaped, table
 from resnet.report.tables import Tables, rows
+
+COUNTED = (
+    "GFLOP/s: median ± standard deviation (n repeats); two operations a multiply-add of the convolutions and "
+    "the fully connected layer, three times the forward pass's for training. They are the direct convolution's: "
+    "where Winograd's runs, with a quarter of the products, a share can be above 100 %.",
+    "Bytes: input, output and weight of each of these layers, once a use; batch norm, ReLU and additions are "
+    "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
+    "is an upper bound.",
+)
 
 
 def peaks_table(steps: DataFrame) -> str:
     """Achieved against reachable, one row a net and kind of step."""
-    lines, with_energy = [], steps["joules_per_image"].notna().any()
-    for step in rows(steps):
-        energy = words.repeats(step.joules_per_image, 4) if step.joules_per_image else "not measured"
-        cells = {
-            "net": step.name,
-            "step": step.kind,
-            "GFLOP/s": words.repeats(step.repeats, 1, 1e9),
-            "of a matrix product": words.share(step.flops_per_second, step.peak_flops_per_second),
-            "bytes/s, at least": words.per_second(step.bytes_per_second, "B/s"),
-            "of a copy": words.share(step.bytes_per_second, step.peak_bytes_per_second),
-            "FLOP a byte, at most": f"{step.intensity:.0f}",
+    with_energy = steps["joules_per_image"].notna().any()
+    lines = [
+        {
+            "net": x.name,
+            "step": x.kind,
+            "GFLOP/s": words.repeats(x.repeats, 1, 1e9),
+            "of a matrix product": words.share(x.flops_per_second, x.peak_flops_per_second),
+            "bytes/s, at least": words.per_second(x.bytes_per_second, "B/s"),
+            "of a copy": words.share(x.bytes_per_second, x.peak_bytes_per_second),
+            "FLOP a byte, at most": f"{x.intensity:.0f}",
+            "J an image": words.repeats(x.joules_per_image, 4) if x.joules_per_image else "not measured",
         }
-        lines.append(cells | ({"J an image": energy} if with_energy else {}))
-    return table(lines, left=2)
+        for x in rows(steps)
+    ]
+    return table(DataFrame(lines).drop(columns=[] if with_energy else "J an image"), left=2)
 
 
-def _between(values: Any, unit: str) -> str:
+def _between(values: Series, unit: str) -> str:
     low, high = words.per_second(values.min(), unit), words.per_second(values.max(), unit)
     return low if low == high else f"{low} to {high}"
 
@@ -45,25 +54,19 @@ def notes(steps: DataFrame) -> list[str]:
     lines = []
     for device, measured in steps.groupby("device_name", sort=False):
         runs = measured.drop_duplicates("name")
-        precisions = words.listed(sorted(set(measured["peak_precision"])))
-        size = int(measured["matrix_size"].iloc[0])
+        size, product = int(runs["matrix_size"].iloc[0]), _between(runs["peak_flops_per_second"], "FLOP/s")
+        precisions, copy = (
+            words.listed(sorted(set(runs["peak_precision"]))),
+            _between(runs["peak_bytes_per_second"], "B/s"),
+        )
         lines.append(
             f"{escaped(str(device))}, measured beside each net: a {precisions} product of {size} x {size} matrices "
-            f"{_between(runs['peak_flops_per_second'], 'FLOP/s')}, a copy "
-            f"{_between(runs['peak_bytes_per_second'], 'B/s')} read and written ({words.numbered(len(runs), 'run')})."
+            f"{product}, a copy {copy} read and written ({words.numbered(len(runs), 'run')})."
         )
-    lines += [
-        "GFLOP/s: median ± standard deviation (n repeats); two operations a multiply-add of the convolutions and "
-        "the fully connected layer, three times the forward pass's for training. They are the direct convolution's: "
-        "where Winograd's runs, with a quarter of the products, a share can be above 100 %.",
-        "Bytes: input, output and weight of each of these layers, once a use; batch norm, ReLU and additions are "
-        "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
-        "is an upper bound.",
-        "Energy is that of the GPU's whole board by NVML, idle power included; n stretches of 2 s."
-        if steps["joules_per_image"].notna().any()
-        else "Energy: not measured, there was no GPU with a counter.",
-    ]
-    return lines
+    energy = "Energy: not measured, there was no GPU with a counter."
+    if steps["joules_per_image"].notna().any():
+        energy = "Energy is that of the GPU's whole board by NVML, idle power included; n stretches of 2 s."
+    return [*lines, *COUNTED, energy]
 
 
 def _draw_panel(panel: Any, device: str, steps: DataFrame, colours: dict[int, str]) -> None:
@@ -78,19 +81,10 @@ def _draw_panel(panel: Any, device: str, steps: DataFrame, colours: dict[int, st
     panel.set_ylim(min(low * moved, slowest.min()) / 1.5, 2 * max(flops, fastest.max()))
     for step in rows(steps):
         colour, median = colours[step.depth], step.flops_per_second
-        panel.errorbar(
-            [step.intensity],
-            [median],
-            yerr=[[median - min(step.repeats)], [max(step.repeats) - median]],
-            color=colour,
-            marker=MARKERS[step.net == "plain"],
-            mfc=colour if step.kind == "training" else "white",
-            ms=6,
-            lw=0.8,
-            ls="",
-            capsize=2,
-            gid=f"{step.kind}-{step.name}",
-        )
+        bar = [[median - min(step.repeats)], [max(step.repeats) - median]]
+        look = {"color": colour, "marker": drawing.MARKERS[step.net == "plain"], "gid": f"{step.kind}-{step.name}"}
+        look |= {"mfc": colour if step.kind == "training" else "white", "ls": ""}
+        panel.errorbar([step.intensity], [median], yerr=bar, ms=6, lw=0.8, capsize=2, **look)
     peaks = f"matrix product: {words.per_second(flops, 'FLOP/s')}, copy: {words.per_second(moved, 'B/s')}"
     panel.set_title(f"{device}, {steps['peak_precision'].iloc[0]}\n{peaks}", wrap=True)
     panel.set_xlabel("FLOP a byte, bytes counted from the layers' volumes")
@@ -105,21 +99,21 @@ def figure(tables: Tables) -> Figure | None:
     devices = list(steps.groupby("device_name", sort=False))
     if not devices:
         return None
-    figure = new_figure(max(6.4, 5.0 * len(devices)), 5.0)
-    colours = depth_colours(tables.nets["depth"])
+    figure = drawing.new_figure(max(6.4, 5.0 * len(devices)), 5.0)
+    colours = drawing.depth_colours(tables.nets["depth"])
     panels = figure.subplots(1, len(devices), squeeze=False)[0]
     for panel, (device, measured) in zip(panels, devices, strict=True):
         _draw_panel(panel, str(device), measured, colours)
     panels[0].set_ylabel("FLOP/s")
     depths = sorted(set(steps["depth"]))
-    grey: dict[str, Any] = {"ls": "", "color": "#555555"}
-    handles = [Line2D([], [], ls="", marker="s", color=colours[depth], label=f"{depth} layers") for depth in depths]
-    for kind, marker in zip(("residual", "plain"), MARKERS, strict=False):
-        handles.append(Line2D([], [], marker=marker, label=f"{kind}, training", **grey))
-        handles.append(Line2D([], [], marker=marker, mfc="white", label=f"{kind}, inference", **grey))
-    handles.append(Line2D([], [], color="#333333", lw=1.6, label="roofs (median of the runs)"))
-    figure.suptitle(wrapped("Achieved FLOP/s and the machine's roofs", 6.4), **BOLD)
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    handles = [drawing.entry(f"{depth} layers", ls="", marker="s", color=colours[depth]) for depth in depths]
+    for kind, marker in zip(("residual", "plain"), drawing.MARKERS, strict=False):
+        grey: dict[str, Any] = {"ls": "", "color": "#555555", "marker": marker}
+        handles.append(drawing.entry(f"{kind}, training", **grey))
+        handles.append(drawing.entry(f"{kind}, inference", mfc="white", **grey))
+    handles.append(drawing.entry("roofs (median of the runs)", color="#333333", lw=1.6))
+    drawing.entitle(figure, "Achieved FLOP/s and the machine's roofs", 6.4)
+    drawing.legend_below(figure, handles)
     return figure
 
 

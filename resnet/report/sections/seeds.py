@@ -9,17 +9,13 @@ from resnet.report.tables import Tables, rows
 
 def section(tables: Tables) -> Section:
     level, lines = tables.params.report.confidence, []
-    for name in tables.nets.index:
-        values, done = over_seeds(tables, name, "test_error"), tables.seeds(name, "done")
-        interval = values.interval(level) if values else None
-        line = {
-            "net": name,
-            "test error of each seed, %": ", ".join(f"{run.test_error:.2f} (seed {run.seed})" for run in rows(done)),
-            "mean ± std": words.spread(values.mean, values.std, values.n) if values else "mixed settings, not averaged",
-            # A few scattered seeds give an interval wider than an error can be.
-            f"{words.confidence(level)} of the mean": f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}"
-            if interval
-            else words.NONE,
-        }
-        lines += [line] if len(done) else []
+    for name in [name for name in tables.nets.index if len(tables.seeds(name, "done"))]:
+        values = over_seeds(tables, name, "test_error")
+        errors = (f"{run.test_error:.2f} (seed {run.seed})" for run in rows(tables.seeds(name, "done")))
+        ends = values.interval(level) if values else None
+        # A few scattered seeds give an interval wider than an error can be.
+        interval = f"{max(0, ends.low):.2f} to {min(100, ends.high):.2f}" if ends else words.NONE
+        mean = words.sample(values, "mixed settings, not averaged")
+        columns = ("net", "test error of each seed, %", "mean ± std", f"{100 * level:g} % interval of the mean")
+        lines.append(dict(zip(columns, (name, ", ".join(errors), mean, interval), strict=True)))
     return Section("Seed by seed", table(lines, left=2))

@@ -1,7 +1,5 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,17 +10,18 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from resnet.files import complete_or_absent
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
 
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
 DASHED = (0, (4, 2))
 
 KIND_NAMES = {"plain": "plain nets", "resnet": "residual nets"}
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
@@ -59,8 +58,8 @@ def depth_colours(depths: Iterable[int]) -> dict[int, str]:
     depths = sorted(set(depths))
     if len(depths) <= len(COLOURS):
         return dict(zip(depths, COLOURS, strict=False))
-    scale = mpl.colormaps["viridis"]
-    return {depth: mpl.colors.to_hex(scale(0.92 * place / (len(depths) - 1))) for place, depth in enumerate(depths)}
+    scale, last = mpl.colormaps["viridis"], len(depths) - 1
+    return {depth: mpl.colors.to_hex(scale(0.92 * place / last)) for place, depth in enumerate(depths)}
 
 
 def series_look(place: int) -> tuple[str, str]:
@@ -79,6 +78,17 @@ def wrapped(title: str, width: float) -> str:
     return textwrap.fill(title, int(width / 0.1))
 
 
+def entitle(figure: Figure, title: str, width: float | None = None) -> None:
+    figure.suptitle(wrapped(title, width or figure.get_figwidth()), **BOLD)
+
+
+def log_ticks(axis: Any, places: Sequence[float], write: Callable[[float], str]) -> None:
+    """Ticks of an axis at these places and nowhere else."""
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axis.set_minor_locator(NullLocator())
+
+
 def legend_columns(labels: Iterable[str], width: float, most: int = 3) -> int:
     """Columns of a legend that fit into a width in inches: a wider one would squeeze the axes."""
     # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
@@ -86,26 +96,27 @@ def legend_columns(labels: Iterable[str], width: float, most: int = 3) -> int:
     return max(1, min(most, int(width / widest)))
 
 
-def legend_below(figure: Figure, handles: Sequence[Line2D], width: float, most: int = 3) -> None:
-    columns = legend_columns([str(handle.get_label()) for handle in handles], width, most)
+def legend_below(figure: Figure, handles: Sequence[Any], width: float = 0.0, most: int = 3) -> None:
+    """A legend below the axes, of as many columns as fit into a width in inches."""
+    columns = legend_columns([str(handle.get_label()) for handle in handles], width, most) if width else most
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write as SVG or PNG by the ending, without a date: the same figure gives the same bytes."""
-    metadata: dict[str, Any] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}[path.suffix]
-    with complete_or_absent(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], metadata=metadata)
+def entry(label: str, **look: Any) -> Line2D:
+    """A legend's entry that stands for no line of the axes."""
+    return Line2D([], [], label=label, **look)
 
 
 def save_or_remove(figure: Figure | None, folder: Path, name: str) -> None:
-    """Write a figure as SVG and PNG, or remove an earlier one where there is none."""
-    for suffix in (".svg", ".png"):
-        path = folder / f"{name}{suffix}"
+    """Write a figure as SVG and PNG, without a date, or remove an earlier one where there is none."""
+    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    for kind, fields in metadata.items():
+        path = folder / f"{name}.{kind}"
         if figure is None:
             path.unlink(missing_ok=True)
-        else:
-            save_figure(figure, path)
+            continue
+        with complete_or_absent(path) as partial:
+            figure.savefig(partial, format=kind, metadata=fields)
 
 
 class Picture(NamedTuple):

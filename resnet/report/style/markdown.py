@@ -31,9 +31,9 @@ def code(text: str) -> Markdown:
     return Markdown(f"`{text}`")
 
 
-def link(text: str, address: str | None) -> Markdown:
-    """A link; the text as code where there is no address."""
-    return code(text) if address is None else Markdown(f"[{text}]({address})")
+def link(file: str, folder: str | None) -> Markdown:
+    """A link to a file in a folder; its name as code where there is no folder to link to."""
+    return code(file) if folder is None else Markdown(f"[{file}]({folder}/{file})")
 
 
 def bullets(lines: Iterable[str]) -> str:

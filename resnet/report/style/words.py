@@ -1,17 +1,19 @@
 """How numbers, units and lists are written. Nothing here knows Markdown."""
 
-from __future__ import annotations
-
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 NONE = "–"
 """What a cell shows where a figure does not exist; what has not been measured says so instead."""
 
 
-def count(value: float) -> str:
-    return f"{value:,.0f}"
+def missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def count(value: Any) -> str:
+    return NONE if missing(value) else f"{value:,.0f}"
 
 
 def setting(value: Any) -> str:
@@ -23,27 +25,28 @@ def setting(value: Any) -> str:
 
 def percent(value: float | None) -> str:
     """An error in %, two decimals."""
-    return NONE if value is None or value != value else f"{value:.2f}"
+    return NONE if missing(value) else f"{value:.2f}"
 
 
 def rounded_parameters(value: float) -> str:
     """Round as the paper does: 0.27M, 1.7M, 19.4M."""
-    millions = value / 1e6
-    return f"{millions:.2f}M" if millions < 1 else f"{millions:.1f}M"
+    return f"{value / 1e6:.2f}M" if value < 1e6 else f"{value / 1e6:.1f}M"
 
 
 def multiply_adds(value: float) -> str:
     """In millions: 40.55M, 2,829M."""
-    millions = value / 1e6
-    return f"{millions:,.2f}M" if millions < 1000 else f"{millions:,.0f}M"
+    return f"{value / 1e6:,.2f}M" if value < 1e9 else f"{value / 1e6:,.0f}M"
 
 
 def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:
     """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` where n is unknown."""
-    written = f"{mean:,.{decimals}f}"
-    if std is not None and std == std:
-        written += f" ± {std:,.{decimals}f}"
+    written = f"{mean:,.{decimals}f}" + ("" if missing(std) else f" ± {std:,.{decimals}f}")
     return written if n is None else f"{written} (n = {n})"
+
+
+def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
+    """The mean ± std (n) of values over seeds; `otherwise` where there are none."""
+    return spread(values.mean, values.std, values.n, decimals) if values else otherwise
 
 
 def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
@@ -52,9 +55,9 @@ def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> s
     return spread(statistics.median(values) / scale, std, len(values), decimals)
 
 
-def images_per_second(value: float, std: float | None) -> str:
+def images_per_second(value: float, std: float | None = None) -> str:
     # Nets that manage few images a second need decimals to be told apart.
-    return spread(value, std, None, 0 if value >= 100 else 1)
+    return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
 
 
 def interval(ends: tuple[float, float], decimals: int = 2) -> str:
@@ -62,8 +65,8 @@ def interval(ends: tuple[float, float], decimals: int = 2) -> str:
     return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
 
 
-def confidence(level: float) -> str:
-    return f"{100 * level:g} % interval"
+def difference(value: float, ends: tuple[float, float]) -> str:
+    return f"{value:+.2f} ({interval(ends)})"
 
 
 def p_value(p: float) -> str:
@@ -78,10 +81,8 @@ def size(value: float) -> str:
 
 def per_second(value: float, unit: str) -> str:
     """Write `96.5 GFLOP/s` or `1.2 TB/s`, three figures."""
-    for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if value >= power:
-            return f"{value / power:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
+    power, prefix = next(((p, x) for p, x in ((1e12, "T"), (1e9, "G"), (1e6, "M")) if value >= p), (1.0, ""))
+    return f"{value / power:.3g} {prefix}{unit}"
 
 
 def share(part: float, whole: float) -> str:
@@ -90,11 +91,9 @@ def share(part: float, whole: float) -> str:
 
 
 def _unit(seconds: float) -> tuple[float, str, int]:
-    """The unit of time for a length, how many seconds it has, and the decimals to show."""
-    for length, unit in ((3600.0, "h"), (60.0, "min")):
-        if seconds >= 2 * length:
-            return length, unit, 1
-    return 1.0, "s", 1 if seconds >= 10 else 2
+    """The unit of time for a length: how many seconds it has, its name, and the decimals to show."""
+    short = (1.0, "s", 1 if seconds >= 10 else 2)
+    return next((unit for unit in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * unit[0]), short)
 
 
 def duration(seconds: float) -> str:
@@ -109,11 +108,10 @@ def durations(mean: float, std: float | None, n: int) -> str:
     return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
 
 
-def listed(items: Sequence[str]) -> str:
+def listed(items: Iterable[str]) -> str:
     """Write `a`, `a and b`, or `a, b and c`."""
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    *first, last = [*items] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def numbered(number: int, noun: str) -> str:
@@ -123,9 +121,12 @@ def numbered(number: int, noun: str) -> str:
 
 def seeds(numbers: Sequence[int]) -> str:
     """Write `seed 3` or `seeds 0, 1 and 2`."""
-    return f"seed{'s' if len(numbers) > 1 else ''} {listed([str(number) for number in numbers])}"
+    return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
-def data_and_length(data: Sequence[str], iterations: int | None) -> str:
-    """Write `CIFAR-10` or `digits, 400 iterations`: what a figure's title says, for it may be seen alone."""
-    return ", ".join([*data, *([f"{count(iterations)} iterations"] if iterations else [])])
+def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
+    """For each different value the names that have it, as a list; `all nets` where they are the whole number of them."""
+    alike: dict[str, list[str]] = {}
+    for name, value in values.items():
+        alike.setdefault(value, []).append(name)
+    return {value: "all nets" if 1 < len(names) == whole else listed(names) for value, names in alike.items()}
