@@ -114,6 +114,11 @@ class Tables:
         return self.seeds(name, "done", "interrupted", "diverged")
 
     @property
+    def mixed(self) -> list[str]:
+        """The nets whose seeds must not be averaged."""
+        return [net.name for net in rows(self.nets) if net.mixed]
+
+    @property
     def data(self) -> list[records.DataRecord]:
         """The different data that nets were trained on; one, unless files of two plans met."""
         return different(self.runs["data"].dropna())
@@ -244,12 +249,12 @@ def _read_net(runs: Path, settings: Settings, found: Rows) -> list[DataFrame]:
     found["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
     for seed in responses.seeds if responses else ():
         found["responses"] += [_row("responses", seed, responses, layer=k, std=std) for k, std in enumerate(seed.std)]
-    for kind in ("training", "inference") if throughput else ():
-        timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
-        cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
-        cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
-        found["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
     if throughput:
+        for kind in ("training", "inference"):
+            timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
+            cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
+            cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
+            found["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
         found["machines"].append((name, "images/s", None, throughput.system))
     plan = settings.model_dump(mode="json", include={"model", "train"})
     ran = trained[0].settings.get("model", {}) if trained else plan["model"]

@@ -11,8 +11,7 @@ from resnet.report.tables import Tables, select
 
 def drawn_runs(tables: Tables) -> DataFrame:
     """The curves that stand for a net: none where its seeds must not be taken together."""
-    mixed = tables.nets.index[tables.nets["mixed"].astype(bool)]
-    return tables.curves[~tables.curves["name"].isin(mixed)]
+    return tables.curves[~tables.curves["name"].isin(tables.mixed)]
 
 
 def curves_of(tables: Tables, name: str) -> DataFrame:
@@ -48,7 +47,7 @@ def choices(tables: Tables, name: str) -> Choices | None:
         return None
     ours = done[done["seed"].isin(list(curves))]
     validated = [curve.dropna(subset="validation_error") for curve in map(curves.__getitem__, ours["seed"])]
-    chosen = sample(c.loc[c["validation_error"].idxmin(), "test_error"] for c in validated if len(c))  # type: ignore[misc]
+    chosen = sample(c["test_error"].iloc[c["validation_error"].argmin()] for c in validated if len(c))
     last = Sample(tuple(ours["test_error"]))
     best = Sample(tuple(curves[seed]["test_error"].min() for seed in ours["seed"]))
     gained = Sample(tuple(a - b for a, b in zip(last.values, best.values, strict=True)))

@@ -80,7 +80,7 @@ def with_effect(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def configuration(tables: Tables, name: str) -> dict[str, Any]:
-    """The settings of a net's runs that bear on its errors, with precision and data; where nothing has run, the plan's."""
+    """The settings of a net's runs that bear on its errors, with precision and data; the plan's where none has run."""
     net, run = tables.net(name), next(rows(tables.started(name)), None)
     ran = run.settings | {"data": (run.data.name, run.data.split_fingerprint)} if run else {}
     kept = with_effect(net.settings | ran)

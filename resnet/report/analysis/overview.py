@@ -71,8 +71,8 @@ def curves_table(tables: Tables) -> DataFrame:
 
 def errors_table(tables: Tables) -> DataFrame:
     """A row a seed that is done, of nets whose seeds are alike."""
-    mixed = tables.nets.index[tables.nets["mixed"].astype(bool)]
-    return select(tables.runs, status="done")[ERRORS].query("name not in @mixed")
+    done = select(tables.runs, status="done")
+    return done[~done["name"].isin(tables.mixed)][ERRORS]
 
 
 def metrics(tables: Tables) -> dict[str, Any]:

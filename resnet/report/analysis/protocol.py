@@ -27,7 +27,7 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def settings_deviations(settings: dict[str, Any], net: str, depth: int, data: DataRecord | None) -> list[Deviation]:
-    """Compare a net's settings, as `flattened`, with the paper's; the split where the data are the official CIFAR-10."""
+    """Compare a net's settings, as `flattened`, with the paper's; the split on the official CIFAR-10 alone."""
     paper, deviations = published().protocol, []
     ours, theirs = settings["train.iterations"], paper.iterations
     if ours != theirs:

@@ -40,7 +40,8 @@ def _untested(untested: list[Claim]) -> str:
     needed = [f"Results are missing of {words.listed(missing)}. "] if missing else []
     others = dict.fromkeys(escaped(unmet.reason) for unmet in reasons if not unmet.missing)
     needed += [f"{reason[0].upper()}{reason[1:]}. " for reason in others]
-    return f"**Not tested**: {words.numbered(len(untested), 'claim')}, see [claims.csv](claims.csv). {''.join(needed)}".rstrip()
+    counted = words.numbered(len(untested), "claim")
+    return f"**Not tested**: {counted}, see [claims.csv](claims.csv). {''.join(needed)}".rstrip()
 
 
 def section(tables: Tables) -> Section:
@@ -56,8 +57,8 @@ def section(tables: Tables) -> Section:
     )
     explained = (
         "\nA difference is the second net's mean over seeds minus the first's. A claim is shown, or contradicted, "
-        f"where p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. Seeds "
-        "are taken as independent between nets, though a seed draws the same batches for every net.\n"
+        f"where p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. "
+        "Seeds are taken as independent between nets, though a seed draws the same batches for every net.\n"
     )
     text = f"{words.numbered(len(judged), 'claim')}: {counted}.\n\n{bullets(lines)}"
     return Section("Claims", text + (explained if tested else ""))

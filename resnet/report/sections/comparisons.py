@@ -2,6 +2,7 @@
 
 from resnet.report.analysis.bootstrap import compare_images
 from resnet.report.analysis.comparisons import Ablation, ablations, degradation
+from resnet.report.analysis.statistics import Difference
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import Markdown, code, escaped, table
@@ -15,7 +16,8 @@ def _not_run(names: list[str]) -> str:
 
 def degradation_section(tables: Tables) -> Section:
     """Training error of each depth minus that of the shallowest."""
-    level, lines, missing, others = tables.params.report.confidence, [], [], []
+    level, lines = tables.params.report.confidence, []
+    missing, others = list[str](), list[str]()
     for change in degradation(tables):
         if change.unmet:
             missing += change.unmet.missing
@@ -55,7 +57,8 @@ def images_section(tables: Tables) -> Section:
         f"\n{samples} test sets of {images} images, drawn with replacement from the test set (seed "
         f"{report.bootstrap_seed}), the same sets for every net. The interval is the test set's sampling alone: how "
         "these very nets would compare on other images of the kind, and not what other seeds would give. p is "
-        f"two-sided, is not corrected for the number of rows, and cannot be below {2 / (report.bootstrap_samples + 1):.1g}.\n"
+        "two-sided, is not corrected for the number of rows, and cannot be below "
+        f"{2 / (report.bootstrap_samples + 1):.1g}.\n"
     )
     return Section("Test error between depths, paired by image", table(lines) + explained if lines else "")
 
@@ -71,6 +74,10 @@ def _changes(ablation: Ablation) -> Markdown:
 def ablations_section(tables: Tables) -> Section:
     """Every net with settings of its own beside the one without, and what that changes."""
     level, compared = tables.params.report.confidence, ablations(tables)
+
+    def points(difference: Difference | None) -> str:
+        return words.difference(difference.value, difference.interval(level)) if difference else words.NONE
+
     lines = [
         {
             "net": x.name,
@@ -78,11 +85,7 @@ def ablations_section(tables: Tables) -> Section:
             "against": x.base,
             "test error, %": words.sample(x.error),
             "of that, %": words.sample(x.base_error, "not run"),
-            f"points ({100 * level:g} % interval, Welch)": words.difference(
-                x.difference.value, x.difference.interval(level)
-            )
-            if x.difference
-            else words.NONE,
+            f"points ({100 * level:g} % interval, Welch)": points(x.difference),
         }
         for x in compared
         if x.error

@@ -92,7 +92,7 @@ def figure(tables: Tables, device: str) -> Figure | None:
         return None
     cases = figure_choice(select(cases, file=cases["file"].iloc[0]))
     whole = select(tables.latency, device=device, part="net")
-    drawn = {}
+    drawn: dict[tuple[str, bool], DataFrame] = {}
     for net in [net for net in ("resnet", "plain") if net in set(whole["net"])] or ["resnet"]:
         depths = sorted(set(select(tables.nets, net=net)["depth"]) or set(whole["depth"].astype(int)))
         both = {(net, backward): stacks(cases, net, depths, backward) for backward in (False, True)}

@@ -45,10 +45,9 @@ def _deviations(tables: Tables) -> Iterator[str]:
         prefix = "" if shared[0].key == "iterations" else "Not the paper's protocol: "
         sentences = "; ".join(deviation.sentence for deviation in shared)
         yield bold(f"{prefix}{sentences}; errors are not the paper's experiment.")
-    own = {
-        name: [d.sentence for d in protocol.deviations(tables, name) if d not in shared] for name in tables.nets.index
-    }
-    for sentences, who in words.grouped({name: "; ".join(said) for name, said in own.items() if said}, 0).items():
+    own = {name: [d for d in protocol.deviations(tables, name) if d not in shared] for name in tables.nets.index}
+    sentences_of = {name: "; ".join(d.sentence for d in of_net) for name, of_net in own.items() if of_net}
+    for sentences, who in words.grouped(sentences_of, 0).items():
         whose = "its" if who in own else "their"
         yield bold(f"{who}: {sentences[0].lower()}{sentences[1:]}; {whose} errors are not the paper's experiment.")
 

@@ -36,11 +36,11 @@ def verdicts_section(tables: Tables) -> Section:
     lines = [_verdict(comparison, report.confidence) for comparison in published_comparisons(tables, fitting)]
     level = f"{100 * report.confidence:g} % interval"
     explained = (
-        f"\n*equivalent*: less than {report.margin:g} points apart, by two one-sided tests; *different*: not so, and the "
-        f"{level} of the difference leaves 0 out; *inside*: neither, and the published mean lies in our {level}, which "
-        "a wide interval makes easy; *undecided*: none of these. A published figure without a spread is taken as exact, "
-        "though another seed would have given another: *different* says less there. Others' conditions are listed "
-        "below.\n"
+        f"\n*equivalent*: less than {report.margin:g} points apart, by two one-sided tests; *different*: not so, and "
+        f"the {level} of the difference leaves 0 out; *inside*: neither, and the published mean lies in our {level}, "
+        "which a wide interval makes easy; *undecided*: none of these. A published figure without a spread is taken as "
+        "exact, though another seed would have given another: *different* says less there. Others' conditions are "
+        "listed below.\n"
     )
     left_out = words.listed(escaped(name) for name in trained if name not in fitting)
     if left_out:

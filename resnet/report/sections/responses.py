@@ -68,8 +68,8 @@ def section(tables: Tables) -> Section:
             response = next(rows(select(tables.responses, name=name)))
             shown.add(f"{words.count(response.images)} training images of {escaped(response.data.name)}")
     explained = (
-        f"\nStandard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
-        f"and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
+        "\nStandard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all "
+        f"channels and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
     )
     caption = "How strongly the 3x3 layers respond, as in the paper's Figure 7."
     picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, tables))

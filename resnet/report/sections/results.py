@@ -18,7 +18,7 @@ def _stops(tables: Tables, name: str) -> list[str]:
     several, stops = len(tables.seeds(name)) > 1, []
     for status in STOPPED:
         for at, runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
-            where = " of ".join(map(words.count, at))  # type: ignore[arg-type]
+            where = " of ".join(map(words.count, at))
             stops.append(f"{status} at {where}" + (f" ({words.seeds(list(runs['seed']))})" if several else ""))
     return stops
 
@@ -87,9 +87,7 @@ def _remarks(tables: Tables, name: str) -> Iterator[str]:
     if unread:
         form = "are in another version's form, without labels, and are left out"
         yield f"{mark}: the test predictions of {words.seeds(unread)} {form}."
-    shown, trained = (
-        different(x) for x in (select(tables.responses, name=name)["data"], tables.seeds(name, "done")["data"])
-    )
+    shown, trained = different(select(tables.responses, name=name)["data"]), tables.seeds(name, "done")["data"]
     if any(data.fingerprint != other.fingerprint for data in trained for other in shown):
         yield f"{mark}: its layer responses were measured on other data than it was trained on."
     for quantity in ("parameters", "multiply_adds"):

@@ -54,9 +54,9 @@ def notes(steps: DataFrame) -> list[str]:
     lines = []
     for device, measured in steps.groupby("device_name", sort=False):
         runs = measured.drop_duplicates("name")
-        size, product = int(runs["matrix_size"].iloc[0]), _between(runs["peak_flops_per_second"], "FLOP/s")
-        precisions, copy = (
-            words.listed(sorted(set(runs["peak_precision"]))),
+        size, precisions = int(runs["matrix_size"].iloc[0]), words.listed(sorted(set(runs["peak_precision"])))
+        product, copy = (
+            _between(runs["peak_flops_per_second"], "FLOP/s"),
             _between(runs["peak_bytes_per_second"], "B/s"),
         )
         lines.append(

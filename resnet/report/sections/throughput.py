@@ -38,7 +38,7 @@ def figure(tables: Tables) -> Figure | None:
     figure = drawing.new_figure(8.6, 4.2)
     axes = figure.subplots(1, 2, squeeze=False)[0]
     devices: dict[str, str] = dict(speed[["name", "device_name"]].to_numpy())
-    lines, handles = series(tables, list(devices), devices), []
+    lines, handles = series(tables, list(devices), devices), list[Any]()
     for panel, kind in zip(axes, ("training", "inference"), strict=True):
         timed = select(speed, kind=kind).set_index("name")
         handles = []

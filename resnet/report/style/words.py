@@ -125,7 +125,7 @@ def seeds(numbers: Sequence[int]) -> str:
 
 
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
-    """For each different value the names that have it, as a list; `all nets` where they are the whole number of them."""
+    """For each different value the names that have it, listed; `all nets` where they are the whole number."""
     alike: dict[str, list[str]] = {}
     for name, value in values.items():
         alike.setdefault(value, []).append(name)
