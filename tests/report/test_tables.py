@@ -1,4 +1,4 @@
-"""Result files read into rows: what counts, what is refused and what is remarked on."""
+"""Result files read into tables: what counts, what is refused, and what is named and left out."""
 
 from __future__ import annotations
 
@@ -6,104 +6,135 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from resnet.errors import UserError
+from resnet.report.tables import COLUMNS, different, flattened, rows, select
+from tests.report.conftest import some_limits
 
 
-def test_rows_keep_the_order_of_the_parameters(files: Callable[..., Any]) -> None:
+def test_nets_keep_the_order_of_the_parameters(files: Callable[..., Any]) -> None:
     of = files("resnet-56", "plain-20", "resnet-20")
     of.train("plain-20")
-    assert [row.name for row in of.collect().rows] == ["resnet-56", "plain-20", "resnet-20"]
+    assert list(of.tables().nets["name"]) == ["resnet-56", "plain-20", "resnet-20"]
 
 
-def test_only_done_seeds_enter_the_mean(files: Callable[..., Any]) -> None:
+def test_every_planned_seed_has_a_row_with_its_status(files: Callable[..., Any]) -> None:
     of = files("resnet-20", seeds=5)
     for seed, error in enumerate([8.0, 9.0, 10.0]):
         of.train("resnet-20", seed, error)
     of.train("resnet-20", 3, status="diverged", iteration=1234)
-    of.train("resnet-20", 4, status="interrupted", iteration=12_000)
-    (row,) = of.collect().rows
-    assert row.test_error.values == (8.0, 9.0, 10.0)
-    assert [run.status for run in row.seeds] == ["done", "done", "done", "diverged", "interrupted"]
+    tables = of.tables()
+    assert list(tables.runs["status"]) == ["done", "done", "done", "diverged", "not run"]
+    assert list(tables.runs["file"])[4] == "train/resnet-20/seed-4/metrics.json"
+    assert list(tables.seeds("resnet-20", "done")["test_error"]) == [8.0, 9.0, 10.0]
+    assert tables.runs["test_error"].isna().tolist() == [False, False, False, True, True]
+    assert list(tables.started("resnet-20")["iteration"]) == [64_000, 64_000, 64_000, 1234]
 
 
-def test_different_settings_are_not_averaged(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, 8.0)
-    of.train("resnet-20", 1, 9.0, train={"learning_rate": 0.05})
-    results = of.collect()
-    (row,) = results.rows
-    assert row.test_error is None
-    assert row.training_error is None
-    assert row.mixed == ("train.learning_rate (0.1 for seed 0, 0.05 for seed 1)",)
-    assert "not averaged" in results.remarks[0]
+def test_a_plan_without_a_result_has_all_tables_and_columns(files: Callable[..., Any]) -> None:
+    tables = files("resnet-20", "plain-20", seeds=2).tables()
+    for name, columns in COLUMNS.items():
+        assert tuple(getattr(tables, name).columns) == columns, name
+    lengths = {name: len(getattr(tables, name)) for name in COLUMNS}
+    assert {name for name, length in lengths.items() if length} == {"nets", "runs"}
+    assert (lengths["nets"], lengths["runs"]) == (2, 4)
+    assert tables.nets["parameters"].isna().all()
+    assert list(tables.nets["shortcut"]) == ["A", "none"]
+    assert tables.data == []
+    assert tables.official
 
 
-def test_different_precision_and_different_data_are_not_averaged(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", seeds=2)
-    of.train("resnet-20", 0)
-    of.train("resnet-20", 1, precision="fp32")
-    of.train("resnet-32", 0)
-    of.train("resnet-32", 1, data=of.data(official=False))
-    precision, data = of.collect().rows
-    assert precision.mixed == ("train.precision (bf16 for seed 0, fp32 for seed 1)",)
-    assert data.mixed == ("the data",)
-
-
-def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, 8.0, precision="fp32")
-    of.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
-    results = of.collect()
-    assert results.rows[0].test_error.values == (8.0, 9.0)
-    assert not any("settings" in remark for remark in results.remarks)
-
-
-def test_different_versions_are_not_averaged(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, 8.0)
-    of.train("resnet-20", 1, 9.0, version=2)
-    (remark,) = of.collect().remarks
-    assert of.collect().rows[0].test_error is None
-    assert "They differ in the version of what an iteration computes." in remark
-
-
-def test_results_of_other_settings_than_the_plan_are_remarked_on(files: Callable[..., Any]) -> None:
+def test_a_net_is_counted_by_its_description(files: Callable[..., Any]) -> None:
     of = files("resnet-20", seeds=1)
-    of.train("resnet-20", train={"iterations": 400, "log_every": 10})
-    (remark,) = of.collect().remarks
-    assert "train.iterations 400 (now 64,000)" in remark
-    assert "log_every" not in remark
+    of.train("resnet-20")
+    path = of.describe("resnet-20")
+    path.write_text(path.read_text().replace("269722", "269723"))
+    tables = of.tables()
+    assert tables.net("resnet-20").parameters == tables.layers["parameters"].sum() == 269_723
+    assert tables.runs["parameters"].tolist() == [269_722]
 
 
-def test_results_outside_the_plan_are_left_out_and_named(files: Callable[..., Any]) -> None:
+def test_a_points_and_a_prediction_are_rows(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=2)
+    of.train("resnet-20", 0, wrong=np.arange(10) < 3)
+    of.train("resnet-20", 1, wrong=np.arange(10) < 2)
+    tables = of.tables()
+    assert len(tables.curves) == 2 * 64
+    assert tables.curves["iteration"].iloc[-1] == 64_000
+    wrong = tables.predictions[tables.predictions["label"] != tables.predictions["predicted"]]
+    assert wrong.groupby("seed")["image"].apply(list).to_dict() == {0: [0, 1, 2], 1: [0, 1]}
+
+
+def test_a_timed_step_has_its_work_and_peaks(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "resnet-32", seeds=1)
+    of.throughput("resnet-20", limits=some_limits())
+    of.throughput("resnet-32", training_seconds=[2.0], inference_seconds=[0.5, 0.5])
+    tables = of.tables()
+    training, inference = rows(select(tables.speed, name="resnet-20"))
+    assert (training.kind, training.images_per_second, training.flops) == ("training", 10_240.0, 3 * inference.flops)
+    assert (training.peak_flops_per_second, training.peak_bytes_per_second) == (1e13, 1e12)
+    single, several = rows(select(tables.speed, name="resnet-32"))
+    assert single.images_per_second_std != single.images_per_second_std  # one repeat has no spread
+    assert several.images_per_second_std == 0
+    assert select(tables.speed, name="resnet-32")["flops"].isna().all()
+
+
+def test_what_was_read_is_named_once(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=2)
+    of.train("resnet-20", 0, wrong=np.arange(5) < 1)
+    of.describe("resnet-20")
+    of.throughput("resnet-20")
+    read = [f"{kind}/resnet-20.json" for kind in ("describe", "throughput")]
+    read += [f"train/resnet-20/seed-0/{name}" for name in ("metrics.json", "history.csv", "test_predictions.npy")]
+    assert of.tables().net("resnet-20").files == read
+
+
+def test_seeds_of_different_identities_are_mixed(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
+    of.train("resnet-20", 0)
+    of.train("resnet-20", 1, version=2)
+    of.train("resnet-32", 0)
+    of.train("resnet-32", 1, train={"learning_rate": 0.05}, status="diverged", iteration=5)
+    of.train("resnet-44", 0)
+    of.train("resnet-44", 1, train={"learning_rate": 0.05}, status="interrupted", iteration=5)
+    assert of.tables().mixed == ["resnet-20", "resnet-32"]  # an interrupted run is not averaged anyway
+
+
+def test_predictions_in_another_form_are_left_out(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", seeds=1)
+    np.save(of.train("resnet-20").with_name("test_predictions.npy"), np.zeros(5, np.uint8))
+    tables = of.tables()
+    assert tables.predictions.empty
+    assert list(tables.runs["predictions"]) == ["in another form"]
+
+
+def test_results_outside_the_plan_are_named(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-32", seeds=[0, 2])
     of.train("resnet-20", 0, 8.0)
     of.train("resnet-20", 1, 99.0)
     of.train("resnet-32", 0)
     of.describe("resnet-32")
-    smaller = files("resnet-20", seeds=[0, 2])
-    results = smaller.collect()
-    assert results.rows[0].test_error.values == (8.0,)
-    assert results.remarks == (
-        "Left out, because the parameters do not name them: `resnet-32`.",
-        "resnet-20: `seed-1` left out, because the parameters do not ask for that seed.",
-    )
+    (of.runs / "train" / "resnet-20" / ".hidden").mkdir()
+    tables = files("resnet-20", seeds=[0, 2]).tables()
+    assert tables.unplanned == {"": ["resnet-32"], "resnet-20": ["seed-1"]}
+    assert list(tables.seeds("resnet-20", "done")["test_error"]) == [8.0]
 
 
-def test_files_that_disagree_are_remarked_on(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.train("resnet-20")
-    path = of.describe("resnet-20")
-    path.write_text(path.read_text().replace("269722", "269723"))
-    assert "resnet-20: its result files disagree about parameters: 269,722, 269,723." in of.collect().remarks
+def test_forecast_in_a_folder_of_its_own(files: Callable[..., Any]) -> None:
+    of = files("resnet-20")
+    assert of.tables().forecast is None
+    path = of.forecast()
+    (of.runs / "forecast").mkdir()
+    path.rename(of.runs / "forecast" / "forecast.json")
+    assert of.tables().forecast.hours == 12.3
 
 
-def test_missing_learning_curve_is_remarked_on(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.train("resnet-20").with_name("history.csv").unlink()
-    assert of.collect().remarks == ("resnet-20: no learning curve beside the result of seed 0.",)
+def test_settings_are_flat_and_different_values_keep_their_order() -> None:
+    settings = {"train": {"momentum": 0.9}, "model": {"shortcut": "A"}, "throughput": {"steps": 5}}
+    assert flattened(settings) == {"model.shortcut": "A", "train.momentum": 0.9}
+    assert different([[2], [1], [2]]) == [[2], [1]]
 
 
 def _training(of: Any) -> Path:
@@ -122,6 +153,9 @@ def _history(of: Any) -> Path:
         _history,
         lambda of: of.describe("resnet-20"),
         lambda of: of.throughput("resnet-20"),
+        lambda of: of.responses("resnet-20", [1.0, 2.0]),
+        lambda of: of.latency(),
+        lambda of: of.usual_loop(),
         lambda of: of.forecast(),
     ],
 )
@@ -137,7 +171,7 @@ def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "line"),
     [
         ('"seed": 0', '"seed": 4', "holds seed 4, not 0"),
         ('"depth": 20', '"depth": 32', "holds resnet-20 (resnet, depth 32)"),
@@ -146,11 +180,11 @@ def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make:
     ],
 )
 def test_record_in_the_wrong_place_or_without_its_result(
-    files: Callable[..., Any], old: str, new: str, said: str
+    files: Callable[..., Any], old: str, new: str, line: str
 ) -> None:
     of = files("resnet-20", seeds=1)
     path = of.train("resnet-20")
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(UserError, match=r"metrics\.json") as caught:
-        of.collect()
-    assert said in str(caught.value)
+        of.tables()
+    assert line in str(caught.value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from resnet.report.analysis.claims import Claim, claims
+from resnet.params import Params
+from resnet.report.analysis.claims import Claim, claims, claims_table
 
 
 def run(of: Any, errors: dict[str, Sequence[float]], training: dict[str, Sequence[float]] | None = None) -> None:
@@ -18,12 +18,12 @@ def run(of: Any, errors: dict[str, Sequence[float]], training: dict[str, Sequenc
 
 
 def verdicts(of: Any) -> dict[str, str]:
-    return {claim.sentence: claim.word for claim in claims(of.collect())}
+    return {claim.sentence: claim.verdict for claim in claims(of.tables())}
 
 
 def claim(of: Any, start: str) -> Claim:
-    (found,) = [claim for claim in claims(of.collect()) if claim.sentence.startswith(start)]
-    return found
+    (one,) = [claim for claim in claims(of.tables()) if claim.sentence.startswith(start)]
+    return one
 
 
 AS_PUBLISHED = {
@@ -69,62 +69,46 @@ def test_the_opposite_runs_contradict_every_claim(files: Callable[..., Any]) -> 
     of = files(*AS_PUBLISHED)
     run(of, REVERSED)
     responses(of, {"plain-20": 0.3, "plain-56": 0.2, "resnet-20": 0.5, "resnet-56": 0.7})
-    found = verdicts(of)
-    assert len(found) == 8
-    assert set(found.values()) == {"contradicted"}
+    judged = verdicts(of)
+    assert len(judged) == 8
+    assert set(judged.values()) == {"contradicted"}
 
 
 def test_scattered_seeds_show_nothing(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56")
     run(of, {"resnet-20": (7.0, 8.0, 9.0), "resnet-56": (6.5, 7.8, 9.2)})
     assert list(verdicts(of).values()) == ["not shown", "not shown", "not tested"]
-    written = of.build()
-    assert "3 claims: 2 not shown and 1 not tested." in written
-    assert "- **Not shown**: Test error falls from resnet-20 to resnet-56. Difference -0.17 points" in written
-
-
-def test_the_sentence_carries_its_test(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56")
-    run(of, {name: AS_PUBLISHED[name] for name in ("resnet-20", "resnet-56")})
-    # Both have a std of 0.1: Welch has 4 degrees, error 0.1 sqrt(2/3), t(0.975, 4) = 2.776445: 1.7 ± 0.2267.
-    assert (
-        "- **Shown**: Test error falls from resnet-20 to resnet-56. Difference -1.70 points (95 % interval -1.93 to "
-        "-1.47; Welch's t, n = 3 and 3; p < 0.0001, after Holm over 2 claims < 0.0001)."
-    ) in of.build()
 
 
 def test_the_correction_is_over_the_claims_tested(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56", "plain-20", "plain-56")
     run(of, dict.fromkeys(("resnet-20", "plain-20"), (8.0, 8.4, 8.8)))
     run(of, {"resnet-56": (7.2, 7.4, 7.6)})
-    found = claim(of, "Test error falls")
-    assert found.evidence is not None
-    assert found.evidence.p < 0.05
-    assert found.p == pytest.approx(2 * found.evidence.p)  # training error is the other claim, of equal p
-    assert found.word == "not shown"
+    falls = claim(of, "Test error falls")
+    assert falls.evidence is not None
+    assert falls.evidence.p < 0.05
+    assert falls.p == pytest.approx(2 * falls.evidence.p)  # training error is the other claim, of equal p
+    assert falls.verdict == "not shown"
 
 
 def test_missing_runs_and_one_seed_are_not_tested(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56", "plain-20", "plain-56")
     run(of, {"resnet-20": AS_PUBLISHED["resnet-20"], "resnet-56": (7.0,), "plain-20": (9.8, 9.9)})
     assert set(verdicts(of).values()) == {"not tested"}
-    assert claim(of, "Test error falls").why_not == "one seed of resnet-56 shows no spread"
-    assert claim(of, "Plain nets degrade: test").why_not == "runs missing: plain-56 not run"
+    assert claim(of, "Test error falls").unmet.reason == "one seed of resnet-56 shows no spread"
+    assert claim(of, "Plain nets degrade: test").unmet.reason == "runs missing: plain-56 not run"
     assert (
-        claim(of, "Residual nets respond less: the layers of resnet-20").why_not
+        claim(of, "Residual nets respond less: the layers of resnet-20").unmet.reason
         == "runs missing: no responses of plain-20 and resnet-20"
     )
     of.train("plain-56", status="interrupted", iteration=100)
-    assert claim(of, "Plain nets degrade: test").why_not == "runs missing: no seed of plain-56 done"
-    assert (
-        "- **Not tested**: Plain nets degrade: test error rises from plain-20 to plain-56. Runs missing" in of.build()
-    )
+    assert claim(of, "Plain nets degrade: test").unmet.reason == "runs missing: no seed of plain-56 done"
 
 
 def test_nothing_run_tests_nothing(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56")
     assert set(verdicts(of).values()) == {"not tested"}
-    assert "The plan holds no two nets" in files("resnet-20").build()
+    assert claims(files("resnet-20").tables()) == []
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.05}, {"iterations": 400}, {"weight_decay": 0.0}])
@@ -134,7 +118,7 @@ def test_nets_of_different_settings_are_not_compared(files: Callable[..., Any], 
         of.train("resnet-20", seed, error)
         of.train("resnet-56", seed, error - 2, train=change)
     (key,) = change
-    assert claim(of, "Test error falls").why_not == f"the runs differ in train.{key}"
+    assert claim(of, "Test error falls").unmet.reason == f"the runs differ in train.{key}"
 
 
 def test_nets_on_different_data_or_with_mixed_seeds_are_not_compared(files: Callable[..., Any]) -> None:
@@ -143,14 +127,14 @@ def test_nets_on_different_data_or_with_mixed_seeds_are_not_compared(files: Call
     for seed in range(3):
         of.train("resnet-56", seed, 7.0 + seed, data=of.data(official=False))
         of.train("plain-56", seed, 12.0 + seed, train={"learning_rate": 0.1 + seed})
-    assert claim(of, "Test error falls").why_not == "the runs differ in data"
-    assert claim(of, "Plain nets degrade: test").why_not == "the seeds of plain-56 have different settings"
+    assert claim(of, "Test error falls").unmet.reason == "the runs differ in data"
+    assert claim(of, "Plain nets degrade: test").unmet.reason == "the seeds of plain-56 have different settings"
 
 
 def test_the_papers_warm_up_of_deeper_nets_does_not_stand_in_the_way(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-110")
     run(of, {"resnet-20": AS_PUBLISHED["resnet-20"], "resnet-110": (6.5, 6.6, 6.7)})
-    assert claim(of, "Test error falls from resnet-20 to resnet-110").word == "shown"
+    assert claim(of, "Test error falls from resnet-20 to resnet-110").verdict == "shown"
 
 
 def test_the_order_needs_every_step(files: Callable[..., Any]) -> None:
@@ -158,46 +142,44 @@ def test_the_order_needs_every_step(files: Callable[..., Any]) -> None:
     falling = {"resnet-20": (8.6, 8.7, 8.8), "resnet-32": (7.5, 7.6, 7.7), "resnet-56": (6.9, 7.0, 7.1)}
     run(of, falling)
     order = claim(of, "The order")
-    assert order.word == "shown"
+    assert order.verdict == "shown"
     assert order.evidence is not None
     assert order.evidence.value == pytest.approx(-0.6)  # the weakest step
     run(of, falling | {"resnet-56": (7.2, 7.5, 7.8)})
-    assert claim(of, "The order").word == "not shown"
+    assert claim(of, "The order").verdict == "not shown"
     run(of, falling | {"resnet-56": (8.1, 8.2, 8.3)})
     order = claim(of, "The order")
-    assert order.word == "contradicted"
+    assert order.verdict == "contradicted"
     assert "the step resnet-32 to resnet-56, the clearest against it" in str(order.evidence)
 
 
 def test_resnet_1202_is_claimed_to_be_worse(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-110", "resnet-1202", seeds=3)
     run(of, {"resnet-20": (8.6, 8.7, 8.8), "resnet-110": (6.5, 6.6, 6.7), "resnet-1202": (7.8, 7.9, 8.0)})
-    assert claim(of, "Test error rises again from resnet-110 to resnet-1202").word == "shown"
+    assert claim(of, "Test error rises again from resnet-110 to resnet-1202").verdict == "shown"
     assert not [sentence for sentence in verdicts(of) if "order" in sentence]  # two depths: no order to speak of
-
-
-def test_other_data_and_schedules_label_every_sentence(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", train={"iterations": 400})
-    for name in of.params.models:
-        for seed, error in enumerate(AS_PUBLISHED[name]):
-            of.train(name, seed, error, data=of.data(official=False))
-    written = of.build()
-    label = "**Shown** (on digits, 400 of the paper's 64,000 iterations): Test error falls"
-    assert label in written
 
 
 def test_an_ablation_does_not_stand_for_its_depth(files: Callable[..., Any]) -> None:
     of = files("resnet-B-20", "resnet-20", "resnet-56")
     run(of, {"resnet-B-20": (1.0, 1.1, 1.2), **{n: AS_PUBLISHED[n] for n in ("resnet-20", "resnet-56")}})
-    assert claim(of, "Test error falls from resnet-20 to").word == "shown"
+    assert claim(of, "Test error falls from resnet-20 to").verdict == "shown"
 
 
-def test_claims_csv_holds_the_same(files: Callable[..., Any]) -> None:
+def test_the_table_of_claims_is_plain_and_holds_the_same(files: Callable[..., Any]) -> None:
     of = files("resnet-20", "resnet-56", "plain-56")
     run(of, {name: AS_PUBLISHED[name] for name in ("resnet-20", "resnet-56")})
-    of.build()
-    with (of.reports / "claims.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["verdict"] for row in rows] == [claim.word for claim in claims(of.collect())]
-    assert float(rows[0]["difference"]) == pytest.approx(-1.7)
-    assert rows[0]["test"] == "Welch's t, n = 3 and 3"
+    judged = claims(of.tables())
+    table = claims_table(judged)
+    assert list(table["verdict"]) == [claim.verdict for claim in judged]
+    assert table["difference"].iloc[0] == pytest.approx(-1.7)
+    assert table["test"].iloc[0] == "Welch's t, n = 3 and 3"
+    assert table["why_not_tested"].iloc[-1] == "runs missing: no responses of resnet-20 and resnet-56"
+    assert claims_table([]).columns[0] == "claim"
+
+
+def test_names_in_the_table_of_claims_are_not_escaped(files: Callable[..., Any]) -> None:
+    of = files("resnet-20", "resnet-56")
+    models = {f"a_{name}": entry.model_dump() for name, entry in of.params.models.items()}
+    of.params = Params.model_validate({"models": models})
+    assert claims_table(claims(of.tables()))["claim"].iloc[0] == "Test error falls from a_resnet-20 to a_resnet-56"
