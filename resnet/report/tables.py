@@ -22,6 +22,8 @@ from resnet.records import HistoryRow, PublishedRecord, Record
 
 _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
+_REPEATS = ("joules_per_image", "backward_seconds")
+"""Optional columns with a figure a repeat: None where they were not measured."""
 _PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
@@ -160,6 +162,13 @@ def _row(table: str, *sources: Any, **cells: Any) -> tuple[Any, ...]:
         cells[column] if column in cells else next((getattr(x, column) for x in sources if hasattr(x, column)), None)
         for column in COLUMNS[table]
     )
+
+
+def _table(name: str, cells: list[tuple[Any, ...]]) -> DataFrame:
+    """A table; what was never measured is NaN, whatever the column holds otherwise."""
+    table = DataFrame(cells, columns=COLUMNS[name])
+    missing = [column for column in table if column not in _REPEATS and table[column].isna().all()]
+    return table.astype(dict.fromkeys(missing, float))
 
 
 R = TypeVar("R", bound=Record)
@@ -310,7 +319,7 @@ def read_tables(params: Params, runs: Path) -> Tables:
         unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
     forecasts = (_read(records.ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
-    tables = {name: DataFrame(found[name], columns=columns) for name, columns in COLUMNS.items()}
+    tables = {name: _table(name, found[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
     return Tables(params, next(filter(None, forecasts), None), unplanned, **tables)

@@ -24,7 +24,7 @@ def degradation_section(tables: Tables) -> Section:
             reason = f"\n{escaped(change.second)}: not compared, {escaped(change.unmet.reason)}.\n"
             others += [] if change.unmet.missing else [reason]
         elif change.welch:
-            by_seed = words.interval(change.paired.interval(level)) if change.paired else "not the same seeds"
+            by_seed = words.interval(change.paired.interval(level)) if change.paired else "not paired"
             lines.append(
                 {
                     "training error": f"{change.second} minus {change.first}",
