@@ -15,10 +15,26 @@ from typing import Any, TypeVar
 import numpy as np
 from pandas import DataFrame, concat
 
-from resnet import records
 from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.records import HistoryRow, PublishedRecord, Record
+from resnet.records import (
+    DataRecord,
+    DescriptionRecord,
+    ForecastRecord,
+    HistoryRow,
+    LatencyRecord,
+    Limits,
+    PublishedRecord,
+    PublishedRecords,
+    Record,
+    ResponsesRecord,
+    SweepRecord,
+    ThroughputRecord,
+    TrainingRecord,
+    UsualLoopRecord,
+    read_history,
+    read_predictions,
+)
 
 _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
@@ -63,7 +79,7 @@ class Tables:
     """Everything that a report is made from."""
 
     params: Params
-    forecast: records.ForecastRecord | None
+    forecast: ForecastRecord | None
     unplanned: dict[str, list[str]]
     """Results that are not in the plan: folders of seeds by net, and nets under the empty name."""
     nets: DataFrame
@@ -121,7 +137,7 @@ class Tables:
         return [net.name for net in rows(self.nets) if net.mixed]
 
     @property
-    def data(self) -> list[records.DataRecord]:
+    def data(self) -> list[DataRecord]:
         """The different data that nets were trained on; one, unless files of two plans met."""
         return different(self.runs["data"].dropna())
 
@@ -204,8 +220,8 @@ def _read(record: type[R], runs: Path, file: str, settings: Settings | None = No
 
 
 def _read_run(
-    runs: Path, settings: Settings, seed: int, files: list[str], found: Rows
-) -> tuple[records.TrainingRecord | None, DataFrame | None]:
+    runs: Path, settings: Settings, seed: int, files: list[str], gathered: Rows
+) -> tuple[TrainingRecord | None, DataFrame | None]:
     """Read one seed's files, and add their names and rows. Gives the record and the table of predictions.
 
     Raises:
@@ -214,57 +230,59 @@ def _read_run(
     at = f"train/{settings.name}/seed-{seed}"
     file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
     own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
-    record = _read(records.TrainingRecord, runs, file, settings)
+    record = _read(TrainingRecord, runs, file, settings)
     if record is None:
-        found["runs"].append(_row("runs", **own, status="not run"))
+        gathered["runs"].append(_row("runs", **own, status="not run"))
         return None, None
     if record.seed != seed:
         raise UserError(f"{runs / file}: holds seed {record.seed}, not {seed}")
     for name in ("test_error", "training_error") if record.status == "done" else ():
         if (value := getattr(record, name)) is None or not math.isfinite(value):
             raise UserError(f"{runs / file}: says done, but its {name} is {'missing' if value is None else value}")
-    found["machines"] += [(settings.name, "training", seed, part.system) for part in record.segments]
-    points = records.read_history(runs / curve) if (runs / curve).exists() else []
-    found["curves"] += [(*(own[column] for column in (*_NET, "seed")), *point) for point in points]
-    held = records.read_predictions(runs / classes) if (runs / classes).exists() else None
+    gathered["machines"] += [(settings.name, "training", seed, part.system) for part in record.segments]
+    points = read_history(runs / curve) if (runs / curve).exists() else []
+    gathered["curves"] += [(*(own[column] for column in (*_NET, "seed")), *point) for point in points]
+    held = read_predictions(runs / classes) if (runs / classes).exists() else None
     files += [file, *([curve] if points else []), *([] if held is None else [classes])]
     form = "" if not (runs / classes).exists() else "in another form" if held is None else "read"
     identity = (record.identity.configuration, record.identity.data, record.identity.version)
     effective = flattened(record.settings) | {"train.precision": record.precision}
-    found["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
+    gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
     if held is None:
         return record, None
     cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
     return record, DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
 
 
-def _peaks(peaks: records.Limits | None) -> dict[str, Any]:
+def _peaks(peaks: Limits | None) -> dict[str, Any]:
     values = (peaks.flops_per_second, peaks.bytes_per_second, peaks.precision, peaks.matrix_size) if peaks else ()
     return dict(zip(_PEAKS, values, strict=False))
 
 
-def _read_net(runs: Path, settings: Settings, found: Rows) -> list[DataFrame]:
+def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]:
     """Add the rows of a net's files; gives the tables of its seeds' predictions."""
     name = settings.name
     described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
-    description = _read(records.DescriptionRecord, runs, described, settings)
-    throughput = _read(records.ThroughputRecord, runs, timed, settings)
-    responses = _read(records.ResponsesRecord, runs, responded, settings)
+    description = _read(DescriptionRecord, runs, described, settings)
+    throughput = _read(ThroughputRecord, runs, timed, settings)
+    responses = _read(ResponsesRecord, runs, responded, settings)
     results = ((description, described), (throughput, timed), (responses, responded))
     files = [file for result, file in results if result]
-    read = [_read_run(runs, settings, seed, files, found) for seed in settings.train.seed_list]
+    read = [_read_run(runs, settings, seed, files, gathered) for seed in settings.train.seed_list]
     trained = [record for record, _ in read if record]
     layers = description.layers if description else ()
-    found["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
+    gathered["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
     for seed in responses.seeds if responses else ():
-        found["responses"] += [_row("responses", seed, responses, layer=k, std=std) for k, std in enumerate(seed.std)]
+        gathered["responses"] += [
+            _row("responses", seed, responses, layer=k, std=std) for k, std in enumerate(seed.std)
+        ]
     if throughput:
         for kind in ("training", "inference"):
             timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
             cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
             cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
-            found["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
-        found["machines"].append((name, "images/s", None, throughput.system))
+            gathered["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
+        gathered["machines"].append((name, "images/s", None, throughput.system))
     plan = settings.model_dump(mode="json", include={"model", "train"})
     ran = trained[0].settings.get("model", {}) if trained else plan["model"]
     finished = different(record.identity for record in trained if record.status in ("done", "diverged"))
@@ -275,11 +293,11 @@ def _read_net(runs: Path, settings: Settings, found: Rows) -> list[DataFrame]:
         "mixed": len(finished) > 1,
         "files": files,
     }
-    found["nets"].append(_row("nets", settings, description or next(iter(trained), None) or throughput, **cells))
+    gathered["nets"].append(_row("nets", settings, description or next(iter(trained), None) or throughput, **cells))
     return [predictions for _, predictions in read if predictions is not None]
 
 
-def _read_sweep(record: records.SweepRecord) -> Iterator[tuple[Any, ...]]:
+def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
     search, identity = record.settings["sweep"], record.identity
     whole = {"search": search, "conditions": (search, identity.data, identity.version, record.precision)}
     for trial in record.trials:
@@ -297,19 +315,19 @@ def read_tables(params: Params, runs: Path) -> Tables:
     Raises:
         UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
-    found, planned = Rows(list), {name: params.settings(name) for name in params.models}
-    predictions = [table for settings in planned.values() for table in _read_net(runs, settings, found)]
-    for file, record in _all(records.LatencyRecord, runs, "latency"):
+    gathered, planned = Rows(list), {name: params.settings(name) for name in params.models}
+    predictions = [table for settings in planned.values() for table in _read_net(runs, settings, gathered)]
+    for file, record in _all(LatencyRecord, runs, "latency"):
         for case in record.rows:
             peaks = _peaks(next((peaks for peaks in record.limits if peaks.precision == case.precision), None))
-            found["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
-    for file, loop in _all(records.UsualLoopRecord, runs, "usual-loop"):
-        found["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))
-    published = _read(records.PublishedRecords, runs, "published.json")
-    found["evaluations"] += [_row("evaluations", x) for x in (published.evaluations if published else ())]
-    sweeps = [sweep for _, sweep in _all(records.SweepRecord, runs, "sweep")]
+            gathered["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
+    for file, loop in _all(UsualLoopRecord, runs, "usual-loop"):
+        gathered["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))
+    published = _read(PublishedRecords, runs, "published.json")
+    gathered["evaluations"] += [_row("evaluations", x) for x in (published.evaluations if published else ())]
+    sweeps = [sweep for _, sweep in _all(SweepRecord, runs, "sweep")]
     for sweep in sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)):
-        found["trials"] += _read_sweep(sweep)
+        gathered["trials"] += _read_sweep(sweep)
     present = {*_entries(runs / "train")}
     present.update(*(_entries(runs / kind, ".json") for kind in ("describe", "throughput", "responses")))
     unplanned = {"": sorted(present - planned.keys())}
@@ -318,8 +336,8 @@ def read_tables(params: Params, runs: Path) -> Tables:
         others = [folder for folder in _entries(runs / "train" / name) if folder not in folders]
         unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
-    forecasts = (_read(records.ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
-    tables = {name: _table(name, found[name]) for name in COLUMNS}
+    forecasts = (_read(ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
+    tables = {name: _table(name, gathered[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
     return Tables(params, next(filter(None, forecasts), None), unplanned, **tables)

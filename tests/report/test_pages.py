@@ -26,13 +26,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def whole(files: Callable[..., Any]) -> Any:
     """A finished plan of two nets."""
-    of = files("plain-20", "resnet-20")
-    for name in of.params.models:
-        of.describe(name)
-        of.throughput(name)
+    plan = files("plain-20", "resnet-20")
+    for name in plan.params.models:
+        plan.describe(name)
+        plan.throughput(name)
         for seed, error in enumerate([8.0, 9.0, 10.0]):
-            of.train(name, seed, error)
-    return of
+            plan.train(name, seed, error)
+    return plan
 
 
 def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> None:
@@ -86,17 +86,17 @@ def test_nothing_run_keeps_headings_and_removes_figures(whole: Any) -> None:
 
 
 def test_no_net_in_the_plan(files: Callable[..., Any]) -> None:
-    of = files()
-    text = of.build()
+    plan = files()
+    text = plan.build()
     assert "there is nothing to report" in text
     assert "##" not in text
-    assert (of.reports / "table.csv").read_text() == "name\n"
+    assert (plan.reports / "table.csv").read_text() == "name\n"
 
 
 def test_a_runs_folder_far_away_is_named_and_not_linked(files: Callable[..., Any], tmp_path: Path) -> None:
-    of = files("resnet-20", seeds=1)
-    of.describe("resnet-20")
-    text = build(of.params, of.runs, tmp_path / "a/b/c").read_text()
+    plan = files("resnet-20", seeds=1)
+    plan.describe("resnet-20")
+    text = build(plan.params, plan.runs, tmp_path / "a/b/c").read_text()
     assert "`describe/resnet-20.json`" in text
     assert "](" not in text.split("Result files of each net")[1]
 

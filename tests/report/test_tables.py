@@ -15,17 +15,17 @@ from tests.report.conftest import some_limits
 
 
 def test_nets_keep_the_order_of_the_parameters(files: Callable[..., Any]) -> None:
-    of = files("resnet-56", "plain-20", "resnet-20")
-    of.train("plain-20")
-    assert list(of.tables().nets["name"]) == ["resnet-56", "plain-20", "resnet-20"]
+    plan = files("resnet-56", "plain-20", "resnet-20")
+    plan.train("plain-20")
+    assert list(plan.tables().nets["name"]) == ["resnet-56", "plain-20", "resnet-20"]
 
 
 def test_every_planned_seed_has_a_row_with_its_status(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=5)
+    plan = files("resnet-20", seeds=5)
     for seed, error in enumerate([8.0, 9.0, 10.0]):
-        of.train("resnet-20", seed, error)
-    of.train("resnet-20", 3, status="diverged", iteration=1234)
-    tables = of.tables()
+        plan.train("resnet-20", seed, error)
+    plan.train("resnet-20", 3, status="diverged", iteration=1234)
+    tables = plan.tables()
     assert list(tables.runs["status"]) == ["done", "done", "done", "diverged", "not run"]
     assert list(tables.runs["file"])[4] == "train/resnet-20/seed-4/metrics.json"
     assert list(tables.seeds("resnet-20", "done")["test_error"]) == [8.0, 9.0, 10.0]
@@ -47,20 +47,20 @@ def test_a_plan_without_a_result_has_all_tables_and_columns(files: Callable[...,
 
 
 def test_a_net_is_counted_by_its_description(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.train("resnet-20")
-    path = of.describe("resnet-20")
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    path = plan.describe("resnet-20")
     path.write_text(path.read_text().replace("269722", "269723"))
-    tables = of.tables()
+    tables = plan.tables()
     assert tables.net("resnet-20").parameters == tables.layers["parameters"].sum() == 269_723
     assert tables.runs["parameters"].tolist() == [269_722]
 
 
 def test_a_points_and_a_prediction_are_rows(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, wrong=np.arange(10) < 3)
-    of.train("resnet-20", 1, wrong=np.arange(10) < 2)
-    tables = of.tables()
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, wrong=np.arange(10) < 3)
+    plan.train("resnet-20", 1, wrong=np.arange(10) < 2)
+    tables = plan.tables()
     assert len(tables.curves) == 2 * 64
     assert tables.curves["iteration"].iloc[-1] == 64_000
     wrong = tables.predictions[tables.predictions["label"] != tables.predictions["predicted"]]
@@ -68,10 +68,10 @@ def test_a_points_and_a_prediction_are_rows(files: Callable[..., Any]) -> None:
 
 
 def test_a_timed_step_has_its_work_and_peaks(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", seeds=1)
-    of.throughput("resnet-20", limits=some_limits())
-    of.throughput("resnet-32", training_seconds=[2.0], inference_seconds=[0.5, 0.5])
-    tables = of.tables()
+    plan = files("resnet-20", "resnet-32", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-32", training_seconds=[2.0], inference_seconds=[0.5, 0.5])
+    tables = plan.tables()
     training, inference = rows(select(tables.speed, name="resnet-20"))
     assert (training.kind, training.images_per_second, training.flops) == ("training", 10_240.0, 3 * inference.flops)
     assert (training.peak_flops_per_second, training.peak_bytes_per_second) == (1e13, 1e12)
@@ -82,53 +82,53 @@ def test_a_timed_step_has_its_work_and_peaks(files: Callable[..., Any]) -> None:
 
 
 def test_what_was_read_is_named_once(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, wrong=np.arange(5) < 1)
-    of.describe("resnet-20")
-    of.throughput("resnet-20")
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, wrong=np.arange(5) < 1)
+    plan.describe("resnet-20")
+    plan.throughput("resnet-20")
     read = [f"{kind}/resnet-20.json" for kind in ("describe", "throughput")]
     read += [f"train/resnet-20/seed-0/{name}" for name in ("metrics.json", "history.csv", "test_predictions.npy")]
-    assert of.tables().net("resnet-20").files == read
+    assert plan.tables().net("resnet-20").files == read
 
 
 def test_seeds_of_different_identities_are_mixed(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
-    of.train("resnet-20", 0)
-    of.train("resnet-20", 1, version=2)
-    of.train("resnet-32", 0)
-    of.train("resnet-32", 1, train={"learning_rate": 0.05}, status="diverged", iteration=5)
-    of.train("resnet-44", 0)
-    of.train("resnet-44", 1, train={"learning_rate": 0.05}, status="interrupted", iteration=5)
-    assert of.tables().mixed == ["resnet-20", "resnet-32"]  # an interrupted run is not averaged anyway
+    plan = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1, version=2)
+    plan.train("resnet-32", 0)
+    plan.train("resnet-32", 1, train={"learning_rate": 0.05}, status="diverged", iteration=5)
+    plan.train("resnet-44", 0)
+    plan.train("resnet-44", 1, train={"learning_rate": 0.05}, status="interrupted", iteration=5)
+    assert plan.tables().mixed == ["resnet-20", "resnet-32"]  # an interrupted run is not averaged anyway
 
 
 def test_predictions_in_another_form_are_left_out(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    np.save(of.train("resnet-20").with_name("test_predictions.npy"), np.zeros(5, np.uint8))
-    tables = of.tables()
+    plan = files("resnet-20", seeds=1)
+    np.save(plan.train("resnet-20").with_name("test_predictions.npy"), np.zeros(5, np.uint8))
+    tables = plan.tables()
     assert tables.predictions.empty
     assert list(tables.runs["predictions"]) == ["in another form"]
 
 
 def test_results_outside_the_plan_are_named(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", seeds=[0, 2])
-    of.train("resnet-20", 0, 8.0)
-    of.train("resnet-20", 1, 99.0)
-    of.train("resnet-32", 0)
-    of.describe("resnet-32")
-    (of.runs / "train" / "resnet-20" / ".hidden").mkdir()
+    plan = files("resnet-20", "resnet-32", seeds=[0, 2])
+    plan.train("resnet-20", 0, 8.0)
+    plan.train("resnet-20", 1, 99.0)
+    plan.train("resnet-32", 0)
+    plan.describe("resnet-32")
+    (plan.runs / "train" / "resnet-20" / ".hidden").mkdir()
     tables = files("resnet-20", seeds=[0, 2]).tables()
     assert tables.unplanned == {"": ["resnet-32"], "resnet-20": ["seed-1"]}
     assert list(tables.seeds("resnet-20", "done")["test_error"]) == [8.0]
 
 
 def test_forecast_in_a_folder_of_its_own(files: Callable[..., Any]) -> None:
-    of = files("resnet-20")
-    assert of.tables().forecast is None
-    path = of.forecast()
-    (of.runs / "forecast").mkdir()
-    path.rename(of.runs / "forecast" / "forecast.json")
-    assert of.tables().forecast.hours == 12.3
+    plan = files("resnet-20")
+    assert plan.tables().forecast is None
+    path = plan.forecast()
+    (plan.runs / "forecast").mkdir()
+    path.rename(plan.runs / "forecast" / "forecast.json")
+    assert plan.tables().forecast.hours == 12.3
 
 
 def test_settings_are_flat_and_different_values_keep_their_order() -> None:
@@ -137,13 +137,13 @@ def test_settings_are_flat_and_different_values_keep_their_order() -> None:
     assert different([[2], [1], [2]]) == [[2], [1]]
 
 
-def _training(of: Any) -> Path:
-    path: Path = of.train("resnet-20")
+def _training(plan: Any) -> Path:
+    path: Path = plan.train("resnet-20")
     return path
 
 
-def _history(of: Any) -> Path:
-    return _training(of).with_name("history.csv")
+def _history(plan: Any) -> Path:
+    return _training(plan).with_name("history.csv")
 
 
 @pytest.mark.parametrize(
@@ -151,23 +151,23 @@ def _history(of: Any) -> Path:
     [
         _training,
         _history,
-        lambda of: of.describe("resnet-20"),
-        lambda of: of.throughput("resnet-20"),
-        lambda of: of.responses("resnet-20", [1.0, 2.0]),
-        lambda of: of.latency(),
-        lambda of: of.usual_loop(),
-        lambda of: of.forecast(),
+        lambda plan: plan.describe("resnet-20"),
+        lambda plan: plan.throughput("resnet-20"),
+        lambda plan: plan.responses("resnet-20", [1.0, 2.0]),
+        lambda plan: plan.latency(),
+        lambda plan: plan.usual_loop(),
+        lambda plan: plan.forecast(),
     ],
 )
 def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make: Callable[..., Path]) -> None:
-    of = files("resnet-20")
-    path = make(of)
+    plan = files("resnet-20")
+    path = make(plan)
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2].rstrip(b"\n,") + b",x")
     with pytest.raises(UserError) as caught:
-        of.build()
+        plan.build()
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not of.reports.exists()
+    assert not plan.reports.exists()
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make:
 def test_record_in_the_wrong_place_or_without_its_result(
     files: Callable[..., Any], old: str, new: str, line: str
 ) -> None:
-    of = files("resnet-20", seeds=1)
-    path = of.train("resnet-20")
+    plan = files("resnet-20", seeds=1)
+    path = plan.train("resnet-20")
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(UserError, match=r"metrics\.json") as caught:
-        of.tables()
+        plan.tables()
     assert line in str(caught.value)

@@ -63,8 +63,8 @@ def _warmup(settings: dict[str, Any], net: str, depth: int, paper: Protocol) -> 
         keys = ("learning_rate", "until_error")
         if warms_up and all(_same(settings[f"train.warmup_{key}"], getattr(warmup, key)) for key in keys):
             return []
-        rate, until = (settings[f"train.warmup_{key}"] for key in keys)
-        ours = f"warm-up at {rate} until {until:g} %" if warms_up else "no warm-up"
+        learning_rate, until = (settings[f"train.warmup_{key}"] for key in keys)
+        ours = f"warm-up at {learning_rate} until {until:g} %" if warms_up else "no warm-up"
         theirs = f"at {warmup.learning_rate} until the training error is below {warmup.until_error:g} %"
         return [Deviation("warmup", f"{ours} (the paper: {theirs})", ours)]
     # The paper says nothing about warm-up for its deeper nets; for shallower ones it needs none.

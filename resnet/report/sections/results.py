@@ -38,7 +38,7 @@ def _net(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str
     figure = published().paper(net.net, net.depth, net.shortcut)
     paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
     paper += f", best {figure.best:.2f}" if figure and figure.best is not None else ""
-    rate = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
+    speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
     millions = words.rounded_parameters(net.parameters) if counted else ""
     return {
         "net": f"{name} ({marks[0]})" if marks else name,
@@ -49,8 +49,8 @@ def _net(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str
         "test error, %": words.sample(test_error, nothing),
         **({"paper's test error, %": paper} if tables.official else {}),
         "training error, %": words.sample(training_error),
-        "training images/s": rate.get("training", "not measured"),
-        "inference images/s": rate.get("inference", "not measured"),
+        "training images/s": speeds.get("training", "not measured"),
+        "inference images/s": speeds.get("inference", "not measured"),
         "peak memory": words.size(speed["training"].peak_memory_bytes) if speed else of_runs,
         "training time a seed": words.durations(seconds.mean, seconds.std, seconds.n) if seconds else words.NONE,
     }

@@ -28,25 +28,27 @@ def test_resampled_test_sets_have_the_binomial_spread_and_pair_the_runs() -> Non
 
 
 def test_two_depths(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=2, report={"bootstrap_samples": 2000})
+    plan = files("resnet-20", "resnet-56", seeds=2, report={"bootstrap_samples": 2000})
     for seed in range(2):
-        of.train("resnet-20", seed, wrong=wrong(10 * seed, 100 + 30 * seed))
-        of.train("resnet-56", seed, wrong=wrong(0, 60))
-    (comparison,) = compare_images(of.tables())
+        plan.train("resnet-20", seed, wrong=wrong(10 * seed, 100 + 30 * seed))
+        plan.train("resnet-56", seed, wrong=wrong(0, 60))
+    (comparison,) = compare_images(plan.tables())
     assert (comparison.first, comparison.second, comparison.seeds) == ("resnet-20", "resnet-56", (2, 2))
     assert comparison.value == pytest.approx(6.0 - (10.0 + 12.0) / 2)
     assert comparison.interval.low < comparison.value < comparison.interval.high < 0
     assert comparison.p == pytest.approx(2 / 2001)
     assert comparison.images == 1000
-    assert compare_images(of.tables()) == [comparison]
+    assert compare_images(plan.tables()) == [comparison]
 
 
 def test_depths_of_a_kind_and_kinds_of_a_depth_are_compared(files: Callable[..., Any]) -> None:
-    of = files("plain-20", "plain-32", "resnet-20", "resnet-32", "resnet-44", seeds=1, report={"bootstrap_samples": 10})
-    for name in of.params.models:
-        of.train(name, wrong=wrong(0, 60))
-    of.train("plain-32", wrong=wrong(0, 60), train={"momentum": 0.8})  # not to be compared
-    assert [(x.first, x.second) for x in compare_images(of.tables())] == [
+    plan = files(
+        "plain-20", "plain-32", "resnet-20", "resnet-32", "resnet-44", seeds=1, report={"bootstrap_samples": 10}
+    )
+    for name in plan.params.models:
+        plan.train(name, wrong=wrong(0, 60))
+    plan.train("plain-32", wrong=wrong(0, 60), train={"momentum": 0.8})  # not to be compared
+    assert [(x.first, x.second) for x in compare_images(plan.tables())] == [
         ("resnet-20", "resnet-32"),
         ("resnet-32", "resnet-44"),
         ("resnet-20", "resnet-44"),
@@ -55,11 +57,11 @@ def test_depths_of_a_kind_and_kinds_of_a_depth_are_compared(files: Callable[...,
 
 
 def test_only_runs_of_one_test_set_are_compared(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=1, report={"bootstrap_samples": 10})
-    assert compare_images(of.tables()) == []
-    of.train("resnet-20", wrong=wrong(0, 60))
-    path = of.train("resnet-56", wrong=wrong(0, 60)).with_name("test_predictions.npy")
+    plan = files("resnet-20", "resnet-56", seeds=1, report={"bootstrap_samples": 10})
+    assert compare_images(plan.tables()) == []
+    plan.train("resnet-20", wrong=wrong(0, 60))
+    path = plan.train("resnet-56", wrong=wrong(0, 60)).with_name("test_predictions.npy")
     held = np.load(path)
     held[0, 0] = 9
     np.save(path, held)
-    assert compare_images(of.tables()) == []
+    assert compare_images(plan.tables()) == []

@@ -26,60 +26,60 @@ def test_pairs_of_depths() -> None:
 
 
 def test_a_change_is_the_second_minus_the_first(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=3)
+    plan = files("resnet-20", "resnet-56", seeds=3)
     for seed, wobble in enumerate((-0.1, 0.0, 0.1)):
-        of.train("resnet-20", seed, training_error=9.0 + wobble)
-        of.train("resnet-56", seed, training_error=7.0 + 2 * wobble)
-    (step,) = degradation(of.tables())
+        plan.train("resnet-20", seed, training_error=9.0 + wobble)
+        plan.train("resnet-56", seed, training_error=7.0 + 2 * wobble)
+    (step,) = degradation(plan.tables())
     assert step.unmet is None
     assert step.welch is not None
     assert step.paired is not None
     assert (step.welch.value, step.paired.value) == (pytest.approx(-2.0), pytest.approx(-2.0))
     assert step.paired.error == pytest.approx(0.1 / 3**0.5)  # the differences -2.1, -2 and -1.9
-    of.train("resnet-56", 2, status="diverged", iteration=5)
-    assert change(of.tables(), "resnet-20", "resnet-56", "training_error").paired is None  # other seeds
+    plan.train("resnet-56", 2, status="diverged", iteration=5)
+    assert change(plan.tables(), "resnet-20", "resnet-56", "training_error").paired is None  # other seeds
 
 
 def test_why_a_change_is_not_told(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=2)
+    plan = files("resnet-20", "resnet-56", seeds=2)
 
     def unmet() -> tuple[str, tuple[str, ...]]:
-        (step,) = degradation(of.tables())
+        (step,) = degradation(plan.tables())
         assert step.welch is None
         assert step.unmet is not None
         return tuple(step.unmet)  # type: ignore[return-value]
 
     assert unmet() == ("runs missing: resnet-20 not run; resnet-56 not run", ("resnet-20", "resnet-56"))
-    of.train("resnet-20", 0)
-    of.train("resnet-56", 0, status="interrupted", iteration=100)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-56", 0, status="interrupted", iteration=100)
     assert unmet() == ("runs missing: no seed of resnet-56 done", ("resnet-56",))
-    of.train("resnet-56", 0)
+    plan.train("resnet-56", 0)
     assert unmet() == ("one seed of resnet-20 and resnet-56 shows no spread", ())
-    of.train("resnet-20", 1)
-    of.train("resnet-56", 1)
+    plan.train("resnet-20", 1)
+    plan.train("resnet-56", 1)
     assert unmet() == ("the seeds do not differ at all", ())
-    of.train("resnet-20", 1, train={"momentum": 0.8})
+    plan.train("resnet-20", 1, train={"momentum": 0.8})
     assert unmet() == ("the seeds of resnet-20 have different settings", ())
-    of.train("resnet-20", 0, train={"momentum": 0.8})
+    plan.train("resnet-20", 0, train={"momentum": 0.8})
     assert unmet() == ("the runs differ in train.momentum", ())
 
 
 def test_an_ablation_that_was_not_run_differs_by_its_settings_alone(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-B-20")
-    of.train("resnet-20", 0, 8.0, precision="fp32")
-    (ablation,) = ablations(of.tables())
+    plan = files("resnet-20", "resnet-B-20")
+    plan.train("resnet-20", 0, 8.0, precision="fp32")
+    (ablation,) = ablations(plan.tables())
     assert (ablation.name, ablation.base) == ("resnet-B-20", "resnet-20")
     assert ablation.changes == {"model.shortcut": ("B", "A")}
     assert ablation.error is ablation.difference is None
 
 
 def test_ablations_stand_beside_the_net_without(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-B-20", "preact-20", seeds=3)
+    plan = files("resnet-20", "resnet-B-20", "preact-20", seeds=3)
     for seed in range(3):
-        of.train("resnet-20", seed, 8.0 + seed)
-        of.train("resnet-B-20", seed, 7.0 + seed)
-        of.train("preact-20", seed, 7.5 + seed, data=of.data(official=False))
-    shortcut, preact = ablations(of.tables())
+        plan.train("resnet-20", seed, 8.0 + seed)
+        plan.train("resnet-B-20", seed, 7.0 + seed)
+        plan.train("preact-20", seed, 7.5 + seed, data=plan.data(official=False))
+    shortcut, preact = ablations(plan.tables())
     assert shortcut.difference is not None
     # Errors sqrt(2/3), t(0.975, 4) = 2.776445: -1 ± 2.27.
     assert shortcut.difference.interval(0.95) == pytest.approx((-3.267, 1.267), abs=1e-3)
@@ -111,12 +111,12 @@ def test_scattered_figures_of_others_leave_it_undecided() -> None:
 
 
 def test_published_figures_of_the_same_net_stand_beside_ours(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-B-20", "resnet-32", seeds=2)
-    for name in of.params.models:
+    plan = files("resnet-20", "resnet-B-20", "resnet-32", seeds=2)
+    for name in plan.params.models:
         for seed in range(2):
-            of.train(name, seed, 8.0 + seed, train={"iterations": 400} if name == "resnet-32" else {})
-    tables = of.tables()
-    fitting = on_the_papers_schedule(tables, list(of.params.models))
+            plan.train(name, seed, 8.0 + seed, train={"iterations": 400} if name == "resnet-32" else {})
+    tables = plan.tables()
+    fitting = on_the_papers_schedule(tables, list(plan.params.models))
     assert fitting == ["resnet-20", "resnet-B-20"]
     compared = {(x.name, x.figure.source): x.training_images for x in published_comparisons(tables, fitting)}
     assert compared == {

@@ -23,33 +23,33 @@ from resnet.report.analysis.nets import (
 
 
 def test_only_done_seeds_enter_the_sample(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=5)
+    plan = files("resnet-20", seeds=5)
     for seed, error in enumerate([8.0, 9.0, 10.0]):
-        of.train("resnet-20", seed, error)
-    of.train("resnet-20", 3, status="diverged", iteration=1234)
-    of.train("resnet-20", 4, status="interrupted", iteration=12_000)
-    assert over_seeds(of.tables(), "resnet-20", "test_error").values == (8.0, 9.0, 10.0)  # type: ignore[union-attr]
+        plan.train("resnet-20", seed, error)
+    plan.train("resnet-20", 3, status="diverged", iteration=1234)
+    plan.train("resnet-20", 4, status="interrupted", iteration=12_000)
+    assert over_seeds(plan.tables(), "resnet-20", "test_error").values == (8.0, 9.0, 10.0)  # type: ignore[union-attr]
 
 
 def test_different_settings_are_not_averaged(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, 8.0)
-    of.train("resnet-20", 1, 9.0, train={"learning_rate": 0.05})
-    tables = of.tables()
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.0)
+    plan.train("resnet-20", 1, 9.0, train={"learning_rate": 0.05})
+    tables = plan.tables()
     assert over_seeds(tables, "resnet-20", "test_error") is None
     assert over_seeds(tables, "resnet-20", "training_error") is None
     assert mixed_settings(tables, "resnet-20") == {"train.learning_rate": [(0.1, [0]), (0.05, [1])]}
 
 
 def test_different_precision_data_and_version_are_not_averaged(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
-    of.train("resnet-20", 0)
-    of.train("resnet-20", 1, precision="fp32")
-    of.train("resnet-32", 0)
-    of.train("resnet-32", 1, data=of.data(official=False))
-    of.train("resnet-44", 0)
-    of.train("resnet-44", 1, version=2)
-    tables = of.tables()
+    plan = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1, precision="fp32")
+    plan.train("resnet-32", 0)
+    plan.train("resnet-32", 1, data=plan.data(official=False))
+    plan.train("resnet-44", 0)
+    plan.train("resnet-44", 1, version=2)
+    tables = plan.tables()
     assert mixed_settings(tables, "resnet-20") == {"train.precision": [("bf16", [0]), ("fp32", [1])]}
     assert mixed_settings(tables, "resnet-32") == {"the data": []}
     assert mixed_settings(tables, "resnet-44") == {"the version of what an iteration computes": []}
@@ -57,76 +57,76 @@ def test_different_precision_data_and_version_are_not_averaged(files: Callable[.
 
 
 def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2)
-    of.train("resnet-20", 0, 8.0, precision="fp32")
-    of.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
-    tables = of.tables()
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.0, precision="fp32")
+    plan.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
+    tables = plan.tables()
     assert over_seeds(tables, "resnet-20", "test_error").values == (8.0, 9.0)  # type: ignore[union-attr]
     assert stale_settings(tables, "resnet-20") == {}
 
 
 def test_settings_of_other_runs_than_the_plans_are_stale(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "plain-20", seeds=1)
-    of.train("resnet-20", train={"iterations": 400, "log_every": 10})
-    of.train("plain-20")
-    assert stale_settings(of.tables(), "resnet-20") == {"train.iterations": (400, 64_000)}
-    assert stale_settings(of.tables(), "plain-20") == {}
+    plan = files("resnet-20", "plain-20", seeds=1)
+    plan.train("resnet-20", train={"iterations": 400, "log_every": 10})
+    plan.train("plain-20")
+    assert stale_settings(plan.tables(), "resnet-20") == {"train.iterations": (400, 64_000)}
+    assert stale_settings(plan.tables(), "plain-20") == {}
 
 
 def test_counts_of_all_files_are_compared(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.train("resnet-20")
-    of.throughput("resnet-20")
-    path = of.describe("resnet-20")
-    assert counts(of.tables(), "resnet-20", "parameters") == [269_722]
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    plan.throughput("resnet-20")
+    path = plan.describe("resnet-20")
+    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722]
     path.write_text(path.read_text().replace("269722", "269723"))
-    assert counts(of.tables(), "resnet-20", "parameters") == [269_722, 269_723]
-    assert counts(of.tables(), "resnet-20", "multiply_adds") == [40_550_000]
+    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722, 269_723]
+    assert counts(plan.tables(), "resnet-20", "multiply_adds") == [40_550_000]
 
 
 def test_status_of_a_net(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-32", "resnet-44", "resnet-56", "plain-20", "plain-32", seeds=2)
-    of.train("resnet-20", 0)
-    of.train("resnet-32", 0, status="interrupted", iteration=5)
-    of.train("resnet-44", 0, status="diverged", iteration=5)
-    of.train("resnet-56", 0)
-    of.train("resnet-56", 1, train={"momentum": 0.8})
-    of.train("plain-32", 0)
-    of.train("plain-32", 1)
-    tables = of.tables()
-    statuses = [status(tables, name) for name in of.params.models]
+    plan = files("resnet-20", "resnet-32", "resnet-44", "resnet-56", "plain-20", "plain-32", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-32", 0, status="interrupted", iteration=5)
+    plan.train("resnet-44", 0, status="diverged", iteration=5)
+    plan.train("resnet-56", 0)
+    plan.train("resnet-56", 1, train={"momentum": 0.8})
+    plan.train("plain-32", 0)
+    plan.train("plain-32", 1)
+    tables = plan.tables()
+    statuses = [status(tables, name) for name in plan.params.models]
     assert statuses == ["partial", "interrupted", "diverged", "mixed", "not run", "done"]
 
 
 def test_nets_of_one_precision_are_compared_however_it_was_asked_for(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "plain-20", seeds=2)
+    plan = files("resnet-20", "plain-20", seeds=2)
     for seed in range(2):
-        of.train("resnet-20", seed, 8.0 + seed, precision="fp32")
-        of.train("plain-20", seed, 9.0 + seed, precision="fp32", train={"precision": "fp32"})
-    assert incomparable(of.tables(), "resnet-20", "plain-20") == []
-    of.train("plain-20", 0, 9.0, precision="bf16")
-    assert incomparable(of.tables(), "resnet-20", "plain-20") == ["train.precision"]
+        plan.train("resnet-20", seed, 8.0 + seed, precision="fp32")
+        plan.train("plain-20", seed, 9.0 + seed, precision="fp32", train={"precision": "fp32"})
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == []
+    plan.train("plain-20", 0, 9.0, precision="bf16")
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == ["train.precision"]
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.05}, {"iterations": 400}, {"weight_decay": 0.0}])
 def test_settings_that_bear_on_the_error_are_compared(files: Callable[..., Any], change: dict[str, Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=1)
-    of.train("resnet-20")
-    of.train("resnet-56", train=change)
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-56", train=change)
     (key,) = change
-    assert incomparable(of.tables(), "resnet-20", "resnet-56") == [f"train.{key}"]
-    of.train("resnet-56", train={"log_every": 1, "warmup": True, "device": "cpu"})
-    assert incomparable(of.tables(), "resnet-20", "resnet-56") == []
+    assert incomparable(plan.tables(), "resnet-20", "resnet-56") == [f"train.{key}"]
+    plan.train("resnet-56", train={"log_every": 1, "warmup": True, "device": "cpu"})
+    assert incomparable(plan.tables(), "resnet-20", "resnet-56") == []
 
 
 def test_shortcuts_count_between_residual_nets_alone(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-B-20", "plain-20", seeds=1)
-    for name in of.params.models:
-        of.train(name)
-    assert incomparable(of.tables(), "resnet-20", "resnet-B-20") == ["model.shortcut"]
-    assert incomparable(of.tables(), "resnet-B-20", "plain-20") == []
-    of.train("plain-20", data=of.data(official=False))
-    assert incomparable(of.tables(), "resnet-20", "plain-20") == ["data"]
+    plan = files("resnet-20", "resnet-B-20", "plain-20", seeds=1)
+    for name in plan.params.models:
+        plan.train(name)
+    assert incomparable(plan.tables(), "resnet-20", "resnet-B-20") == ["model.shortcut"]
+    assert incomparable(plan.tables(), "resnet-B-20", "plain-20") == []
+    plan.train("plain-20", data=plan.data(official=False))
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == ["data"]
 
 
 def test_an_ablation_does_not_stand_for_its_depth(files: Callable[..., Any]) -> None:
@@ -137,12 +137,12 @@ def test_an_ablation_does_not_stand_for_its_depth(files: Callable[..., Any]) -> 
 
 
 def test_nets_of_another_length_than_most_stand_aside(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
-    of.train("resnet-20")
-    of.train("resnet-56")
-    of.train("resnet-1202", test_error=80.0, train={"iterations": 20})
-    assert aside(of.tables()) == ["resnet-1202"]
-    assert run_on(of.tables()) == "CIFAR-10"
+    plan = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-56")
+    plan.train("resnet-1202", test_error=80.0, train={"iterations": 20})
+    assert aside(plan.tables()) == ["resnet-1202"]
+    assert run_on(plan.tables()) == "CIFAR-10"
     short = files("resnet-20", seeds=1, train={"iterations": 400})
     short.train("resnet-20")
     assert run_on(short.tables()) == "CIFAR-10, 400 iterations"
@@ -164,8 +164,8 @@ def test_series_join_nets_that_differ_in_depth_alone(files: Callable[..., Any]) 
 
 
 def test_devices_are_those_of_the_finished_seeds(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=3)
-    of.train("resnet-20", 0, systems=[of.system(), of.system(device_name="Other GPU")])
-    of.train("resnet-20", 1)
-    of.train("resnet-20", 2, status="interrupted", iteration=5, systems=[of.system(device_name="Third GPU")])
-    assert training_devices(of.tables(), "resnet-20") == ["Example GPU", "Other GPU"]
+    plan = files("resnet-20", seeds=3)
+    plan.train("resnet-20", 0, systems=[plan.system(), plan.system(device_name="Other GPU")])
+    plan.train("resnet-20", 1)
+    plan.train("resnet-20", 2, status="interrupted", iteration=5, systems=[plan.system(device_name="Third GPU")])
+    assert training_devices(plan.tables(), "resnet-20") == ["Example GPU", "Other GPU"]

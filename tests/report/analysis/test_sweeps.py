@@ -11,10 +11,10 @@ from resnet.report.analysis.sweeps import orders, standard_error
 from tests.report.conftest import a_sweep
 
 
-def order(of: Any, *sweeps: Any) -> Any:
+def order(plan: Any, *sweeps: Any) -> Any:
     for sweep in sweeps:
-        sweep.write(of.runs / f"sweep/{sweep.name}.json")
-    (one,) = orders(of.tables())
+        sweep.write(plan.runs / f"sweep/{sweep.name}.json")
+    (one,) = orders(plan.tables())
     return one
 
 
@@ -48,6 +48,6 @@ def test_what_is_not_told(files: Callable[..., Any], other: Any, unfinished: tup
 
 
 def test_one_sweep_has_no_order(files: Callable[..., Any]) -> None:
-    of = files()
-    a_sweep(20, 12.0, 11.0).write(of.runs / "sweep/resnet-20.json")
-    assert orders(of.tables()) == []
+    plan = files()
+    a_sweep(20, 12.0, 11.0).write(plan.runs / "sweep/resnet-20.json")
+    assert orders(plan.tables()) == []

@@ -15,9 +15,9 @@ from tests.report.conftest import some_limits
 
 
 def test_achieved_rates_by_hand(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.throughput("resnet-20", limits=some_limits())
-    training, inference = rows(achieved(of.tables()))
+    plan = files("resnet-20", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    training, inference = rows(achieved(plan.tables()))
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward, in 4, 4 and 5 ms; 519.04 MB.
     assert inference.repeats == pytest.approx([2.5952e12, 2.5952e12, 2.07616e12])
     assert inference.flops_per_second == pytest.approx(2.5952e12)
@@ -26,15 +26,15 @@ def test_achieved_rates_by_hand(files: Callable[..., Any]) -> None:
 
 
 def test_files_of_before_there_were_peaks_are_left_out(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    path = of.throughput("resnet-20", limits=some_limits())
+    plan = files("resnet-20", seeds=1)
+    path = plan.throughput("resnet-20", limits=some_limits())
     tree = json.loads(path.read_text())
     for key in ("training_work", "inference_work", "training_energy", "inference_energy", "limits"):
         del tree[key]
     path.write_text(json.dumps(tree))
     assert ThroughputRecord.read(path).limits is None
-    assert len(of.tables().speed) == 2
-    assert achieved(of.tables()).empty
+    assert len(plan.tables().speed) == 2
+    assert achieved(plan.tables()).empty
 
 
 def test_the_blocks_of_a_net() -> None:
@@ -48,9 +48,9 @@ def test_the_blocks_of_a_net() -> None:
 
 
 def test_the_sum_of_blocks(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.latency()
-    cases = passes(of.tables())
+    plan = files("resnet-20", seeds=1)
+    plan.latency()
+    cases = passes(plan.tables())
     # Stem 1; stage 1: 3 x 2; stage 2: 3 + 2 x 4; stage 3: 5 + 2 x 6; head 7 ms.
     (forward,) = stacks(cases, "resnet", [20], backward=False).to_dict("records")
     assert [forward[group] for group in GROUPS] == pytest.approx([0.001, 0.006, 0.011, 0.017, 0.007])
@@ -65,21 +65,21 @@ def test_the_sum_of_blocks(files: Callable[..., Any]) -> None:
 
 
 def test_a_backward_pass_timed_in_turn_is_its_own_median(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    path = of.latency()
+    plan = files("resnet-20", seeds=1)
+    path = plan.latency()
     record = LatencyRecord.read(path)
     changes = {"backward_seconds": (0.003, 0.004, 0.009)}
     cases = [row.model_copy(update=changes if row.passes == "forward+backward" else {}) for row in record.rows]
     record.model_copy(update={"rows": tuple(cases)}).write(path)
-    assert set(passes(of.tables())["backward"]) == {0.004}
+    assert set(passes(plan.tables())["backward"]) == {0.004}
 
 
 def test_a_figure_shows_the_largest_batch(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    path = of.latency()
+    plan = files("resnet-20", seeds=1)
+    path = plan.latency()
     record = LatencyRecord.read(path)
     small = [row.model_copy(update={"batch_size": 1}) for row in record.rows]
     graphed = [row.model_copy(update={"mode": "graphed"}) for row in record.rows]
     record.model_copy(update={"rows": (*graphed, *small, *record.rows)}).write(path)
-    chosen = figure_choice(passes(of.tables()))
+    chosen = figure_choice(passes(plan.tables()))
     assert (set(chosen["batch_size"]), set(chosen["mode"])) == ({128}, {"eager"})

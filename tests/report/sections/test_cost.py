@@ -27,23 +27,23 @@ def points(drawn: Figure) -> dict[str, dict[str, list[tuple[float, float]]]]:
 
 
 def test_what_depth_buys(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=2)
+    plan = files("resnet-20", "resnet-56", seeds=2)
     for seed in range(2):
-        of.train("resnet-20", seed, 8.0 + seed, seconds=3600, energy=3.6e6)
-        of.train("resnet-56", seed, 6.0 + seed, seconds=7200, energy=7.2e6)
+        plan.train("resnet-20", seed, 8.0 + seed, seconds=3600, energy=3.6e6)
+        plan.train("resnet-56", seed, 6.0 + seed, seconds=7200, energy=7.2e6)
     # -2 points for 583,296 parameters, 84.94 M multiply-adds, an hour and a kWh.
-    assert "| -3.43 | -0.0235 | not measured | -2 | -2 |" in of.text(section)
-    (line,) = of.rows(section)
+    assert "| -3.43 | -0.0235 | not measured | -2 | -2 |" in plan.text(section)
+    (line,) = plan.rows(section)
     assert line["step"] == "resnet-20 to resnet-56"
     assert line["points (95 % interval)"].startswith("-2.00 (")
 
 
 def test_a_machine_has_its_own_panel_of_times(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "plain-20", "plain-56", seeds=1)
-    of.train("resnet-20", 0, 8.0, seconds=3600)
-    of.train("plain-20", 0, 10.0, seconds=7200, systems=[of.system(device_name="Other GPU")])
-    of.train("plain-56", 0, 12.0, seconds=3600, systems=[of.system(), of.system(device_name="Other GPU")])
-    drawn = figure(of.tables())
+    plan = files("resnet-20", "plain-20", "plain-56", seeds=1)
+    plan.train("resnet-20", 0, 8.0, seconds=3600)
+    plan.train("plain-20", 0, 10.0, seconds=7200, systems=[plan.system(device_name="Other GPU")])
+    plan.train("plain-56", 0, 12.0, seconds=3600, systems=[plan.system(), plan.system(device_name="Other GPU")])
+    drawn = figure(plan.tables())
     assert drawn is not None
     residual, plain = COLOURS[:2]
     panels = points(drawn)
@@ -55,7 +55,7 @@ def test_a_machine_has_its_own_panel_of_times(files: Callable[..., Any]) -> None
 
 
 def test_nothing_is_drawn_without_a_finished_seed(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.train("resnet-20", 0, status="interrupted", iteration=1000)
-    assert figure(of.tables()) is None
-    assert steps_table(of.tables()) == ""
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20", 0, status="interrupted", iteration=1000)
+    assert figure(plan.tables()) is None
+    assert steps_table(plan.tables()) == ""

@@ -11,19 +11,19 @@ from resnet.records import LatencyRecord
 from resnet.report.sections.latency import figure, section
 
 
-def rewrite(of: Any, **changes: Any) -> None:
+def rewrite(plan: Any, **changes: Any) -> None:
     """Change what was measured of forward + backward."""
-    path = of.latency()
+    path = plan.latency()
     record = LatencyRecord.read(path)
     cases = [row.model_copy(update=changes if row.passes == "forward+backward" else {}) for row in record.rows]
     record.model_copy(update={"rows": tuple(cases)}).write(path)
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    assert of.text(section, runs=None).strip() == ""
-    of.latency()
-    text = of.text(section, runs="../runs")
+    plan = files("resnet-20", seeds=1)
+    assert plan.text(section, runs=None).strip() == ""
+    plan.latency()
+    text = plan.text(section, runs="../runs")
     # 3 ms in all, by rounds of half, one and two times that; 2 MFLOP in 9 ms of 1e13 FLOP/s.
     assert (
         "| resnet stage2-down | 128 | fp32, eager | 3.00 ± 2.29 (n = 3) | 6.00 | 9.00 ± 6.87 (n = 3) "
@@ -35,28 +35,28 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
 
 
 def test_a_backward_pass_timed_in_turn_has_a_spread(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    rewrite(of, backward_seconds=(0.003, 0.004, 0.005))
-    assert {line["backward, ms"] for line in of.rows(section, runs=None)} == {"4.00 ± 1.00 (n = 3)"}
+    plan = files("resnet-20", seeds=1)
+    rewrite(plan, backward_seconds=(0.003, 0.004, 0.005))
+    assert {line["backward, ms"] for line in plan.rows(section, runs=None)} == {"4.00 ± 1.00 (n = 3)"}
 
 
 def test_launches_have_columns_on_a_gpu(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.latency(device="cuda")
-    line = of.rows(section, runs=None)[0]
+    plan = files("resnet-20", seeds=1)
+    plan.latency(device="cuda")
+    line = plan.rows(section, runs=None)[0]
     assert (line["launches, ms"], line["kernels, ms"]) == ("–", "–")
-    path = of.runs / "latency/cuda.json"
+    path = plan.runs / "latency/cuda.json"
     record = LatencyRecord.read(path)
     cases = tuple(row.model_copy(update={"launch_seconds": 0.001}) for row in record.rows)
     record.model_copy(update={"rows": cases}).write(path)
-    line = of.rows(section, runs=None)[0]
+    line = plan.rows(section, runs=None)[0]
     assert (line["launches, ms"], line["kernels, ms"]) == ("1.000", "–")
 
 
 def test_the_chart_has_shares_and_the_whole_nets_mark(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-1202", seeds=1)
-    of.latency()
-    drawn = figure(of.tables(), "cpu")
+    plan = files("resnet-20", "resnet-1202", seeds=1)
+    plan.latency()
+    drawn = figure(plan.tables(), "cpu")
     assert drawn is not None
     forward, _ = drawn.axes
     heights = {patch.get_gid(): patch.get_height() for patch in forward.patches}  # type: ignore[attr-defined]
@@ -64,4 +64,4 @@ def test_the_chart_has_shares_and_the_whole_nets_mark(files: Callable[..., Any])
     assert sum(height for gid, height in heights.items() if "1202" in str(gid)) == pytest.approx(100)
     (mark,) = [line for line in forward.lines if line.get_gid() == "whole-20"]
     assert float(mark.get_ydata()[0]) == pytest.approx(100 * 60 / 42)  # type: ignore[index]
-    assert figure(of.tables(), "cuda") is None
+    assert figure(plan.tables(), "cuda") is None

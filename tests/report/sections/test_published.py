@@ -10,11 +10,11 @@ from resnet.report.sections.published import elsewhere_section, verdicts_section
 
 
 def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "plain-20", seeds=2)
-    of.train("resnet-20", 0, 8.22)
-    of.train("resnet-20", 1, 8.42)
-    of.train("plain-20", 0, 9.79)
-    lines = of.rows(verdicts_section)
+    plan = files("resnet-20", "plain-20", seeds=2)
+    plan.train("resnet-20", 0, 8.22)
+    plan.train("resnet-20", 1, 8.42)
+    plan.train("plain-20", 0, 9.79)
+    lines = plan.rows(verdicts_section)
     # Mean 8.32, error 0.1, t(0.975, 1) = 12.7062.
     assert lines[0] == {
         "net": "resnet-20",
@@ -32,29 +32,29 @@ def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Any]) -
 
 
 def test_they_do_not_apply_to_a_short_schedule_or_other_data(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=2, train={"iterations": 400})
-    assert of.text(verdicts_section).strip() == ""  # nothing was run
+    plan = files("resnet-20", seeds=2, train={"iterations": 400})
+    assert plan.text(verdicts_section).strip() == ""  # nothing was run
     for seed in range(2):
-        of.train("resnet-20", seed, 40.0 + seed)
-    assert "Does not apply: these are runs on another schedule than the paper's" in of.text(verdicts_section)
-    of.train("resnet-20", 0, data=of.data(official=False))
-    assert "Does not apply: these are runs on other data" in of.text(verdicts_section)
+        plan.train("resnet-20", seed, 40.0 + seed)
+    assert "Does not apply: these are runs on another schedule than the paper's" in plan.text(verdicts_section)
+    plan.train("resnet-20", 0, data=plan.data(official=False))
+    assert "Does not apply: these are runs on other data" in plan.text(verdicts_section)
 
 
 def test_what_others_published_stands_by_net_and_source(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-110", "plain-32", seeds=1)
-    text = of.text(elsewhere_section)
+    plan = files("resnet-20", "resnet-110", "plain-32", seeds=1)
+    text = plan.text(elsewhere_section)
     assert "| resnet-20 | 8.51 ± 0.22 (n = 5) | 8.64 ± 0.16 (n = 5) | 8.27 (n = 1) |" in text
     assert "plain-32" not in text  # nothing is published of it
     assert "[nabla0001/resnet](https://github.com/nabla0001/resnet): 45,000 training images" in text
     assert "- resnet-110, nabla0001: Its schedule goes from 0.1 to 0.001" in text
-    of.train("resnet-20", data=of.data(official=False))
-    assert of.text(elsewhere_section).strip() == ""
+    plan.train("resnet-20", data=plan.data(official=False))
+    assert plan.text(elsewhere_section).strip() == ""
 
 
 def test_others_weights_have_rows_of_their_own(files: Callable[..., Any]) -> None:
-    of = files("resnet-20")
-    assert of.text(weights_section).strip() == ""
+    plan = files("resnet-20")
+    assert plan.text(weights_section).strip() == ""
     weights = PublishedRecord(
         net="resnet",
         depth=20,
@@ -73,7 +73,7 @@ def test_others_weights_have_rows_of_their_own(files: Callable[..., Any]) -> Non
         weights_sha256="x",
         normalisation="mean",
     )
-    PublishedRecords(evaluations=(weights,), system=of.system()).write(of.runs / "published.json")
-    text = of.text(weights_section)
+    PublishedRecords(evaluations=(weights,), system=plan.system()).write(plan.runs / "published.json")
+    text = plan.text(weights_section)
     line = "| theirs | resnet-20, shortcut A | 269,722 | 8.27 | 10,000 of digits\\| | mean | not said |"
     assert line in text

@@ -11,12 +11,12 @@ from resnet.report.sections.responses import figure, section
 
 
 def some_responses(files: Callable[..., Any]) -> Any:
-    of = files("plain-20", "resnet-20", "resnet-B-20", seeds=2)
+    plan = files("plain-20", "resnet-20", "resnet-B-20", seeds=2)
     for name, level in (("plain-20", 2.0), ("resnet-20", 1.0), ("resnet-B-20", 3.0)):
-        of.responses(name, [level, 3 * level, 2 * level], [level, level, level])
+        plan.responses(name, [level, 3 * level, 2 * level], [level, level, level])
         for seed in range(2):
-            of.train(name, seed)
-    return of
+            plan.train(name, seed)
+    return plan
 
 
 def test_lines_are_means_in_order_and_sorted(files: Callable[..., Any]) -> None:
@@ -31,16 +31,16 @@ def test_lines_are_means_in_order_and_sorted(files: Callable[..., Any]) -> None:
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
-    of = some_responses(files)
+    plan = some_responses(files)
     # Means over layers 2 and 1; sorted, the means over seeds are 2, 1.5 and 1.
-    line = next(line for line in of.rows(section) if line["net"] == "resnet-20")
+    line = next(line for line in plan.rows(section) if line["net"] == "resnet-20")
     assert list(line.values()) == ["resnet-20", "1.500 ± 0.707 (n = 2)", "2.000", "1.000", "3"]
-    assert "of 5,000 training images of CIFAR-10, not augmented" in of.text(section)
+    assert "of 5,000 training images of CIFAR-10, not augmented" in plan.text(section)
 
 
 def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
-    of = files("resnet-20")
-    assert figure(of.tables()) is None
-    assert of.text(section).strip() == ""
+    plan = files("resnet-20")
+    assert figure(plan.tables()) is None
+    assert plan.text(section).strip() == ""
     with pytest.raises(StopIteration):
-        of.rows(section)
+        plan.rows(section)

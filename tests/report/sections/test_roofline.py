@@ -13,9 +13,9 @@ from tests.report.conftest import drawn_line, some_limits
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.throughput("resnet-20", limits=some_limits())
-    text = of.text(section)
+    plan = files("resnet-20", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    text = plan.text(section)
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
     # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of 1e13: 26 %; 129.8 GB/s: 13 %.
     assert "| resnet-20 | inference | 2,595.2 ± 299.7 (n = 3) | 26 % | 130 GB/s | 13 % | 20 |\n" in text
@@ -26,26 +26,26 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
 
 
 def test_energy_has_a_column_where_it_was_measured(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
+    plan = files("resnet-20", seeds=1)
     energy = Energy(images=(1000, 1000, 2000), joules=(10.0, 20.0, 60.0), seconds=(2.0, 2.0, 2.0))
-    of.throughput("resnet-20", limits=some_limits(), energy=energy)
-    training, inference = of.rows(section)
+    plan.throughput("resnet-20", limits=some_limits(), energy=energy)
+    training, inference = plan.rows(section)
     assert (training["J an image"], inference["J an image"]) == ("0.0200 ± 0.0100 (n = 3)", "not measured")
-    assert "idle power included" in of.text(section)
+    assert "idle power included" in plan.text(section)
 
 
 def test_without_peaks_there_is_nothing(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    of.throughput("resnet-20")
-    assert of.text(section).strip() == ""
-    assert figure(of.tables()) is None
+    plan = files("resnet-20", seeds=1)
+    plan.throughput("resnet-20")
+    assert plan.text(section).strip() == ""
+    assert figure(plan.tables()) is None
 
 
 def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> None:
-    of = files("plain-20", "resnet-20", "resnet-56", seeds=1)
-    for name in of.params.models:
-        of.throughput(name, limits=some_limits())
-    drawn = figure(of.tables())
+    plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
+    for name in plan.params.models:
+        plan.throughput(name, limits=some_limits())
+    drawn = figure(plan.tables())
     assert drawn is not None
     (axes,) = drawn.axes
     roof = drawn_line(drawn, "roof")
@@ -58,9 +58,9 @@ def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> 
 
 
 def test_several_devices_are_several_panels(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=1)
-    of.throughput("resnet-20", limits=some_limits())
-    of.throughput("resnet-56", limits=some_limits(), system=of.system(device_name="Other GPU"))
-    drawn = figure(of.tables())
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-56", limits=some_limits(), system=plan.system(device_name="Other GPU"))
+    drawn = figure(plan.tables())
     assert drawn is not None
     assert len(drawn.axes) == 2

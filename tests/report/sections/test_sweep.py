@@ -30,15 +30,15 @@ def test_what_is_not_shown() -> None:
 
 
 def test_the_section_and_the_figure_come_and_go_with_the_sweeps(files: Callable[..., Any]) -> None:
-    of = files()
-    assert of.text(section).strip() == ""
-    assert figure(of.tables()) is None
-    a_sweep(20, 12.0, 11.0).write(of.runs / "sweep/resnet-20.json")
-    a_sweep(56, None, 8.0, status="interrupted").write(of.runs / "sweep/resnet-56.json")
-    text = of.text(section)
+    plan = files()
+    assert plan.text(section).strip() == ""
+    assert figure(plan.tables()) is None
+    a_sweep(20, 12.0, 11.0).write(plan.runs / "sweep/resnet-20.json")
+    a_sweep(56, None, 8.0, status="interrupted").write(plan.runs / "sweep/resnet-56.json")
+    text = plan.text(section)
     assert "| resnet-20 | 2 of 8,000 iterations (2 complete) | 12.00 | 11.00 | 0.3 | 0.0001 | off |" in text
     assert "| resnet-56 | 2 of 8,000 iterations (1 complete, 1 diverged) | – | 8.00 |" in text
-    drawn = figure(of.tables())
+    drawn = figure(plan.tables())
     assert drawn is not None
     assert len(drawn.axes) == 10
     first = [tuple(map(float, line.get_xydata()[0])) for line in drawn.axes[0].lines if len(line.get_xydata()) == 1]  # type: ignore[arg-type, index]

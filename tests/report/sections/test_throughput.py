@@ -12,11 +12,11 @@ from tests.report.conftest import assert_room_for_axes, y_of
 
 
 def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
-    of = files("plain-20", "resnet-20", "resnet-56", seeds=1)
-    of.throughput("plain-20")
-    of.throughput("resnet-20")
-    of.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05], system=of.system())
-    drawn = figure(of.tables())
+    plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
+    plan.throughput("plain-20")
+    plan.throughput("resnet-20")
+    plan.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05], system=plan.system())
+    drawn = figure(plan.tables())
     assert drawn is not None
     training, inference = drawn.axes
     assert (training.get_xscale(), training.get_yscale()) == ("log", "log")
@@ -28,11 +28,11 @@ def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
 
 
 def test_several_machines_are_several_lines(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", "resnet-56", seeds=1)
-    assert figure(of.tables()) is None
-    of.throughput("resnet-20")
-    of.throughput("resnet-56", system=of.system(device_name="Other GPU"))
-    drawn = figure(of.tables())
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    assert figure(plan.tables()) is None
+    plan.throughput("resnet-20")
+    plan.throughput("resnet-56", system=plan.system(device_name="Other GPU"))
+    drawn = figure(plan.tables())
     assert drawn is not None
     labels = [entry.get_text() for entry in drawn.legends[0].get_texts()]
     assert labels == ["residual nets, Example GPU", "residual nets, Other GPU"]
@@ -40,7 +40,7 @@ def test_several_machines_are_several_lines(files: Callable[..., Any]) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_many_nets_and_long_names_leave_room_for_the_axes(files: Callable[..., Any]) -> None:
-    of = files(*(f"resnet-{depth}" for depth in range(8, 68, 6)), seeds=1)
-    for k, name in enumerate(of.params.models):
-        of.throughput(name, system=of.system(device_name=f"A processor with a long name, model {k % 2}"))
-    assert_room_for_axes(figure(of.tables()))
+    plan = files(*(f"resnet-{depth}" for depth in range(8, 68, 6)), seeds=1)
+    for k, name in enumerate(plan.params.models):
+        plan.throughput(name, system=plan.system(device_name=f"A processor with a long name, model {k % 2}"))
+    assert_room_for_axes(figure(plan.tables()))

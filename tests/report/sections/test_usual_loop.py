@@ -9,11 +9,11 @@ from resnet.report.sections.usual_loop import section
 
 
 def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
-    of = files("resnet-20", seeds=1)
-    assert of.text(section, runs=None).strip() == ""
-    of.usual_loop()
-    text = of.text(section, runs="../runs")
+    plan = files("resnet-20", seeds=1)
+    assert plan.text(section, runs=None).strip() == ""
+    plan.usual_loop()
+    text = plan.text(section, runs="../runs")
     # Ratios within the rounds: 3, 2.5 and 4.
     assert "| 3.00 (2.50 to 4.00, n = 3) | [usual-loop/cpu-resnet-20.json](../runs/usual-loop/" in text
     assert "200.0 ± 100.0 (n = 3), fp32" in text
-    assert "`usual-loop/cpu-resnet-20.json`" in of.text(section, runs=None)
+    assert "`usual-loop/cpu-resnet-20.json`" in plan.text(section, runs=None)
