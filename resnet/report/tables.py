@@ -116,8 +116,9 @@ class Tables:
         return {net.name: net for net in rows(self.nets)}
 
     @cached_property
-    def _runs(self) -> dict[Any, DataFrame]:
-        return dict(iter(self.runs.groupby("name")))
+    def _runs(self) -> dict[tuple[str, ...], DataFrame]:
+        """The runs of a net by its name, with those of some statuses as they are asked for."""
+        return {(str(name),): runs for name, runs in self.runs.groupby("name")}
 
     def net(self, name: str) -> Any:
         """The row of a net."""
@@ -125,8 +126,10 @@ class Tables:
 
     def seeds(self, name: str, *statuses: str) -> DataFrame:
         """The runs of a net; of these statuses, where any are named."""
-        runs = self._runs[name]
-        return runs[runs["status"].isin(statuses)] if statuses else runs
+        if (name, *statuses) not in self._runs:
+            runs = self._runs[name,]
+            self._runs[name, *statuses] = runs[runs["status"].isin(statuses)]
+        return self._runs[name, *statuses]
 
     def started(self, name: str) -> DataFrame:
         return self.seeds(name, "done", "interrupted", "diverged")

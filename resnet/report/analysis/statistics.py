@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pandas import DataFrame
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit
 
 
 class Interval(NamedTuple):
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
         """Student's t interval of the mean; None for one value."""
         if self.std is None:
             return None
-        half = float(t.ppf((1 + confidence) / 2, self.n - 1)) * self.std / math.sqrt(self.n)
+        half = float(stdtrit(self.n - 1, (1 + confidence) / 2)) * self.std / math.sqrt(self.n)
         return Interval(self.mean - half, self.mean + half)
 
 
@@ -64,17 +64,17 @@ class Difference(NamedTuple):
     """The test's name and the numbers of values that went into it."""
 
     def interval(self, confidence: float) -> Interval:
-        half = float(t.ppf((1 + confidence) / 2, self.degrees)) * self.error
+        half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return Interval(self.value - half, self.value + half)
 
     @property
     def p(self) -> float:
         """Two-sided, against a difference of 0."""
-        return float(2 * t.sf(abs(self.value) / self.error, self.degrees))
+        return float(2 * stdtr(self.degrees, -abs(self.value) / self.error))
 
     def equivalence_p(self, margin: float) -> float:
         """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
-        return max(float(t.sf((margin + side * self.value) / self.error, self.degrees)) for side in (-1, 1))
+        return max(float(stdtr(self.degrees, -(margin + side * self.value) / self.error)) for side in (-1, 1))
 
 
 def _difference(value: float, error: float, degrees: float, test: str) -> Difference | None:

@@ -66,7 +66,8 @@ def figure(tables: Tables) -> Figure | None:
 
     The bands around them span the seeds. Nets whose runs are of another length than most are left out.
     """
-    names = [name for name in tables.nets.index if name not in aside(tables) and len(curves_of(tables, name))]
+    others = aside(tables)
+    names = [name for name in tables.nets.index if name not in others and len(curves_of(tables, name))]
     paperlike = tables.official and all(d.key != "iterations" for name in names for d in deviations(tables, name))
     lines = [line for name in names if len((line := _line(tables, name, paperlike)).training) or len(line.test)]
     if not lines:
