@@ -4,11 +4,8 @@ Nothing here trains or measures, and torch is never imported: the report is rebu
 any machine. The same parameters and result files give the same bytes.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from resnet.files import write_text
 from resnet.params import Params
 
 
@@ -26,17 +23,8 @@ def build(params: Params, runs: Path, reports: Path) -> Path:
     Raises:
         UserError: a result file is damaged; nothing is written.
     """
-    # Matplotlib and SciPy take a second to load: `from resnet.report import build` need not wait.
-    from resnet.report.collect import collect
-    from resnet.report.figures import write_figures
-    from resnet.report.summary import summary
-    from resnet.report.sweep import read_sweeps, section, write_sweep_figure
-    from resnet.report.tables import write_tables
+    # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
+    from resnet.report.pages import write
+    from resnet.report.tables import read_tables
 
-    results, sweeps = collect(params, runs), read_sweeps(runs)
-    write_tables(results, reports)
-    drawn = write_figures(results, reports / "figures")
-    write_sweep_figure(sweeps, reports / "figures")
-    path = reports / "summary.md"
-    write_text(path, summary(results, drawn, runs, reports) + section(sweeps))
-    return path
+    return write(read_tables(params, runs), runs, reports)

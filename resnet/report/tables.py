@@ -1,332 +1,346 @@
-"""The tables: cells for summary.md, tidy CSV files in full precision, and metrics.json."""
+"""Result files into a few tidy tables: every file of the plan is read and checked here, once.
 
-from __future__ import annotations
+A column that bears the name of a record's field or property holds that, in its unit (`resnet.records`). What was not
+run or not measured is missing (NaN or None). Nothing is averaged here.
+"""
 
-import csv
-import io
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from resnet.files import write_text
-from resnet.records import HistoryRow, Status, Timing
-from resnet.report import text
-from resnet.report.claims import CLAIM_FIELDS, claim_rows, claims
-from resnet.report.collect import Results, Row, SeedRun
-from resnet.report.protocol import Difference, row_differences
-from resnet.report.published import PublishedError, published
-from resnet.report.statistics import Sample
+import numpy as np
+from pandas import DataFrame, concat
 
-Cell = str | int | float | bool | None
+from resnet.errors import UserError
+from resnet.params import Params, Settings
+from resnet.records import (
+    DataRecord,
+    DescriptionRecord,
+    ForecastRecord,
+    HistoryRow,
+    LatencyRecord,
+    Limits,
+    PublishedRecord,
+    PublishedRecords,
+    Record,
+    ResponsesRecord,
+    SweepRecord,
+    ThroughputRecord,
+    TrainingRecord,
+    UsualLoopRecord,
+    read_history,
+    read_predictions,
+)
 
-
-def row_status(row: Row) -> str:
-    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
-    if row.mixed:
-        return "mixed"
-    if row.done:
-        return "done" if len(row.done) == len(row.seeds) else "partial"
-    started: tuple[Status, ...] = ("interrupted", "diverged")
-    return next((status for status in started if row.with_status(status)), "not run")
-
-
-def unfinished(row: Row) -> list[str]:
-    """Say of a row's seeds that are not done where they stopped; seeds not run are left out."""
-    said = []
-    statuses: tuple[Status, ...] = ("interrupted", "diverged")
-    for status in statuses:
-        stopped: dict[str, list[int]] = {}
-        for run in row.with_status(status):
-            assert run.record is not None, "a status other than `not run` comes from a record"
-            where = f"{text.count(run.record.iteration)} of {text.count(run.record.iterations)}"
-            stopped.setdefault(where, []).append(run.seed)
-        for where, seeds in stopped.items():
-            said.append(f"{status} at {where}" + (f" ({text.seeds(seeds)})" if len(row.seeds) > 1 else ""))
-    return said
-
-
-def paper_error(row: Row) -> PublishedError | None:
-    """The paper's figure for the same net with the same shortcut."""
-    figure = published().paper(row.net, row.depth)
-    if figure is None or published().sources[figure.source].shortcut != row.shortcut:
-        return None
-    return figure
-
-
-def paper_parameters(row: Row) -> str | None:
-    """The paper's count of parameters: its nets have shortcut A, and plain nets as many; B and C have more."""
-    known = published()
-    same = row.shortcut in (known.protocol.shortcut, "none")
-    return known.parameters.get(row.depth) if same else None
-
-
-def published_error(figure: PublishedError) -> str:
-    cell = text.spread(figure.error, figure.std, figure.n)
-    return f"{cell}, best {figure.best:.2f}" if figure.best is not None else cell
-
-
-def shared_differences(rows: Iterable[Row]) -> list[Difference]:
-    """How every one of the rows differs from the paper's protocol in the same way."""
-    found = [row_differences(row) for row in rows]
-    return [difference for difference in (found[0] if found else []) if all(difference in of for of in found)]
-
-
-def rate(timing: Timing) -> str:
-    """Images/s from the median repeat, with the standard deviation over the repeats."""
-    std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
-    # Nets that manage few images a second need decimals to be told apart.
-    decimals = 0 if timing.images_per_second >= 100 else 1
-    return text.spread(timing.images_per_second, std, None, decimals)
+_NET = ("name", "net", "depth")
+_TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
+_REPEATS = ("joules_per_image", "backward_seconds")
+"""Optional columns with a figure a repeat: None where they were not measured."""
+_PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
+    "runs": (
+        *(*_NET, "seed", "file", "status", "iteration", "iterations", "parameters", "multiply_adds", "precision"),
+        *("test_error", "training_error", "validation_error", "warmup_iterations", "peak_memory_bytes", "seconds"),
+        *("energy_joules", "images_per_second", "data", "settings", "identity", "predictions"),
+    ),
+    "curves": (*_NET, "seed", *HistoryRow._fields),
+    "layers": ("name", "layer", "kind", "kernel", "stride", "output", "parameters", "multiply_adds"),
+    "predictions": ("name", "seed", "image", "label", "predicted"),
+    "responses": ("name", "seed", "layer", "std", "images", "data"),
+    "speed": (
+        *(*_NET, "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
+        *("images_per_second_std", "flops", "bytes", *_PEAKS, "joules_per_image"),
+    ),
+    "machines": ("name", "kind", "seed", "system"),
+    "latency": (
+        *("file", "device", "device_name", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"),
+        *("passes", "seconds", "median_seconds", "backward_seconds", "launch_seconds", "kernel_seconds"),
+        *("flops", "bytes", *_PEAKS),
+    ),
+    "usual_loop": (
+        *("file", "net", "depth", "device_name", "usual_precision", "precision"),
+        *("usual_images_per_second", "images_per_second", "ratios"),
+    ),
+    "evaluations": tuple(PublishedRecord.model_fields),
+    "trials": (
+        *(*_NET, "status", "iterations", "data", "search", "conditions", "number", "state", "best"),
+        *("learning_rate", "weight_decay", "warmup", "milestones", "last_error", "validation_error", "seconds"),
+    ),
+}
 
 
-def _seeds_cell(row: Row) -> str:
-    cell = f"{len(row.done)} of {len(row.seeds)}"
-    others = [f"{len(found)} {s}" for s in _UNFINISHED if (found := row.with_status(s))]
-    return f"{cell} ({', '.join(others)})" if others else cell
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Everything that a report is made from."""
+
+    params: Params
+    forecast: ForecastRecord | None
+    unplanned: dict[str, list[str]]
+    """Results that are not in the plan: folders of seeds by net, and nets under the empty name."""
+    nets: DataFrame
+    """A net of the plan; the index is its name. `shortcut` (`none` for a plain net) and `iterations` are its runs', the
+    plan's where nothing has run; `settings` are the plan's, `flattened`; `mixed`: finished runs differ in their
+    identity and must not be averaged; `files` were read, below the runs' folder."""
+    runs: DataFrame
+    """A planned seed. `settings`: the effective ones, with the precision that `auto` came to; `identity`:
+    (configuration, data, version); `predictions`: `read`, `in another form` or empty."""
+    curves: DataFrame
+    """A point of a learning curve."""
+    layers: DataFrame
+    """A layer of a described net."""
+    predictions: DataFrame
+    """A test image of a run, in canonical order."""
+    responses: DataFrame
+    """A 3x3 layer of a trained seed, from 0 in the order in which they run."""
+    speed: DataFrame
+    """A timed kind of step (`training`, `inference`) of a net, with its work and the peaks (median repeats) of a matrix
+    product and a copy in the same run; older files lack both."""
+    machines: DataFrame
+    """A stretch of training (`training`) or a measurement (`images/s`), and the system that made it."""
+    latency: DataFrame
+    """A case of a latency measurement, with the peaks of its precision."""
+    usual_loop: DataFrame
+    evaluations: DataFrame
+    """Others' weights, evaluated here."""
+    trials: DataFrame
+    """A trial of a sweep, with what holds for the whole of it: `search` is the parameters' `sweep`, `conditions` what
+    sweeps must share to be compared. `last_error`: the last validation error measured, in %."""
+
+    @cached_property
+    def _nets(self) -> dict[str, Any]:
+        return {net.name: net for net in rows(self.nets)}
+
+    @cached_property
+    def _runs(self) -> dict[tuple[str, ...], DataFrame]:
+        """The runs of a net by its name, with those of some statuses as they are asked for."""
+        return {(str(name),): runs for name, runs in self.runs.groupby("name")}
+
+    def net(self, name: str) -> Any:
+        """The row of a net."""
+        return self._nets[name]
+
+    def seeds(self, name: str, *statuses: str) -> DataFrame:
+        """The runs of a net; of these statuses, where any are named."""
+        if (name, *statuses) not in self._runs:
+            runs = self._runs[name,]
+            self._runs[name, *statuses] = runs[runs["status"].isin(statuses)]
+        return self._runs[name, *statuses]
+
+    def started(self, name: str) -> DataFrame:
+        return self.seeds(name, "done", "interrupted", "diverged")
+
+    @property
+    def mixed(self) -> list[str]:
+        """The nets whose seeds must not be averaged."""
+        return [net.name for net in rows(self.nets) if net.mixed]
+
+    @property
+    def data(self) -> list[DataRecord]:
+        """The different data that nets were trained on; one, unless files of two plans met."""
+        return different(self.runs["data"].dropna())
+
+    @property
+    def official(self) -> bool:
+        """Whether everything that was trained was trained on the official CIFAR-10."""
+        return all(data.official for data in self.data)
 
 
-_UNFINISHED: tuple[Status, ...] = ("interrupted", "diverged")
+def rows(table: DataFrame) -> Iterator[Any]:
+    """The rows of a table, its columns as attributes."""
+    return iter(table.itertuples(index=False))
 
 
-def _error_cell(row: Row, values: Sample | None, first: bool = False) -> str:
-    if values:
-        return text.error(values)
-    if row.mixed:
-        return "**mixed settings, not averaged**" if first else text.NONE
-    return "; ".join(unfinished(row)) or "not run" if first else text.NONE
+def select(table: DataFrame, **values: Any) -> DataFrame:
+    """The rows of a table whose columns have these values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
 
 
-def _memory_cell(row: Row) -> str:
-    if row.throughput:
-        return text.size(row.throughput.training.peak_memory_bytes)
-    if row.training_peak_memory:
-        return f"{text.size(row.training_peak_memory)} (whole run)"
-    return "not measured"
+def different(values: Iterable[Any]) -> list[Any]:
+    """The values in their order, each once; they need not be hashable."""
+    kept: list[Any] = []
+    for value in values:
+        kept += [] if value in kept else [value]
+    return kept
 
 
-def main_table(results: Results, with_paper: bool) -> str:
-    """THE table in Markdown, one row a net in the parameters' order.
+def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give `{"train.momentum": 0.9, ...}` for the `model` and `train` sections."""
+    return {f"{part}.{key}": value for part in ("model", "train") for key, value in settings.get(part, {}).items()}
+
+
+def _row(table: str, *sources: Any, **cells: Any) -> tuple[Any, ...]:
+    """A row: a column's cell is given by name, or is an attribute of the first source that has it, or is missing."""
+    return tuple(
+        cells[column] if column in cells else next((getattr(x, column) for x in sources if hasattr(x, column)), None)
+        for column in COLUMNS[table]
+    )
+
+
+def _table(name: str, cells: list[tuple[Any, ...]]) -> DataFrame:
+    """A table; what was never measured is NaN, whatever the column holds otherwise."""
+    table = DataFrame(cells, columns=COLUMNS[name])
+    missing = [column for column in table if column not in _REPEATS and table[column].isna().all()]
+    return table.astype(dict.fromkeys(missing, float))
+
+
+R = TypeVar("R", bound=Record)
+Rows = defaultdict[str, list[tuple[Any, ...]]]
+
+
+def _entries(folder: Path, suffix: str = "") -> list[str]:
+    """Names in a folder that end with `suffix`, without it, sorted; hidden ones are not results."""
+    names = [path.name for path in folder.iterdir() if path.is_dir() != bool(suffix)] if folder.is_dir() else []
+    return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith("."))
+
+
+def _all(record: type[R], runs: Path, kind: str) -> list[tuple[str, R]]:
+    """Every result file of a folder below the runs', with its path."""
+    files = [f"{kind}/{name}.json" for name in _entries(runs / kind, ".json")]
+    return [(file, record.read(runs / file)) for file in files]
+
+
+def _read(record: type[R], runs: Path, file: str, settings: Settings | None = None) -> R | None:
+    """Read a result, if there is one.
+
+    Raises:
+        UserError: the file is damaged, or holds another net than that of the settings.
+    """
+    path = runs / file
+    result: Any = record.read(path) if path.exists() else None
+    if result and settings and (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
+        raise UserError(
+            f"{path}: holds {result.name} ({result.net}, depth {result.depth}), but the parameters' "
+            f"{settings.name} is {settings.net}, depth {settings.depth}"
+        )
+    return result  # type: ignore[no-any-return]
+
+
+def _read_run(
+    runs: Path, settings: Settings, seed: int, files: list[str], gathered: Rows
+) -> tuple[TrainingRecord | None, DataFrame | None]:
+    """Read one seed's files, and add their names and rows. Gives the record and the table of predictions.
+
+    Raises:
+        UserError: a file is damaged, of another place, or says `done` and has no result.
+    """
+    at = f"train/{settings.name}/seed-{seed}"
+    file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
+    own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
+    record = _read(TrainingRecord, runs, file, settings)
+    if record is None:
+        gathered["runs"].append(_row("runs", **own, status="not run"))
+        return None, None
+    if record.seed != seed:
+        raise UserError(f"{runs / file}: holds seed {record.seed}, not {seed}")
+    for name in ("test_error", "training_error") if record.status == "done" else ():
+        if (value := getattr(record, name)) is None or not math.isfinite(value):
+            raise UserError(f"{runs / file}: says done, but its {name} is {'missing' if value is None else value}")
+    gathered["machines"] += [(settings.name, "training", seed, part.system) for part in record.segments]
+    points = read_history(runs / curve) if (runs / curve).exists() else []
+    gathered["curves"] += [(*(own[column] for column in (*_NET, "seed")), *point) for point in points]
+    held = read_predictions(runs / classes) if (runs / classes).exists() else None
+    files += [file, *([curve] if points else []), *([] if held is None else [classes])]
+    form = "" if not (runs / classes).exists() else "in another form" if held is None else "read"
+    identity = (record.identity.configuration, record.identity.data, record.identity.version)
+    effective = flattened(record.settings) | {"train.precision": record.precision}
+    gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
+    if held is None:
+        return record, None
+    cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
+    return record, DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
+
+
+def _peaks(peaks: Limits | None) -> dict[str, Any]:
+    values = (peaks.flops_per_second, peaks.bytes_per_second, peaks.precision, peaks.matrix_size) if peaks else ()
+    return dict(zip(_PEAKS, values, strict=False))
+
+
+def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]:
+    """Add the rows of a net's files; gives the tables of its seeds' predictions."""
+    name = settings.name
+    described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
+    description = _read(DescriptionRecord, runs, described, settings)
+    throughput = _read(ThroughputRecord, runs, timed, settings)
+    responses = _read(ResponsesRecord, runs, responded, settings)
+    results = ((description, described), (throughput, timed), (responses, responded))
+    files = [file for result, file in results if result]
+    read = [_read_run(runs, settings, seed, files, gathered) for seed in settings.train.seed_list]
+    trained = [record for record, _ in read if record]
+    layers = description.layers if description else ()
+    gathered["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
+    for seed in responses.seeds if responses else ():
+        gathered["responses"] += [
+            _row("responses", seed, responses, layer=k, std=std) for k, std in enumerate(seed.std)
+        ]
+    if throughput:
+        for kind in ("training", "inference"):
+            timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
+            cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
+            cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
+            gathered["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
+        gathered["machines"].append((name, "images/s", None, throughput.system))
+    plan = settings.model_dump(mode="json", include={"model", "train"})
+    ran = trained[0].settings.get("model", {}) if trained else plan["model"]
+    finished = different(record.identity for record in trained if record.status in ("done", "diverged"))
+    cells = {
+        "shortcut": "none" if settings.net == "plain" else ran.get("shortcut", "A"),
+        "iterations": trained[0].iterations if trained else settings.train.iterations,
+        "settings": flattened(plan),
+        "mixed": len(finished) > 1,
+        "files": files,
+    }
+    gathered["nets"].append(_row("nets", settings, description or next(iter(trained), None) or throughput, **cells))
+    return [predictions for _, predictions in read if predictions is not None]
+
+
+def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
+    search, identity = record.settings["sweep"], record.identity
+    whole = {"search": search, "conditions": (search, identity.data, identity.version, record.precision)}
+    for trial in record.trials:
+        last = trial.validation_errors[-1][1] if trial.validation_errors else None
+        yield _row("trials", trial, trial.values, record, **whole, best=trial is record.best, last_error=last)
+
+
+def read_tables(params: Params, runs: Path) -> Tables:
+    """Read every result file of the plan.
 
     Args:
-        results: what has been read.
-        with_paper: whether the paper's errors stand beside ours, as they may on its data only.
+        params: the plan; its `models` are the nets.
+        runs: the folder of result files, which may be empty or absent.
+
+    Raises:
+        UserError: a file is damaged or lies in another net's or seed's place; the message names it.
     """
-    headings = [
-        "net",
-        "parameters",
-        "paper's parameters",
-        "multiply-adds",
-        "seeds done",
-        "test error, %",
-        *(["paper's test error, %"] if with_paper else []),
-        "training error, %",
-        "training images/s",
-        "inference images/s",
-        "peak memory",
-        "training time a seed",
-    ]
-    shared = shared_differences(results.rows)
-    rows = []
-    for row in results.rows:
-        # One mark is enough to send the reader to the lines above the table, which say all.
-        marks = [difference.mark for difference in row_differences(row) if difference not in shared]
-        paper = paper_error(row)
-        parameters, adds, speed = row.parameters, row.multiply_adds, row.throughput
-        rows.append(
-            [
-                text.escaped(row.name) + (f" ({marks[0]})" if marks else ""),
-                f"{text.rounded_parameters(parameters)} ({text.count(parameters)})"
-                if parameters is not None
-                else "not counted",
-                paper_parameters(row) or text.NONE,
-                text.multiply_adds(adds) if adds is not None else "not counted",
-                _seeds_cell(row),
-                _error_cell(row, row.test_error, first=True),
-                *([published_error(paper) if paper else text.NONE] if with_paper else []),
-                _error_cell(row, row.training_error),
-                rate(speed.training) if speed else "not measured",
-                rate(speed.inference) if speed else "not measured",
-                _memory_cell(row),
-                text.durations(row.seconds) if row.seconds else text.NONE,
-            ]
-        )
-    return text.table(headings, rows)
-
-
-def published_table(results: Results) -> str:
-    """What others published about the nets of the plan, and under which conditions; empty if nothing.
-
-    One row a net, one column a source; the conditions are listed below.
-    """
-    nets = dict.fromkeys((row.net, row.depth) for row in results.rows)
-    known = published()
-    figures = {
-        net: {figure.source: figure for figure in known.errors_of(*net) if figure.source != "paper"} for net in nets
-    }
-    sources = [name for name in known.sources if any(name in found for found in figures.values())]
-    if not sources:
-        return ""
-    rows, notes = [], []
-    for (net, depth), found in figures.items():
-        cells = [published_error(found[name]) if name in found else text.NONE for name in sources]
-        rows.append([f"{net}-{depth}", *cells])
-        notes += [f"{net}-{depth}, {name}: {found[name].note}" for name in found if found[name].note]
-    conditions = []
-    for name in sources:
-        source = known.sources[name]
-        images = text.count(source.training_images) if source.training_images else "an unknown number of"
-        conditions.append(
-            f"[{source.title}]({source.url}): {images} training images, residual nets with option "
-            f"{source.shortcut}. {source.taken}"
-        )
-    table = text.table(["net", *sources], rows)
-    return f"Test error, %:\n\n{table}\n{text.bullets([*conditions, *notes])}"
-
-
-def seeds_table(results: Results) -> str:
-    """The test error of every seed that is done, with the interval of the mean; empty if none is."""
-    confidence = results.params.report.confidence
-    rows = []
-    for row in results.rows:
-        if not row.done:
-            continue
-        errors = [f"{record.test_error:.2f} (seed {record.seed})" for record in row.done]
-        values = row.test_error
-        interval = values.interval(confidence) if values else None
-        summary = text.error(values) if values else "mixed settings, not averaged"
-        # A few scattered seeds give an interval wider than an error can be.
-        limits = f"{max(0, interval.low):.2f} to {min(100, interval.high):.2f}" if interval else text.NONE
-        rows.append([text.escaped(row.name), ", ".join(errors), summary, limits])
-    headings = ["net", "test error of each seed, %", "mean ± std", f"{100 * confidence:g} % interval of the mean"]
-    return text.table(headings, rows, left=2) if rows else ""
-
-
-def _sample_cells(name: str, values: Sample | None, interval: float | None = None) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {
-        f"{name}_mean": values.mean if values else None,
-        f"{name}_std": values.std if values else None,
-        f"{name}_n": values.n if values else 0,
-    }
-    if interval:
-        limits = values.interval(interval) if values else None
-        cells[f"{name}_low"] = limits.low if limits else None
-        cells[f"{name}_high"] = limits.high if limits else None
-    return cells
-
-
-def _timing_cells(name: str, timing: Timing | None) -> dict[str, Cell]:
-    repeats = len(timing.step_seconds) if timing else 0
-    return {
-        f"{name}_images_per_second": timing.images_per_second if timing else None,
-        f"{name}_images_per_second_std": timing.images_per_second_std if timing and repeats > 1 else None,
-        f"{name}_repeats": repeats,
-        f"{name}_batch_size": timing.batch_size if timing else None,
-        f"{name}_peak_memory_bytes": timing.peak_memory_bytes if timing else None,
-    }
-
-
-def tidy_row(row: Row, confidence: float) -> dict[str, Cell]:
-    """A row of table.csv: errors in %, times in s, sizes in bytes, rates in images/s."""
-    paper = paper_error(row)
-    first = row.records[0] if row.records else None
-    return {
-        "name": row.name,
-        "net": row.net,
-        "depth": row.depth,
-        "shortcut": row.shortcut,
-        "status": row_status(row),
-        "seeds_planned": len(row.seeds),
-        "seeds_done": len(row.done),
-        "seeds_interrupted": len(row.with_status("interrupted")),
-        "seeds_diverged": len(row.with_status("diverged")),
-        "iterations": row.iterations,
-        "data": first.data.name if first else None,
-        "official": first.data.official if first else None,
-        "precision": first.precision if first else None,
-        "parameters": row.parameters,
-        "parameters_paper": paper_parameters(row),
-        "multiply_adds": row.multiply_adds,
-        **_sample_cells("test_error", row.test_error, confidence),
-        "test_error_paper": paper.error if paper else None,
-        "test_error_paper_std": paper.std if paper else None,
-        "test_error_paper_n": paper.n if paper else None,
-        **_sample_cells("training_error", row.training_error),
-        **_sample_cells("validation_error", row.validation_error),
-        **_timing_cells("training", row.throughput.training if row.throughput else None),
-        **_timing_cells("inference", row.throughput.inference if row.throughput else None),
-        "throughput_device": row.throughput.system.device_name if row.throughput else None,
-        "run_peak_memory_bytes": row.training_peak_memory,
-        **_sample_cells("seconds", row.seconds),
-    }
-
-
-CURVE_FIELDS = ("name", "net", "depth", "seed", *HistoryRow._fields)
-ERROR_FIELDS = ("name", "net", "depth", "seed", "test_error")
-
-
-def drawn_runs(row: Row) -> list[SeedRun]:
-    """The seeds whose curves stand for a row; none where its seeds must not be taken together."""
-    return [] if row.mixed else [run for run in row.seeds if run.history]
-
-
-def curve_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for run in drawn_runs(row):
-            for point in run.history:
-                yield (row.name, row.net, row.depth, run.seed, *point)
-
-
-def error_rows(results: Results) -> Iterator[tuple[Cell, ...]]:
-    for row in results.rows:
-        for record in [] if row.mixed else row.done:
-            yield (row.name, row.net, row.depth, record.seed, record.test_error)
-
-
-def metrics(results: Results) -> dict[str, Any]:
-    """What `dvc metrics show` reads: finite numbers by the row's name; what was not run has no key."""
-    found: dict[str, Any] = {}
-    for row in results.rows:
-        of_row: dict[str, Any] = {}
-        for name, values in (("test_error", row.test_error), ("training_error", row.training_error)):
-            if values:
-                spread = {} if values.std is None else {"std": values.std}
-                of_row[name] = {"mean": values.mean, **spread, "n": values.n}
-        if row.throughput:
-            of_row["images_per_second"] = {
-                "training": row.throughput.training.images_per_second,
-                "inference": row.throughput.inference.images_per_second,
-            }
-        if row.parameters is not None:
-            of_row["parameters"] = row.parameters
-        if of_row:
-            found[row.name] = of_row
-    return found
-
-
-def _csv_cell(cell: Cell) -> str:
-    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
-        return ""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return repr(cell) if isinstance(cell, float) else str(cell)
-
-
-def _write_csv(path: Path, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
-    write_text(path, content.getvalue())
-
-
-def write_tables(results: Results, reports: Path) -> None:
-    """Write table.csv, curves.csv, errors.csv, claims.csv and metrics.json."""
-    rows: list[Mapping[str, Cell]] = [tidy_row(row, results.params.report.confidence) for row in results.rows]
-    headings = list(rows[0]) if rows else ["name"]
-    _write_csv(reports / "table.csv", headings, ([row[key] for key in headings] for row in rows))
-    _write_csv(reports / "curves.csv", CURVE_FIELDS, curve_rows(results))
-    _write_csv(reports / "errors.csv", ERROR_FIELDS, error_rows(results))
-    _write_csv(reports / "claims.csv", CLAIM_FIELDS, claim_rows(claims(results)))
-    write_text(reports / "metrics.json", json.dumps(metrics(results), indent=2, allow_nan=False) + "\n")
+    gathered, planned = Rows(list), {name: params.settings(name) for name in params.models}
+    predictions = [table for settings in planned.values() for table in _read_net(runs, settings, gathered)]
+    for file, record in _all(LatencyRecord, runs, "latency"):
+        for case in record.rows:
+            peaks = _peaks(next((peaks for peaks in record.limits if peaks.precision == case.precision), None))
+            gathered["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
+    for file, loop in _all(UsualLoopRecord, runs, "usual-loop"):
+        gathered["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))
+    published = _read(PublishedRecords, runs, "published.json")
+    gathered["evaluations"] += [_row("evaluations", x) for x in (published.evaluations if published else ())]
+    sweeps = [sweep for _, sweep in _all(SweepRecord, runs, "sweep")]
+    for sweep in sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)):
+        gathered["trials"] += _read_sweep(sweep)
+    present = {*_entries(runs / "train")}
+    present.update(*(_entries(runs / kind, ".json") for kind in ("describe", "throughput", "responses")))
+    unplanned = {"": sorted(present - planned.keys())}
+    for name, settings in planned.items():
+        folders = {f"seed-{seed}" for seed in settings.train.seed_list}
+        others = [folder for folder in _entries(runs / "train" / name) if folder not in folders]
+        unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
+    # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
+    forecasts = (_read(ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
+    tables = {name: _table(name, gathered[name]) for name in COLUMNS}
+    tables["nets"] = tables["nets"].set_index("name", drop=False)
+    tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
+    return Tables(params, next(filter(None, forecasts), None), unplanned, **tables)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from resnet.params import Params
+from resnet.params import Params, load
 from resnet.records import (
     DataRecord,
     DescriptionRecord,
@@ -35,6 +37,9 @@ from resnet.records import (
     Segment,
     Status,
     StepWork,
+    SweepRecord,
+    SweepTrial,
+    SweepValues,
     System,
     ThroughputRecord,
     Timing,
@@ -43,7 +48,8 @@ from resnet.records import (
     write_history,
 )
 from resnet.report import build
-from resnet.report.collect import Results, collect
+from resnet.report.style.drawing import Section
+from resnet.report.tables import Tables, read_tables
 
 PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
     20: 269_722,
@@ -129,6 +135,11 @@ def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> l
     return points
 
 
+def unpadded(text: str) -> str:
+    """Markdown with one space where a table has several."""
+    return "\n".join(re.sub(" +", " ", line) if line.startswith("|") else line for line in text.splitlines()) + "\n"
+
+
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
@@ -149,26 +160,24 @@ class Files:
         return self.runs.parent / "reports"
 
     def build(self) -> str:
-        """Build the report and give the text of summary.md."""
+        """Build the report and give the text of summary.md, its tables without their padding."""
         path = build(self.params, self.runs, self.reports)
         assert path == self.reports / "summary.md"
-        return path.read_text(encoding="utf-8")
+        return unpadded(path.read_text(encoding="utf-8"))
 
-    def collect(self) -> Results:
-        return collect(self.params, self.runs)
+    def tables(self) -> Tables:
+        return read_tables(self.params, self.runs)
 
-    def row(self, name: str) -> dict[str, str]:
-        """A row of THE table in summary.md, by its headings; several marks may follow the name."""
-        lines = (self.reports / "summary.md").read_text(encoding="utf-8").splitlines()
-        headings = next(line for line in lines if line.startswith("| net | parameters |"))
-        after = lines[lines.index(headings) :]
-        found = next(line for line in after if line.startswith((f"| {name} |", f"| {name} (")))
-        return dict(zip(_cells(headings), _cells(found), strict=True))
+    def text(self, section: Callable[..., Section], **options: Any) -> str:
+        """A section's text, its tables without their padding."""
+        return unpadded(section(self.tables(), **options).text)
 
-    def table_row(self, name: str) -> dict[str, str]:
-        """A row of table.csv."""
-        with (self.reports / "table.csv").open(newline="", encoding="utf-8") as file:
-            return next(row for row in csv.DictReader(file) if row["name"] == name)
+    def rows(self, section: Callable[..., Section], **options: Any) -> list[dict[str, str]]:
+        """The rows of a section's first table, by its headings."""
+        lines = self.text(section, **options).splitlines()
+        start = next(place for place, line in enumerate(lines) if line.startswith("|"))
+        end = next((place for place in range(start, len(lines)) if not lines[place].startswith("|")), len(lines))
+        return [dict(zip(_cells(lines[start]), _cells(line), strict=True)) for line in lines[start + 2 : end]]
 
     def train(
         self,
@@ -414,3 +423,52 @@ def files(tmp_path: Path) -> Callable[..., Files]:
 def _matplotlib_as_it_was() -> Iterator[None]:
     with mpl.rc_context():
         yield
+
+
+def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> SweepRecord:
+    """Two trials: the own values', diverged where `own` is None, and the best."""
+
+    def trial(number: int, error: float | None, rate: float) -> SweepTrial:
+        values = SweepValues(learning_rate=rate, weight_decay=1e-4, warmup=False, milestones=(0.5, 0.75))
+        errors = () if error is None else ((8000, error),)
+        state = "diverged" if error is None else "complete"
+        return SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)  # type: ignore[arg-type]
+
+    fields: dict[str, Any] = {
+        "status": "done",
+        "name": f"resnet-{depth}",
+        "net": "resnet",
+        "depth": depth,
+        "iterations": 8000,
+        "precision": "bf16",
+        "data": some_data(),
+        "identity": Identity(configuration=str(depth), data="d", version=1),
+        "settings": {"sweep": load(None).sweep.model_dump(mode="json")},
+        "trials": (trial(0, own, 0.1), trial(1, best, 0.3)),
+    }
+    return SweepRecord(**(fields | changes))
+
+
+def drawn_line(figure: Figure | None, gid: str) -> Line2D:
+    """The one line of a figure with this identifier."""
+    assert figure is not None
+    lines = [line for axes in figure.axes for line in axes.lines if line.get_gid() == gid]
+    assert len(lines) == 1, f"{gid}: {len(lines)} lines"
+    return lines[0]
+
+
+def x_of(line: Line2D) -> list[float]:
+    return [float(value) for value in line.get_xdata()]  # type: ignore[union-attr]
+
+
+def y_of(line: Line2D) -> list[float]:
+    return [float(value) for value in line.get_ydata()]  # type: ignore[union-attr]
+
+
+def assert_room_for_axes(figure: Figure | None) -> None:
+    assert figure is not None
+    figure.canvas.draw()
+    for axes in figure.axes:
+        box = axes.get_position()
+        assert box.width > 0.25
+        assert box.height > 0.3

@@ -1,0 +1,1 @@
+"""Tables in, values out: no Markdown and no figure."""

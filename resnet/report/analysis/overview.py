@@ -1,0 +1,92 @@
+"""The files in full precision: a row a net, a learning curve's point, a seed; and what `dvc metrics show` reads."""
+
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame
+
+from resnet.report.analysis.curves import drawn_runs
+from resnet.report.analysis.nets import over_seeds, status
+from resnet.report.analysis.published import published
+from resnet.report.tables import COLUMNS, Tables, rows, select
+
+ERRORS = ["name", "net", "depth", "seed", "test_error"]
+
+
+def _sample(tables: Tables, name: str, quantity: str, confidence: float | None = None) -> dict[str, Any]:
+    values = over_seeds(tables, name, quantity)
+    mean, std, n = (values.mean, values.std, values.n) if values else (None, None, 0)
+    low, high = (values.interval(confidence or 0.95) if values else None) or (None, None)
+    cells = {"mean": mean, "std": std, "n": n} | ({"low": low, "high": high} if confidence else {})
+    return {f"{quantity}_{part}": value for part, value in cells.items()}
+
+
+def _timing(tables: Tables, name: str, kind: str) -> dict[str, Any]:
+    timing: Any = next(rows(select(tables.speed, name=name, kind=kind)), None)
+    columns = ("images_per_second", "images_per_second_std", "repeats", "batch_size", "peak_memory_bytes")
+    cells = {f"{kind}_{column}": getattr(timing, column, None) for column in columns}
+    return cells | {f"{kind}_repeats": len(timing.step_seconds) if timing else 0}
+
+
+def _net(tables: Tables, net: Any) -> dict[str, Any]:
+    paper = published().paper(net.net, net.depth, net.shortcut)
+    statuses, runs = list(tables.seeds(net.name)["status"]), tables.started(net.name)
+    first: Any = next(rows(runs), None)
+    return {
+        **{column: getattr(net, column) for column in ("name", "net", "depth", "shortcut")},
+        "status": status(tables, net.name),
+        "seeds_planned": len(statuses),
+        **{f"seeds_{stopped}": statuses.count(stopped) for stopped in ("done", "interrupted", "diverged")},
+        "iterations": net.iterations,
+        "data": first.data.name if first else None,
+        "official": str(first.data.official).lower() if first else None,
+        "precision": first.precision if first else None,
+        "parameters": net.parameters,
+        "parameters_paper": published().parameters_of(net.depth, net.shortcut),
+        "multiply_adds": net.multiply_adds,
+        **_sample(tables, net.name, "test_error", tables.params.report.confidence),
+        "test_error_paper": paper.error if paper else None,
+        "test_error_paper_std": paper.std if paper else None,
+        "test_error_paper_n": paper.n if paper else None,
+        **_sample(tables, net.name, "training_error"),
+        **_sample(tables, net.name, "validation_error"),
+        **_timing(tables, net.name, "training"),
+        **_timing(tables, net.name, "inference"),
+        "throughput_device": next(iter(select(tables.speed, name=net.name)["device_name"]), None),
+        "run_peak_memory_bytes": runs["peak_memory_bytes"].max(),
+        **_sample(tables, net.name, "seconds"),
+    }
+
+
+def overview(tables: Tables) -> DataFrame:
+    """A row a net: errors in %, times in s, sizes in bytes, speeds in images/s. Whole numbers stay whole."""
+    frame = DataFrame([_net(tables, net) for net in rows(tables.nets)], columns=None if len(tables.nets) else ["name"])
+    whole = ("bytes", "_n", "parameters", "multiply_adds", "batch_size")
+    return frame.astype({column: "Int64" for column in frame if str(column).endswith(whole)})
+
+
+def curves_table(tables: Tables) -> DataFrame:
+    return drawn_runs(tables)[[*COLUMNS["curves"]]].replace([np.inf, -np.inf], np.nan)
+
+
+def errors_table(tables: Tables) -> DataFrame:
+    """A row a seed that is done, of nets whose seeds are alike."""
+    done = select(tables.runs, status="done")
+    return done[~done["name"].isin(tables.mixed)][ERRORS]
+
+
+def metrics(tables: Tables) -> dict[str, Any]:
+    """Finite numbers by the net's name; what was not run has no key."""
+    numbers: dict[str, Any] = {}
+    for net in rows(tables.nets):
+        samples = {quantity: over_seeds(tables, net.name, quantity) for quantity in ("test_error", "training_error")}
+        of_net: dict[str, Any] = {
+            quantity: {"mean": x.mean, **({} if x.std is None else {"std": x.std}), "n": x.n}
+            for quantity, x in samples.items()
+            if x
+        }
+        speeds = select(tables.speed, name=net.name)
+        of_net |= {"images_per_second": dict(speeds[["kind", "images_per_second"]].to_numpy())} if len(speeds) else {}
+        of_net |= {"parameters": int(net.parameters)} if net.parameters == net.parameters else {}
+        numbers |= {net.name: of_net} if of_net else {}
+    return numbers

@@ -1,0 +1,108 @@
+"""The paper's and others' published figures, read from `published.yaml` and from nowhere else."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FILE = Path(__file__).with_name("published.yaml")
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Entry):
+    """Where a figure was published and under which conditions."""
+
+    title: str
+    url: str
+    training_images: int | None
+    """None where the source does not say."""
+    shortcut: Literal["A", "B", "C"]
+    taken: str
+    """Which iterate was measured, and what else a reader must know."""
+
+
+class PublishedError(Entry):
+    """A published test error in %."""
+
+    net: Literal["resnet", "plain"]
+    depth: int
+    source: str
+    error: float
+    """The mean where there are several runs."""
+    std: float | None = None
+    n: int | None = Field(None, ge=1)
+    """Runs; None where the source does not say."""
+    best: float | None = None
+    shortcut: Literal["A", "B", "C", "none"] | None = None
+    """Only where it is not the source's."""
+    note: str = ""
+
+
+class Warmup(Entry):
+    """The warm-up of the one net of which the paper tells it."""
+
+    net: str
+    depth: int
+    learning_rate: float
+    until_error: float
+    """In %."""
+
+
+class Protocol(Entry):
+    """Section 4.2's settings, as far as a run can differ from them."""
+
+    train_images: int
+    validation_images: int
+    shortcut: str
+    iterations: int
+    batch_size: int
+    learning_rate: float
+    milestones: list[float]
+    """Fractions of `iterations`."""
+    decay: float
+    momentum: float
+    weight_decay: float
+    warmup: Warmup
+
+
+class Published(Entry):
+    sources: dict[str, Source]
+    test_errors: tuple[PublishedError, ...]
+    parameters: dict[int, str]
+    """Depth to the paper's rounded count."""
+    protocol: Protocol
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Self:
+        unknown = {figure.source for figure in self.test_errors} - self.sources.keys()
+        if unknown:
+            raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
+        return self
+
+    def paper(self, net: str, depth: int, shortcut: str | None = None) -> PublishedError | None:
+        """The paper's own figure for a net, if it prints one."""
+        return next((figure for figure in self.errors_of(net, depth, shortcut) if figure.source == "paper"), None)
+
+    def errors_of(self, net: str, depth: int, shortcut: str | None = None) -> list[PublishedError]:
+        """Everything published about a net, with this shortcut if one is given, in the file's order."""
+        figures = [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
+        return [figure for figure in figures if shortcut in (None, self.shortcut_of(figure))]
+
+    def shortcut_of(self, figure: PublishedError) -> str:
+        return "none" if figure.net == "plain" else figure.shortcut or self.sources[figure.source].shortcut
+
+    def parameters_of(self, depth: int, shortcut: str) -> str | None:
+        """The paper's count: its nets have shortcut A, and plain nets as many parameters; B and C have more."""
+        return self.parameters.get(depth) if shortcut in (self.protocol.shortcut, "none") else None
+
+
+@cache
+def published() -> Published:
+    return Published.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))

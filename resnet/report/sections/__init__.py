@@ -1,0 +1,1 @@
+"""One file a heading: its table, its sentences and its figure together."""

@@ -1,0 +1,76 @@
+"""Figure 7: how strongly the layers respond, plain nets against residual ones, in order and sorted."""
+
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from resnet.report.analysis.nets import main_nets
+from resnet.report.analysis.responses import mean_response, profile, responses_by_seed
+from resnet.report.style import drawing, words
+from resnet.report.style.drawing import Picture, Section
+from resnet.report.style.markdown import escaped, table
+from resnet.report.tables import Tables, rows, select
+
+
+def figure(tables: Tables) -> Figure | None:
+    """Standard deviation of every 3x3 layer's response: in order left, in descending order right.
+
+    Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds. Ablations are in
+    the table alone.
+    """
+    names = [name for kind in ("resnet", "plain") for name in main_nets(tables, kind)]
+    drawn = {name: seeds for name in names if len(seeds := responses_by_seed(tables, name))}
+    if not drawn:
+        return None
+    figure = drawing.new_figure(8.6, 4.4)
+    axes = figure.subplots(1, 2, sharey=True, squeeze=False)[0]
+    colours, handles = drawing.depth_colours(tables.nets["depth"]), []
+    for name, seeds in drawn.items():
+        colour, dashes = colours[tables.net(name).depth], drawing.DASHED if tables.net(name).net == "plain" else "-"
+        look: dict[str, Any] = {"color": colour, "ls": dashes, "lw": 1.5}
+        for panel, ordered in zip(axes, (False, True), strict=True):
+            line = profile(seeds, ordered)
+            places = range(1, len(line) + 1)
+            panel.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **look)
+            if len(seeds) > 1:
+                panel.fill_between(places, line["low"], line["high"], color=colour, alpha=0.15, lw=0)
+        handles.append(drawing.entry(f"{name} ({words.numbered(len(seeds), 'seed')})", **look))
+    for panel, title in zip(axes, ("in the order of the layers", "sorted by magnitude"), strict=True):
+        panel.set_title(title)
+        panel.set_xlabel("3x3 layer")
+        panel.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        panel.set_xlim(left=0)
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel("std of the response")
+    data = dict.fromkeys(shown.name for name in drawn for shown in select(tables.responses, name=name)["data"])
+    drawing.entitle(figure, f"Layer responses after batch norm on {', '.join(data)}: mean and range over seeds")
+    drawing.legend_below(figure, handles, 8.2, most=5)
+    return figure
+
+
+def section(tables: Tables) -> Section:
+    """Mean over layers of the responses, with the strongest and the weakest layer."""
+    lines, shown = [], set()
+    for name in tables.nets.index:
+        values, seeds = mean_response(tables, name), responses_by_seed(tables, name)
+        if values:
+            layers = profile(seeds, ordered=True)["mean"]
+            cells = (
+                words.sample(values, decimals=3),
+                f"{layers.iloc[0]:.3f}",
+                f"{layers.iloc[-1]:.3f}",
+                str(len(layers)),
+            )
+            columns = ("mean over layers", "strongest layer", "weakest layer", "layers")
+            lines.append({"net": name, **dict(zip(columns, cells, strict=True))})
+            response = next(rows(select(tables.responses, name=name)))
+            shown.add(f"{words.count(response.images)} training images of {escaped(response.data.name)}")
+    explained = (
+        "\nStandard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all "
+        f"channels and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
+    )
+    caption = "How strongly the 3x3 layers respond, as in the paper's Figure 7."
+    picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, tables))
+    return Section("Layer responses", table(lines) + explained if lines else "", (picture,))

@@ -1,0 +1,154 @@
+"""THE table: a row a net, with what a reader must know about its figures and files."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from resnet.report.analysis import nets, protocol
+from resnet.report.analysis.published import published
+from resnet.report.style import words
+from resnet.report.style.drawing import Section
+from resnet.report.style.markdown import bold, bullets, code, escaped, table
+from resnet.report.tables import Tables, different, rows, select
+
+STOPPED = ("interrupted", "diverged")
+
+
+def _stops(tables: Tables, name: str) -> list[str]:
+    """Where the seeds of a net stopped that have begun and are not done."""
+    several, stops = len(tables.seeds(name)) > 1, []
+    for status in STOPPED:
+        for at, runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
+            where = " of ".join(map(words.count, at))
+            stops.append(f"{status} at {where}" + (f" ({words.seeds(list(runs['seed']))})" if several else ""))
+    return stops
+
+
+def _net(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str, str]:
+    name, statuses = net.name, list(tables.seeds(net.name)["status"])
+    # One mark is enough to send the reader to the lines above the table, which say all.
+    marks = [deviation.mark for deviation in protocol.deviations(tables, name) if deviation not in shared]
+    speed = {timing.kind: timing for timing in rows(select(tables.speed, name=name))}
+    test_error, training_error, seconds = (
+        nets.over_seeds(tables, name, quantity) for quantity in ("test_error", "training_error", "seconds")
+    )
+    nothing = bold("mixed settings, not averaged") if net.mixed else "; ".join(_stops(tables, name)) or "not run"
+    memory, counted = tables.started(name)["peak_memory_bytes"].max(), net.parameters == net.parameters
+    of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
+    stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
+    figure = published().paper(net.net, net.depth, net.shortcut)
+    paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
+    paper += f", best {figure.best:.2f}" if figure and figure.best is not None else ""
+    speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
+    millions = words.rounded_parameters(net.parameters) if counted else ""
+    return {
+        "net": f"{name} ({marks[0]})" if marks else name,
+        "parameters": f"{millions} ({words.count(net.parameters)})" if counted else "not counted",
+        "paper's parameters": published().parameters_of(net.depth, net.shortcut) or words.NONE,
+        "multiply-adds": words.multiply_adds(net.multiply_adds) if counted else "not counted",
+        "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
+        "test error, %": words.sample(test_error, nothing),
+        **({"paper's test error, %": paper} if tables.official else {}),
+        "training error, %": words.sample(training_error),
+        "training images/s": speeds.get("training", "not measured"),
+        "inference images/s": speeds.get("inference", "not measured"),
+        "peak memory": words.size(speed["training"].peak_memory_bytes) if speed else of_runs,
+        "training time a seed": words.durations(seconds.mean, seconds.std, seconds.n) if seconds else words.NONE,
+    }
+
+
+def _status_lines(tables: Tables) -> Iterator[str]:
+    """Where the seeds stopped that are not done, of nets that have others that are."""
+    for name in tables.nets.index:
+        missing, planned = list(tables.seeds(name, "not run")["seed"]), len(tables.seeds(name))
+        stops = _stops(tables, name) if len(tables.seeds(name, "done")) else []
+        stops += [f"{words.seeds(missing)} not run"] if 0 < len(missing) < planned else []
+        if stops:
+            yield f"{escaped(name)}: {'; '.join(stops)}."
+
+
+def _remarks(tables: Tables, name: str) -> Iterator[str]:
+    """What is odd about the files of a net."""
+    runs, mark = tables.started(name), escaped(name)
+    if tables.net(name).mixed:
+        differing = []
+        for key, values in nets.mixed_settings(tables, name).items():
+            pairs = ", ".join(f"{words.setting(value)} for {words.seeds(seeds)}" for value, seeds in values)
+            differing.append(escaped(f"{key} ({pairs})" if pairs else key))
+        alone = f"**{mark}: its seeds were made with different settings and are not averaged.**"
+        yield f"{alone} They differ in {words.listed(differing)}."
+    stale = nets.stale_settings(tables, name).items()
+    if stale:
+        pairs = ", ".join(f"{key} {words.setting(ran)} (now {words.setting(now)})" for key, (ran, now) in stale)
+        yield f"{mark}: made with other settings than the parameters now ask for: {escaped(pairs)}."
+    without = list(runs[~runs["seed"].isin(select(tables.curves, name=name)["seed"])]["seed"])
+    if without:
+        yield f"{mark}: no learning curve beside the result of {words.seeds(without)}."
+    unread = list(select(runs, predictions="in another form")["seed"])
+    if unread:
+        form = "are in another version's form, without labels, and are left out"
+        yield f"{mark}: the test predictions of {words.seeds(unread)} {form}."
+    shown, trained = different(select(tables.responses, name=name)["data"]), tables.seeds(name, "done")["data"]
+    if any(data.fingerprint != other.fingerprint for data in trained for other in shown):
+        yield f"{mark}: its layer responses were measured on other data than it was trained on."
+    for quantity in ("parameters", "multiply_adds"):
+        counts = nets.counts(tables, name, quantity)
+        if len(counts) > 1:
+            given = ", ".join(map(words.count, counts))
+            yield f"{mark}: its result files disagree about {quantity.replace('_', '-')}: {given}."
+
+
+def remarks(tables: Tables) -> Iterator[str]:
+    for name in tables.nets.index:
+        yield from _remarks(tables, name)
+    for name, left_out in tables.unplanned.items():
+        listed = words.listed(map(code, left_out))
+        if left_out and name:
+            yield f"{escaped(name)}: {listed} left out, because the parameters do not ask for that seed."
+        elif left_out:
+            yield f"Left out, because the parameters do not name them: {listed}."
+
+
+def _measured(timings: list[Any]) -> str:
+    """Under which conditions images/s and memory of a net were measured."""
+
+    def both(values: list[int], noun: str = "") -> str:
+        numbers = " and ".join(words.count(number) for number in dict.fromkeys(values))
+        return f"{numbers} {noun}{'' if set(values) == {1} else 's'}" if noun else numbers
+
+    repeats = both([len(timing.step_seconds) for timing in timings], "repeat")
+    steps, batch = both([timing.steps for timing in timings], "step"), both([timing.batch_size for timing in timings])
+    return f"batch {batch}, {timings[0].precision}, {repeats} of {steps}, on {timings[0].device_name}"
+
+
+def _conditions(tables: Tables) -> Iterator[str]:
+    """On which machines, and how, speed and memory were measured and the nets were trained."""
+    timings = {escaped(str(name)): list(rows(timed)) for name, timed in tables.speed.groupby("name", sort=False)}
+    trained = [name for name in tables.nets.index if nets.over_seeds(tables, name, "seconds")]
+    conditions = {
+        "Images/s and memory": {name: _measured(timed) for name, timed in timings.items()},
+        "Training time": {escaped(x): f"on {words.listed(nets.training_devices(tables, x))}" for x in trained},
+    }
+    for what, values in conditions.items():
+        for condition, who in words.grouped(values, len(tables.nets)).items():
+            yield f"{what} of {who}: {escaped(condition)}."
+
+
+def _about_the_paper(tables: Tables) -> Iterator[str]:
+    """What the paper's column leaves open."""
+    figures = [figure for x in rows(tables.nets) if (figure := published().paper(x.net, x.depth, x.shortcut))]
+    if any(figure.n is None for figure in figures):
+        yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
+    yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
+    if (tables.nets["net"] == "plain").any():
+        yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
+
+
+def section(tables: Tables) -> Section:
+    """One row a net, in the plan's order; the paper's errors stand beside ours on its data only."""
+    shared = protocol.shared_deviations(tables)
+    notes = [*_status_lines(tables), *remarks(tables), *_conditions(tables)]
+    notes += _about_the_paper(tables) if tables.official else ()
+    files = words.listed([f"[{file}]({file})" for file in ("table.csv", "metrics.json", "errors.csv", "curves.csv")])
+    text = table([_net(tables, net, shared) for net in rows(tables.nets)])
+    precise = f"{bullets(notes)}\nThe same in full precision: {files}."
+    return Section("Results", f"{text}\n{precise}" if text else "")

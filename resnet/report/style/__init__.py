@@ -1,0 +1,1 @@
+"""How a number is written and a line drawn."""

@@ -1,0 +1,139 @@
+"""What the figures share: colours, style, titles and legends that fit, and how they are saved."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from resnet.files import complete_or_absent
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+DASHED = (0, (4, 2))
+
+KIND_NAMES = {"plain": "plain nets", "resnet": "residual nets"}
+
+STYLE: Any = {
+    "svg.hashsalt": "resnet-depth",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 160,
+}
+
+BOLD: Any = {"size": 11, "weight": "bold"}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def depth_colours(depths: Iterable[int]) -> dict[int, str]:
+    """One colour a depth, the same in every figure of a plan."""
+    depths = sorted(set(depths))
+    if len(depths) <= len(COLOURS):
+        return dict(zip(depths, COLOURS, strict=False))
+    scale, last = mpl.colormaps["viridis"], len(depths) - 1
+    return {depth: mpl.colors.to_hex(scale(0.92 * place / last)) for place, depth in enumerate(depths)}
+
+
+def series_look(place: int) -> tuple[str, str]:
+    """Colour and marker of the series at a place of a figure."""
+    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def wrapped(title: str, width: float) -> str:
+    """Break a title into lines that fit into a width in inches."""
+    return textwrap.fill(title, int(width / 0.1))
+
+
+def entitle(figure: Figure, title: str, width: float | None = None) -> None:
+    figure.suptitle(wrapped(title, width or figure.get_figwidth()), **BOLD)
+
+
+def log_ticks(axis: Any, places: Sequence[float], write: Callable[[float], str]) -> None:
+    """Ticks of an axis at these places and nowhere else."""
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def legend_columns(labels: Iterable[str], width: float, most: int = 3) -> int:
+    """Columns of a legend that fit into a width in inches: a wider one would squeeze the axes."""
+    # A character of the legend's 9 points is about 0.075 inches wide, the sign and gaps before it 0.6.
+    widest = max((0.6 + 0.075 * len(label) for label in labels), default=1.0)
+    return max(1, min(most, int(width / widest)))
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], width: float = 0.0, most: int = 3) -> None:
+    """A legend below the axes, of as many columns as fit into a width in inches."""
+    columns = legend_columns([str(handle.get_label()) for handle in handles], width, most) if width else most
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def entry(label: str, **look: Any) -> Line2D:
+    """A legend's entry that stands for no line of the axes."""
+    return Line2D([], [], label=label, **look)
+
+
+def save_or_remove(figure: Figure | None, folder: Path, name: str) -> None:
+    """Write a figure as SVG and PNG, without a date, or remove an earlier one where there is none."""
+    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    for kind, fields in metadata.items():
+        path = folder / f"{name}.{kind}"
+        if figure is None:
+            path.unlink(missing_ok=True)
+            continue
+        with complete_or_absent(path) as partial:
+            figure.savefig(partial, format=kind, metadata=fields)
+
+
+class Picture(NamedTuple):
+    """A figure of a section, drawn when its page is written."""
+
+    name: str
+    """File name below `figures/`, without its ending."""
+    caption: str
+    absent: str
+    """What is not drawn and why, where there is nothing to draw."""
+    draw: Callable[[], Figure | None]
+
+
+class Section(NamedTuple):
+    """A heading of a page; absent where it has neither text nor a figure that is drawn."""
+
+    title: str
+    text: str
+    """Markdown."""
+    pictures: tuple[Picture, ...] = ()

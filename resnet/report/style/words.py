@@ -1,0 +1,132 @@
+"""How numbers, units and lists are written. Nothing here knows Markdown."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+NONE = "–"
+"""What a cell shows where a figure does not exist; what has not been measured says so instead."""
+
+
+def missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def count(value: Any) -> str:
+    return NONE if missing(value) else f"{value:,.0f}"
+
+
+def setting(value: Any) -> str:
+    """A parameter's value as a reader would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return count(value) if isinstance(value, int) else str(value)
+
+
+def percent(value: float | None) -> str:
+    """An error in %, two decimals."""
+    return NONE if missing(value) else f"{value:.2f}"
+
+
+def rounded_parameters(value: float) -> str:
+    """Round as the paper does: 0.27M, 1.7M, 19.4M."""
+    return f"{value / 1e6:.2f}M" if value < 1e6 else f"{value / 1e6:.1f}M"
+
+
+def multiply_adds(value: float) -> str:
+    """In millions: 40.55M, 2,829M."""
+    return f"{value / 1e6:,.2f}M" if value < 1e9 else f"{value / 1e6:,.0f}M"
+
+
+def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:
+    """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` where n is unknown."""
+    written = f"{mean:,.{decimals}f}" + ("" if missing(std) else f" ± {std:,.{decimals}f}")
+    return written if n is None else f"{written} (n = {n})"
+
+
+def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
+    """The mean ± std (n) of values over seeds; `otherwise` where there are none."""
+    return spread(values.mean, values.std, values.n, decimals) if values else otherwise
+
+
+def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
+    """The median of a few repeats and, of several, their standard deviation."""
+    std = statistics.stdev(values) / scale if len(values) > 1 else None
+    return spread(statistics.median(values) / scale, std, len(values), decimals)
+
+
+def images_per_second(value: float, std: float | None = None) -> str:
+    # Nets that manage few images a second need decimals to be told apart.
+    return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
+
+
+def interval(ends: tuple[float, float], decimals: int = 2) -> str:
+    """The interval of a difference."""
+    return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
+
+
+def difference(value: float, ends: tuple[float, float]) -> str:
+    return f"{value:+.2f} ({interval(ends)})"
+
+
+def p_value(p: float) -> str:
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def size(value: float) -> str:
+    """Bytes in MiB or GiB."""
+    mebibytes = value / 2**20
+    return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
+
+
+def per_second(value: float, unit: str) -> str:
+    """Write `96.5 GFLOP/s` or `1.2 TB/s`, three figures."""
+    power, prefix = next(((p, x) for p, x in ((1e12, "T"), (1e9, "G"), (1e6, "M")) if value >= p), (1.0, ""))
+    return f"{value / power:.3g} {prefix}{unit}"
+
+
+def share(part: float, whole: float) -> str:
+    ratio = 100 * part / whole
+    return f"{ratio:.0f} %" if ratio >= 10 else f"{ratio:.1f} %"
+
+
+def _unit(seconds: float) -> tuple[float, str, int]:
+    """The unit of time for a length: how many seconds it has, its name, and the decimals to show."""
+    short = (1.0, "s", 1 if seconds >= 10 else 2)
+    return next((unit for unit in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * unit[0]), short)
+
+
+def duration(seconds: float) -> str:
+    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 h`."""
+    length, unit, decimals = _unit(seconds)
+    return f"{seconds / length:,.{decimals}f} {unit}"
+
+
+def durations(mean: float, std: float | None, n: int) -> str:
+    """Write `20.0 ± 0.3 min (n = 5)`."""
+    length, unit, decimals = _unit(mean)
+    return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Write `a`, `a and b`, or `a, b and c`."""
+    *first, last = [*items] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def numbered(number: int, noun: str) -> str:
+    """Write `1 seed` or `3 seeds`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def seeds(numbers: Sequence[int]) -> str:
+    """Write `seed 3` or `seeds 0, 1 and 2`."""
+    return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
+
+
+def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
+    """For each different value the names that have it, listed; `all nets` where they are the whole number."""
+    alike: dict[str, list[str]] = {}
+    for name, value in values.items():
+        alike.setdefault(value, []).append(name)
+    return {value: "all nets" if 1 < len(names) == whole else listed(names) for value, names in alike.items()}

@@ -1,0 +1,171 @@
+"""What the seeds of a net say together, and which nets may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resnet.report.analysis.nets import (
+    aside,
+    counts,
+    incomparable,
+    main_net,
+    mixed_settings,
+    over_seeds,
+    run_on,
+    series,
+    stale_settings,
+    status,
+    training_devices,
+)
+
+
+def test_only_done_seeds_enter_the_sample(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=5)
+    for seed, error in enumerate([8.0, 9.0, 10.0]):
+        plan.train("resnet-20", seed, error)
+    plan.train("resnet-20", 3, status="diverged", iteration=1234)
+    plan.train("resnet-20", 4, status="interrupted", iteration=12_000)
+    assert over_seeds(plan.tables(), "resnet-20", "test_error").values == (8.0, 9.0, 10.0)  # type: ignore[union-attr]
+
+
+def test_different_settings_are_not_averaged(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.0)
+    plan.train("resnet-20", 1, 9.0, train={"learning_rate": 0.05})
+    tables = plan.tables()
+    assert over_seeds(tables, "resnet-20", "test_error") is None
+    assert over_seeds(tables, "resnet-20", "training_error") is None
+    assert mixed_settings(tables, "resnet-20") == {"train.learning_rate": [(0.1, [0]), (0.05, [1])]}
+
+
+def test_different_precision_data_and_version_are_not_averaged(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1, precision="fp32")
+    plan.train("resnet-32", 0)
+    plan.train("resnet-32", 1, data=plan.data(official=False))
+    plan.train("resnet-44", 0)
+    plan.train("resnet-44", 1, version=2)
+    tables = plan.tables()
+    assert mixed_settings(tables, "resnet-20") == {"train.precision": [("bf16", [0]), ("fp32", [1])]}
+    assert mixed_settings(tables, "resnet-32") == {"the data": []}
+    assert mixed_settings(tables, "resnet-44") == {"the version of what an iteration computes": []}
+    assert over_seeds(tables, "resnet-44", "test_error") is None
+
+
+def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.0, precision="fp32")
+    plan.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
+    tables = plan.tables()
+    assert over_seeds(tables, "resnet-20", "test_error").values == (8.0, 9.0)  # type: ignore[union-attr]
+    assert stale_settings(tables, "resnet-20") == {}
+
+
+def test_settings_of_other_runs_than_the_plans_are_stale(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "plain-20", seeds=1)
+    plan.train("resnet-20", train={"iterations": 400, "log_every": 10})
+    plan.train("plain-20")
+    assert stale_settings(plan.tables(), "resnet-20") == {"train.iterations": (400, 64_000)}
+    assert stale_settings(plan.tables(), "plain-20") == {}
+
+
+def test_counts_of_all_files_are_compared(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    plan.throughput("resnet-20")
+    path = plan.describe("resnet-20")
+    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722]
+    path.write_text(path.read_text().replace("269722", "269723"))
+    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722, 269_723]
+    assert counts(plan.tables(), "resnet-20", "multiply_adds") == [40_550_000]
+
+
+def test_status_of_a_net(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-44", "resnet-56", "plain-20", "plain-32", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-32", 0, status="interrupted", iteration=5)
+    plan.train("resnet-44", 0, status="diverged", iteration=5)
+    plan.train("resnet-56", 0)
+    plan.train("resnet-56", 1, train={"momentum": 0.8})
+    plan.train("plain-32", 0)
+    plan.train("plain-32", 1)
+    tables = plan.tables()
+    statuses = [status(tables, name) for name in plan.params.models]
+    assert statuses == ["partial", "interrupted", "diverged", "mixed", "not run", "done"]
+
+
+def test_nets_of_one_precision_are_compared_however_it_was_asked_for(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "plain-20", seeds=2)
+    for seed in range(2):
+        plan.train("resnet-20", seed, 8.0 + seed, precision="fp32")
+        plan.train("plain-20", seed, 9.0 + seed, precision="fp32", train={"precision": "fp32"})
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == []
+    plan.train("plain-20", 0, 9.0, precision="bf16")
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == ["train.precision"]
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.05}, {"iterations": 400}, {"weight_decay": 0.0}])
+def test_settings_that_bear_on_the_error_are_compared(files: Callable[..., Any], change: dict[str, Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-56", train=change)
+    (key,) = change
+    assert incomparable(plan.tables(), "resnet-20", "resnet-56") == [f"train.{key}"]
+    plan.train("resnet-56", train={"log_every": 1, "warmup": True, "device": "cpu"})
+    assert incomparable(plan.tables(), "resnet-20", "resnet-56") == []
+
+
+def test_shortcuts_count_between_residual_nets_alone(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "plain-20", seeds=1)
+    for name in plan.params.models:
+        plan.train(name)
+    assert incomparable(plan.tables(), "resnet-20", "resnet-B-20") == ["model.shortcut"]
+    assert incomparable(plan.tables(), "resnet-B-20", "plain-20") == []
+    plan.train("plain-20", data=plan.data(official=False))
+    assert incomparable(plan.tables(), "resnet-20", "plain-20") == ["data"]
+
+
+def test_an_ablation_does_not_stand_for_its_depth(files: Callable[..., Any]) -> None:
+    tables = files("resnet-B-20", "resnet-20", "resnet-110").tables()
+    assert main_net(tables, "resnet", 20) == "resnet-20"
+    assert main_net(tables, "resnet", 110) == "resnet-110"  # its warm-up is the paper's
+    assert main_net(tables, "plain", 20) is None
+
+
+def test_nets_of_another_length_than_most_stand_aside(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-56")
+    plan.train("resnet-1202", test_error=80.0, train={"iterations": 20})
+    assert aside(plan.tables()) == ["resnet-1202"]
+    assert run_on(plan.tables()) == "CIFAR-10"
+    short = files("resnet-20", seeds=1, train={"iterations": 400})
+    short.train("resnet-20")
+    assert run_on(short.tables()) == "CIFAR-10, 400 iterations"
+
+
+def test_series_join_nets_that_differ_in_depth_alone(files: Callable[..., Any]) -> None:
+    tables = files("resnet-56", "plain-20", "resnet-20", "resnet-B-20", "preact-20").tables()
+    assert series(tables, ["resnet-56", "plain-20", "resnet-20"]) == {
+        "residual nets": ["resnet-20", "resnet-56"],
+        "plain nets": ["plain-20"],
+    }
+    assert list(series(tables, ["resnet-20", "resnet-B-20", "preact-20"])) == [
+        "residual nets, option A",
+        "residual nets, option B",
+        "pre-activation nets, option A",
+    ]
+    devices = {"resnet-20": "one", "resnet-56": "other"}
+    assert list(series(tables, ["resnet-20", "resnet-56"], devices)) == ["residual nets, one", "residual nets, other"]
+
+
+def test_devices_are_those_of_the_finished_seeds(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=3)
+    plan.train("resnet-20", 0, systems=[plan.system(), plan.system(device_name="Other GPU")])
+    plan.train("resnet-20", 1)
+    plan.train("resnet-20", 2, status="interrupted", iteration=5, systems=[plan.system(device_name="Third GPU")])
+    assert training_devices(plan.tables(), "resnet-20") == ["Example GPU", "Other GPU"]

@@ -1,0 +1,59 @@
+"""The sentences of the claims, and the one line of those that are not tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resnet.report.sections.claims import section
+
+AS_PUBLISHED = {"resnet-20": (8.6, 8.7, 8.8), "resnet-56": (6.9, 7.0, 7.1)}
+
+
+def run(plan: Any, errors: dict[str, tuple[float, ...]], **options: Any) -> None:
+    for name, values in errors.items():
+        for seed, error in enumerate(values):
+            plan.train(name, seed, error, training_error=error, **options)
+
+
+def test_the_sentence_carries_its_test(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56")
+    run(plan, AS_PUBLISHED)
+    # Both have a std of 0.1: Welch has 4 degrees, error 0.1 sqrt(2/3), t(0.975, 4) = 2.776445: 1.7 ± 0.2267.
+    assert (
+        "- **Shown**: Test error falls from resnet-20 to resnet-56. Difference -1.70 points (95 % interval -1.93 to "
+        "-1.47; Welch's t, n = 3 and 3; p < 0.0001, after Holm over 2 claims < 0.0001)."
+    ) in plan.text(section)
+
+
+def test_verdicts_are_counted_and_the_untested_are_one_line(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", "plain-20", "plain-56")
+    run(plan, {"resnet-20": (7.0, 8.0, 9.0), "resnet-56": (6.5, 7.8, 9.2), "plain-20": (9.0,)})
+    text = plan.text(section)
+    assert "8 claims: 2 not shown and 6 not tested." in text
+    assert "- **Not shown**: Test error falls from resnet-20 to resnet-56. Difference -0.17 points" in text
+    untested = [line for line in text.splitlines() if line.startswith("- **Not tested**")]
+    assert untested == [
+        "- **Not tested**: 6 claims, see [claims.csv](claims.csv). "
+        "Results are missing of plain-56, plain-20, resnet-20 and resnet-56."
+    ]
+    assert "too wide" not in text
+
+
+def test_reasons_other_than_missing_runs_are_said(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56")
+    run(plan, {"resnet-20": (7.0, 8.0), "resnet-56": (6.5,)})
+    assert "One seed of resnet-56 shows no spread." in plan.text(section)
+    assert "A difference is" not in plan.text(section)  # nothing was tested
+
+
+def test_other_data_and_schedules_label_every_sentence(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", train={"iterations": 400})
+    run(plan, AS_PUBLISHED, data=plan.data(official=False))
+    label = "**Shown** (on digits, 400 of the paper's 64,000 iterations): Test error falls"
+    assert label in plan.text(section)
+
+
+def test_a_plan_of_one_net_claims_nothing(files: Callable[..., Any]) -> None:
+    assert "The plan holds no two nets" in files("resnet-20").text(section)
+    assert files().text(section).strip() == ""

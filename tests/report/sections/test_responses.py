@@ -1,0 +1,46 @@
+"""Figure 7: the lines at the data's values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resnet.report.sections.responses import figure, section
+
+
+def some_responses(files: Callable[..., Any]) -> Any:
+    plan = files("plain-20", "resnet-20", "resnet-B-20", seeds=2)
+    for name, level in (("plain-20", 2.0), ("resnet-20", 1.0), ("resnet-B-20", 3.0)):
+        plan.responses(name, [level, 3 * level, 2 * level], [level, level, level])
+        for seed in range(2):
+            plan.train(name, seed)
+    return plan
+
+
+def test_lines_are_means_in_order_and_sorted(files: Callable[..., Any]) -> None:
+    drawn = figure(some_responses(files).tables())
+    assert drawn is not None
+    lines = {line.get_gid(): line for axes in drawn.axes for line in axes.lines}
+    assert set(lines) == {"order-resnet-20", "sorted-resnet-20", "order-plain-20", "sorted-plain-20"}  # no ablation
+    assert list(lines["order-resnet-20"].get_ydata()) == [1.0, 2.0, 1.5]
+    assert list(lines["sorted-plain-20"].get_ydata()) == [4.0, 3.0, 2.0]
+    assert (lines["order-plain-20"].get_linestyle(), lines["order-resnet-20"].get_linestyle()) == ("--", "-")
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["resnet-20 (2 seeds)", "plain-20 (2 seeds)"]
+
+
+def test_the_table_by_hand(files: Callable[..., Any]) -> None:
+    plan = some_responses(files)
+    # Means over layers 2 and 1; sorted, the means over seeds are 2, 1.5 and 1.
+    line = next(line for line in plan.rows(section) if line["net"] == "resnet-20")
+    assert list(line.values()) == ["resnet-20", "1.500 ± 0.707 (n = 2)", "2.000", "1.000", "3"]
+    assert "of 5,000 training images of CIFAR-10, not augmented" in plan.text(section)
+
+
+def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20")
+    assert figure(plan.tables()) is None
+    assert plan.text(section).strip() == ""
+    with pytest.raises(StopIteration):
+        plan.rows(section)

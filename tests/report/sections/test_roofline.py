@@ -1,0 +1,66 @@
+"""Distance from the machine's peaks, as it is written and drawn, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resnet.records import Energy
+from resnet.report.sections.roofline import figure, section
+from tests.report.conftest import drawn_line, some_limits
+
+
+def test_the_table_by_hand(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    text = plan.text(section)
+    # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
+    # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of 1e13: 26 %; 129.8 GB/s: 13 %.
+    assert "| resnet-20 | inference | 2,595.2 ± 299.7 (n = 3) | 26 % | 130 GB/s | 13 % | 20 |\n" in text
+    # Training 10, 12.5, 16 ms: 3 x 10.3808 GFLOP / 12.5 ms.
+    assert "| resnet-20 | training | 2,491.4 ± 584.4 (n = 3) | 25 %" in text
+    assert "a fp32 product of 1024 x 1024 matrices 10 TFLOP/s, a copy 1 TB/s read and written (1 run)." in text
+    assert "Energy: not measured" in text
+
+
+def test_energy_has_a_column_where_it_was_measured(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    energy = Energy(images=(1000, 1000, 2000), joules=(10.0, 20.0, 60.0), seconds=(2.0, 2.0, 2.0))
+    plan.throughput("resnet-20", limits=some_limits(), energy=energy)
+    training, inference = plan.rows(section)
+    assert (training["J an image"], inference["J an image"]) == ("0.0200 ± 0.0100 (n = 3)", "not measured")
+    assert "idle power included" in plan.text(section)
+
+
+def test_without_peaks_there_is_nothing(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.throughput("resnet-20")
+    assert plan.text(section).strip() == ""
+    assert figure(plan.tables()) is None
+
+
+def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> None:
+    plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
+    for name in plan.params.models:
+        plan.throughput(name, limits=some_limits())
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    (axes,) = drawn.axes
+    roof = drawn_line(drawn, "roof")
+    (low, ridge, _), (start, top, end) = roof.get_xdata(), roof.get_ydata()  # type: ignore[misc, union-attr]
+    assert (float(ridge), float(top), float(end)) == pytest.approx((10.0, 1e13, 1e13))  # type: ignore[has-type]
+    assert float(start) == pytest.approx(float(low) * 1e12)  # type: ignore[has-type]
+    marks = [bars.lines[0] for bars in axes.containers]  # type: ignore[attr-defined]
+    assert len(marks) == 6
+    assert sorted(float(mark.get_xdata()[0]) for mark in marks) == pytest.approx([15.0] * 3 + [20.0] * 3)
+
+
+def test_several_devices_are_several_panels(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-56", limits=some_limits(), system=plan.system(device_name="Other GPU"))
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    assert len(drawn.axes) == 2
