@@ -23,7 +23,7 @@ from resnet.records import (
     ForecastRecord,
     HistoryRow,
     LatencyRecord,
-    Limits,
+    Peaks,
     PublishedRecord,
     PublishedRecords,
     Record,
@@ -257,7 +257,7 @@ def _read_run(
     return record, DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
 
 
-def _peaks(peaks: Limits | None) -> dict[str, Any]:
+def _peaks(peaks: Peaks | None) -> dict[str, Any]:
     values = (peaks.flops_per_second, peaks.bytes_per_second, peaks.precision, peaks.matrix_size) if peaks else ()
     return dict(zip(_PEAKS, values, strict=False))
 
@@ -282,7 +282,7 @@ def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]
     if throughput:
         for kind in ("training", "inference"):
             timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
-            cells = _peaks(throughput.limits) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
+            cells = _peaks(throughput.peaks) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
             cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
             gathered["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
         gathered["machines"].append((name, "images/s", None, throughput.system))
@@ -322,7 +322,7 @@ def read_tables(params: Params, runs: Path) -> Tables:
     predictions = [table for settings in planned.values() for table in _read_net(runs, settings, gathered)]
     for file, record in _all(LatencyRecord, runs, "latency"):
         for case in record.rows:
-            peaks = _peaks(next((peaks for peaks in record.limits if peaks.precision == case.precision), None))
+            peaks = _peaks(next((peaks for peaks in record.peaks if peaks.precision == case.precision), None))
             gathered["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
     for file, loop in _all(UsualLoopRecord, runs, "usual-loop"):
         gathered["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))

@@ -30,8 +30,8 @@ from resnet.records import (
     LatencyRecord,
     LatencyRow,
     Layer,
-    Limits,
     Passes,
+    Peaks,
     ResponsesRecord,
     SeedResponses,
     Segment,
@@ -69,7 +69,7 @@ def digest(value: object) -> str:
 PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
 
 
-def some_limits(**changes: Any) -> Limits:
+def some_peaks(**changes: Any) -> Peaks:
     fields: dict[str, Any] = {
         "precision": "fp32",
         "matrix_size": 1024,
@@ -77,7 +77,7 @@ def some_limits(**changes: Any) -> Limits:
         "copied_bytes": 2**30,
         "copy_bytes_per_second": (1e12, 1e12, 1e12),
     }
-    return Limits(**(fields | changes))
+    return Peaks(**(fields | changes))
 
 
 def a_system(**changes: Any) -> System:
@@ -310,12 +310,12 @@ class Files:
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
         system: System | None = None,
         batch_size: int = 128,
-        limits: Limits | None = None,
+        peaks: Peaks | None = None,
         energy: Energy | None = None,
     ) -> Path:
         settings = self.params.settings(name)
         adds = MULTIPLY_ADDS.get(settings.depth, 2_829_000_000)
-        work = StepWork(flops=2 * batch_size * adds, bytes=batch_size * adds // 10) if limits else None
+        work = StepWork(flops=2 * batch_size * adds, bytes=batch_size * adds // 10) if peaks else None
 
         def timing(seconds: Sequence[float], memory: int) -> Timing:
             return Timing(batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
@@ -333,7 +333,7 @@ class Files:
             training_work=StepWork(flops=3 * work.flops, bytes=4 * work.bytes) if work else None,
             inference_work=work,
             training_energy=energy,
-            limits=limits,
+            peaks=peaks,
             settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
         ).write(path)
@@ -366,9 +366,7 @@ class Files:
                 rows += [row(net, part, None, passes, k * times) for net in nets]  # type: ignore[arg-type]
             rows.append(row("resnet", "net", 20, passes, 60 * times))  # type: ignore[arg-type]
         path = self.runs / "latency" / f"{device}.json"
-        LatencyRecord(shortcut="A", rows=tuple(rows), limits=(some_limits(),), system=a_system(device=device)).write(
-            path
-        )
+        LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device)).write(path)
         return path
 
     def usual_loop(self) -> Path:

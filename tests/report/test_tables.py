@@ -11,7 +11,7 @@ import pytest
 
 from resnet.errors import UserError
 from resnet.report.tables import COLUMNS, different, flattened, rows, select
-from tests.report.conftest import some_limits
+from tests.report.conftest import some_peaks
 
 
 def test_nets_keep_the_order_of_the_parameters(files: Callable[..., Any]) -> None:
@@ -69,7 +69,7 @@ def test_a_points_and_a_prediction_are_rows(files: Callable[..., Any]) -> None:
 
 def test_a_timed_step_has_its_work_and_peaks(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-32", seeds=1)
-    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-20", peaks=some_peaks())
     plan.throughput("resnet-32", training_seconds=[2.0], inference_seconds=[0.5, 0.5])
     tables = plan.tables()
     training, inference = rows(select(tables.speed, name="resnet-20"))

@@ -11,12 +11,12 @@ import pytest
 from resnet.records import LatencyRecord, ThroughputRecord
 from resnet.report.analysis.timing import GROUPS, achieved, blocks, figure_choice, passes, stacks
 from resnet.report.tables import rows, select
-from tests.report.conftest import some_limits
+from tests.report.conftest import some_peaks
 
 
 def test_achieved_rates_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-20", peaks=some_peaks())
     training, inference = rows(achieved(plan.tables()))
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward, in 4, 4 and 5 ms; 519.04 MB.
     assert inference.repeats == pytest.approx([2.5952e12, 2.5952e12, 2.07616e12])
@@ -27,12 +27,12 @@ def test_achieved_rates_by_hand(files: Callable[..., Any]) -> None:
 
 def test_files_of_before_there_were_peaks_are_left_out(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    path = plan.throughput("resnet-20", limits=some_limits())
+    path = plan.throughput("resnet-20", peaks=some_peaks())
     tree = json.loads(path.read_text())
-    for key in ("training_work", "inference_work", "training_energy", "inference_energy", "limits"):
+    for key in ("training_work", "inference_work", "training_energy", "inference_energy", "peaks"):
         del tree[key]
     path.write_text(json.dumps(tree))
-    assert ThroughputRecord.read(path).limits is None
+    assert ThroughputRecord.read(path).peaks is None
     assert len(plan.tables().speed) == 2
     assert achieved(plan.tables()).empty
 

@@ -9,12 +9,12 @@ import pytest
 
 from resnet.records import Energy
 from resnet.report.sections.roofline import figure, section
-from tests.report.conftest import drawn_line, some_limits
+from tests.report.conftest import drawn_line, some_peaks
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    plan.throughput("resnet-20", limits=some_limits())
+    plan.throughput("resnet-20", peaks=some_peaks())
     text = plan.text(section)
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
     # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of 1e13: 26 %; 129.8 GB/s: 13 %.
@@ -28,7 +28,7 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
 def test_energy_has_a_column_where_it_was_measured(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     energy = Energy(images=(1000, 1000, 2000), joules=(10.0, 20.0, 60.0), seconds=(2.0, 2.0, 2.0))
-    plan.throughput("resnet-20", limits=some_limits(), energy=energy)
+    plan.throughput("resnet-20", peaks=some_peaks(), energy=energy)
     training, inference = plan.rows(section)
     assert (training["J an image"], inference["J an image"]) == ("0.0200 ± 0.0100 (n = 3)", "not measured")
     assert "idle power included" in plan.text(section)
@@ -44,7 +44,7 @@ def test_without_peaks_there_is_nothing(files: Callable[..., Any]) -> None:
 def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
     for name in plan.params.models:
-        plan.throughput(name, limits=some_limits())
+        plan.throughput(name, peaks=some_peaks())
     drawn = figure(plan.tables())
     assert drawn is not None
     (axes,) = drawn.axes
@@ -59,8 +59,8 @@ def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> 
 
 def test_several_devices_are_several_panels(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=1)
-    plan.throughput("resnet-20", limits=some_limits())
-    plan.throughput("resnet-56", limits=some_limits(), system=plan.system(device_name="Other GPU"))
+    plan.throughput("resnet-20", peaks=some_peaks())
+    plan.throughput("resnet-56", peaks=some_peaks(), system=plan.system(device_name="Other GPU"))
     drawn = figure(plan.tables())
     assert drawn is not None
     assert len(drawn.axes) == 2
