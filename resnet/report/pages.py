@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from resnet.files import write_text
 from resnet.report.analysis import overview
-from resnet.report.analysis.claims import claims, claims_table
+from resnet.report.analysis.claims import COLUMNS, claims
 from resnet.report.sections import claims as claims_section
 from resnet.report.sections import (
     comparisons,
@@ -102,7 +102,7 @@ def write(tables: Tables, runs: Path, reports: Path) -> Path:
         "table": overview.overview(tables),
         "curves": overview.curves_table(tables),
         "errors": overview.errors_table(tables),
-        "claims": claims_table(claims(tables)),
+        "claims": claims(tables)[[*COLUMNS]],
     }
     for name, table in tidy.items():
         write_text(reports / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +12,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from resnet.params import Params, load
+from resnet.params import Params
 from resnet.records import (
     DataRecord,
     DescriptionRecord,
@@ -37,9 +33,6 @@ from resnet.records import (
     Segment,
     Status,
     StepWork,
-    SweepRecord,
-    SweepTrial,
-    SweepValues,
     System,
     ThroughputRecord,
     Timing,
@@ -50,89 +43,17 @@ from resnet.records import (
 from resnet.report import build
 from resnet.report.style.drawing import Section
 from resnet.report.tables import Tables, read_tables
-
-PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
-    20: 269_722,
-    32: 464_154,
-    44: 658_586,
-    56: 853_018,
-    110: 1_727_962,
-    1202: 19_421_274,
-}
-MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
-
-
-def digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
-
-
-def some_peaks(**changes: Any) -> Peaks:
-    fields: dict[str, Any] = {
-        "precision": "fp32",
-        "matrix_size": 1024,
-        "matmul_flops_per_second": (8e12, 1e13, 2e13),
-        "copied_bytes": 2**30,
-        "copy_bytes_per_second": (1e12, 1e12, 1e12),
-    }
-    return Peaks(**(fields | changes))
-
-
-def a_system(**changes: Any) -> System:
-    fields: dict[str, Any] = {
-        "device": "cuda",
-        "device_name": "Example GPU",
-        "processor": "Example processor",
-        "cores": 16,
-        "threads": 8,
-        "memory_bytes": 64 * 2**30,
-        "device_memory_bytes": 80 * 2**30,
-        "platform": "Linux-6.1-x86_64",
-        "python": "3.11.7",
-        "versions": {"torch": "2.11.0", "numpy": "2.2.0"},
-        "commit": "0123456789abcdef0123456789abcdef01234567",
-        "modified": False,
-    }
-    return System(**(fields | changes))
-
-
-def some_data(official: bool = True, **changes: Any) -> DataRecord:
-    fields: dict[str, Any] = {
-        "name": "CIFAR-10" if official else "digits",
-        "official": official,
-        "classes": tuple("abcdefghij"),
-        "fingerprint": {"train": digest(["train", official]), "test": digest(["test", official])},
-        "train_images": 45_000 if official else 1_000,
-        "validation_images": 5_000 if official else 100,
-        "test_images": 10_000 if official else 397,
-        "split_seed": 0,
-        "split_fingerprint": digest(["split", official]),
-    }
-    return DataRecord(**(fields | changes))
-
-
-def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> list[HistoryRow]:
-    """A learning curve that falls to `final` % in `rows` rows, the test error measured on every fourth."""
-    points = []
-    for k in range(1, rows + 1):
-        iteration = iterations * k // rows
-        part = iteration / 64_000
-        wobble = 0.6 * math.sin(7 * k + seed)
-        level = 60 * math.exp(-9 * part) + (9 if part <= 0.5 else 0) + final
-        points.append(
-            HistoryRow(
-                iteration=iteration,
-                epoch=iteration * 128 / 45_000,
-                learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
-                training_loss=level / 40,
-                training_error=min(90.0, 0.9 * level + 0.4 * wobble),
-                validation_error=min(90.0, level + wobble) if k % 4 == 0 else None,
-                test_error=min(90.0, level + wobble) if k % 4 == 0 else None,
-            )
-        )
-    return points
+from tests.report.made_up import (
+    MULTIPLY_ADDS,
+    PARAMETERS,
+    PARTS,
+    a_history,
+    a_plan,
+    a_system,
+    digest,
+    some_data,
+    some_peaks,
+)
 
 
 def unpadded(text: str) -> str:
@@ -391,22 +312,6 @@ class Files:
         return path
 
 
-def a_plan(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Params:
-    """A plan of nets named like `resnet-20` or `resnet-B-20`; ResNet-110 warms up as in the paper."""
-    models: dict[str, Any] = {}
-    for name in names:
-        net, *option, depth = name.split("-")
-        entry: dict[str, Any] = {"net": net, "depth": int(depth)}
-        if option:
-            entry["model"] = {"shortcut": option[0]}
-        if (net, depth) == ("resnet", "110"):
-            entry["train"] = {"warmup": True}
-        models[name] = entry
-    tree = {"models": models, **sections}
-    tree["train"] = {"seeds": seeds, **sections.get("train", {})}
-    return Params.model_validate(tree)
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[..., Files]:
     """Make a plan and an empty folder of runs for it."""
@@ -421,52 +326,3 @@ def files(tmp_path: Path) -> Callable[..., Files]:
 def _matplotlib_as_it_was() -> Iterator[None]:
     with mpl.rc_context():
         yield
-
-
-def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> SweepRecord:
-    """Two trials: the own values', diverged where `own` is None, and the best."""
-
-    def trial(number: int, error: float | None, rate: float) -> SweepTrial:
-        values = SweepValues(learning_rate=rate, weight_decay=1e-4, warmup=False, milestones=(0.5, 0.75))
-        errors = () if error is None else ((8000, error),)
-        state = "diverged" if error is None else "complete"
-        return SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)  # type: ignore[arg-type]
-
-    fields: dict[str, Any] = {
-        "status": "done",
-        "name": f"resnet-{depth}",
-        "net": "resnet",
-        "depth": depth,
-        "iterations": 8000,
-        "precision": "bf16",
-        "data": some_data(),
-        "identity": Identity(configuration=str(depth), data="d", version=1),
-        "settings": {"sweep": load(None).sweep.model_dump(mode="json")},
-        "trials": (trial(0, own, 0.1), trial(1, best, 0.3)),
-    }
-    return SweepRecord(**(fields | changes))
-
-
-def drawn_line(figure: Figure | None, gid: str) -> Line2D:
-    """The one line of a figure with this identifier."""
-    assert figure is not None
-    lines = [line for axes in figure.axes for line in axes.lines if line.get_gid() == gid]
-    assert len(lines) == 1, f"{gid}: {len(lines)} lines"
-    return lines[0]
-
-
-def x_of(line: Line2D) -> list[float]:
-    return [float(value) for value in line.get_xdata()]  # type: ignore[union-attr]
-
-
-def y_of(line: Line2D) -> list[float]:
-    return [float(value) for value in line.get_ydata()]  # type: ignore[union-attr]
-
-
-def assert_room_for_axes(figure: Figure | None) -> None:
-    assert figure is not None
-    figure.canvas.draw()
-    for axes in figure.axes:
-        box = axes.get_position()
-        assert box.width > 0.25
-        assert box.height > 0.3

@@ -11,7 +11,7 @@ import pytest
 
 from resnet.errors import UserError
 from resnet.report.tables import COLUMNS, different, flattened, rows, select
-from tests.report.conftest import some_peaks
+from tests.report.made_up import some_peaks
 
 
 def test_nets_keep_the_order_of_the_parameters(files: Callable[..., Any]) -> None:

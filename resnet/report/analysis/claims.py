@@ -6,57 +6,40 @@ the runs do not decide, and "not tested" with the reason where nothing could be.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from pandas import DataFrame
 
 from resnet.report.analysis.comparisons import ALL_ALIKE, Quantity, Unmet, change, obstacle
 from resnet.report.analysis.nets import main_net, main_nets
 from resnet.report.analysis.responses import mean_response
-from resnet.report.analysis.statistics import Difference, Interval, holm, welch
+from resnet.report.analysis.statistics import Difference, holm, welch
 from resnet.report.tables import Tables
 
 VERDICTS = ("shown", "contradicted", "not shown", "not tested")
+COLUMNS = ("claim", "verdict", "difference", "low", "high", "unit", "p", "p_holm", "test", "why_not_tested")
+"""Of claims.csv. `claim`: a sentence without its full stop; `low` and `high`: the interval of the difference that it
+says is above or below 0; `p`: two-sided, and of several tests that must all hold that of the weakest; `p_holm`: after
+the correction; `test`: with its n."""
+
 DEEPEST = 110
 """The deepest net that the paper's claims of falling error are about: ResNet-1202 it calls worse."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The difference that a claim says is above or below 0."""
-
-    value: float
-    interval: Interval
-    unit: str
-    p: float
-    """Two-sided; of several tests that must all hold, that of the weakest."""
-    agrees: bool
-    """Whether the difference has the claimed sign."""
-    test: str
-    """The test and its n."""
+def _tested(tables: Tables, sentence: str, difference: Difference, sign: int, **cells: Any) -> dict[str, Any]:
+    """A claim that the difference has this sign."""
+    low, high = difference.interval(tables.params.report.confidence)
+    numbers = {"difference": difference.value, "low": low, "high": high, "unit": "points", "p": difference.p}
+    return {"claim": sentence, **numbers, "test": difference.test, "agrees": difference.value * sign > 0, **cells}
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A sentence, complete without the full stop, in plain text, and what the runs say to it."""
-
-    sentence: str
-    evidence: Evidence | None
-    unmet: Unmet | None = None
-    """Why it was not tested."""
-    p: float | None = None
-    """After Holm's correction."""
-    verdict: str = "not tested"
+def _untested(sentence: str, unmet: Unmet | None) -> dict[str, Any]:
+    reason, missing = unmet or ALL_ALIKE
+    return {"claim": sentence, "why_not_tested": reason, "missing": missing}
 
 
-def _claim(tables: Tables, sentence: str, difference: Difference, sign: int, unit: str = "points") -> Claim:
-    interval = difference.interval(tables.params.report.confidence)
-    agrees = difference.value * sign > 0
-    return Claim(sentence, Evidence(difference.value, interval, unit, difference.p, agrees, difference.test))
-
-
-def _order(tables: Tables, names: list[str]) -> Claim:
+def _order(tables: Tables, names: list[str]) -> dict[str, Any]:
     """Every depth has a lower error than the one before it: shown only if each single step is."""
     sentence = f"The order of the depths holds: test error falls at every step {' to '.join(names)}"
     changes = [change(tables, first, second, "test_error") for first, second in pairwise(names)]
@@ -64,30 +47,27 @@ def _order(tables: Tables, names: list[str]) -> Claim:
     unmet = [step.unmet for step in changes if step.unmet]
     if unmet:
         missing = dict.fromkeys(name for reason in unmet for name in reason.missing)
-        return Claim(sentence, None, Unmet(unmet[0].reason, tuple(missing)))
+        return _untested(sentence, Unmet(unmet[0].reason, tuple(missing)))
     # All steps must hold: the weakest one's p is that of the whole (an intersection-union test). One step
     # that goes the other way contradicts it, and may be the smallest of several (Bonferroni).
     opposed = [step for step in steps if step[0].value >= 0]
     weakest, at = min(opposed, key=lambda step: step[0].p) if opposed else max(steps, key=lambda step: step[0].p)
     p = min(1.0, len(steps) * weakest.p) if opposed else weakest.p
     test = f"{weakest.test}, of the step {at}, {'the clearest against it' if opposed else 'the weakest'}"
-    interval = weakest.interval(tables.params.report.confidence)
-    return Claim(sentence, Evidence(weakest.value, interval, "points", p, not opposed, test))
+    return _tested(tables, sentence, weakest, -1, p=p, test=test, agrees=not opposed)
 
 
-def _response(tables: Tables, sentence: str, higher: str, lower: str) -> Claim:
+def _response(tables: Tables, sentence: str, higher: str, lower: str) -> dict[str, Any]:
     """The lower net responds less, in the mean over layers, than the higher."""
     samples = {name: mean_response(tables, name) for name in (lower, higher)}
     missing = tuple(name for name in (higher, lower) if not samples[name])
     unmet = obstacle(tables, higher, lower, (samples[higher], samples[lower]))
     if missing and not any(tables.net(name).mixed for name in (higher, lower)):
-        return Claim(sentence, None, Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing))
-    values = [sample for sample in samples.values() if sample]
-    difference = None if unmet else welch(*values)
+        return _untested(sentence, Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing))
+    difference = None if unmet else welch(*(sample for sample in samples.values() if sample))
     if difference is None:
-        return Claim(sentence, None, unmet or ALL_ALIKE)
-    named = difference._replace(test=f"{difference.test} of the mean over layers")
-    return _claim(tables, sentence, named, -1, "")
+        return _untested(sentence, unmet)
+    return _tested(tables, sentence, difference, -1, unit="", test=f"{difference.test} of the mean over layers")
 
 
 def _deep(tables: Tables, names: list[str]) -> list[str]:
@@ -96,16 +76,16 @@ def _deep(tables: Tables, names: list[str]) -> list[str]:
     return [name for name in deeper if tables.net(name).depth in (56, DEEPEST)] or deeper[-1:]
 
 
-def _stated(tables: Tables) -> Iterator[Claim]:
+def _stated(tables: Tables) -> Iterator[dict[str, Any]]:
     """Every claim that the plan's nets allow, tested or not, without corrections."""
     plain, residual = main_nets(tables, "plain"), main_nets(tables, "resnet")
     deep_plain, deep_residual = _deep(tables, plain), _deep(tables, residual)
     upto, beyond = ([x for x in residual if (tables.net(x).depth <= DEEPEST) == side] for side in (True, False))
     twins = {name: twin for name in plain if (twin := main_net(tables, "resnet", tables.net(name).depth))}
 
-    def changes(sentence: str, first: str, second: str, quantity: Quantity, sign: int) -> Claim:
+    def changes(sentence: str, first: str, second: str, quantity: Quantity, sign: int) -> dict[str, Any]:
         step = change(tables, first, second, quantity)
-        return _claim(tables, sentence, step.welch, sign) if step.welch else Claim(sentence, None, step.unmet)
+        return _tested(tables, sentence, step.welch, sign) if step.welch else _untested(sentence, step.unmet)
 
     for name in deep_residual:
         yield changes(f"Test error falls from {residual[0]} to {name}", residual[0], name, "test_error", -1)
@@ -131,26 +111,11 @@ def _stated(tables: Tables) -> Iterator[Claim]:
         yield _response(tables, sentence, residual[0], name)
 
 
-def claims(tables: Tables) -> list[Claim]:
-    """Every claim with its verdict, p values corrected over those that were tested (Holm)."""
-    stated = list(_stated(tables))
-    corrected = iter(holm([claim.evidence.p for claim in stated if claim.evidence]))
-    level, judged = 1 - tables.params.report.confidence, []
-    for claim in stated:
-        if claim.evidence:
-            p = next(corrected)
-            decided = "shown" if claim.evidence.agrees else "contradicted"
-            claim = replace(claim, p=p, verdict=decided if p < level else "not shown")
-        judged.append(claim)
+def claims(tables: Tables) -> DataFrame:
+    """Every claim with its verdict, p values corrected over those that were tested (Holm); and the nets `missing`."""
+    judged = DataFrame(list(_stated(tables)), columns=[*COLUMNS, "agrees", "missing"], dtype=object)
+    tested, level = judged["p"].notna(), 1 - tables.params.report.confidence
+    judged.loc[tested, "p_holm"] = holm(list(judged.loc[tested, "p"]))
+    decided = judged["agrees"].map({True: "shown", False: "contradicted"})
+    judged["verdict"] = decided.where(judged["p_holm"].astype(float) < level, "not shown").where(tested, "not tested")
     return judged
-
-
-def claims_table(judged: list[Claim]) -> DataFrame:
-    """The rows of claims.csv."""
-    columns = ("claim", "verdict", "difference", "low", "high", "unit", "p", "p_holm", "test", "why_not_tested")
-    lines = []
-    for claim in judged:
-        tested, unmet = claim.evidence, claim.unmet
-        cells = (tested.value, *tested.interval, tested.unit, tested.p, claim.p, tested.test) if tested else [None] * 7
-        lines.append((claim.sentence, claim.verdict, *cells, unmet.reason if unmet else ""))
-    return DataFrame(lines, columns=columns)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.analysis.sweeps import orders, standard_error
-from tests.report.conftest import a_sweep
+from tests.report.made_up import a_sweep
 
 
 def order(plan: Any, *sweeps: Any) -> Any:

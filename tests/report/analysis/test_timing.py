@@ -11,7 +11,7 @@ import pytest
 from resnet.records import LatencyRecord, ThroughputRecord
 from resnet.report.analysis.timing import GROUPS, achieved, blocks, figure_choice, passes, stacks
 from resnet.report.tables import rows, select
-from tests.report.conftest import some_peaks
+from tests.report.made_up import some_peaks
 
 
 def test_achieved_rates_by_hand(files: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.sections.curves import figure, section
-from tests.report.conftest import assert_room_for_axes, drawn_line, x_of, y_of
+from tests.report.drawn import assert_room_for_axes, drawn_line, x_of, y_of
 
 
 def test_curves_are_means_over_the_done_seeds(files: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.sections.depth import figure
-from tests.report.conftest import drawn_line, y_of
+from tests.report.drawn import drawn_line, y_of
 
 
 def test_a_mark_a_seed_the_means_and_the_paper(files: Callable[..., Any]) -> None:

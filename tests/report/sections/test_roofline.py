@@ -9,7 +9,8 @@ import pytest
 
 from resnet.records import Energy
 from resnet.report.sections.roofline import figure, section
-from tests.report.conftest import drawn_line, some_peaks
+from tests.report.drawn import drawn_line
+from tests.report.made_up import some_peaks
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet.report.analysis.sweeps import Order
 from resnet.report.sections.sweep import conclusion, figure, section
-from tests.report.conftest import a_sweep
+from tests.report.made_up import a_sweep
 
 
 def test_the_order_survives_or_does_not() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.sections.throughput import figure
-from tests.report.conftest import assert_room_for_axes, y_of
+from tests.report.drawn import assert_room_for_axes, y_of
 
 
 def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
