@@ -6,6 +6,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def take_in(archive: Path, root: Path, params: Path, suffix: str = "") -> int:
                 record = checked(folder, place, plan, name)
                 if newer(record, root / "runs/train" / name / folder.name / "metrics.json"):
                     seeds.append((record, folder, name))
-        except (UserError, OSError, tarfile.TarError, ValueError) as error:
+        except (UserError, OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
             print(f"{archive}: nothing is put in place: {error}", file=sys.stderr)
             return 1
         for record, folder, name in seeds:

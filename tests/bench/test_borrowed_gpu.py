@@ -157,6 +157,8 @@ def test_a_net_is_begun_only_if_it_can_be_finished(
         (
             "rates/resnet-20.json",
             {
+                "precision": "bf16",
+                "compiled": False,
                 "side_by_side": 2,
                 "seconds_until_ready": 0,
                 "iteration_seconds": 1,
@@ -288,11 +290,12 @@ def start(checkout: Path, command: str, place: str, *arguments: str) -> subproce
 
 
 @pytest.mark.slow
-def test_a_rehearsal_on_the_cpu(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Check; train until a kill; go on elsewhere until the time limit; go on to the end; take the results in."""
+def test_a_rehearsal_on_the_cpu(checkout: Path, digits_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check; train until a kill; go on elsewhere to the end; take the results in."""
     folder = checkout.parent
     archive, before = folder / "archive.tar.gz", sorted(checkout.rglob("*"))
-    net = ("--nets", "resnet-8", "--set=train.iterations=2000")
+    net = ("--nets", "resnet-8", "--set=train.iterations=240")
+    shutil.copytree(digits_folder, folder / "first/data")
 
     with start(checkout, "check", "first", "--only", "rate", *net) as script:
         output, _ = script.communicate(timeout=300)
@@ -306,40 +309,50 @@ def test_a_rehearsal_on_the_cpu(checkout: Path, capsys: pytest.CaptureFixture[st
             process.kill()
     assert "runs/train/resnet-8/seed-0/metrics.json" in names(archive)
 
-    # On a fresh machine, until the time limit: the rate says that the net can be finished, and is wrong.
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "second", filter="data")
-    rate = folder / "second/rates/resnet-8.json"
-    wrong = json.loads(rate.read_text()) | {"iteration_seconds": 1e-6, "evaluation_seconds_per_image": 1e-9}
-    rate.write_text(json.dumps(wrong | {"seconds_until_ready": 0}))
-    reached = TrainingRecord.read(folder / "second/runs/train/resnet-8/seed-0/metrics.json").iteration
-    with start(checkout, "train", "second", "--minutes", "1.2", *net, "--set=limits.hours=100") as script:
-        began = time.monotonic()
-        output, _ = script.communicate(timeout=300)
-    assert script.returncode == 1
-    assert time.monotonic() - began < 72 + 20
-    assert "stopped      train resnet-8" in output
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder / "third", filter="data")
-    interrupted = TrainingRecord.read(folder / "third/runs/train/resnet-8/seed-0/metrics.json")
-    assert interrupted.iteration > reached
-
     # To the end, from the archive alone.
-    shutil.rmtree(folder / "third")
-    with start(checkout, "train", "third", "--resume", str(archive), "--minutes", "60", *net) as script:
+    with start(checkout, "train", "second", "--resume", str(archive), "--minutes", "60", *net) as script:
         output, _ = script.communicate(timeout=600)
     assert script.returncode == 0, output
     assert "done         train resnet-8" in output
     assert "done         responses resnet-8" in output
     assert sorted(checkout.rglob("*")) == before, "the checkout is as it was"
 
-    assert take_in(archive, folder / "root", params=PARAMS.replace("iterations: 60", "iterations: 2000")) == 0
-    assert "resnet-8 seed-1: done at 2,000" in capsys.readouterr().out
+    assert take_in(archive, folder / "root", params=PARAMS.replace("iterations: 60", "iterations: 240")) == 0
+    assert "resnet-8 seed-1: done at 240" in capsys.readouterr().out
     record = TrainingRecord.read(folder / "root/runs/train/resnet-8/seed-0/metrics.json")
     assert len(record.segments) >= 2
     assert {segment.system.commit for segment in record.segments} == {COMMIT}
     assert {segment.system.modified for segment in record.segments} == {None}
     assert (folder / "root/runs/responses/resnet-8.json").exists()
+
+
+@pytest.mark.slow
+def test_the_time_limit_stops_a_net_that_cannot_be_finished(checkout: Path, digits_folder: Path) -> None:
+    """The rate says that it can, and is wrong: the training is asked to stop, and its checkpoints come home."""
+    folder = checkout.parent
+    shutil.copytree(digits_folder, folder / "place/data")
+    rate = {
+        "precision": "fp32",
+        "compiled": False,
+        "side_by_side": 1,
+        "seconds_until_ready": 0,
+        "iteration_seconds": 0,
+        "evaluation_seconds_per_image": 0,
+    }
+    (folder / "place/rates").mkdir()
+    (folder / "place/rates/resnet-8.json").write_text(json.dumps(rate))
+    endless = ("--set=train.iterations=1000000", "--set=limits.hours=1000")
+    with start(checkout, "train", "place", "--nets", "resnet-8", "--minutes", "1.5", *endless) as script:
+        output, _ = script.communicate(timeout=300)
+    assert script.returncode == 1
+    assert "stopped      train resnet-8" in output
+    assert "a checkpoint is saved" in output
+    with tarfile.open(folder / "archive.tar.gz") as packed:
+        packed.extractall(folder / "home", filter="data")
+    record = TrainingRecord.read(folder / "home/runs/train/resnet-8/seed-0/metrics.json")
+    assert record.status == "interrupted"
+    assert record.iteration > 0
+    assert (folder / "home/checkpoints/resnet-8/seed-0/checkpoint.safetensors").exists()
 
 
 def until(condition: Callable[[], bool], script: subprocess.Popen[str] | None = None) -> None:

@@ -197,8 +197,9 @@ def test_a_gradient_of_another_type_and_layout_is_taken() -> None:
     assert torch.equal(*results)
 
 
-def test_the_check_passes_where_the_kernels_are_right() -> None:
-    fused_gpu.check(DEVICE)
+def test_the_check_passes_where_the_kernels_are_right_even_in_an_evaluation() -> None:
+    with torch.inference_mode(), torch.autocast(DEVICE.type, torch.bfloat16):
+        fused_gpu.check(DEVICE)
 
 
 def test_the_check_tells_a_wrong_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
