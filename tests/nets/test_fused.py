@@ -188,6 +188,11 @@ def test_conv3x3_has_the_gradients_of_a_convolution(
     close(conv.weight.grad, weight64.grad, 1e-5 if fast else 1e-2)
 
 
+def skip_with_amx(dtype: torch.dtype) -> None:
+    if dtype == torch.bfloat16 and torch.cpu.get_capabilities().get("amx_bf16", False):
+        pytest.skip("with AMX, PyTorch's own convolutions in bfloat16 are the faster ones")
+
+
 def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
@@ -239,13 +244,52 @@ def test_winograd_is_almost_as_exact_as_the_direct_convolution(
 
 
 @needs_build
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("used", ["both", "convolution", "shortcut"])
+def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str) -> None:
+    skip_with_amx(dtype)
+    conv, x = convolution(16, 32), images(3, 16, 9, 7, dtype=dtype).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        y, shortcut = fused.branch(x, conv)
+        assert torch.equal(y, fused.conv3x3(x, conv))
+    assert torch.equal(shortcut, x)
+    assert y.dtype == shortcut.dtype == dtype
+    dy, dshortcut = images(*y.shape, dtype=dtype, seed=2), images(*x.shape, dtype=dtype, seed=4)
+    outputs = [(y, dy), (shortcut, dshortcut)]
+    torch.autograd.backward(*zip(*(outputs if used == "both" else outputs[used == "shortcut" :][:1]), strict=True))
+    x64, weight64 = x.detach().double(), conv.weight.detach().double()
+    _, dx, dweight = values_and_gradients(x64, weight64, dy.double())
+    want = dx * (used != "shortcut") + dshortcut.double() * (used != "convolution")
+    assert x.grad is not None
+    close(x.grad, want, TOLERANCE[dtype])
+    if used == "shortcut":
+        assert conv.weight.grad is None
+    else:
+        assert conv.weight.grad is not None
+        close(conv.weight.grad, dweight, 1e-5)
+
+
+def test_a_branch_is_the_convolution_and_its_input_where_there_is_no_kernel() -> None:
+    conv, x = nn.Conv2d(10, 16, 3, padding=1), torch.randn(2, 10, 8, 8)
+    y, same = fused.branch(x, conv)
+    assert torch.equal(y, conv(x))
+    assert same is x
+
+
+@needs_build
 @pytest.mark.parametrize(("channels", "size"), [(16, 32), (32, 16), (64, 8)])
-def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(channels: int, size: int) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(
+    channels: int, size: int, dtype: torch.dtype
+) -> None:
+    skip_with_amx(dtype)
+
     def once(threads: int) -> list[Tensor]:
         torch.set_num_threads(threads)
         conv = convolution(channels, channels)
-        x = images(50, channels, size, size, dtype=torch.float32).requires_grad_()
-        y = fused.conv3x3(x, conv)
+        x = images(50, channels, size, size, dtype=dtype).requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            y = fused.conv3x3(x, conv)
         return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
 
     threads = torch.get_num_threads()
