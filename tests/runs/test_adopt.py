@@ -13,6 +13,7 @@ from resnet.errors import UserError
 from resnet.params import load
 from resnet.runs.adopt import adopt, unfinished
 from resnet.runs.seeds import train_seeds
+from resnet.system import choose_machine
 from tests.conftest import Command
 from tests.pipeline.project import PARAMS, ROOT, clone, commit, run, running
 
@@ -22,7 +23,8 @@ NETS = ("resnet-8", "plain-8")
 def train(project: Path, data: Data, *seeds: int, net: str = "resnet-8", assignments: tuple[str, ...] = ()) -> None:
     """As on a machine without DVC."""
     out, weights = project / "runs/train" / net, project / "weights" / net
-    train_seeds(load(project / "params.yaml", assignments).settings(net), seeds, data, out, weights=weights)
+    settings = load(project / "params.yaml", assignments).settings(net)
+    train_seeds(settings, seeds, data, out, choose_machine(settings.train), weights=weights)
 
 
 def plan_seeds(project: Path, seeds: int) -> None:
