@@ -84,7 +84,7 @@ class Call:
                 env=self._environment() | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                process_group=0,  # no session of its own: who kills this process's session kills it too
+                process_group=0,  # stopped together with what it starts
             )
             while process.poll() is None and time.monotonic() - began < limit and not self.asked_to_stop:
                 if time.monotonic() - packed > self.every:

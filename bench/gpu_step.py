@@ -17,7 +17,7 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
+from resnet.files import write_text
 from resnet.measuring.evaluate import evaluate
 from resnet.measuring.throughput import noise
 from resnet.params import Settings, load
@@ -130,10 +131,9 @@ SHAPES = ((16, 32), (32, 16), (64, 8))
 """Channels and size of the convolutions that make up the three stages."""
 
 
-def convolutions(batch_size: int, device: torch.device, seconds: float) -> list[dict[str, Any]]:
+def convolutions(batch_size: int, device: torch.device, seconds: float) -> Iterator[dict[str, Any]]:
     """Seconds of the stages' convolutions, forward and backward, by layout and cuDNN's settings."""
     formats = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
-    rows = []
     for (channels, size), layout, dtype, (deterministic, benchmark) in itertools.product(
         SHAPES, formats, (torch.bfloat16, torch.float32), ((True, False), (True, True), (False, False), (False, True))
     ):
@@ -152,8 +152,11 @@ def convolutions(batch_size: int, device: torch.device, seconds: float) -> list[
 
         row = {"channels": channels, "size": size, "layout": layout, "dtype": str(dtype).removeprefix("torch.")}
         row |= {"deterministic": deterministic, "benchmark": benchmark, "seconds": seconds_each(step, device, seconds)}
-        rows.append(row)
-    return rows
+        yield row
+
+
+def write(path: Path, result: object) -> None:
+    write_text(path, json.dumps(result, indent=2) + "\n")
 
 
 def main() -> None:
@@ -171,16 +174,15 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load(arguments.params, arguments.set).settings_for(arguments.net, arguments.depth, arguments.name)
     seconds = arguments.seconds
-    result: Any
     if arguments.what == "convolutions":
-        result = convolutions(arguments.batch_size, choose_device(settings.train.device), seconds)
-    elif arguments.what == "profile":
-        result = kernels(settings, seconds)
+        rows: list[dict[str, Any]] = []
+        for row in convolutions(arguments.batch_size, choose_device(settings.train.device), seconds):
+            rows.append(row)
+            write(arguments.out, rows)
     else:
-        result = rate(settings, arguments.seeds, seconds)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(arguments.out.read_text(encoding="utf-8")[:2000])
+        result = rate(settings, arguments.seeds, seconds) if arguments.what == "rate" else kernels(settings, seconds)
+        write(arguments.out, result)
+        print({key: value for key, value in result.items() if key != "by_kernel"})
 
 
 if __name__ == "__main__":

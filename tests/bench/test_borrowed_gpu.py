@@ -262,6 +262,21 @@ def test_what_is_wrong_is_not_taken_in(
     assert fault == "other" or not there.exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["profile", "convolutions"])
+def test_a_step_is_taken_apart(what: str, tmp_path: Path) -> None:
+    options = ("--depth", "8", "--batch-size", "1", "--seconds", "0.001", "--set=train.device=cpu")
+    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *options, "--set=train.batch_size=4"]
+    subprocess.run([*command, "--out", tmp_path / "step.json"], cwd=tmp_path, check=True, timeout=300)
+    result = json.loads((tmp_path / "step.json").read_text())
+    if what == "convolutions":
+        assert len(result) == 3 * 2 * 2 * 4
+        assert all(row["seconds"] > 0 for row in result)
+    else:
+        assert result["kernels"] == sum(row["calls"] for row in result["by_kernel"]) > 0
+        assert result["kernel_seconds"] > 0
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the code, as it travels: without `.git`, and nothing of it installed."""
