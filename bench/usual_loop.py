@@ -19,6 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from resnet import threads
+
+threads.settle()
+
 import torch
 import torch.nn.functional as F
 from PIL import Image

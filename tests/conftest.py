@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+if not torch.cuda.is_available():
+    # Triton decides as it is imported, by whichever test comes first, whether it compiles or interprets.
+    os.environ["TRITON_INTERPRET"] = "1"
+
 from resnet.data import Data, read, save
 from resnet.params import DataParams, Settings, load
 from resnet.system import Machine

@@ -17,6 +17,7 @@ from resnet.records import ForecastRecord, ThroughputRecord, TrainingRecord
 from tests.conftest import Command
 
 QUICK = (
+    "--set=data.validation=200",  # as the prepared digits have it
     "--set=train.iterations=6",
     "--set=train.batch_size=16",
     "--set=train.log_every=3",
@@ -74,7 +75,8 @@ def test_train_leaves_each_seeds_results(command: Command, digits_folder: Path, 
 
 def test_a_plan_that_cannot_finish_says_so_first(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     done = command(
-        "train", "--depth", "8", "--out", "DIR", f"--set=data.dir={digits_folder}", "--set=limits.hours=0.01",
+        "train", "--depth", "8", "--out", "DIR", f"--set=data.dir={digits_folder}",
+        "--set=data.validation=200", "--set=limits.hours=0.01",
         "--set=train.iterations=1000000",
     )  # fmt: skip
     assert done.returncode == 1
@@ -88,7 +90,7 @@ def test_a_plan_that_cannot_finish_says_so_first(command: Command, digits_folder
 
 def test_the_forecast_of_a_whole_plan(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(
-        f"data: {{dir: {digits_folder}}}\n"
+        f"data: {{dir: {digits_folder}, validation: 200}}\n"
         "train: {iterations: 50, batch_size: 16, seeds: 2}\n"
         "models: {resnet-8: {net: resnet, depth: 8}, plain-14: {net: plain, depth: 14, train: {seeds: 1}}}\n"
     )

@@ -24,6 +24,7 @@ from resnet.data import Data
 from resnet.params import load
 from resnet.records import TrainingRecord
 from resnet.runs.seeds import train_seeds
+from resnet.system import choose_machine
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -181,7 +182,14 @@ def archive(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("place")
     (place / "params.yaml").write_text(PARAMS)
     settings = load(place / "params.yaml").settings("resnet-8")
-    train_seeds(settings, [0, 1], digits, place / "runs/train/resnet-8", weights=place / "weights/resnet-8")
+    train_seeds(
+        settings,
+        [0, 1],
+        digits,
+        place / "runs/train/resnet-8",
+        choose_machine(settings.train),
+        weights=place / "weights/resnet-8",
+    )
     (place / "runs/latency").mkdir()
     (place / "runs/latency/cuda.json").write_text("{}")
     repack(place)

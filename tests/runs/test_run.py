@@ -200,7 +200,12 @@ def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
     arguments = ["--net", "resnet", "--depth", "8", "--seeds", "0"]
-    arguments += [f"--set=data.dir={digits_folder}", "--set=train.iterations=60", "--set=train.checkpoint_every=7"]
+    arguments += [
+        f"--set=data.dir={digits_folder}",
+        "--set=data.validation=200",
+        "--set=train.iterations=60",
+        "--set=train.checkpoint_every=7",
+    ]
     arguments += ["--set=train.batch_size=32", "--set=train.evaluate_every=20"]
 
     def start(out: str) -> subprocess.Popen[bytes]:
@@ -230,7 +235,12 @@ def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_
 
 @pytest.mark.slow
 def test_sigterm_saves_a_checkpoint_and_exits_with_130(digits_folder: Path, tmp_path: Path) -> None:
-    arguments = [f"--set=data.dir={digits_folder}", "--set=train.iterations=5000", "--set=train.log_every=5"]
+    arguments = [
+        f"--set=data.dir={digits_folder}",
+        "--set=data.validation=200",
+        "--set=train.iterations=5000",
+        "--set=train.log_every=5",
+    ]
     process = subprocess.Popen(
         [
             sys.executable,

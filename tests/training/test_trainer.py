@@ -105,9 +105,9 @@ def test_weights_cast_together_train_as_those_that_autocast_casts(
     x = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
     def gradients(together: bool) -> list[torch.Tensor]:
-        net = build_net(tiny(), 10, 0, CPU).train()
+        net = build_net(tiny(), 10, 0, CPU.device).train()
         net.recompute = recompute
-        with Machine(CPU, "bf16").arithmetic():
+        with CPU.at("bf16").arithmetic():
             logits = functional_call(net, cast_weights(net, torch.bfloat16) if together else {}, (x,))
         logits.float().logsumexp(1).sum().backward()
         return [logits.detach(), *(p.grad for p in net.parameters() if p.grad is not None), *net.buffers()]
