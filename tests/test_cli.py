@@ -131,7 +131,12 @@ def test_an_interrupted_measurement_leaves_the_earlier_result(command: Command, 
     earlier.write_text("earlier")
     arguments = ("latency", "--out", "out", "--set=latency={depths: [20], seconds: 60}", "--set=train.device=cpu")
     process = subprocess.Popen(
-        [sys.executable, "-m", "resnet", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "resnet", *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts its background jobs, and what they start, deaf to this signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     assert "stem" in process.stderr.readline()  # it has begun to measure
