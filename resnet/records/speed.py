@@ -64,7 +64,7 @@ class Peaks(Record):
 
 
 class StepWork(Record):
-    """What one step has to compute and to move, counted from the layers' volumes (`resnet/nets/traffic.py`)."""
+    """What one step has to compute and to move, counted from the layers' volumes (`resnet/nets/layers.py`)."""
 
     flops: int
     """Two a multiply-add of the convolutions and the fully connected layer, over the whole batch."""

@@ -8,7 +8,7 @@ import pytest
 
 from resnet.data import Data
 from resnet.params import Settings
-from resnet.runs.identity import identity
+from resnet.runs.identity import WITHOUT_EFFECT, _bearing, identity
 
 
 @pytest.mark.parametrize(("key", "value"), [("learning_rate", 0.2), ("iterations", 13), ("warmup", "true")])
@@ -31,3 +31,13 @@ def test_how_often_to_save_and_which_seeds_do_not(tiny: Callable[..., Settings],
 def test_other_data_count(tiny: Callable[..., Settings], digits: Data) -> None:
     other = digits.record.model_copy(update={"split_fingerprint": "0" * 64})
     assert identity(tiny(), digits.record, "fp32").data != identity(tiny(), other, "fp32").data
+
+
+def test_a_key_that_came_later_counts_only_where_it_changes_something(
+    tiny: Callable[..., Settings], digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if `momentum` had come after version 1: the runs from before had none to tell."""
+    without = tiny().train.model_dump(mode="json", exclude=WITHOUT_EFFECT | {"momentum"})
+    monkeypatch.setattr("resnet.runs.identity.LATER", {"momentum"})
+    assert _bearing(tiny().train) == without
+    assert identity(tiny(), digits.record, "fp32") != identity(tiny(momentum=0.8), digits.record, "fp32")

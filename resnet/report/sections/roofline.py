@@ -1,6 +1,6 @@
 """How far each net is from the machine's peaks: what a matrix product and a copy reached in the same run as the net.
 
-Bytes are counted from the layers' volumes (`resnet/nets/traffic.py`): a lower bound of what was moved.
+Bytes are counted from the layers' volumes (`resnet/nets/layers.py`): a lower bound of what was moved.
 """
 
 from functools import partial
