@@ -13,7 +13,7 @@ from resnet.records import (
     DataRecord,
     HistoryRow,
     Identity,
-    Limits,
+    Peaks,
     SweepRecord,
     SweepTrial,
     SweepValues,
@@ -44,7 +44,7 @@ def digest(value: object) -> str:
 PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
 
 
-def some_limits(**changes: Any) -> Limits:
+def some_peaks(**changes: Any) -> Peaks:
     fields: dict[str, Any] = {
         "precision": "fp32",
         "matrix_size": 1024,
@@ -52,7 +52,7 @@ def some_limits(**changes: Any) -> Limits:
         "copied_bytes": 2**30,
         "copy_bytes_per_second": (1e12, 1e12, 1e12),
     }
-    return Limits(**(fields | changes))
+    return Peaks(**(fields | changes))
 
 
 def a_system(**changes: Any) -> System:
