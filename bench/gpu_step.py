@@ -29,7 +29,7 @@ from resnet.files import write_text
 from resnet.measuring.evaluate import evaluate
 from resnet.measuring.throughput import noise
 from resnet.params import Settings, load
-from resnet.system import choose_device, choose_precision, synchronise
+from resnet.system import Machine, choose_machine
 from resnet.training.memory import seeds_at_once
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer
 
@@ -37,88 +37,86 @@ IMAGES = 1000
 ROUNDS = 3
 
 
-def seconds_each(step: Callable[[], object], device: torch.device, seconds: float, number: int = ROUNDS) -> float:
+def seconds_each(step: Callable[[], object], machine: Machine, seconds: float, number: int = ROUNDS) -> float:
     """Seconds of a step: the median of rounds of about `seconds` each."""
     step()
-    synchronise(device)
+    machine.synchronise()
     began = time.perf_counter()
     step()
-    synchronise(device)
+    machine.synchronise()
     steps = max(1, round(seconds / max(time.perf_counter() - began, 1e-6)))
     rounds = []
     for _ in range(number):
         began = time.perf_counter()
         for _ in range(steps):
             step()
-        synchronise(device)
+        machine.synchronise()
         rounds.append((time.perf_counter() - began) / steps)
     return statistics.median(rounds)
 
 
-def trainers(settings: Settings, device: torch.device, precision: str, seeds: int) -> list[Trainer]:
+def trainers(settings: Settings, machine: Machine, seeds: int) -> list[Trainer]:
     """Trainers up to speed, for as many iterations as a measurement needs; on a GPU their graphs are captured."""
     train = settings.train.model_copy(update={"iterations": 1_000_000, "warmup": False})
     endless = settings.model_copy(update={"train": train})
     data = noise(IMAGES)
-    ready = [Trainer(endless, seed, data, device, precision) for seed in range(seeds)]
+    ready = [Trainer(endless, seed, data, machine) for seed in range(seeds)]
     for _ in range(EAGER_ITERATIONS + 2):
         for trainer in ready:
             trainer.advance()
-    synchronise(device)
+    machine.synchronise()
     return ready
 
 
 def rate(settings: Settings, seeds: int, seconds: float) -> dict[str, Any]:
     """How fast `seeds` seeds train, as many side by side as `resnet train` takes."""
-    device = choose_device(settings.train.device)
-    precision = choose_precision(settings.train.precision, device)
-    width = min(seeds, seeds_at_once(settings, precision, device))
+    machine = choose_machine(settings.train)
+    width = min(seeds, seeds_at_once(settings, machine))
     began = time.perf_counter()
-    side_by_side = trainers(settings, device, precision, width)
+    side_by_side = trainers(settings, machine, width)
     ready = time.perf_counter() - began
 
     def step() -> None:
         for trainer in side_by_side:
             trainer.advance()
 
-    iteration = seconds_each(step, device, seconds)
+    iteration = seconds_each(step, machine, seconds)
     trainer = side_by_side[0]
     images = trainer.batches.test
 
     def evaluation() -> None:
         with trainer.on_stream():
-            evaluate(trainer.net, images, trainer.batches.single_view, precision)
+            evaluate(trainer.net, images, trainer.batches.single_view, machine)
 
     return {
         "name": settings.name,
-        "precision": precision,
+        "precision": machine.precision,
         "compiled": settings.train.compile,
         "seeds": seeds,
         "side_by_side": width,
         "seconds_until_ready": ready,
         "iteration_seconds": iteration,
         "images_per_second": width * settings.train.batch_size / iteration,
-        "evaluation_seconds_per_image": seconds_each(evaluation, device, seconds, 1) / len(images.labels),
+        "evaluation_seconds_per_image": seconds_each(evaluation, machine, seconds, 1) / len(images.labels),
     }
 
 
 def kernels(settings: Settings, seconds: float) -> dict[str, Any]:
     """The kernels of one step, by the time that they take together; on a CPU its operations."""
-    device = choose_device(settings.train.device)
-    precision = choose_precision(settings.train.precision, device)
-    (trainer,) = trainers(settings, device, precision, 1)
-    step_seconds = seconds_each(trainer.advance, device, seconds)
-    activity = ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU
+    machine = choose_machine(settings.train)
+    (trainer,) = trainers(settings, machine, 1)
+    step_seconds = seconds_each(trainer.advance, machine, seconds)
+    activity = ProfilerActivity.CUDA if machine.device.type == "cuda" else ProfilerActivity.CPU
     with profile(activities=[activity]) as profiler:
         trainer.advance()
-        synchronise(device)
+        machine.synchronise()
     events = profiler.key_averages()
-    spent = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    spent = "self_device_time_total" if machine.device.type == "cuda" else "self_cpu_time_total"
     rows = [{"kernel": e.key, "calls": e.count, "microseconds": getattr(e, spent)} for e in events]
     rows = sorted((row for row in rows if row["microseconds"]), key=lambda row: -row["microseconds"])
     return {
         "name": settings.name,
-        "precision": precision,
+        "precision": machine.precision,
         "compiled": settings.train.compile,
         "step_seconds": step_seconds,
         "kernels": sum(row["calls"] for row in rows),
@@ -131,7 +129,7 @@ SHAPES = ((16, 32), (32, 16), (64, 8))
 """Channels and size of the convolutions that make up the three stages."""
 
 
-def convolutions(batch_size: int, device: torch.device, seconds: float) -> Iterator[dict[str, Any]]:
+def convolutions(batch_size: int, machine: Machine, seconds: float) -> Iterator[dict[str, Any]]:
     """Seconds of the stages' convolutions, forward and backward, by layout and cuDNN's settings."""
     formats = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
     for (channels, size), layout, dtype, (deterministic, benchmark) in itertools.product(
@@ -139,19 +137,19 @@ def convolutions(batch_size: int, device: torch.device, seconds: float) -> Itera
     ):
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
         x, dy = (
-            torch.randn(batch_size, channels, size, size, device=device, dtype=dtype)
+            torch.randn(batch_size, channels, size, size, device=machine.device, dtype=dtype)
             .contiguous(memory_format=formats[layout])
             .requires_grad_(k == 0)
             for k in range(2)
         )
-        weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+        weight = torch.randn(channels, channels, 3, 3, device=machine.device, dtype=dtype)
         weight = weight.contiguous(memory_format=formats[layout]).requires_grad_()
 
         def step(x: torch.Tensor = x, weight: torch.Tensor = weight, dy: torch.Tensor = dy) -> None:
             torch.autograd.grad(F.conv2d(x, weight, None, 1, 1), (x, weight), dy)
 
         row = {"channels": channels, "size": size, "layout": layout, "dtype": str(dtype).removeprefix("torch.")}
-        row |= {"deterministic": deterministic, "benchmark": benchmark, "seconds": seconds_each(step, device, seconds)}
+        row |= {"deterministic": deterministic, "benchmark": benchmark, "seconds": seconds_each(step, machine, seconds)}
         yield row
 
 
@@ -176,7 +174,7 @@ def main() -> None:
     seconds = arguments.seconds
     if arguments.what == "convolutions":
         rows: list[dict[str, Any]] = []
-        for row in convolutions(arguments.batch_size, choose_device(settings.train.device), seconds):
+        for row in convolutions(arguments.batch_size, choose_machine(settings.train), seconds):
             rows.append(row)
             write(arguments.out, rows)
     else:

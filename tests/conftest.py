@@ -18,6 +18,7 @@ if not torch.cuda.is_available():
 from resnet.data import Data, read, save
 from resnet.params import DataParams, Settings, load
 from resnet.system import Machine
+from tests.pipeline.project import make_project
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -68,6 +69,12 @@ def tiny() -> Callable[..., Settings]:
         return load(None, assignments).settings_for(net, depth)
 
     return settings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A Git and DVC repository of this project's sources with a plan of seconds."""
+    return make_project(tmp_path / "project")
 
 
 @pytest.fixture
