@@ -146,6 +146,8 @@ class Run:
         """Delete the checkpoint and the one before it where this run can continue neither."""
         path = self.folders.checkpoint_file
         if not any(is_checkpoint_of(file, self.identity) for file in (path, previous(path))):
+            if path.exists():
+                print(f"{path}: dropped: damaged, or of other settings, data or version", file=sys.stderr)
             remove_checkpoints(path)
 
     def iterations_left(self) -> int:

@@ -335,7 +335,9 @@ def test_the_damaged_one_never_becomes_the_one_before(
     assert [read_header(tmp_path / name).iteration for name in (PREVIOUS, NEWEST)] == [5, 6]
 
 
-def test_two_damaged_checkpoints_are_named_in_one_line(saved: Run, tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+def test_two_damaged_checkpoints_are_named_in_one_line(
+    saved: Run, tiny: Tiny, digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / NEWEST).write_bytes(b"damaged")
     (tmp_path / PREVIOUS).write_bytes(b"")
     run = Run(tiny(), 0, digits, saved.folders, CPU)
@@ -344,6 +346,7 @@ def test_two_damaged_checkpoints_are_named_in_one_line(saved: Run, tiny: Tiny, d
     assert "\n" not in str(caught.value)
     assert iterations_saved(tmp_path / NEWEST, run.identity) == 0
     run.drop_foreign_checkpoint()
+    assert capsys.readouterr().err.startswith(f"{tmp_path / NEWEST}: dropped: damaged")
     assert not (tmp_path / NEWEST).exists()
     assert not (tmp_path / PREVIOUS).exists()
 
