@@ -213,7 +213,8 @@ class Run:
             changes.append(f"on {now.device} (before: {before.device})")
         elif now.device == "cpu":  # a GPU's bits depend on neither
             if before.threads != now.threads:
-                changes.append(f"with {now.threads} threads (before: {before.threads})")
+                threads = "thread" if now.threads == 1 else "threads"
+                changes.append(f"with {now.threads} {threads} (before: {before.threads})")
             if before.fused is not None and before.fused != now.fused:
                 changes.append(
                     "with compiled operations (before: none)" if now.fused else "without compiled operations"
