@@ -16,7 +16,7 @@ from resnet.files import complete_or_absent
 from resnet.params import Params, load
 from resnet.records import TrainingRecord
 from resnet.runs.identity import identity
-from resnet.training.checkpoint import is_checkpoint_of
+from resnet.training.checkpoint import is_checkpoint_of, remove_checkpoints
 
 MEASURED = ("throughput", "latency", "responses", "usual-loop")
 """Folders of `runs` beside `train`."""
@@ -91,7 +91,7 @@ def put(record: TrainingRecord, folder: Path, place: Path, root: Path, name: str
         copy(file, target)
     record.model_copy(update={"name": name}).write(results / "metrics.json")
     if record.status != "interrupted":
-        (results / "checkpoint.safetensors").unlink(missing_ok=True)
+        remove_checkpoints(results / "checkpoint.safetensors")
     lacking = "" if any(file.exists() for file, _ in kept) else ", without weights"
     error = "" if record.test_error is None else f", test error {record.test_error:.2f} %"
     return f"{name} {seed}: {record.status} at {record.iteration:,}{error}, {record.precision}{lacking}"

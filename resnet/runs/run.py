@@ -12,6 +12,7 @@ test errors is for plotting.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 
 from resnet.data import Data
+from resnet.errors import UserError
 from resnet.files import complete_or_absent
 from resnet.measuring.energy import EnergyMeter
 from resnet.measuring.evaluate import evaluate
@@ -37,7 +39,9 @@ from resnet.training.checkpoint import (
     Progress,
     is_checkpoint_of,
     iterations_saved,
-    load_checkpoint,
+    previous,
+    remove_checkpoints,
+    resume,
     save_checkpoint,
     save_weights,
 )
@@ -132,17 +136,19 @@ class Run:
         record = self.finished_record()
         if record is None:
             return None
-        self.folders.checkpoint_file.unlink(missing_ok=True)
+        remove_checkpoints(self.folders.checkpoint_file)
         if record.name != self.settings.name:
             record = record.model_copy(update={"name": self.settings.name})
             record.write(self.folders.metrics_file)
         return record
 
     def drop_foreign_checkpoint(self) -> None:
-        """Delete a checkpoint that this run cannot continue."""
+        """Delete the checkpoint and the one before it where this run can continue neither."""
         path = self.folders.checkpoint_file
-        if path.exists() and not is_checkpoint_of(path, self.identity):
-            path.unlink()
+        if not any(is_checkpoint_of(file, self.identity) for file in (path, previous(path))):
+            if path.exists():
+                print(f"{path}: dropped: damaged, or of other settings, data or version", file=sys.stderr)
+            remove_checkpoints(path)
 
     def iterations_left(self) -> int:
         """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
@@ -173,18 +179,52 @@ class Run:
         self.side_by_side = side_by_side
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
-        if self.folders.checkpoint_file.exists():
-            with self.trainer.on_stream():
-                load_checkpoint(
-                    self.folders.checkpoint_file,
-                    self.trainer.net,
-                    self.trainer.sgd,
-                    self.progress,
-                    self.identity,
-                )
+        with self.trainer.on_stream():
+            damage = resume(
+                self.folders.checkpoint_file,
+                self.trainer.net,
+                self.trainer.sgd,
+                self.progress,
+                self.identity,
+                self._iterations_reported(),
+            )
+        for line in (damage, self._other_arithmetic()):
+            if line is not None:
+                print(line, file=sys.stderr)
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
         self.energy = EnergyMeter(self.machine.device)
+
+    def _iterations_reported(self) -> int | None:
+        """How far the results say that this run has come: they are written after every checkpoint."""
+        try:
+            record = TrainingRecord.read(self.folders.metrics_file)
+        except UserError:
+            return None
+        return record.iteration if record.identity == self.identity else None
+
+    def _other_arithmetic(self) -> str | None:
+        """A line for the user where this run goes on in other arithmetic than its last segment's."""
+        if not self.progress.segments:
+            return None
+        before, now = self.progress.segments[-1].system, self.machine.describe(fused.available)
+        changes = []
+        if before.device != now.device:
+            changes.append(f"on {now.device} (before: {before.device})")
+        elif now.device == "cpu":  # a GPU's bits depend on neither
+            if before.threads != now.threads:
+                threads = "thread" if now.threads == 1 else "threads"
+                changes.append(f"with {now.threads} {threads} (before: {before.threads})")
+            if before.fused is not None and before.fused != now.fused:
+                changes.append(
+                    "with compiled operations (before: none)" if now.fused else "without compiled operations"
+                )
+        if not changes:
+            return None
+        return (
+            f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} "
+            f"{' and '.join(changes)}: it will not end with the bits that it would have ended with as before"
+        )
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it.
@@ -307,7 +347,7 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status)
-        self.folders.checkpoint_file.unlink(missing_ok=True)
+        remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
 

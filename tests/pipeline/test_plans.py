@@ -130,6 +130,7 @@ def test_git_and_dvc_leave_out_the_same_files_of_results() -> None:
     """What Git leaves out of a clone must not enter the hash of a folder of results."""
     left_out = (
         "runs/train/x/seed-0/checkpoint.safetensors",
+        "runs/train/x/seed-0/checkpoint.previous.safetensors",
         "runs/describe/.a.json.partial",
         "runs/sweep/study.db-wal",
         "runs/sweep/trials/x/0.json",

@@ -37,6 +37,8 @@ def test_a_checkpoint_is_not_forecast_again(tiny: Tiny, digits: Data, tmp_path: 
     # Neither results nor checkpoints of other settings count.
     assert iterations_left(tiny(seeds=3, momentum=0.8), CPU, digits.record, tmp_path) == [12, 12, 12]
     (out / "seed-1/checkpoint.safetensors").write_bytes(b"damaged")
+    assert iterations_left(settings, CPU, digits.record, tmp_path) == [7, 12]  # the one before, of iteration 5
+    (out / "seed-1/checkpoint.previous.safetensors").write_bytes(b"damaged")
     assert iterations_left(settings, CPU, digits.record, tmp_path) == [12, 12]
 
 

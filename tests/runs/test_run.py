@@ -172,7 +172,7 @@ def test_an_unfinished_run_says_interrupted(tiny: Tiny, digits: Data, tmp_path: 
         run(tiny(), digits, tmp_path).execute(stop_after(8))
     record = TrainingRecord.read(tmp_path / "metrics.json")
     assert (record.status, record.iteration, record.test_error) == ("interrupted", 5, None)
-    assert read_header(tmp_path / "checkpoint.safetensors")["iteration"] == 5
+    assert read_header(tmp_path / "checkpoint.safetensors").iteration == 5
 
 
 def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
