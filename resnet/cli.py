@@ -131,7 +131,7 @@ def train(
         Path | None, typer.Option(help="Folder for the checkpoints of unfinished runs [OUT].")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results that other settings, data or code made.")
+        bool, typer.Option("--overwrite", help="Move aside results that other settings, data or code made.")
     ] = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,

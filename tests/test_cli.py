@@ -63,14 +63,17 @@ def test_train_leaves_each_seeds_results(command: Command, digits_folder: Path, 
     assert "seed 1: already complete" in done.stderr
     assert (tmp_path / "DIR/seed-1/metrics.json").stat().st_mtime_ns == before
     assert (tmp_path / "DIR/seed-2/metrics.json").exists()
-    # Other settings are refused, and replace only when asked to.
+    # Other settings are refused, and take the place of the seeds asked for only when told to.
     other = (*arguments, "--seeds", "0", "--set=train.learning_rate=0.05")
     refused = command(*other)
     assert refused.returncode == 1
     assert "pass --overwrite" in refused.stderr
     assert TrainingRecord.read(tmp_path / "DIR/seed-0/metrics.json").settings["train"]["learning_rate"] == 0.1
-    assert command(*other, "--overwrite").returncode == 0
-    assert sorted(os.listdir(tmp_path / "DIR")) == ["seed-0"]
+    assert "train.learning_rate is 0.1 there and 0.05 here" in refused.stderr
+    done = command(*other, "--overwrite")
+    assert done.returncode == 0
+    assert "seed 0: other results are moved aside to DIR/.aside/" in done.stderr
+    assert sorted(os.listdir(tmp_path / "DIR")) == [".aside", "seed-0", "seed-1", "seed-2"]
 
 
 def test_a_plan_that_cannot_finish_says_so_first(command: Command, digits_folder: Path, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -12,22 +12,61 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.records import TrainingRecord
+from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import locked, seed_folders
 from resnet.runs.forecast import Forecaster
+from resnet.runs.identity import WITHOUT_EFFECT
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once
 
 
-def _conflicts(out: Path, runs: Sequence[Run]) -> list[str]:
-    """The seeds in `out` whose results were made by another configuration, data or version."""
-    identities = {run.identity.model_dump_json() for run in runs}
-    return [
-        metrics.parent.name
-        for metrics in sorted(out.glob("seed-*/metrics.json"))
-        if TrainingRecord.read(metrics).identity.model_dump_json() not in identities
+def _bearing(settings: dict[str, Any], precision: str) -> dict[str, Any]:
+    """What a run's numbers depend on, by its dotted name; the precision is the one that `auto` came to."""
+    keys = {f"{section}.{key}": value for section, keys in settings.items() for key, value in keys.items()}
+    dropped = {f"train.{key}" for key in WITHOUT_EFFECT}
+    return {key: value for key, value in keys.items() if key not in dropped} | {"train.precision": precision}
+
+
+def _differences(record: TrainingRecord, run: Run) -> str:
+    """Name the first settings in which a record is not this run's, with both values; else what else differs."""
+    sections = {"model", "train"} if run.settings.net != "plain" else {"train"}
+    ours: dict[str, Any] = {"net": run.settings.net, "depth": run.settings.depth}
+    theirs: dict[str, Any] = {"net": record.net, "depth": record.depth}
+    ours |= _bearing(run.settings.model_dump(mode="json", include=sections), run.machine.precision)
+    theirs |= _bearing({key: record.settings.get(key, {}) for key in sorted(sections)}, record.precision)
+    differing = [
+        f"{key} is {theirs[key]} there and {ours[key]} here"
+        for key in ours
+        if key in theirs and theirs[key] != ours[key]
     ]
+    if not differing:
+        return f"another {' and '.join(record.identity.differences(run.identity))}"
+    more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+    return ", ".join(differing[:3]) + more
+
+
+def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
+    """Refuse results of another configuration, data or version, whichever seed of `out` has them."""
+    identities = {run.identity.model_dump_json() for run in runs}
+    for metrics in sorted(out.glob("seed-*/metrics.json")):
+        try:
+            record = TrainingRecord.read(metrics)
+        except UserError as error:
+            raise UserError(f"{error}: pass --overwrite to move it aside") from error
+        if record.identity.model_dump_json() not in identities:
+            raise UserError(
+                f"{metrics.parent}: holds results of other settings, data or version "
+                f"({_differences(record, runs[0])}): pass --overwrite to move aside what is in the way, or give "
+                "another --out"
+            )
+    for run, arrangement in zip(runs, arrangements, strict=True):
+        if arrangement.replaces:
+            raise UserError(
+                f"{run.folders.checkpoint_file}: not a checkpoint of these settings, data and version that can be "
+                "read: pass --overwrite to move it aside and start over, or another --out"
+            )
 
 
 def train_seeds(
@@ -48,11 +87,12 @@ def train_seeds(
         settings: what holds for the net.
         seeds: one run each; the results are in `out/seed-<k>`.
         data: the prepared data.
-        out: may hold finished and interrupted runs of the same settings, data and version.
+        out: may hold finished and interrupted runs of the same settings, data and version; what lies aside there of
+            this very run comes back.
         machine: where it trains, and in which precision.
         weights: where the weights go instead, as `weights/seed-<k>/model.safetensors`.
         checkpoints: likewise for the checkpoints of unfinished runs.
-        overwrite: drop results and checkpoints that other settings, data or version have made.
+        overwrite: move aside what other settings, data or version have made, or what cannot be read, of these seeds.
         console: where progress is shown.
 
     Raises:
@@ -63,22 +103,24 @@ def train_seeds(
     console = console or Console(stderr=True)
     runs = [Run(settings, seed, data, seed_folders(out, seed, weights, checkpoints), machine) for seed in seeds]
     with locked(out):
-        conflicts = _conflicts(out, runs)
-        if conflicts and not overwrite:
-            raise UserError(
-                f"{out}: holds results of other settings, data or version ({', '.join(conflicts)}): "
-                "pass --overwrite to replace them, or another --out"
-            )
-        waiting = [run for run in runs if run.finished_record() is None]
-        if waiting:
-            _check_forecast(settings, machine, waiting, data, console)
-        for name in conflicts:
-            for parent in {out, weights or out, checkpoints or out}:
-                shutil.rmtree(parent / name, ignore_errors=True)
-        if overwrite:
-            for run in waiting:
-                run.drop_foreign_checkpoint()
+        finish_moves(out)
+        arrangements = [arrange(run) for run in runs]
+        if not overwrite:
+            _refuse(out, runs, arrangements)
+        # Where each run lies before anything moves: a forecast that says no leaves all as it was.
+        present = [
+            Run(settings, run.seed, data, arrangement.source, machine)
+            for run, arrangement in zip(runs, arrangements, strict=True)
+        ]
+        unfinished = [run for run in present if run.finished_record() is None]
+        if unfinished:
+            _check_forecast(settings, machine, unfinished, data, console)
+        for run, arrangement in zip(runs, arrangements, strict=True):
+            for line in arrangement.lines:
+                console.print(f"{settings.name} seed {run.seed}: {line}", soft_wrap=True, markup=False)
+        carry_out(out, [move for arrangement in arrangements for move in arrangement.moves])
         records = {run.seed: record for run in runs if (record := run.take_over()) is not None}
+        waiting = [run for run in runs if run.seed not in records]
         for seed in records:
             console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
         width = seeds_at_once(settings, machine)

@@ -1,0 +1,186 @@
+"""Results of other settings, data or version are moved aside and come back when they are asked for: none is deleted.
+
+A seed's folders move to `.aside/<identity>/seed-<k>` in the folder that each lies in, by rename. The moves of one
+start are written down before the first of them, and a start that finds such a list carries it to its end: a kill
+leaves no seed whose files are of two runs. The folder is hidden: the report, DVC and Git do not look into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import string
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain, count
+from pathlib import Path
+from typing import NamedTuple
+
+from resnet.errors import UserError
+from resnet.files import sync_folder, write_text
+from resnet.records import Identity, TrainingRecord
+from resnet.runs.folders import Folders
+from resnet.runs.run import Run
+from resnet.training.checkpoint import is_checkpoint_of, read_header
+
+ASIDE = ".aside"
+UNIDENTIFIED = "unidentified"
+"""Stands for the identity of files that cannot be read, or that do not say whose they are."""
+
+Move = tuple[Path, Path]
+"""A file or a folder, and where it goes: to a name that nothing has, or that an earlier move of the list frees."""
+
+
+class Arrangement(NamedTuple):
+    """What must move before a seed can train in its folders."""
+
+    moves: list[Move]
+    source: Folders
+    """Where the run's own files, and no others that matter to it, lie before the moves."""
+    lines: list[str]
+    """What is moved and where to, for people."""
+    replaces: bool
+    """Whether results or a checkpoint of another identity are in the way: those move only when that is asked for."""
+
+
+def label(identity: Identity) -> str:
+    """The name of an identity's folder; sums that are no sums, which a file may hold, are never a path."""
+    sums = identity.configuration[:12] + identity.data[:6]
+    if len(sums) < 18 or not set(sums) <= set(string.hexdigits):
+        return UNIDENTIFIED
+    return f"{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
+
+
+def arrange(run: Run) -> Arrangement:
+    """Plan the moves that a run needs; nothing is moved yet."""
+    folders, own = run.folders, label(run.identity)
+    record, checkpoint = _record_label(folders), _checkpoint_label(run)
+    finished = record == own and run.finished_record() is not None
+    source, replaces = folders, False
+    moves: list[Move] = []
+    lines: list[str] = []
+    if record is None and checkpoint is None:
+        # Weights alone: a kill right before the first record, or files from elsewhere.
+        foreign = UNIDENTIFIED if folders.weights_file.exists() else None
+    else:
+        foreign = next((made_by for made_by in (record, checkpoint) if made_by not in (None, own)), None)
+        replaces = foreign is not None and not finished
+    if foreign is not None:
+        aside = _free(folders, foreign)
+        if record == own:
+            moves.append((folders.checkpoint_file, aside.checkpoint_file))
+            lines.append(f"a checkpoint that it cannot go on from is moved aside to {aside.checkpoint_file}")
+        else:
+            moves += _whole(folders, aside)
+            lines.append(f"other results are moved aside to {moves[0][1]}")
+            source = folders._replace(results=aside.results)  # nothing is there yet: no record
+            if checkpoint == own:
+                moves.append((aside.checkpoint_file, folders.checkpoint_file))
+    if not finished and checkpoint != own and (earlier := _lying_aside(run)) is not None:
+        if not moves or record == own:
+            # What is left in place is of no use to the run: a record without its checkpoint, or less.
+            moves += _whole(folders, _free(folders, record or UNIDENTIFIED))
+        moves += _whole(earlier, folders)
+        lines.append(f"its earlier results are taken back from {earlier.results}")
+        source = earlier
+    return Arrangement(moves, source, lines, replaces)
+
+
+def carry_out(out: Path, moves: Sequence[Move]) -> None:
+    """Do the moves, all or, after a kill, all at the next start; the caller holds `out`."""
+    if moves:
+        base = out.resolve()
+        pairs = [[os.path.relpath(path.parent.resolve() / path.name, base) for path in move] for move in moves]
+        write_text(_list_file(out), json.dumps(pairs, indent=2) + "\n")
+        finish_moves(out)
+
+
+def finish_moves(out: Path) -> None:
+    """Carry the moves to their end that a kill interrupted, if there are any; the caller holds `out`.
+
+    Raises:
+        UserError: the list of moves cannot be read.
+    """
+    path, base = _list_file(out), out.resolve()
+    if not path.exists():
+        return
+    try:
+        moves = [(base / source, base / to) for source, to in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a list of moves ({error})") from error
+    for source, to in moves:
+        # A name that is taken says that its move is done: it was free when the list was made.
+        if os.path.lexists(source) and not _taken(to):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(to)
+            sync_folder(to.parent)
+            sync_folder(source.parent)
+    path.unlink()
+    sync_folder(path.parent)
+    for folder in chain.from_iterable(source.parents[:2] for source, _ in moves):
+        if ASIDE in folder.parts[-2:]:
+            with suppress(OSError):  # it still holds other seeds
+                folder.rmdir()
+
+
+def _list_file(out: Path) -> Path:
+    return out / ASIDE / "moves.json"
+
+
+def _taken(path: Path) -> bool:
+    """Whether a name holds anything; a rename replaces an empty folder."""
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+
+
+def _record_label(folders: Folders) -> str | None:
+    if not folders.metrics_file.exists():
+        return None
+    try:
+        return label(TrainingRecord.read(folders.metrics_file).identity)
+    except UserError:
+        return UNIDENTIFIED
+
+
+def _checkpoint_label(run: Run) -> str | None:
+    path = run.folders.checkpoint_file
+    if is_checkpoint_of(path, run.identity):
+        return label(run.identity)
+    if not path.exists():
+        return None
+    try:
+        made_by = Identity.model_validate(read_header(path)["identity"])
+    except (UserError, KeyError, ValueError):
+        return UNIDENTIFIED
+    # A checkpoint of this identity that the run cannot go on from is damaged.
+    return UNIDENTIFIED if made_by == run.identity else label(made_by)
+
+
+def _aside(folders: Folders, name: str) -> Folders:
+    return Folders(*(folder.parent / ASIDE / name / folder.name for folder in folders))
+
+
+def _free(folders: Folders, name: str) -> Folders:
+    """Where a seed's folders go under an identity; under `<identity>.2` and so on where that one lies there already."""
+    names = chain([name], (f"{name}.{number}" for number in count(2)))
+    places = (_aside(folders, each) for each in names)
+    return next(place for place in places if not any(map(os.path.lexists, place)))
+
+
+def _whole(source: Folders, to: Folders) -> list[Move]:
+    """The moves of all that lies in a seed's folders, which may be one folder."""
+    return [move for move in dict.fromkeys(zip(source, to, strict=True)) if _taken(move[0])]
+
+
+def _lying_aside(run: Run) -> Folders | None:
+    """Where this very run lies aside, finished or furthest; None where that is nowhere."""
+    name = label(run.identity)
+    parents = [folder.parent / ASIDE for folder in run.folders]
+    names = {entry.name for parent in parents for entry in (*parent.glob(name), *parent.glob(f"{name}.*"))}
+    best, fewest = None, run.recipe.iterations
+    for place in (_aside(run.folders, each) for each in sorted(names)):
+        there = Run(run.settings, run.seed, run.data, place, run.machine)
+        finished = _record_label(place) == name and there.finished_record() is not None
+        left = -1 if finished else there.iterations_left()
+        if left < fewest:
+            best, fewest = place, left
+    return best
