@@ -21,7 +21,7 @@ from resnet.files import sync_folder, write_text
 from resnet.records import Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
-from resnet.training.checkpoint import is_checkpoint_of, read_header
+from resnet.training.checkpoint import is_checkpoint_of, previous, read_header
 
 ASIDE = ".aside"
 UNIDENTIFIED = "unidentified"
@@ -68,14 +68,14 @@ def arrange(run: Run) -> Arrangement:
     if foreign is not None:
         aside = _free(folders, foreign)
         if record == own:
-            moves.append((folders.checkpoint_file, aside.checkpoint_file))
+            moves += _checkpoints(folders, aside)
             lines.append(f"a checkpoint that it cannot go on from is moved aside to {aside.checkpoint_file}")
         else:
             moves += _whole(folders, aside)
             lines.append(f"other results are moved aside to {moves[0][1]}")
             source = folders._replace(results=aside.results)  # nothing is there yet: no record
             if checkpoint == own:
-                moves.append((aside.checkpoint_file, folders.checkpoint_file))
+                moves += _checkpoints(aside, folders)
     if not finished and checkpoint != own and (earlier := _lying_aside(run)) is not None:
         if not moves or record == own:
             # What is left in place is of no use to the run: a record without its checkpoint, or less.
@@ -143,13 +143,14 @@ def _record_label(folders: Folders) -> str | None:
 
 def _checkpoint_label(run: Run) -> str | None:
     path = run.folders.checkpoint_file
-    if is_checkpoint_of(path, run.identity):
+    generations = [file for file in (path, previous(path)) if file.exists()]
+    if any(is_checkpoint_of(file, run.identity) for file in generations):
         return label(run.identity)
-    if not path.exists():
+    if not generations:
         return None
     try:
-        made_by = Identity.model_validate(read_header(path)["identity"])
-    except (UserError, KeyError, ValueError):
+        made_by = read_header(generations[0]).identity
+    except UserError:
         return UNIDENTIFIED
     # A checkpoint of this identity that the run cannot go on from is damaged.
     return UNIDENTIFIED if made_by == run.identity else label(made_by)
@@ -164,6 +165,12 @@ def _free(folders: Folders, name: str) -> Folders:
     names = chain([name], (f"{name}.{number}" for number in count(2)))
     places = (_aside(folders, each) for each in names)
     return next(place for place in places if not any(map(os.path.lexists, place)))
+
+
+def _checkpoints(source: Folders, to: Folders) -> list[Move]:
+    """The moves of a checkpoint and of the one before it, as far as they are there."""
+    pair = source.checkpoint_file, to.checkpoint_file
+    return [pair, (previous(pair[0]), previous(pair[1]))]
 
 
 def _whole(source: Folders, to: Folders) -> list[Move]:
