@@ -40,20 +40,18 @@ def busy_loops(count: int) -> Iterator[None]:
 
 def images_per_second(depth: int, precision: str, seconds: float) -> float:
     """Train for so many seconds, after three iterations to warm up."""
-    import torch
-
     from resnet.measuring.throughput import training_stepper
     from resnet.params import load
-    from resnet.system import choose_precision
+    from resnet.system import choose_machine
 
-    settings, device = load(None, []).settings_for("resnet", depth), torch.device("cpu")
+    settings = load(None, ["train.device=cpu", f"train.precision={precision}"]).settings_for("resnet", depth)
     batch_size = settings.train.batch_size
-    step = training_stepper(settings, device, choose_precision(precision, device), batch_size)
-    for number in range(3):
-        step(number)
+    step = training_stepper(settings, choose_machine(settings.train), batch_size)
+    for _ in range(3):
+        step()
     began, steps = time.perf_counter(), 0
     while time.perf_counter() - began < seconds:
-        step(steps)
+        step()
         steps += 1
     return batch_size * steps / (time.perf_counter() - began)
 
