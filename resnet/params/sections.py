@@ -1,20 +1,13 @@
-"""`params.yaml`: what to run. Every key is checked, and every mistake is one clear line.
-
-The base sections hold for every net; an entry of `models` names a net and its depth and may
-override keys of `model`, `train` and `throughput` for that net alone. Defaults are the paper's.
-"""
+"""The sections of `params.yaml`: a type for every setting. Defaults are the paper's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from resnet.depth import blocks_per_stage
-from resnet.errors import UserError
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -242,154 +235,3 @@ class LatencyParams(Section):
 class LimitsParams(Section):
     hours: Positive = 24.0
     """A plan that is forecast to take longer is not started."""
-
-
-class ModelEntry(Section):
-    """A net of the plan: a row of the report."""
-
-    net: Net
-    depth: Depth
-    model: dict[str, Any] = {}
-    train: dict[str, Any] = {}
-    throughput: dict[str, Any] = {}
-
-
-class Settings(Section):
-    """What holds for one net: the base sections with its entry's overrides."""
-
-    name: str
-    net: Net
-    depth: Depth
-    data: DataParams
-    model: ModelParams
-    train: TrainParams
-    throughput: ThroughputParams
-    limits: LimitsParams
-
-    def with_seeds(self, seeds: list[int]) -> Settings:
-        """The same settings with the seeds that were asked for.
-
-        Raises:
-            UserError: a seed is negative or named twice.
-        """
-        try:
-            train = TrainParams.model_validate(self.train.model_dump() | {"seeds": seeds})
-        except ValidationError as error:
-            raise UserError(_first(error)) from error
-        return self.model_copy(update={"train": train})
-
-
-class Params(Section):
-    data: DataParams = DataParams()
-    model: ModelParams = ModelParams()
-    train: TrainParams = TrainParams()
-    throughput: ThroughputParams = ThroughputParams()
-    latency: LatencyParams = LatencyParams()
-    limits: LimitsParams = LimitsParams()
-    responses: ResponsesParams = ResponsesParams()
-    evaluate: EvaluateParams = EvaluateParams()
-    report: ReportParams = ReportParams()
-    sweep: SweepParams = SweepParams()
-    models: dict[str, ModelEntry] = {}
-
-    @model_validator(mode="after")
-    def _entries(self) -> Self:
-        for name in self.models:
-            self._settings(name, self.models[name])
-        return self
-
-    def _settings(self, name: str, entry: ModelEntry) -> Settings:
-        base = self.model_dump(exclude={"latency", "responses", "evaluate", "report", "sweep", "models"})
-        for section in ("model", "train", "throughput"):
-            base[section] |= getattr(entry, section)
-        try:
-            return Settings(name=name, net=entry.net, depth=entry.depth, **base)
-        except ValidationError as error:
-            raise ValueError(f"models.{name}.{_first(error)}") from error
-
-    def settings(self, name: str) -> Settings:
-        """Give what holds for the entry `name` of `models`.
-
-        Raises:
-            UserError: there is no such entry.
-        """
-        if name not in self.models:
-            raise UserError(f"no net {name!r} in the parameters' models: {', '.join(self.models) or 'none'}")
-        return self._settings(name, self.models[name])
-
-    def settings_for(self, net: str, depth: int, name: str | None = None) -> Settings:
-        """Give what holds for a net: its entry's overrides apply where `models` has one by its name.
-
-        Raises:
-            UserError: the net or the depth is none, or the entry of that name is another net.
-        """
-        name = name or f"{net}-{depth}"
-        entry = self.models.get(name)
-        if entry is None:
-            try:
-                entry = ModelEntry.model_validate({"net": net, "depth": depth})
-            except ValidationError as error:
-                raise UserError(_first(error)) from error
-        elif (entry.net, entry.depth) != (net, depth):
-            raise UserError(f"models.{name} is {entry.net}-{entry.depth}, not {net}-{depth}")
-        return self._settings(name, entry)
-
-
-def _first(error: ValidationError) -> str:
-    """Say a validation error in one line: where, what, and the value given."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key"
-    what = problem["msg"].removeprefix("Value error, ")
-    if what.startswith("models."):
-        return what
-    given = problem.get("input")
-    if problem["type"] != "value_error" and isinstance(given, int | float | str):
-        what += f" (given: {given!r})"
-    return f"{where}: {what}" if where else what
-
-
-def _set(tree: dict[str, Any], assignment: str) -> None:
-    """Apply `a.b.c=VALUE`, VALUE read as YAML, to a nested dictionary."""
-    dotted, equals, text = assignment.partition("=")
-    if not equals or not dotted:
-        raise UserError(f"--set {assignment}: write KEY=VALUE, such as train.iterations=400")
-    *parents, last = dotted.strip().split(".")
-    branch = tree
-    for parent in parents:
-        child = branch.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise UserError(f"--set {assignment}: {parent} is a value, not a section")
-        branch = child
-    try:
-        branch[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"--set {assignment}: the value is not YAML") from error
-
-
-def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
-    """Read and check the parameters; `assignments` (`train.iterations=400`) come over the file's.
-
-    `None` stands for the defaults: the paper's protocol without a list of nets.
-
-    Raises:
-        UserError: the file cannot be read, or a key or value is not valid.
-    """
-    tree: Any = {}
-    if path is not None:
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(tree, Mapping):
-            raise UserError(f"{path}: not a mapping of sections")
-    tree = dict(tree)
-    for assignment in assignments:
-        _set(tree, assignment)
-    try:
-        return Params.model_validate(tree)
-    except ValidationError as error:
-        raise UserError(f"{path or 'parameters'}: {_first(error)}") from error

@@ -1,0 +1,192 @@
+"""Commands that count and measure: layers, errors, responses, speed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from resnet import printing
+from resnet.cli.options import (
+    DEFAULT_PARAMS,
+    DepthOption,
+    Format,
+    FormatOption,
+    NameOption,
+    NetOption,
+    ParamsOption,
+    SetOption,
+    print_json,
+    read_params,
+    read_settings,
+)
+from resnet.errors import UserError
+
+
+def describe(
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+    format_: FormatOption = Format.table,
+    all_: Annotated[bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")] = False,
+    out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
+) -> None:
+    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds."""
+    from resnet.nets.layers import describe as count
+
+    if all_:
+        if out is None:
+            raise UserError("describe --all needs --out")
+        plan = read_params(params, set_)
+        for entry in plan.models:
+            count(plan.settings(entry)).write(out / f"{entry}.json")
+        return
+    record = count(read_settings(params, set_, net, depth, name))
+    if format_ is Format.json:
+        totals = {"parameters": record.parameters, "multiply_adds": record.multiply_adds}
+        print_json(totals | record.model_dump(mode="json"))
+        return
+    # A table wider than the terminal would be cut: give it the width that it needs.
+    console = Console()
+    console.width = max(console.width, 100)
+    console.print(printing.layer_table(record))
+
+
+def _channels(text: str | None, option: str) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3:
+        raise UserError(f"{option} {text}: write three numbers, of red, green and blue in 0..1")
+    return values
+
+
+def evaluate(
+    weights: Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")],
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    data: Annotated[
+        str | None, typer.Option(help="A prepared folder or any source [data.dir of the parameters].")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="R,G,B of pixels in 0..1 [per-pixel mean of the training images].")
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="R,G,B of pixels in 0..1 [1,1,1].")] = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure the test error of weights, ours or others', in fp32."""
+    settings = read_settings(params, set_, net, depth, name)
+    channels = _channels(mean, "--mean"), _channels(std, "--std")
+
+    from resnet.data import read_for_evaluation
+    from resnet.measuring.evaluate import evaluate_weights
+    from resnet.system import choose_machine
+
+    prepared = read_for_evaluation(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
+    record = evaluate_weights(settings, weights, prepared, choose_machine(settings.train, "fp32"), *channels)
+    if format_ is Format.json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        print(printing.evaluation_line(record))
+
+
+def published(
+    out: Annotated[Path, typer.Option(help="Result file.")],
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Evaluate others' weights, those of evaluate.published: the report's rows of their own."""
+    plan = read_params(params, set_)
+
+    from resnet.data import load as load_data
+    from resnet.measuring.evaluate import evaluate_published
+
+    record = evaluate_published(plan, lambda: load_data(plan.data.dir))
+    record.write(out)
+    for evaluation in record.evaluations:
+        print(printing.published_line(evaluation))
+
+
+def responses(
+    weights: Annotated[Path, typer.Option(help="Folder of seed-K/model.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Result file.")],
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Measure how strongly each layer of the trained nets responds (Figure 7)."""
+    plan = read_params(params, set_)
+    settings = plan.settings_for(net, depth, name)
+
+    from resnet.data import load as load_data
+    from resnet.measuring.responses import measure_responses
+    from resnet.system import choose_machine
+
+    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train, "fp32")
+    record = measure_responses(settings, weights, prepared, plan.responses.images, machine)
+    record.write(out)
+    for line in printing.responses_lines(record):
+        print(line)
+
+
+def throughput(
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    out: Annotated[Path | None, typer.Option(help="Result file.")] = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
+    settings = read_settings(params, set_, net, depth, name)
+
+    from resnet.measuring.throughput import measure_throughput
+    from resnet.system import choose_machine
+
+    record = measure_throughput(settings, choose_machine(settings.train))
+    if out is not None:
+        record.write(out)
+    if format_ is Format.json:
+        print_json(record.model_dump(mode="json"))
+        return
+    for line in printing.throughput_lines(record):
+        print(line)
+
+
+def latency(
+    out: Annotated[Path, typer.Option(help="Folder for DEVICE.json.")] = Path("runs/latency"),
+    benchmarks: Annotated[
+        Path | None, typer.Option("--from", help="Measure nothing: take the file of pytest --benchmark-json.")
+    ] = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Measure stem, blocks, head and whole nets: forward, and forward + backward."""
+    plan = read_params(params, set_)
+
+    from resnet.measuring.latency import from_benchmarks, measure_latency
+    from resnet.system import choose_machine
+
+    if benchmarks is not None:
+        record = from_benchmarks(benchmarks)
+    else:
+        console = Console(stderr=True)
+        machine = choose_machine(plan.train)
+        record = measure_latency(plan, machine, lambda line: console.print(line, soft_wrap=True, highlight=False))
+    path = out / f"{record.system.device}.json"
+    record.write(path)
+    print(printing.latency_line(record, path))

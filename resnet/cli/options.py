@@ -1,0 +1,50 @@
+"""The options that commands share, and how parameters are read for them."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from resnet.params import Params, Settings, load
+
+DEFAULT_PARAMS = Path("params.yaml")
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+
+
+ParamsOption = Annotated[
+    Path, typer.Option("--params", help="Parameters; without the default file, the paper's protocol holds.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter, such as train.iterations=400."),
+]
+NetOption = Annotated[str, typer.Option(help="resnet or plain.")]
+DepthOption = Annotated[int, typer.Option(help="6n + 2: 8, 14, 20, ..., 1202.")]
+NameOption = Annotated[
+    str | None, typer.Option(help="Entry of the parameters' models whose settings hold [NET-DEPTH].")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
+
+
+def read_params(path: Path, assignments: list[str] | None) -> Params:
+    """Read the parameters; the default file may be absent."""
+    absent = path == DEFAULT_PARAMS and not path.exists()
+    return load(None if absent else path, assignments or ())
+
+
+def read_settings(path: Path, assignments: list[str] | None, net: str, depth: int, name: str | None = None) -> Settings:
+    """Read the parameters, and give what holds for one net."""
+    return read_params(path, assignments).settings_for(net, depth, name)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for programs."""
+    print(json.dumps(value, indent=2))
