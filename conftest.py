@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 import pytest
 
 from resnet import threads
 
 threads.settle()  # before any test imports PyTorch
 
-ASKING = ("only", "enable", "json", "save", "autosave", "compare", "histogram", "skip")
-"""Options `--benchmark-...` that are about figures; --benchmark-skip has its own meaning and is left alone."""
+QUIET = ("--benchmark-disable", "--benchmark-skip", "--benchmark-storage")
+"""The options of pytest-benchmark that ask for no figures."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not any(config.getoption(f"benchmark_{name}", None) for name in ASKING):
+    given = [*config.invocation_params.args, *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    asking = [arg for arg in map(str, given) if arg.startswith("--benchmark-") and not arg.startswith(QUIET)]
+    if not asking and not config.getoption("benchmark_skip"):
         config.option.benchmark_disable = True
 
 

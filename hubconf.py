@@ -1,39 +1,62 @@
-"""Entry points for torch.hub: `torch.hub.load("OWNER/resnet-depth", "resnet20")`."""
+"""Entry points for torch.hub: `torch.hub.load("OWNER/resnet-depth", "resnet20")`. Names with an underscore are none."""
 
-from __future__ import annotations
+from collections.abc import Callable as _Callable
+from pathlib import Path as _Path
 
-import functools
-from pathlib import Path
-
-from resnet.nets.model import DepthNet
+from resnet.errors import UserError as _UserError
+from resnet.nets.model import DepthNet as _DepthNet
 
 dependencies = ["torch"]
 
+_WEIGHTS = _Path(__file__).parent / "weights"
+_DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
+_WORDS = {"resnet": "residual net", "plain": "plain net", "preact": "residual net with pre-activation"}
 
-def _net(net: str, depth: int, weights: str | None = None, **options: object) -> DepthNet:
-    """Build a net; `weights` is a safetensors or PyTorch file of its state dict.
 
-    Options are those of `resnet.nets.model.DepthNet`: shortcut, zero_padding, classes.
+def _pretrained(name: str, seed: int) -> _Path:
+    """Find the weights that the plan of this checkout trained."""
+    path = _WEIGHTS / name / f"seed-{seed}" / "model.safetensors"
+    if not path.is_file():
+        raise _UserError(
+            f"no weights of {name}, seed {seed}, in this checkout: `dvc pull` or `dvc repro train@{name}` brings them, "
+            "weights=FILE takes others"
+        )
+    return path
+
+
+def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
+    name = f"{net}-{depth}"
+
+    def build(
+        pretrained: bool = False, weights: str | None = None, seed: int = 0, progress: bool = True, **options: object
+    ) -> _DepthNet:
+        path = _Path(weights) if weights is not None else _pretrained(name, seed) if pretrained else None
+        built = _DepthNet(net, depth, **options)  # type: ignore[arg-type]
+        if path is not None:
+            from resnet.nets.weights import load_weights
+
+            load_weights(built, path)
+        return built
+
+    build.__name__ = build.__qualname__ = f"{net}{depth}"
+    build.__doc__ = f"""The {_WORDS[net]} of {depth} layers for CIFAR-10 (He et al., CVPR 2016, section 4.2).
+
+    It maps images (N, 3, 32, 32), per-pixel mean subtracted, to logits (N, classes).
+
+    Args:
+        pretrained: take the weights that this checkout's plan trained, in weights/{name}.
+        weights: or those of this file, safetensors or PyTorch's format.
+        seed: whose weights are taken with `pretrained`.
+        progress: for torch.hub's callers; nothing is downloaded.
+        options: shortcut ("A", "B", "C"), zero_padding ("both", "end"), classes (10).
+
+    Raises:
+        UserError: there are no such weights, or they are another net's.
+        ValueError: an option is none.
     """
-    built = DepthNet(net, depth, **options)  # type: ignore[arg-type]
-    if weights is not None:
-        from resnet.nets.weights import load_weights
-
-        load_weights(built, Path(weights))
-    return built
+    return build
 
 
-resnet20 = functools.partial(_net, "resnet", 20)
-resnet32 = functools.partial(_net, "resnet", 32)
-resnet44 = functools.partial(_net, "resnet", 44)
-resnet56 = functools.partial(_net, "resnet", 56)
-resnet110 = functools.partial(_net, "resnet", 110)
-resnet1202 = functools.partial(_net, "resnet", 1202)
-plain20 = functools.partial(_net, "plain", 20)
-plain32 = functools.partial(_net, "plain", 32)
-plain44 = functools.partial(_net, "plain", 44)
-plain56 = functools.partial(_net, "plain", 56)
-plain110 = functools.partial(_net, "plain", 110)
-preact20 = functools.partial(_net, "preact", 20)
-preact56 = functools.partial(_net, "preact", 56)
-preact110 = functools.partial(_net, "preact", 110)
+for _net, _depths in _DEPTHS.items():
+    for _depth in _depths:
+        globals()[f"{_net}{_depth}"] = _entry_point(_net, _depth)

@@ -2,6 +2,7 @@
 
     pytest --benchmark-only                 # the default set, minutes on two cores
     pytest --benchmark-only --full-grid     # every batch, precision, mode and depth
+    pytest --benchmark-only --benchmark-group-by=param:net
     pytest --benchmark-only --benchmark-json=latency.json && resnet latency --from latency.json
 
 What a step is and how it is timed: `resnet/measuring/latency.py`. Names begin with the device. On a GPU the
@@ -15,7 +16,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, fields
 
 import pytest
 import torch
@@ -36,6 +37,7 @@ from resnet.measuring.latency import (
 )
 from resnet.measuring.stopwatch import stream_clock
 from resnet.params import TrainParams
+from resnet.records import Passes
 from resnet.system import choose_machine
 
 MACHINE = choose_machine(TrainParams())
@@ -44,8 +46,8 @@ SHORTCUT = "A"
 NETS = ("resnet", "plain")
 DEPTHS = (20, 32, 44, 56, 110)
 DEEPEST = 1202
-SECONDS = 1.0
-"""About how long each benchmark is timed."""
+FIELDS = tuple(field.name for field in fields(Case))
+"""Parameters of a benchmark, each a plain value: `--benchmark-group-by=param:net` and the JSON file know them."""
 
 
 def default_set() -> Iterator[Case]:
@@ -68,10 +70,10 @@ def full_grid() -> Iterator[Case]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = full_grid() if metafunc.config.getoption("--full-grid") else default_set()
     metafunc.parametrize(
-        "case",
+        FIELDS,
         [
             pytest.param(
-                case,
+                *astuple(case),
                 id=f"{DEVICE.type}-{case.name}",
                 marks=[
                     pytest.mark.benchmark(
@@ -97,9 +99,20 @@ def _memory_is_given_back(benchmark: BenchmarkFixture) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_memory_is_given_back")
-def test_latency(case: Case, benchmark: BenchmarkFixture) -> None:
+def test_latency(
+    net: str,
+    part: str,
+    passes: Passes,
+    batch_size: int,
+    precision: str,
+    mode: str,
+    depth: int | None,
+    benchmark: BenchmarkFixture,
+    pytestconfig: pytest.Config,
+) -> None:
     if benchmark.disabled:
-        case = replace(case, batch_size=min(2, case.batch_size))
+        batch_size = min(2, batch_size)
+    case = Case(net, part, passes, batch_size, precision, mode, depth)
     needed, free = memory_needed(case, SHORTCUT), MACHINE.free_memory_bytes()
     if needed > free:
         pytest.skip(f"needs about {needed / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free")
@@ -107,7 +120,8 @@ def test_latency(case: Case, benchmark: BenchmarkFixture) -> None:
     if benchmark.disabled:
         benchmark.pedantic(step)
         return
-    steps, rounds = plan_rounds(step, stream_clock(MACHINE), SECONDS)
+    asked = {name: pytestconfig.getoption(f"benchmark_{name}") for name in ("max_time", "min_rounds")}
+    steps, rounds = plan_rounds(step, stream_clock(MACHINE), float(asked["max_time"]), asked["min_rounds"])
     benchmark.pedantic(step, rounds=rounds, iterations=steps)
     gpu = {"launch_seconds": launch_seconds(step, MACHINE), "kernel_seconds": kernel_seconds(step, MACHINE)}
     stats = benchmark.stats.stats

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import runpy
+import shutil
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import save_file
 
+from resnet.errors import UserError
 from resnet.nets.model import count_parameters, resnet
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_every_net_of_the_paper_is_an_entry_point() -> None:
+def test_every_net_is_an_entry_point_with_words_of_its_own_and_nothing_else_is() -> None:
+    module = runpy.run_path(str(ROOT / "hubconf.py"))
+    # What torch.hub.list calls an entry point.
+    points = {name: point for name, point in module.items() if callable(point) and not name.startswith("_")}
+    nets = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
+    assert sorted(points) == sorted(f"{net}{depth}" for net, depths in nets.items() for depth in depths)
+    assert "The plain net of 56 layers" in points["plain56"].__doc__
+
+
+def test_the_nets_have_the_papers_parameters() -> None:
     for depth in (20, 32, 44, 56, 110):
         with torch.device("meta"):
             residual, plain = (
@@ -25,4 +39,15 @@ def test_a_net_with_weights(tmp_path: Path) -> None:
     torch.save(built.state_dict(), tmp_path / "w.pt")
     loaded = torch.hub.load(str(ROOT), "resnet20", source="local", shortcut="B", weights=str(tmp_path / "w.pt"))
     assert count_parameters(loaded) == 272_474
+    assert torch.equal(loaded.conv1.weight, built.conv1.weight)
+
+
+def test_pretrained_takes_the_checkouts_weights_or_says_where_they_come_from(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "hubconf.py", tmp_path)
+    with pytest.raises(UserError, match=r"no weights of resnet-20, seed 1, .*dvc pull"):
+        torch.hub.load(str(tmp_path), "resnet20", source="local", pretrained=True, seed=1)
+    built = resnet(20)
+    (tmp_path / "weights/resnet-20/seed-1").mkdir(parents=True)
+    save_file(built.state_dict(), tmp_path / "weights/resnet-20/seed-1/model.safetensors")
+    loaded = torch.hub.load(str(tmp_path), "resnet20", source="local", pretrained=True, seed=1)
     assert torch.equal(loaded.conv1.weight, built.conv1.weight)

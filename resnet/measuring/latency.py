@@ -160,13 +160,13 @@ def _graphed(step: Step) -> Step:
     return replay
 
 
-def plan_rounds(step: Step, clock: Clock, seconds: float) -> tuple[int, int]:
+def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tuple[int, int]:
     """Warm a step up and plan its timing: steps a round, and rounds, for about `seconds` in all.
 
-    At least three rounds, so that there is a spread, and at most thirty.
+    At least `least` rounds, so that there is a spread; no more than thirty for the seconds' sake.
     """
     length, once = steps_that_fill(step, clock, ROUND_SECONDS)
-    return length, min(30, max(3, round(seconds / (length * once))))
+    return length, max(least, min(30, round(seconds / (length * once))))
 
 
 def launch_seconds(step: Step, machine: Machine) -> float | None:

@@ -132,6 +132,8 @@ def test_benchmarks_as_typed_at_the_root(tmp_path: Path, command: Command) -> No
         f"test_latency[cpu-head-{passes}-fp32-eager]" for passes in ("inference-b1", "forward+backward-b128")
     } or all("bf16" in name for name in by_name)
     bench = next(bench for name, bench in by_name.items() if "b128" in name)
+    assert (bench["params"]["part"], bench["params"]["passes"]) == ("head", "forward+backward")
+    assert (bench["params"]["batch_size"], bench["params"]["depth"]) == (128, None)
     info = bench["extra_info"]
     assert (info["device"], info["mode"], info["parameters"], info["multiply_adds"]) == ("cpu", "eager", 650, 640)
     assert info["images_per_second"] == pytest.approx(128 / bench["stats"]["median"])
@@ -151,6 +153,17 @@ def test_benchmarks_as_typed_at_the_root(tmp_path: Path, command: Command) -> No
     rows = {(row.part, row.passes): row for row in record.rows}
     assert rows["head", "forward+backward"].seconds == tuple(bench["stats"]["data"])
     assert rows["head", "forward+backward"].steps == bench["stats"]["iterations"]
+
+
+@pytest.mark.slow
+def test_any_option_means_figures_with_rounds_and_groups_as_asked(tmp_path: Path) -> None:
+    made = tmp_path / "made.json"
+    options = ("--benchmark-min-rounds=40", "--benchmark-max-time=0.01", "--benchmark-group-by=param:passes")
+    done = pytest_run(tmp_path, *options, f"--benchmark-json={made}", "bench", "-k", "cpu-head and b1-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "benchmark 'passes=inference'" in done.stdout
+    (bench,) = json.loads(made.read_text())["benchmarks"]
+    assert bench["stats"]["rounds"] == 40
 
 
 @pytest.mark.slow
