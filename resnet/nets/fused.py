@@ -91,15 +91,21 @@ def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -
     return F.relu(y) if relu else y
 
 
+def _recorded(x: Tensor) -> bool:
+    """Whether a compiler or an exporter records the operations: it must see PyTorch's own. FX sends no tensor."""
+    tracing = torch._C._is_tracing()
+    return torch.compiler.is_compiling() or tracing or not isinstance(x, Tensor)
+
+
 def _kernel_takes(x: Tensor) -> bool:
     return (
-        x.device.type == "cpu"
+        not _recorded(x)
+        and x.device.type == "cpu"
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.shape[1] % _LANES == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
-        and not torch.compiler.is_compiling()
     )
 
 
@@ -132,7 +138,7 @@ _Forward = Callable[[Tensor, nn.BatchNorm2d, Tensor | None, bool], Tensor]
 
 def _kernels(x: Tensor) -> tuple[_Forward, _Forward] | None:
     """What trains and what normalises on the input's device, if kernels there take the input."""
-    if x.device.type == "cuda" and not torch.compiler.is_compiling():
+    if x.device.type == "cuda":
         gpu = gpu_kernels()
         return (gpu.train, gpu.normalise) if gpu is not None and gpu.takes(x) else None
     return (_train, _normalise) if _kernel_takes(x) and available() else None
@@ -147,7 +153,8 @@ def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = Non
     the compiled operation.
     """
     if (
-        type(bn) is not nn.BatchNorm2d
+        _recorded(x)
+        or type(bn) is not nn.BatchNorm2d
         or _hooked(bn)
         or bn.weight is None
         or bn.weight.dtype != torch.float32
