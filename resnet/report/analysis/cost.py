@@ -6,8 +6,14 @@ from typing import NamedTuple
 from pandas import DataFrame
 
 from resnet.report.analysis.comparisons import change
-from resnet.report.analysis.nets import main_nets, most_frequent_length, over_seeds, training_devices
-from resnet.report.analysis.statistics import Difference
+from resnet.report.analysis.nets import (
+    main_nets,
+    most_frequent_length,
+    over_seeds,
+    over_seeds_by_machine,
+    training_devices,
+)
+from resnet.report.analysis.statistics import Difference, Sample
 from resnet.report.tables import Tables, rows, select
 
 UNITS = {
@@ -23,7 +29,7 @@ KINDS = ("resnet", "plain")
 
 class Cost(NamedTuple):
     value: float | None
-    """In its unit; None where it was not measured."""
+    """In its unit; None where it was not measured, or the seeds ran on several machines."""
     devices: tuple[str, ...] = ()
     """What it was measured on: seconds of two devices do not compare. Empty where it is the net's own."""
 
@@ -46,6 +52,23 @@ def ladders(tables: Tables) -> dict[str, list[str]]:
     return {kind: list(select(alike, net=kind).index) for kind in KINDS}
 
 
+class TrainingTime(NamedTuple):
+    """Wall-clock time of a seed of a net in s, over its seeds on one machine."""
+
+    name: str
+    machine: str
+    seconds: Sample
+
+
+def training_times(tables: Tables) -> list[TrainingTime]:
+    """One figure a net and machine: the machines of two seeds may differ by more than anything else."""
+    return [
+        TrainingTime(name, machine, seconds)
+        for name in tables.nets.index
+        for machine, seconds in over_seeds_by_machine(tables, name, "seconds").items()
+    ]
+
+
 class Step(NamedTuple):
     """What the next depth buys: points of test error, and for each cost points a unit, or why there are none."""
 
@@ -56,6 +79,8 @@ class Step(NamedTuple):
 
 
 def _a_unit(points: float, before: Cost, after: Cost) -> float | str | None:
+    if max(len(before.devices), len(after.devices)) > 1:
+        return "several machines"
     if before.value is None or after.value is None:
         return "not measured"
     if before.devices != after.devices:
