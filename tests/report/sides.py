@@ -62,6 +62,6 @@ def write(plan: Any, tables: Tables, claim: Claim, side: Side, apart: float = 2.
             errors = {"test_error": 10.0 + seed, "training_error": 10.0 + seed} | (
                 {claim.quantity: value} if claim.quantity != "response" else {}
             )
-            plan.train(name, seed, errors["test_error"], training_error=errors["training_error"])
+            plan.train(name, seed, errors["test_error"], training_error=errors["training_error"], history=[])
         if claim.quantity == "response":
             plan.responses(name, *[[value] * (tables.net(name).depth - 1) for value in values])

@@ -64,10 +64,10 @@ def _explained(tables: Tables) -> str:
     return (
         f"\nThe interval is the {100 * report.confidence:g} % one of the difference, in which the net that the "
         "sentence names first is subtracted from the other; the verdict allows for the number of claims, the interval "
-        f"does not. *Shown* or *contradicted*: the corrected p is below {1 - report.confidence:.2g}; *undecided* is no proof of "
-        "the contrary. *Interim*: until every planned seed is done a verdict may change, and looking at it more than "
-        "once raises the chance of a false one. Seeds are taken as independent between nets, though a seed draws the "
-        "same batches for every net.\n"
+        f"does not. *Shown* or *contradicted*: the corrected p is below {1 - report.confidence:.2g}; *undecided* is no "
+        "proof of the contrary. *Interim*: until every planned seed is done a verdict may change, and looking at it "
+        "more than once raises the chance of a false one. Seeds are taken as independent between nets, though a seed "
+        "draws the same batches for every net.\n"
     )
 
 

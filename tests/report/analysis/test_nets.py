@@ -197,6 +197,6 @@ def test_runs_shorter_than_the_papers_and_the_plans_are_token_ones(files: Callab
     plan.train("resnet-32")
     plan.train("resnet-44", train={"iterations": 1200})
     assert token_runs(plan.tables()) == ["resnet-20"]  # plain-20 has not run
-    plan = files("resnet-20", "resnet-32", seeds=1)
-    plan.train("resnet-20", train={"iterations": 400})
-    assert token_runs(plan.tables()) == ["resnet-20"]
+    plan = files("plain-44", "plain-56", seeds=1)
+    plan.train("plain-44", train={"iterations": 400})
+    assert token_runs(plan.tables()) == ["plain-44"]
