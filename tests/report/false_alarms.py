@@ -111,11 +111,12 @@ def _called_different(first: Sample, second: Sample) -> bool:
 
 def correlated(correlation: float) -> Callable[[int, Generator], bool]:
     """Seeds of the same number, of two nets, that are alike or unlike."""
-    covariance = np.array([[1.0, correlation], [correlation, 1.0]])
+    own = (1 - correlation**2) ** 0.5
 
     def alarm(n: int, generator: Generator) -> bool:
-        first, second = generator.multivariate_normal((0.0, 0.0), covariance, n).T.tolist()
-        return _called_different(Sample(tuple(first)), Sample(tuple(second)))
+        first, other = generator.normal(size=(2, n))
+        second = correlation * first + own * other
+        return _called_different(Sample(tuple(first.tolist())), Sample(tuple(second.tolist())))
 
     return alarm
 
@@ -152,8 +153,8 @@ class Row(NamedTuple):
 
 PRIMARY = ("Depth costs", "Plain nets degrade: training", "Test error falls from resnet-20 to resnet-110")
 ROWS = (
-    # Where the spreads are alike the estimated degrees of freedom are at most the true ones: Welch's and Satterthwaite's
-    # tests are then conservative, most with few seeds. A low bound would be false there.
+    # Where the spreads are alike, the estimated degrees of freedom are at most the true ones: Welch's and
+    # Satterthwaite's tests are then conservative, most with few seeds. A low bound would be false there.
     Row("Two nets, Welch's t", any_verdict(PRIMARY[2]), low=3.0),
     Row(
         "The same, one net scattering three times as much", any_verdict(PRIMARY[2], spread={"resnet-20": 3.0}), low=3.0

@@ -10,10 +10,9 @@ from resnet.report.analysis.nets import (
     main_nets,
     most_frequent_length,
     over_seeds,
-    over_seeds_by_machine,
     training_devices,
 )
-from resnet.report.analysis.statistics import Difference, Sample
+from resnet.report.analysis.statistics import Difference
 from resnet.report.tables import Tables, rows, select
 
 UNITS = {
@@ -50,23 +49,6 @@ def ladders(tables: Tables) -> dict[str, list[str]]:
     done = [name for kind in KINDS for name in main_nets(tables, kind) if over_seeds(tables, name, "test_error")]
     alike = select(tables.nets.loc[done], iterations=most_frequent_length(tables, done))
     return {kind: list(select(alike, net=kind).index) for kind in KINDS}
-
-
-class TrainingTime(NamedTuple):
-    """Wall-clock time of a seed of a net in s, over its seeds on one machine."""
-
-    name: str
-    machine: str
-    seconds: Sample
-
-
-def training_times(tables: Tables) -> list[TrainingTime]:
-    """One figure a net and machine: the machines of two seeds may differ by more than anything else."""
-    return [
-        TrainingTime(name, machine, seconds)
-        for name in tables.nets.index
-        for machine, seconds in over_seeds_by_machine(tables, name, "seconds").items()
-    ]
 
 
 class Step(NamedTuple):

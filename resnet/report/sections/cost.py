@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from resnet.report.analysis.cost import KINDS, UNITS, costs, ladders, steps, training_times
+from resnet.report.analysis.cost import KINDS, UNITS, costs, ladders, steps
 from resnet.report.style import drawing, words
 from resnet.report.style.drawing import COLOURS, KIND_NAMES, MARKERS, Picture, Section
 from resnet.report.style.markdown import table
@@ -13,12 +13,7 @@ from resnet.report.tables import Tables
 
 POINTS = (
     "Points of test error for each unit more of a cost: negative where depth buys a lower error. Times and energy of "
-    "different machines are not set against each other.\n"
-)
-TIMES = (
-    "Wall-clock time of a whole run, evaluations included, mean ± standard deviation over the seeds that ran on this "
-    "machine alone: no mean is taken over two machines, and a seed that went on on another has no figure. Other "
-    "programs on a machine count too.\n"
+    "different machines are neither averaged nor set against each other.\n"
 )
 
 
@@ -32,19 +27,6 @@ def steps_table(tables: Tables) -> str:
             line[f"a {UNITS[cost]}, {cost}"] = cell
         lines.append(line)
     return table(lines)
-
-
-def times_table(tables: Tables) -> str:
-    lines = [
-        {
-            "net": x.name,
-            "machine": x.machine,
-            "iterations": words.count(tables.net(x.name).iterations),
-            "training time a seed": words.durations(*x.seconds.summary),
-        }
-        for x in training_times(tables)
-    ]
-    return table(lines, left=2)
 
 
 def figure(tables: Tables) -> Figure | None:
@@ -78,8 +60,6 @@ def figure(tables: Tables) -> Figure | None:
 def section(tables: Tables) -> Section:
     text = steps_table(tables)
     text += f"\n{POINTS}" if text else ""
-    times = times_table(tables)
-    text += f"\n{times}\n{TIMES}" if times else ""
     absent = "error against cost (no seed is done)"
     picture = Picture("frontiers", "Test error against what it costs.", absent, partial(figure, tables))
     return Section("What depth buys", text, (picture,))

@@ -54,20 +54,6 @@ def test_a_machine_has_its_own_panel_of_times(files: Callable[..., Any]) -> None
     assert [entry.get_text() for entry in drawn.legends[0].get_texts()] == ["residual nets", "plain nets"]
 
 
-def test_times_are_told_machine_by_machine(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", "plain-20", seeds=4)
-    other = plan.system(device_name="Other GPU")
-    for seed, (seconds, systems) in enumerate(
-        [(7200, []), (14_400, []), (9000, [other]), (8000, [plan.system(), other])]
-    ):
-        plan.train("resnet-20", seed, 8.0 + seed, seconds=seconds, systems=systems)
-    text = plan.text(section)
-    assert "| resnet-20 | Example GPU | 64,000 | 3.0 ± 1.4 h (n = 2) |\n" in text
-    assert "| resnet-20 | Other GPU | 64,000 | 2.5 h (n = 1) |\n" in text
-    assert "plain-20" not in text
-    assert "no mean is taken over two machines" in text
-
-
 def test_nothing_is_drawn_without_a_finished_seed(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20", 0, status="interrupted", iteration=1000)
