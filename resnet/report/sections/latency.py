@@ -15,9 +15,6 @@ from resnet.report.style.drawing import Picture, Section
 from resnet.report.style.markdown import bullets, escaped, link, table
 from resnet.report.tables import Tables, rows, select
 
-FEWER = "fewer products, by Winograd"
-"""Why more operations than the product's are counted a second: they are the direct convolution's."""
-
 GROUP_COLOURS = ("#999999", "#0072B2", "#E69F00", "#009E73", "#CC79A7")
 
 NOTES = (
@@ -53,8 +50,8 @@ def _case(case: Any) -> dict[str, str]:
         "backward, ms": _milliseconds(in_turn) if in_turn else f"{backward:,.{_decimals(backward)}f}",
         "forward + backward, ms": _milliseconds(case.seconds_both),
         "bytes, at least": words.size(size) if size >= 2**20 else f"{size / 2**20:.2f} MiB",
-        "of a matrix product": words.NONE if words.missing(peak) else words.shares(flops, peak, FEWER),
-        "of a copy": words.NONE if words.missing(copy) else words.shares(moved, copy, "held in caches"),
+        "of a matrix product": words.NONE if words.missing(peak) else words.shares(flops, peak, "Winograd or drift"),
+        "of a copy": words.NONE if words.missing(copy) else words.shares(moved, copy, "caches or drift"),
     }
     on_gpu = {"launches, ms": case.launch_seconds_both, "kernels, ms": case.kernel_seconds_both}
     spent = {column: words.NONE if words.missing(s) else f"{1e3 * s:.3f}" for column, s in on_gpu.items()}

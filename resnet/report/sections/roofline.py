@@ -18,8 +18,9 @@ from resnet.report.tables import Tables, rows
 COUNTED = (
     "GFLOP/s: median ± standard deviation (n repeats); two operations a multiply-add of the convolutions and "
     "the fully connected layer, three times the forward pass's for training. They are the direct convolution's: "
-    "where Winograd's runs, with a quarter of the products, a share is too high by that and can be above 100 %.",
-    "Shares: median ± standard deviation over the same repeats, of the best repeat of the product and of the copy.",
+    "where Winograd's runs, with a quarter of the products, a share is too high by that.",
+    "Shares: median ± standard deviation over the same repeats, of the best repeat of the product and of the copy. "
+    "Above 100 %, Winograd's convolution has run, or the machine was freer than while its peaks were measured.",
     "Bytes: input, output and weight of each of these layers, once a use; batch norm, ReLU and additions are "
     "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
     "is an upper bound.",
@@ -34,9 +35,9 @@ def peaks_table(steps: DataFrame) -> str:
             "net": x.name,
             "step": x.kind,
             "GFLOP/s": words.repeats(x.repeats, 1, 1e9),
-            "of a matrix product": words.shares(x.repeats, x.peak_flops_per_second, "fewer products, by Winograd"),
+            "of a matrix product": words.shares(x.repeats, x.peak_flops_per_second, "Winograd or drift"),
             "bytes/s, at least": words.per_second(x.bytes_per_second, "B/s"),
-            "of a copy": words.shares(x.moved, x.peak_bytes_per_second, "held in caches"),
+            "of a copy": words.shares(x.moved, x.peak_bytes_per_second, "caches or drift"),
             "FLOP a byte, at most": f"{x.intensity:.0f}",
             "J an image": words.repeats(x.joules_per_image, 4) if x.joules_per_image else "not measured",
         }

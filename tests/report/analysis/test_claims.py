@@ -51,6 +51,13 @@ def responses(plan: Any, levels: dict[str, float]) -> None:
         plan.responses(name, *[[level + 0.01 * seed] * layers for seed in range(3)])
 
 
+def test_what_is_claimed_does_not_depend_on_what_was_run(files: Callable[..., Any]) -> None:
+    plan = files(*AS_PUBLISHED)
+    before = stated(plan.tables())
+    run(plan, {"resnet-20": (8.6, 8.7), "plain-56": (12.8,)})
+    assert stated(plan.tables()) == before
+
+
 def test_runs_as_published_show_every_claim(files: Callable[..., Any]) -> None:
     plan = files(*AS_PUBLISHED)
     run(plan, AS_PUBLISHED)

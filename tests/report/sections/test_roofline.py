@@ -41,8 +41,8 @@ def test_a_share_above_all_says_why(files: Callable[..., Any]) -> None:
     slow = some_peaks(matmul_flops_per_second=(1e12, 2e12), copy_bytes_per_second=(1e11,))
     plan.throughput("resnet-20", peaks=slow)
     _, inference = plan.rows(section)
-    assert inference["of a matrix product"] == "130 ± 15 % (fewer products, by Winograd)"
-    assert inference["of a copy"] == "130 ± 15 % (held in caches)"
+    assert inference["of a matrix product"] == "130 ± 15 % (Winograd or drift)"
+    assert inference["of a copy"] == "130 ± 15 % (caches or drift)"
 
 
 def test_without_peaks_there_is_nothing(files: Callable[..., Any]) -> None:
