@@ -161,7 +161,7 @@ class ReportParams(Section):
     confidence: Fraction = 0.95
     """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
     margin: Positive = 0.5
-    """Points of error: within it two test errors count as equivalent, and a training error as no worse."""
+    """Points of test error within which two nets count as equivalent."""
     bootstrap_samples: Count = 10_000
     bootstrap_seed: Seed = 0
 

@@ -18,7 +18,7 @@ def figure(tables: Tables) -> Figure | None:
     """Standard deviation of every 3x3 layer's response: in order left, in descending order right.
 
     Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds. Ablations are in
-    the table alone, nets of too few iterations in neither.
+    the table alone.
     """
     names = [x for kind in ("resnet", "plain") for x in main_nets(tables, kind) if x not in token_runs(tables)]
     drawn = {name: seeds for name in names if len(seeds := responses_by_seed(tables, name))}

@@ -38,14 +38,6 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     assert "of 5,000 training images of CIFAR-10, not augmented" in plan.text(section)
 
 
-def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20")
-    assert figure(plan.tables()) is None
-    assert plan.text(section).strip() == ""
-    with pytest.raises(StopIteration):
-        plan.rows(section)
-
-
 def test_nets_of_a_few_iterations_are_left_out_and_named(files: Callable[..., Any]) -> None:
     plan = files("resnet-8", "resnet-20", "plain-20", seeds=1, train={"iterations": 400})
     for name, level in (("resnet-8", 6.7e10), ("resnet-20", 0.5), ("plain-20", 0.9)):
@@ -56,3 +48,11 @@ def test_nets_of_a_few_iterations_are_left_out_and_named(files: Callable[..., An
     drawn = figure(plan.tables())
     assert drawn is not None
     assert [entry.get_text() for entry in drawn.legends[0].get_texts()] == ["resnet-20 (1 seed)", "plain-20 (1 seed)"]
+
+
+def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20")
+    assert figure(plan.tables()) is None
+    assert plan.text(section).strip() == ""
+    with pytest.raises(StopIteration):
+        plan.rows(section)
