@@ -86,8 +86,8 @@ def throughput_lines(record: ThroughputRecord) -> Iterator[str]:
             flops, moved = work.flops / timing.median_seconds, work.bytes / timing.median_seconds
             yield (
                 f"    {flops / 1e9:10,.1f} GFLOP/s, {100 * flops / peaks.flops_per_second:.1f} % of a matrix "
-                f"product's; {moved / 1e9:,.1f} GB/s at the least, "
-                f"{100 * moved / peaks.bytes_per_second:.1f} % of a copy's"
+                f"product's best; {moved / 1e9:,.1f} GB/s at the least, "
+                f"{100 * moved / peaks.bytes_per_second:.1f} % of a copy's best"
             )
         if energy is not None:
             yield f"    {statistics.median(energy.joules_per_image):10,.4f} J an image of the GPU's board, by NVML"

@@ -98,7 +98,7 @@ class Tables:
     responses: DataFrame
     """A 3x3 layer of a trained seed, from 0 in the order in which they run."""
     speed: DataFrame
-    """A timed kind of step (`training`, `inference`) of a net, with its work and the peaks (median repeats) of a matrix
+    """A timed kind of step (`training`, `inference`) of a net, with its work and the peaks (best repeats) of a matrix
     product and a copy in the same run; older files lack both."""
     machines: DataFrame
     """A stretch of training (`training`) or a measurement (`images/s`), and the system that made it."""

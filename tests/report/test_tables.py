@@ -74,7 +74,7 @@ def test_a_timed_step_has_its_work_and_peaks(files: Callable[..., Any]) -> None:
     tables = plan.tables()
     training, inference = rows(select(tables.speed, name="resnet-20"))
     assert (training.kind, training.images_per_second, training.flops) == ("training", 10_240.0, 3 * inference.flops)
-    assert (training.peak_flops_per_second, training.peak_bytes_per_second) == (1e13, 1e12)
+    assert (training.peak_flops_per_second, training.peak_bytes_per_second) == (2e13, 1e12)  # the best repeats
     single, several = rows(select(tables.speed, name="resnet-32"))
     assert single.images_per_second_std != single.images_per_second_std  # one repeat has no spread
     assert several.images_per_second_std == 0

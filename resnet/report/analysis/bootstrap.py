@@ -52,7 +52,8 @@ def resampled_errors(wrong: NDArray[np.bool_], samples: int, generator: np.rando
     return 100 * np.concatenate(parts).astype(np.float64) / images
 
 
-def _two_sided(differences: NDArray[np.float64]) -> float:
+def two_sided(differences: NDArray[np.float64]) -> float:
+    """The p of resampled differences: twice the share that lies on the rarer side of 0."""
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
     return min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
 
@@ -84,5 +85,5 @@ def compare_images(tables: Tables) -> list[Comparison]:
             value = float(measured[second].mean() - measured[first].mean())
             seeds = tuple(len(tables.seeds(name, "done")) for name in pair)
             interval = Interval(float(low), float(high))
-            comparisons.append(Comparison(*pair, value, interval, _two_sided(differences), seeds, len(labels)))  # type: ignore[arg-type]
+            comparisons.append(Comparison(*pair, value, interval, two_sided(differences), seeds, len(labels)))  # type: ignore[arg-type]
     return comparisons

@@ -1,14 +1,22 @@
 """Nets compared with one another and with what others published."""
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple
 
 from resnet.report.analysis import nets
 from resnet.report.analysis.protocol import deviations
 from resnet.report.analysis.published import PublishedError, published
-from resnet.report.analysis.statistics import Difference, Sample, one_sample, paired, welch, welch_from
-from resnet.report.tables import Tables
+from resnet.report.analysis.statistics import (
+    Difference,
+    Sample,
+    Summary,
+    contrast,
+    paired,
+    prediction,
+    welch,
+)
+from resnet.report.tables import Tables, different
 
 Quantity = Literal["test_error", "training_error"]
 
@@ -37,19 +45,18 @@ def depth_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [*pairwise(names), *((names[0], name) for name in names[2:])]
 
 
-def obstacle(tables: Tables, first: str, second: str, samples: Sequence[Sample | None]) -> Unmet | None:
-    """What keeps two nets from being compared, given a sample of each over its finished seeds."""
-    pair = (first, second)
-    mixed = [name for name in pair if tables.net(name).mixed]
-    missing = tuple(name for name in pair if tables.seeds(name, "done").empty)
+def obstacle(tables: Tables, samples: Mapping[str, Sample | None]) -> Unmet | None:
+    """What keeps nets from being compared, given a sample of each over its finished seeds."""
+    mixed = [name for name in samples if tables.net(name).mixed]
+    missing = tuple(name for name in samples if tables.seeds(name, "done").empty)
     if mixed:
         return Unmet(f"the seeds of {mixed[0]} have different settings")
     if missing:
         reasons = (f"no seed of {name} done" if len(tables.started(name)) else f"{name} not run" for name in missing)
         return Unmet(f"runs missing: {'; '.join(reasons)}", missing)
-    if differing := nets.incomparable(tables, first, second):
+    if differing := different(key for pair in combinations(samples, 2) for key in nets.incomparable(tables, *pair)):
         return Unmet(f"the runs differ in {', '.join(differing)}")
-    single = [name for name, values in zip(pair, samples, strict=True) if values is None or values.n < 2]
+    single = [name for name, values in samples.items() if values is None or values.n < 2]
     return Unmet(f"one seed of {' and '.join(single)} shows no spread") if single else None
 
 
@@ -58,7 +65,7 @@ ALL_ALIKE = Unmet("the seeds do not differ at all")
 
 def change(tables: Tables, first: str, second: str, quantity: Quantity) -> Change:
     theirs, ours = (nets.over_seeds(tables, name, quantity) for name in (first, second))
-    unmet = obstacle(tables, first, second, (theirs, ours))
+    unmet = obstacle(tables, {first: theirs, second: ours})
     if unmet or ours is None or theirs is None:
         return Change(first, second, None, None, unmet)
     same_seeds = list(tables.seeds(first, "done")["seed"]) == list(tables.seeds(second, "done")["seed"])
@@ -103,7 +110,7 @@ def ablations(tables: Tables) -> list[Ablation]:
 
 
 class Verdict(NamedTuple):
-    word: Literal["equivalent", "different", "inside", "undecided"]
+    word: Literal["equivalent", "different", "undecided"]
     difference: Difference
     equivalence_p: float
 
@@ -112,21 +119,19 @@ def against(values: Sample, figure: PublishedError, confidence: float, margin: f
     """Judge a published error against ours; None where we have one seed, or seeds without spread.
 
     `equivalent`: within the margin by two one-sided tests. `different`: not so, and the interval of the
-    difference leaves 0 out. `inside`: neither, and the published mean lies in our interval. Else `undecided`.
+    difference leaves 0 out. `undecided`: neither. A figure without a spread is taken as a single run.
     """
-    interval, difference = values.interval(confidence), one_sample(values, figure.error)
-    if values.std is not None and figure.std is not None and (figure.n or 0) > 1:
-        theirs = (figure.error, figure.std, figure.n or 0)
-        difference = welch_from((values.mean, values.std, values.n), theirs)
-    if difference is None or interval is None:
+    if figure.std is not None and (figure.n or 0) > 1:
+        theirs = Summary(figure.error, figure.std, figure.n or 0)
+        difference = contrast((1, -1), (values.summary, theirs), "Welch's t")
+    else:
+        difference = prediction(values, figure.error)
+    if difference is None:
         return None
     level, equivalence = 1 - confidence, difference.equivalence_p(margin)
     if equivalence < level:
         return Verdict("equivalent", difference, equivalence)
-    if difference.p < level:
-        return Verdict("different", difference, equivalence)
-    inside = interval.low <= figure.error <= interval.high
-    return Verdict("inside" if inside else "undecided", difference, equivalence)
+    return Verdict("different" if difference.p < level else "undecided", difference, equivalence)
 
 
 class PublishedComparison(NamedTuple):

@@ -6,7 +6,12 @@ from typing import NamedTuple
 from pandas import DataFrame
 
 from resnet.report.analysis.comparisons import change
-from resnet.report.analysis.nets import main_nets, most_frequent_length, over_seeds, training_devices
+from resnet.report.analysis.nets import (
+    main_nets,
+    most_frequent_length,
+    over_seeds,
+    training_devices,
+)
 from resnet.report.analysis.statistics import Difference
 from resnet.report.tables import Tables, rows, select
 
@@ -23,7 +28,7 @@ KINDS = ("resnet", "plain")
 
 class Cost(NamedTuple):
     value: float | None
-    """In its unit; None where it was not measured."""
+    """In its unit; None where it was not measured, or the seeds ran on several machines."""
     devices: tuple[str, ...] = ()
     """What it was measured on: seconds of two devices do not compare. Empty where it is the net's own."""
 
@@ -56,6 +61,8 @@ class Step(NamedTuple):
 
 
 def _a_unit(points: float, before: Cost, after: Cost) -> float | str | None:
+    if max(len(before.devices), len(after.devices)) > 1:
+        return "several machines"
     if before.value is None or after.value is None:
         return "not measured"
     if before.devices != after.devices:

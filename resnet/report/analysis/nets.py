@@ -15,9 +15,29 @@ OF_RESIDUAL_NETS = ("model.shortcut", "model.zero_padding")
 """Settings that mean nothing for a plain net."""
 
 
+OF_A_MACHINE = {"seconds", "energy_joules", "images_per_second", "peak_memory_bytes"}
+"""Columns of `runs` that say something about the machine too."""
+
+
 def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
-    """Sample a column of `runs` over the seeds that are done; None where the seeds are not alike."""
-    return None if tables.net(name).mixed else sample(tables.seeds(name, "done")[quantity])
+    """Sample a column of `runs` over the seeds that are done; None where the seeds are not alike.
+
+    What belongs to a machine is not averaged over two: None where the seeds ran on several.
+    """
+    several = quantity in OF_A_MACHINE and len(training_devices(tables, name)) > 1
+    return None if tables.net(name).mixed or several else sample(tables.seeds(name, "done")[quantity])
+
+
+def over_seeds_by_machine(tables: Tables, name: str, quantity: str) -> dict[str, Sample]:
+    """One sample for each machine, by its name, over the finished seeds that ran on it from beginning to end."""
+    stretches, done = select(tables.machines, name=name, kind="training"), tables.seeds(name, "done")
+    groups: dict[str, list[float]] = {}
+    for run in rows(done) if not tables.net(name).mixed else ():
+        machines = {system.device_name for system in select(stretches, seed=run.seed)["system"]}
+        if len(machines) == 1:
+            groups.setdefault(machines.pop(), []).append(getattr(run, quantity))
+    samples = {machine: sample(values) for machine, values in sorted(groups.items())}
+    return {machine: values for machine, values in samples.items() if values}
 
 
 def status(tables: Tables, name: str) -> str:
@@ -48,6 +68,15 @@ def aside(tables: Tables) -> list[str]:
     """
     usual = most_frequent_length(tables, started(tables))
     return [name for name in started(tables) if tables.net(name).iterations != usual]
+
+
+def token_runs(tables: Tables) -> list[str]:
+    """The nets trained for fewer iterations than the paper's and than most nets of the plan.
+
+    Runs of a few iterations show that a net runs; their weights mean nothing.
+    """
+    whole = (published().protocol.iterations, most_frequent_length(tables, list(tables.nets.index)) or 0)
+    return [name for name in started(tables) if tables.net(name).iterations < min(whole)]
 
 
 def run_on(tables: Tables) -> str:

@@ -16,6 +16,15 @@ class Interval(NamedTuple):
     high: float
 
 
+class Summary(NamedTuple):
+    """What is known of a sample where its values are not, as others publish it."""
+
+    mean: float
+    std: float | None
+    """None for one value."""
+    n: int
+
+
 class Sample(NamedTuple):
     """Finite values of one quantity, one a seed, and what is derived from them."""
 
@@ -34,6 +43,10 @@ class Sample(NamedTuple):
         """Sample standard deviation (divisor n - 1); None for one value, which has no spread."""
         mean, degrees = self.mean, self.n - 1
         return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / degrees) if degrees else None
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(self.mean, self.std, self.n)
 
     def interval(self, confidence: float = 0.95) -> Interval | None:
         """Student's t interval of the mean; None for one value."""
@@ -70,7 +83,11 @@ class Difference(NamedTuple):
     @property
     def p(self) -> float:
         """Two-sided, against a difference of 0."""
-        return float(2 * stdtr(self.degrees, -abs(self.value) / self.error))
+        return self.p_against(0.0)
+
+    def p_against(self, bound: float) -> float:
+        """Two-sided, against a difference of `bound`."""
+        return float(2 * stdtr(self.degrees, -abs(self.value - bound) / self.error))
 
     def equivalence_p(self, margin: float) -> float:
         """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
@@ -82,44 +99,63 @@ def _difference(value: float, error: float, degrees: float, test: str) -> Differ
     return Difference(value, error, degrees, test) if error > 1e-12 * max(1.0, abs(value)) else None
 
 
-def welch(first: Sample, second: Sample) -> Difference | None:
-    """The first mean minus the second, by Welch's t test, which does not suppose equal variances.
+def contrast(coefficients: Sequence[float], groups: Sequence[Summary], test: str) -> Difference | None:
+    """A sum of means, each times its coefficient, by a t test that does not suppose equal variances.
 
-    None where either has one value, or neither any spread.
+    The degrees of freedom are Satterthwaite's (1946); with the coefficients 1 and -1 it is Welch's test.
+    None where a group has one value, or none has any spread.
     """
-    if first.std is None or second.std is None:
+    spreads = [group.std for group in groups if group.std is not None and group.n > 1]
+    if len(spreads) < len(groups):
         return None
-    return welch_from((first.mean, first.std, first.n), (second.mean, second.std, second.n))
-
-
-def welch_from(first: tuple[float, float, int], second: tuple[float, float, int]) -> Difference | None:
-    """The same from (mean, std, n) of each, as others publish them."""
-    (mean, std, n), (other_mean, other_std, other_n) = first, second
-    parts = std**2 / n, other_std**2 / other_n
-    if not sum(parts):
+    terms = list(zip(coefficients, spreads, groups, strict=True))
+    variances = [(coefficient * std) ** 2 / group.n for coefficient, std, group in terms]
+    if not sum(variances):
         return None
-    degrees = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (other_n - 1))
-    return _difference(mean - other_mean, math.sqrt(sum(parts)), degrees, f"Welch's t, n = {n} and {other_n}")
+    value = math.fsum(c * group.mean for c, group in zip(coefficients, groups, strict=True))
+    degrees = sum(variances) ** 2 / sum(v**2 / (group.n - 1) for v, group in zip(variances, groups, strict=True))
+    *first, last = [str(group.n) for group in groups]
+    return _difference(value, math.sqrt(sum(variances)), degrees, f"{test}, n = {', '.join(first)} and {last}")
 
 
-def one_sample(values: Sample, constant: float, test: str = "one-sample t") -> Difference | None:
-    """The mean minus a constant; None for one value or values without spread."""
+def welch(first: Sample, second: Sample) -> Difference | None:
+    """The first mean minus the second, by Welch's t test; None where either has one value, or neither any spread."""
+    return contrast((1, -1), (first.summary, second.summary), "Welch's t")
+
+
+def _of_one(values: Sample, factor: float, constant: float, test: str) -> Difference | None:
+    """The mean minus a constant, with a standard error of `factor` times the spread."""
     if values.std is None:
         return None
-    error, n = values.std / math.sqrt(values.n), values.n
-    return _difference(values.mean - constant, error, n - 1, f"{test}, n = {n}")
+    return _difference(values.mean - constant, factor * values.std, values.n - 1, f"{test}, n = {values.n}")
+
+
+def prediction(values: Sample, single: float) -> Difference | None:
+    """The mean minus a single run of somebody else, which is one draw and no truth.
+
+    The standard error is s * sqrt(1 + 1/n), as if theirs scattered like ours: the interval of the difference leaves
+    0 out where their run lies outside the interval that predicts one more run. None for one value or without spread.
+    """
+    return _of_one(values, math.sqrt(1 + 1 / values.n), single, "prediction of a single run")
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Difference | None:
     """The mean of first minus second, pair by pair; None for one pair or differences without spread."""
-    return one_sample(Sample(tuple(a - b for a, b in zip(first, second, strict=True))), 0.0, "paired t")
+    differences = Sample(tuple(a - b for a, b in zip(first, second, strict=True)))
+    return _of_one(differences, math.sqrt(1 / differences.n), 0.0, "paired t")
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a."""
-    adjusted, highest = [0.0] * len(ps), 0.0
+def holm(ps: Sequence[float], planned: int | None = None) -> list[float]:
+    """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a.
+
+    Args:
+        ps: of the tests that could be made.
+        planned: how many the family was to have, at least as many: one that could not be made counts like a p of 1,
+            so that a verdict does not get easier by what is missing. None: as many as were made.
+    """
+    number, adjusted, highest = planned or len(ps), [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
+        highest = max(highest, min(1.0, (number - rank) * ps[place]))
         adjusted[place] = highest
     return adjusted
 

@@ -11,12 +11,15 @@ from resnet.report.tables import Tables, rows, select
 
 
 def achieved(tables: Tables) -> DataFrame:
-    """The rows of `speed` that have peaks beside them, with the FLOP/s of each repeat, medians and FLOP a byte."""
+    """The rows of `speed` that have peaks beside them, with medians and FLOP a byte.
+
+    `repeats` and `moved` are the FLOP/s and the bytes/s of each repeat.
+    """
     timed = tables.speed.dropna(subset=["flops", "peak_flops_per_second"])
     flops = Series([[x.flops / seconds for seconds in x.step_seconds] for x in rows(timed)], timed.index, dtype=object)
-    moved, intensity = timed["bytes"] / timed["median_seconds"], timed["flops"] / timed["bytes"]
-    medians = flops.map(statistics.median)
-    return timed.assign(repeats=flops, flops_per_second=medians, bytes_per_second=moved, intensity=intensity)
+    moved = Series([[x.bytes / seconds for seconds in x.step_seconds] for x in rows(timed)], timed.index, dtype=object)
+    medians = {"flops_per_second": flops.map(statistics.median), "bytes_per_second": moved.map(statistics.median)}
+    return timed.assign(repeats=flops, moved=moved, **medians, intensity=timed["flops"] / timed["bytes"])
 
 
 GROUPS = ("stem", "stage 1", "stage 2", "stage 3", "head")

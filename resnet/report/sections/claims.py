@@ -7,6 +7,7 @@ from pandas import DataFrame
 from resnet.report.analysis.claims import VERDICTS, claims
 from resnet.report.analysis.nets import main_nets
 from resnet.report.analysis.published import published
+from resnet.report.analysis.stated import planned_tests, stated
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bullets, escaped
@@ -24,13 +25,14 @@ def _conditions(tables: Tables) -> str:
     return f" (on {', '.join(conditions)})" if conditions else ""
 
 
-def _tested(claim: Any, where: str, level: str, family: int) -> str:
-    decimals, unit = (2, f" {claim.unit}") if claim.unit else (3, "")
-    written = [p if p.startswith("<") else f"= {p}" for p in map(words.p_value, (claim.p, claim.p_holm))]
+def _tested(claim: Any, where: str) -> str:
+    decimals, unit = (2, " points") if claim.unit else (3, "")
+    ends = f"{words.interval((claim.low, claim.high), decimals)}{unit}"
+    interim = " (interim, seeds are missing)" if claim.interim else ""
+    ps = [p if p.startswith("<") else f"= {p}" for p in map(words.p_value, (claim.p, claim.p_holm))]
     return (
-        f"**{claim.verdict.capitalize()}**{where}: {escaped(claim.claim)}. Difference "
-        f"{claim.difference:+.{decimals}f}{unit} ({level} {words.interval((claim.low, claim.high), decimals)}; "
-        f"{escaped(claim.test)}; p {written[0]}, after Holm over {family} claims {written[1]})."
+        f"**{claim.verdict.capitalize()}: {ends}**{interim}{where}. {escaped(claim.claim)}: "
+        f"{claim.difference:+.{decimals}f}{unit} ({escaped(claim.test)}; p {ps[0]}, corrected {ps[1]})."
     )
 
 
@@ -44,20 +46,36 @@ def _untested(untested: DataFrame) -> str:
     return f"**Not tested**: {counted}, see [claims.csv](claims.csv). {''.join(needed)}".rstrip()
 
 
-def section(tables: Tables) -> Section:
-    judged, confidence = claims(tables), tables.params.report.confidence
-    if judged.empty:
-        return Section("Claims", "The plan holds no two nets that a claim is about." if len(tables.nets) else "")
-    tested, untested = judged[judged["verdict"] != "not tested"], select(judged, verdict="not tested")
+def _family(tables: Tables, judged: DataFrame, family: str) -> str:
+    """The claims of a family, a line each, with how many tests the correction is over."""
+    tested = judged[judged["verdict"] != "not tested"]
     counts = {verdict: len(select(judged, verdict=verdict)) for verdict in VERDICTS}
     counted = words.listed(f"{number} {verdict}" for verdict, number in counts.items() if number)
-    where, level = _conditions(tables), f"{100 * confidence:g} % interval"
-    lines = [_tested(claim, where, level, len(tested)) for claim in rows(tested)]
-    lines += [_untested(untested)] if len(untested) else []
-    explained = (
-        "\nA difference is the second net's mean over seeds minus the first's. A claim is shown, or contradicted, "
-        f"where p after Holm's correction is below {1 - confidence:.2g}; *not shown* is no proof of the contrary. "
-        "Seeds are taken as independent between nets, though a seed draws the same batches for every net.\n"
+    planned = words.numbered(planned_tests(tables, stated(tables), family), "planned test")
+    correction = f", corrected over {planned} (Holm)" if len(tested) else ""
+    where = _conditions(tables)
+    lines = [_tested(claim, where) for claim in rows(tested)]
+    lines += [_untested(untested)] if len(untested := select(judged, verdict="not tested")) else []
+    return f"**{family.capitalize()} claims** ({counted}{correction})\n\n{bullets(lines)}"
+
+
+def _explained(tables: Tables) -> str:
+    report = tables.params.report
+    return (
+        f"\nThe interval is the {100 * report.confidence:g} % one of the difference, in which the net that the "
+        "sentence names first is subtracted from the other; the verdict allows for the number of claims, the interval "
+        f"does not. *Shown* or *contradicted*: the corrected p is below {1 - report.confidence:.2g}; *undecided* is no "
+        "proof of the contrary. *Interim*: until every planned seed is done a verdict may change, and looking at it "
+        "more than once raises the chance of a false one. Seeds are taken as independent between nets, though a seed "
+        "draws the same batches for every net.\n"
     )
-    text = f"{words.numbered(len(judged), 'claim')}: {counted}.\n\n{bullets(lines)}"
-    return Section("Claims", text + (explained if len(tested) else ""))
+
+
+def section(tables: Tables) -> Section:
+    judged = claims(tables)
+    if judged.empty:
+        return Section("Claims", "The plan holds no two nets that a claim is about." if len(tables.nets) else "")
+    families = [(family, select(judged, family=family)) for family in ("primary", "secondary")]
+    parts = [_family(tables, of_family, family) for family, of_family in families if len(of_family)]
+    tested = judged["p"].notna().any()
+    return Section("Claims", "\n".join(parts) + (_explained(tables) if tested else ""))

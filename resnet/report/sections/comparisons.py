@@ -35,7 +35,11 @@ def degradation_section(tables: Tables) -> Section:
                     "seeds": change.welch.test.removeprefix("Welch's t, "),
                 }
             )
-    text = table(lines) + _not_run(missing) + "".join(others)
+    explained = (
+        "\np is not corrected for the number of lines; verdicts stand under *Claims*. Seed by seed: differences of the "
+        "same seed number, which shares its batches and nothing else.\n"
+    )
+    text = table(lines) + (explained if lines else "") + _not_run(missing) + "".join(others)
     return Section("Degradation: training error against depth", text if "done" in set(tables.runs["status"]) else "")
 
 

@@ -11,6 +11,11 @@ from resnet.report.style.drawing import COLOURS, KIND_NAMES, MARKERS, Picture, S
 from resnet.report.style.markdown import table
 from resnet.report.tables import Tables
 
+POINTS = (
+    "Points of test error for each unit more of a cost: negative where depth buys a lower error. Times and energy of "
+    "different machines are neither averaged nor set against each other.\n"
+)
+
 
 def steps_table(tables: Tables) -> str:
     level, lines = tables.params.report.confidence, []
@@ -54,11 +59,7 @@ def figure(tables: Tables) -> Figure | None:
 
 def section(tables: Tables) -> Section:
     text = steps_table(tables)
-    text += (
-        "\nPoints of test error for each unit more of a cost: negative where depth buys a lower error.\n"
-        if text
-        else ""
-    )
+    text += f"\n{POINTS}" if text else ""
     absent = "error against cost (no seed is done)"
     picture = Picture("frontiers", "Test error against what it costs.", absent, partial(figure, tables))
     return Section("What depth buys", text, (picture,))

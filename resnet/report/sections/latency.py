@@ -22,7 +22,7 @@ NOTES = (
     "keeping what a backward pass needs. The backward pass is what forward + backward takes longer in the same round; "
     "without ± it is the difference of the medians of rounds not measured in turn. No update.",
     "Bytes and shares are those of forward + backward: inputs, outputs and weights of the convolutions and the "
-    "fully connected layer, a lower bound; shares of what a matrix product and a copy reached in the same run.",
+    "fully connected layer, a lower bound; shares of the best repeat of a matrix product and a copy in the same run.",
     "Stage 1 has no down-sampling block; stem and head are the same in residual and plain nets.",
 )
 
@@ -39,7 +39,8 @@ def _decimals(milliseconds: float) -> int:
 
 def _case(case: Any) -> dict[str, str]:
     part = case.part if case.net == "both" else f"{case.net} {case.part}"
-    backward, size, seconds = 1e3 * case.backward, case.bytes_both, case.median_seconds_both
+    backward, size = 1e3 * case.backward, case.bytes_both
+    flops, moved = ([work / seconds for seconds in case.seconds_both] for work in (case.flops_both, size))
     in_turn, peak, copy = case.backward_seconds_both, case.peak_flops_per_second, case.peak_bytes_per_second
     cells = {
         "part": f"{case.net}-{case.depth:.0f}" if case.part == "net" else part,
@@ -49,8 +50,8 @@ def _case(case: Any) -> dict[str, str]:
         "backward, ms": _milliseconds(in_turn) if in_turn else f"{backward:,.{_decimals(backward)}f}",
         "forward + backward, ms": _milliseconds(case.seconds_both),
         "bytes, at least": words.size(size) if size >= 2**20 else f"{size / 2**20:.2f} MiB",
-        "of a matrix product": words.NONE if words.missing(peak) else words.share(case.flops_both / seconds, peak),
-        "of a copy": words.NONE if words.missing(copy) else words.share(size / seconds, copy),
+        "of a matrix product": words.NONE if words.missing(peak) else words.shares(flops, peak, "Winograd or drift"),
+        "of a copy": words.NONE if words.missing(copy) else words.shares(moved, copy, "caches or drift"),
     }
     on_gpu = {"launches, ms": case.launch_seconds_both, "kernels, ms": case.kernel_seconds_both}
     spent = {column: words.NONE if words.missing(s) else f"{1e3 * s:.3f}" for column, s in on_gpu.items()}

@@ -16,13 +16,14 @@ def _verdict(comparison: PublishedComparison, confidence: float) -> dict[str, st
         "source": figure.source,
         "published, %": words.spread(figure.error, figure.std, figure.n) + images,
         "ours, %": words.sample(comparison.values),
-        "verdict": bold(verdict.word) if verdict else "undecided (one seed shows no spread)",
     }
-    judged = [words.NONE] * 3
+    judged = [words.NONE, "undecided (one seed shows no spread)", words.NONE, words.NONE]
     if verdict:
         apart, ps = verdict.difference, map(words.p_value, (verdict.difference.p, verdict.equivalence_p))
-        judged = [words.difference(apart.value, apart.interval(confidence)), ", ".join(ps), apart.test]
-    return cells | dict(zip(("ours minus theirs", "p of difference, of TOST", "test"), judged, strict=True))
+        difference = words.difference(apart.value, apart.interval(confidence))
+        judged = [difference, bold(verdict.word), ", ".join(ps), apart.test]
+    columns = (f"ours minus theirs ({100 * confidence:g} % interval)", "verdict", "p of difference, of TOST", "test")
+    return cells | dict(zip(columns, judged, strict=True))
 
 
 def verdicts_section(tables: Tables) -> Section:
@@ -34,13 +35,12 @@ def verdicts_section(tables: Tables) -> Section:
         why = "another schedule than the paper's" if tables.official else "other data than the official CIFAR-10"
         return Section(title, f"Does not apply: these are runs on {why}; nothing published is comparable.\n")
     lines = [_verdict(comparison, report.confidence) for comparison in published_comparisons(tables, fitting)]
-    level = f"{100 * report.confidence:g} % interval"
+    level = f"{1 - report.confidence:.2g}"
     explained = (
-        f"\n*equivalent*: less than {report.margin:g} points apart, by two one-sided tests; *different*: not so, and "
-        f"the {level} of the difference leaves 0 out; *inside*: neither, and the published mean lies in our {level}, "
-        "which a wide interval makes easy; *undecided*: none of these. A published figure without a spread is taken as "
-        "exact, though another seed would have given another: *different* says less there. Others' conditions are "
-        "listed below.\n"
+        f"\n*equivalent*: less than {report.margin:g} points apart, by two one-sided tests (TOST) at {level} each; "
+        "*different*: not so, and the interval leaves 0 out; *undecided*: neither. A published figure without a spread "
+        "is taken as a single run, with the scatter of ours: the interval holds both theirs and our seeds' "
+        "chance. No correction for the number of figures. Others' conditions are listed below.\n"
     )
     left_out = words.listed(escaped(name) for name in trained if name not in fitting)
     if left_out:

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resnet.report.analysis.nets import main_nets
+from resnet.report.analysis.nets import main_nets, token_runs
 from resnet.report.analysis.responses import mean_response, profile, responses_by_seed
 from resnet.report.style import drawing, words
 from resnet.report.style.drawing import Picture, Section
@@ -20,7 +20,7 @@ def figure(tables: Tables) -> Figure | None:
     Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds. Ablations are in
     the table alone.
     """
-    names = [name for kind in ("resnet", "plain") for name in main_nets(tables, kind)]
+    names = [x for kind in ("resnet", "plain") for x in main_nets(tables, kind) if x not in token_runs(tables)]
     drawn = {name: seeds for name in names if len(seeds := responses_by_seed(tables, name))}
     if not drawn:
         return None
@@ -52,8 +52,8 @@ def figure(tables: Tables) -> Figure | None:
 
 def section(tables: Tables) -> Section:
     """Mean over layers of the responses, with the strongest and the weakest layer."""
-    lines, shown = [], set()
-    for name in tables.nets.index:
+    lines, shown, left_out = [], set(), token_runs(tables)
+    for name in (name for name in tables.nets.index if name not in left_out):
         values, seeds = mean_response(tables, name), responses_by_seed(tables, name)
         if values:
             layers = profile(seeds, ordered=True)["mean"]
@@ -71,6 +71,10 @@ def section(tables: Tables) -> Section:
         "\nStandard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all "
         f"channels and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
     )
+    measured = [name for name in left_out if len(responses_by_seed(tables, name))]
+    if measured:
+        few = (f"{escaped(name)} ({words.numbered(tables.net(name).iterations, 'iteration')})" for name in measured)
+        explained += f"\nLeft out, because so few iterations leave no trained weights: {words.listed(few)}.\n"
     caption = "How strongly the 3x3 layers respond, as in the paper's Figure 7."
     picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, tables))
     return Section("Layer responses", table(lines) + explained if lines else "", (picture,))

@@ -123,7 +123,7 @@ def _measured(timings: list[Any]) -> str:
 def _conditions(tables: Tables) -> Iterator[str]:
     """On which machines, and how, speed and memory were measured and the nets were trained."""
     timings = {escaped(str(name)): list(rows(timed)) for name, timed in tables.speed.groupby("name", sort=False)}
-    trained = [name for name in tables.nets.index if nets.over_seeds(tables, name, "seconds")]
+    trained = [name for name in tables.nets.index if nets.over_seeds(tables, name, "test_error")]
     conditions = {
         "Images/s and memory": {name: _measured(timed) for name, timed in timings.items()},
         "Training time": {escaped(x): f"on {words.listed(nets.training_devices(tables, x))}" for x in trained},

@@ -1,4 +1,4 @@
-"""How far each net is from the machine's peaks: what a matrix product and a copy reached in the same run as the net.
+"""How far each net is from the machine's peaks: the best of a matrix product and a copy in the same run as the net.
 
 Bytes are counted from the layers' volumes (`resnet/nets/layers.py`): a lower bound of what was moved.
 """
@@ -18,7 +18,9 @@ from resnet.report.tables import Tables, rows
 COUNTED = (
     "GFLOP/s: median ± standard deviation (n repeats); two operations a multiply-add of the convolutions and "
     "the fully connected layer, three times the forward pass's for training. They are the direct convolution's: "
-    "where Winograd's runs, with a quarter of the products, a share can be above 100 %.",
+    "where Winograd's runs, with a quarter of the products, a share is too high by that.",
+    "Shares: median ± standard deviation over the same repeats, of the best repeat of the product and of the copy. "
+    "Above 100 %, Winograd's convolution has run, or the machine was freer than while its peaks were measured.",
     "Bytes: input, output and weight of each of these layers, once a use; batch norm, ReLU and additions are "
     "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
     "is an upper bound.",
@@ -33,9 +35,9 @@ def peaks_table(steps: DataFrame) -> str:
             "net": x.name,
             "step": x.kind,
             "GFLOP/s": words.repeats(x.repeats, 1, 1e9),
-            "of a matrix product": words.share(x.flops_per_second, x.peak_flops_per_second),
+            "of a matrix product": words.shares(x.repeats, x.peak_flops_per_second, "Winograd or drift"),
             "bytes/s, at least": words.per_second(x.bytes_per_second, "B/s"),
-            "of a copy": words.share(x.bytes_per_second, x.peak_bytes_per_second),
+            "of a copy": words.shares(x.moved, x.peak_bytes_per_second, "caches or drift"),
             "FLOP a byte, at most": f"{x.intensity:.0f}",
             "J an image": words.repeats(x.joules_per_image, 4) if x.joules_per_image else "not measured",
         }
@@ -60,7 +62,7 @@ def notes(steps: DataFrame) -> list[str]:
             _between(runs["peak_bytes_per_second"], "B/s"),
         )
         lines.append(
-            f"{escaped(str(device))}, measured beside each net: a {precisions} product of {size} x {size} matrices "
+            f"{escaped(str(device))}, the best beside each net: a {precisions} product of {size} x {size} matrices "
             f"{product}, a copy {copy} read and written ({words.numbered(len(runs), 'run')})."
         )
     energy = "Energy: not measured, there was no GPU with a counter."
@@ -111,7 +113,7 @@ def figure(tables: Tables) -> Figure | None:
         grey: dict[str, Any] = {"ls": "", "color": "#555555", "marker": marker}
         handles.append(drawing.entry(f"{kind}, training", **grey))
         handles.append(drawing.entry(f"{kind}, inference", mfc="white", **grey))
-    handles.append(drawing.entry("roofs (median of the runs)", color="#333333", lw=1.6))
+    handles.append(drawing.entry("roofs (median of the runs' best)", color="#333333", lw=1.6))
     drawing.entitle(figure, "Achieved FLOP/s and the machine's roofs", 6.4)
     drawing.legend_below(figure, handles)
     return figure
@@ -120,6 +122,6 @@ def figure(tables: Tables) -> Figure | None:
 def section(tables: Tables) -> Section:
     steps = achieved(tables)
     text = f"{peaks_table(steps)}\n{bullets(notes(steps))}" if len(steps) else ""
-    caption = "Achieved FLOP/s (median, bars: range of the repeats) and what a product and a copy reach there."
+    caption = "Achieved FLOP/s (median, bars: range of the repeats) and what a product and a copy reach there at best."
     picture = Picture("roofline", caption, "roofline (not measured)", partial(figure, tables))
     return Section("Distance from the machine's peaks", text, (picture,))

@@ -67,7 +67,14 @@ def figure(tables: Tables) -> Figure | None:
     return figure
 
 
+EXPLAINED = (
+    "± is the standard deviation over the repeats of one measurement, which lie seconds apart. At another hour the "
+    "same machine gives another figure, by more than that where other programs run on it: nets that were measured at "
+    "different times differ by the machine's drift too.\n"
+)
+
+
 def section(tables: Tables) -> Section:
     absent = "throughput (not measured)"
     picture = Picture("throughput-vs-depth", "Images/s against depth.", absent, partial(figure, tables))
-    return Section("Throughput", "", (picture,))
+    return Section("Throughput", EXPLAINED if len(tables.speed) else "", (picture,))

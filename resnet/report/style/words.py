@@ -85,9 +85,11 @@ def per_second(value: float, unit: str) -> str:
     return f"{value / power:.3g} {prefix}{unit}"
 
 
-def share(part: float, whole: float) -> str:
-    ratio = 100 * part / whole
-    return f"{ratio:.0f} %" if ratio >= 10 else f"{ratio:.1f} %"
+def shares(values: Sequence[float], whole: float, over: str) -> str:
+    """Write the median and spread of a few repeats as `26 ± 3 %` of a whole; `over` says why it is above 100 %."""
+    percents = [100 * value / whole for value in values]
+    median, std = statistics.median(percents), statistics.stdev(percents) if len(percents) > 1 else None
+    return f"{spread(median, std, None, 0 if median >= 10 else 1)} %" + (f" ({over})" if median > 100 else "")
 
 
 def _unit(seconds: float) -> tuple[float, str, int]:

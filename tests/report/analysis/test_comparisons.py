@@ -91,14 +91,17 @@ def test_ablations_stand_beside_the_net_without(files: Callable[..., Any]) -> No
     [
         ((8.70, 8.75, 8.80), 8.75, "equivalent"),
         ((8.70, 8.75, 8.80), 10.0, "different"),
-        ((8.0, 8.75, 9.5), 9.0, "inside"),
+        ((8.0, 8.75, 9.5), 9.0, "undecided"),
+        # Apart by eight errors of the mean, and no further than another run of ours may lie: s sqrt(4/3) x 4.3 = 0.25.
+        ((8.70, 8.75, 8.80), 8.51, "equivalent"),
+        ((8.22, 8.42), 8.75, "undecided"),
     ],
 )
-def test_published_figures_are_judged(values: tuple[float, ...], error: float, word: str) -> None:
+def test_a_single_published_run_is_judged_as_a_draw(values: tuple[float, ...], error: float, word: str) -> None:
     verdict = against(Sample(values), PublishedError(net="resnet", depth=20, source="x", error=error), 0.95, 0.5)
     assert verdict is not None
     assert verdict.word == word
-    assert verdict.difference.test == "one-sample t, n = 3"
+    assert verdict.difference.test == f"prediction of a single run, n = {len(values)}"
 
 
 def test_scattered_figures_of_others_leave_it_undecided() -> None:
@@ -108,6 +111,24 @@ def test_scattered_figures_of_others_leave_it_undecided() -> None:
     assert verdict.word == "undecided"
     assert verdict.difference.test == "Welch's t, n = 3 and 3"
     assert against(Sample((8.75,)), theirs, 0.95, 0.5) is None
+
+
+def test_equivalent_is_decided_by_two_one_sided_tests_with_the_same_error() -> None:
+    # s = 0.1, n = 2: error 0.1 sqrt(3/2) and one degree of freedom, t(0.95, 1) = 6.313752: 0.7733 is more than 0.5.
+    figure = PublishedError(net="resnet", depth=20, source="x", error=8.75)
+    close = against(Sample((8.75 - 0.1 / 2**0.5, 8.75 + 0.1 / 2**0.5)), figure, 0.95, 0.5)
+    assert close is not None
+    assert (close.word, close.difference.error) == ("undecided", pytest.approx(0.1 * 1.5**0.5))
+    wide = against(Sample((8.75 - 0.1 / 2**0.5, 8.75 + 0.1 / 2**0.5)), figure, 0.95, 0.8)
+    assert wide is not None
+    assert wide.word == "equivalent"
+
+
+def test_theirs_of_several_runs_without_a_spread_are_a_single_one() -> None:
+    figure = PublishedError(net="resnet", depth=20, source="x", error=9.0, n=5)
+    verdict = against(Sample((8.70, 8.75, 8.80)), figure, 0.95, 0.5)
+    assert verdict is not None
+    assert verdict.difference.test == "prediction of a single run, n = 3"
 
 
 def test_published_figures_of_the_same_net_stand_beside_ours(files: Callable[..., Any]) -> None:

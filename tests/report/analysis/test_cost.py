@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.analysis.cost import costs, costs_of, steps
+from resnet.report.tables import select
 
 
 def test_points_are_divided_by_what_the_next_depth_costs_more(files: Callable[..., Any]) -> None:
@@ -36,6 +37,19 @@ def test_times_of_two_machines_are_not_subtracted(files: Callable[..., Any]) -> 
     (step,) = steps(plan.tables())
     assert step.a_unit["training time"] == step.a_unit["inference an image"] == "other devices"
     assert isinstance(step.a_unit["parameters"], float)
+
+
+def test_the_seeds_of_two_machines_are_not_averaged(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=2)
+    other = plan.system(device_name="Other GPU")
+    for seed, wobble in enumerate((-0.1, 0.1)):
+        plan.train("resnet-20", seed, 9.0 + wobble, seconds=3600, systems=[other] if seed else [])
+        plan.train("resnet-56", seed, 7.0 + wobble, seconds=7200)
+    tables = plan.tables()
+    assert costs_of(tables, "resnet-20")["training time"].value is None
+    assert steps(tables)[0].a_unit["training time"] == "several machines"
+    assert set(costs(tables)["cost"]) == {"parameters", "multiply-adds", "training time"}
+    assert list(select(costs(tables), cost="training time")["value"]) == [2.0]
 
 
 def test_no_more_cost_buys_nothing(files: Callable[..., Any]) -> None:

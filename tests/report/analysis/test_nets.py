@@ -14,10 +14,12 @@ from resnet.report.analysis.nets import (
     main_net,
     mixed_settings,
     over_seeds,
+    over_seeds_by_machine,
     run_on,
     series,
     stale_settings,
     status,
+    token_runs,
     training_devices,
 )
 
@@ -169,3 +171,32 @@ def test_devices_are_those_of_the_finished_seeds(files: Callable[..., Any]) -> N
     plan.train("resnet-20", 1)
     plan.train("resnet-20", 2, status="interrupted", iteration=5, systems=[plan.system(device_name="Third GPU")])
     assert training_devices(plan.tables(), "resnet-20") == ["Example GPU", "Other GPU"]
+
+
+def test_what_belongs_to_a_machine_is_not_averaged_over_two(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", seeds=3)
+    other = plan.system(device_name="Other GPU")
+    for seed, systems in enumerate([[plan.system()], [other], [plan.system(), other]]):
+        plan.train("resnet-20", seed, 8.0 + seed, seconds=1000.0 + seed, systems=systems)
+        plan.train("resnet-32", seed, 8.0 + seed, seconds=1000.0 + seed)
+    tables = plan.tables()
+    assert over_seeds(tables, "resnet-20", "seconds") is None
+    assert over_seeds(tables, "resnet-20", "test_error").n == 3  # type: ignore[union-attr]
+    assert over_seeds(tables, "resnet-32", "seconds").n == 3  # type: ignore[union-attr]
+    by_machine = over_seeds_by_machine(tables, "resnet-20", "seconds")
+    # The seed that went on on another machine has no time of its own.
+    assert {machine: values.values for machine, values in by_machine.items()} == {
+        "Example GPU": (1000.0,),
+        "Other GPU": (1001.0,),
+    }
+
+
+def test_runs_shorter_than_the_papers_and_the_plans_are_token_ones(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-44", "plain-20", seeds=1, train={"iterations": 400})
+    plan.train("resnet-20", train={"iterations": 2})
+    plan.train("resnet-32")
+    plan.train("resnet-44", train={"iterations": 1200})
+    assert token_runs(plan.tables()) == ["resnet-20"]  # plain-20 has not run
+    plan = files("plain-44", "plain-56", seeds=1)
+    plan.train("plain-44", train={"iterations": 400})
+    assert token_runs(plan.tables()) == ["plain-44"]

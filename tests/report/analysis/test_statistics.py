@@ -8,7 +8,18 @@ import pytest
 from pandas import DataFrame
 from scipy import stats
 
-from resnet.report.analysis.statistics import Difference, Sample, holm, one_sample, over_rows, paired, sample, welch
+from resnet.report.analysis.statistics import (
+    Difference,
+    Sample,
+    Summary,
+    contrast,
+    holm,
+    over_rows,
+    paired,
+    prediction,
+    sample,
+    welch,
+)
 
 
 def test_mean_and_sample_std_by_hand() -> None:
@@ -61,11 +72,49 @@ def test_welch_by_hand() -> None:
     assert difference.interval(0.95) == pytest.approx(expected.confidence_interval(0.95))
 
 
-def test_paired_and_one_sample_against_scipy() -> None:
+def test_a_difference_of_differences_by_hand() -> None:
+    # Variances 1, 4, 1 and 0 of 3, 3, 2 and 2 values: 1/3 + 4/3 + 1/2 = 13/6; degrees by Satterthwaite's formula.
+    groups = [Summary(9.0, 1.0, 3), Summary(4.0, 2.0, 3), Summary(7.0, 1.0, 2), Summary(5.0, 0.0, 2)]
+    difference = contrast((1, -1, -1, 1), groups, "Satterthwaite's t")
+    assert difference is not None
+    assert (difference.value, difference.error) == (pytest.approx(3.0), pytest.approx(math.sqrt(13 / 6)))
+    assert difference.degrees == pytest.approx((13 / 6) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2 + 0.5**2))
+    assert difference.test == "Satterthwaite's t, n = 3, 3, 2 and 2"
+
+
+def test_coefficients_weigh_means_and_errors() -> None:
+    group = Summary(4.0, 1.0, 4)
+    assert contrast((2, 0), (group, group), "")[:2] == (8.0, 1.0)  # type: ignore[index]
+
+
+def test_a_single_run_of_others_scatters_as_ours_do() -> None:
+    # Mean 9, s = 1: the error is sqrt(1 + 1/3); t(0.975, 2) = 4.302653.
+    difference = prediction(Sample((8.0, 9.0, 10.0)), 8.0)
+    assert difference is not None
+    assert (difference.value, difference.error, difference.degrees) == (1.0, pytest.approx(math.sqrt(4 / 3)), 2)
+    half = 4.302653 * math.sqrt(4 / 3)
+    assert difference.interval(0.95) == pytest.approx((1 - half, 1 + half), abs=1e-5)
+    assert difference.test == "prediction of a single run, n = 3"
+
+
+def test_a_run_inside_the_interval_that_predicts_one_is_not_different() -> None:
+    # The prediction interval of one more value: 9 ± 4.302653 sqrt(4/3) = 4.0317 to 13.9683.
+    ours = Sample((8.0, 9.0, 10.0))
+    assert prediction(ours, 13.96).p > 0.05  # type: ignore[union-attr]
+    assert prediction(ours, 13.98).p < 0.05  # type: ignore[union-attr]
+
+
+def test_paired_against_scipy() -> None:
     first, second = (8.0, 9.5, 10.0), (7.0, 8.0, 9.5)
     assert paired(first, second).p == pytest.approx(stats.ttest_rel(first, second).pvalue)  # type: ignore[union-attr]
-    assert one_sample(Sample(first), 8.0).p == pytest.approx(stats.ttest_1samp(first, 8.0).pvalue)  # type: ignore[union-attr]
     assert paired(first, second).test == "paired t, n = 3"  # type: ignore[union-attr]
+
+
+def test_a_test_against_a_bound_is_the_test_of_what_is_beyond_it() -> None:
+    difference = Difference(0.2, 0.1, 10, "")
+    assert difference.p_against(0.5) == pytest.approx(Difference(-0.3, 0.1, 10, "").p)
+    assert difference.p_against(0.0) == difference.p
+    assert difference.p_against(0.2) == pytest.approx(1.0)
 
 
 def test_nothing_is_tested_without_a_spread() -> None:
@@ -73,7 +122,9 @@ def test_nothing_is_tested_without_a_spread() -> None:
     assert welch(Sample((8.0, 8.0)), Sample((7.0, 7.0))) is None
     assert welch(Sample((8.0, 8.0)), Sample((7.0, 7.5))) is not None
     assert paired((8.0,), (7.0,)) is None
-    assert one_sample(Sample((8.0,)), 7.0) is None
+    assert prediction(Sample((8.0,)), 7.0) is None
+    assert prediction(Sample((8.0, 8.0)), 7.0) is None
+    assert contrast((1, -1), (Summary(8.0, 0.1, 1), Summary(7.0, 0.1, 2)), "") is None
 
 
 def test_two_one_sided_tests() -> None:
@@ -89,3 +140,11 @@ def test_holm_by_hand() -> None:
     assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_a_test_that_was_planned_and_not_made_counts() -> None:
+    # Like a third p of 1: 0.01 x 3 and 0.02 x 2.
+    assert holm([0.02, 0.01], planned=3) == pytest.approx([0.04, 0.03])
+    assert holm([0.02, 0.01, 1.0])[:2] == pytest.approx(holm([0.02, 0.01], planned=3))
+    assert holm([0.02], planned=3) == pytest.approx([0.06])
+    assert holm([], planned=3) == []

@@ -50,7 +50,7 @@ def test_a_machine_has_its_own_panel_of_times(files: Callable[..., Any]) -> None
     assert panels["parameters, M"] == {residual: [(0.269722, 8.0)], plain: [(0.269722, 10.0), (0.853018, 12.0)]}
     assert panels["training time, h on Example GPU"] == {residual: [(1.0, 8.0)]}
     assert panels["training time, h on Other GPU"] == {plain: [(2.0, 10.0)]}
-    assert panels["training time, h on Example GPU and Other GPU"] == {plain: [(1.0, 12.0)]}
+    assert not [name for name in panels if "Example GPU and Other GPU" in name]  # a seed of two machines has no time
     assert [entry.get_text() for entry in drawn.legends[0].get_texts()] == ["residual nets", "plain nets"]
 
 

@@ -27,7 +27,7 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     # 3 ms in all, by rounds of half, one and two times that; 2 MFLOP in 9 ms of 1e13 FLOP/s.
     assert (
         "| resnet stage2-down | 128 | fp32, eager | 3.00 ± 2.29 (n = 3) | 6.00 | 9.00 ± 6.87 (n = 3) "
-        "| 0.95 MiB | 0.0 % | 0.0 % |" in text
+        "| 0.95 MiB | 0.0 ± 0.0 % | 0.0 ± 0.0 % |" in text
     )
     assert "| stem | 128 |" in text
     assert "| resnet-20 | 128 | fp32, eager | 60.00 ±" in text

@@ -38,6 +38,18 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     assert "of 5,000 training images of CIFAR-10, not augmented" in plan.text(section)
 
 
+def test_nets_of_a_few_iterations_are_left_out_and_named(files: Callable[..., Any]) -> None:
+    plan = files("resnet-8", "resnet-20", "plain-20", seeds=1, train={"iterations": 400})
+    for name, level in (("resnet-8", 6.7e10), ("resnet-20", 0.5), ("plain-20", 0.9)):
+        plan.train(name, train={"iterations": 2} if name == "resnet-8" else {})
+        plan.responses(name, [level] * (plan.params.models[name].depth - 1))
+    assert [line["net"] for line in plan.rows(section)] == ["resnet-20", "plain-20"]
+    assert "leave no trained weights: resnet-8 (2 iterations)." in plan.text(section)
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    assert [entry.get_text() for entry in drawn.legends[0].get_texts()] == ["resnet-20 (1 seed)", "plain-20 (1 seed)"]
+
+
 def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
     plan = files("resnet-20")
     assert figure(plan.tables()) is None

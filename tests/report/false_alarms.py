@@ -1,0 +1,216 @@
+"""How often each test of the report gives a verdict where nothing differs: counted on made-up seeds.
+
+`python -m tests.report.false_alarms` counts anew and writes the table into docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from resnet.files import write_text
+from resnet.params import load
+from resnet.report.analysis.bootstrap import resampled_errors, two_sided
+from resnet.report.analysis.claims import verdict, weigh
+from resnet.report.analysis.comparisons import against
+from resnet.report.analysis.published import PublishedError
+from resnet.report.analysis.stated import Claim, stated
+from resnet.report.analysis.statistics import Sample, holm, paired, welch
+from resnet.report.tables import read_tables
+from tests.report.sides import drawn, means
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "statistics.md"
+BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
+LEVEL = 0.05
+SEEDS = (2, 3, 5)
+MARGIN = 0.5
+Generator = np.random.Generator
+
+
+@cache
+def claims_of_the_plan() -> tuple[Claim, ...]:
+    """What params.yaml states before anything is run."""
+    return tuple(stated(read_tables(load(ROOT / "params.yaml"), ROOT / "no such folder")))
+
+
+def the_claim(start: str) -> Claim:
+    return next(claim for claim in claims_of_the_plan() if claim.sentence.startswith(start))
+
+
+def verdicts(
+    claims: Sequence[Claim],
+    n: int,
+    generator: Generator,
+    spread: dict[str, float] | None = None,
+    at_bound: bool = False,
+) -> list[str]:
+    """Draw n seeds of every net and judge the claims as one family.
+
+    Nothing differs between the nets, or, `at_bound`, every contrast is exactly the bound that a claim is about.
+    """
+    samples: dict[str, dict[str, Sample]] = {}
+    for claim in claims:
+        mean = means(claim, "holds", 0.0) if at_bound else means(claim, "nothing differs", 0.0)
+        stds = dict.fromkeys(mean, 1.0) | {name: std for name, std in (spread or {}).items() if name in mean}
+        known = samples.setdefault(claim.quantity, {})
+        known |= drawn({name: level for name, level in mean.items() if name not in known}, stds, n, generator)
+    evidence = [weigh(claim, samples[claim.quantity]) for claim in claims]
+    tested = [x for x in evidence if x]
+    corrected = holm([x.p for x in tested], len(claims))
+    return [verdict(x.agrees, p, LEVEL) for x, p in zip(tested, corrected, strict=True)]
+
+
+def any_verdict(*starts: str, spread: dict[str, float] | None = None) -> Callable[[int, Generator], bool]:
+    return lambda n, generator: (
+        set(verdicts([the_claim(start) for start in starts], n, generator, spread)) != {"undecided"}
+    )
+
+
+def shown_at_the_margin(n: int, generator: Generator) -> bool:
+    return verdicts([the_claim("Residual nets do not degrade")], n, generator, at_bound=True) == ["shown"]
+
+
+def _seeds(n: int, generator: Generator, mean: float = 0.0, std: float = 1.0) -> Sample:
+    return Sample(tuple(generator.normal(mean, std, n).tolist()))
+
+
+def _published(n: int, generator: Generator, runs: int, word: str, apart: float = 0.0, std: float = 1.0) -> bool:
+    theirs = _seeds(runs, generator, apart, std)
+    figure = PublishedError(net="resnet", depth=20, source="x", error=theirs.mean, std=theirs.std, n=runs)
+    judged = against(_seeds(n, generator, std=std), figure, 1 - LEVEL, MARGIN)
+    return judged is not None and judged.word == word
+
+
+def single_run_called_different(n: int, generator: Generator) -> bool:
+    return _published(n, generator, 1, "different")
+
+
+def five_runs_called_different(n: int, generator: Generator) -> bool:
+    return _published(n, generator, 5, "different")
+
+
+def single_run_called_equivalent_at_the_margin(n: int, generator: Generator) -> bool:
+    return _published(n, generator, 1, "equivalent", MARGIN, std=0.05)
+
+
+def single_run_taken_as_exact(n: int, generator: Generator) -> bool:
+    interval = _seeds(n, generator).interval(1 - LEVEL)
+    return interval is not None and not interval.low <= generator.normal() <= interval.high
+
+
+def _called_different(first: Sample, second: Sample) -> bool:
+    difference = welch(first, second)
+    return difference is not None and difference.p < LEVEL
+
+
+def correlated(correlation: float) -> Callable[[int, Generator], bool]:
+    """Seeds of the same number, of two nets, that are alike or unlike."""
+    own = (1 - correlation**2) ** 0.5
+
+    def alarm(n: int, generator: Generator) -> bool:
+        first, other = generator.normal(size=(2, n))
+        second = correlation * first + own * other
+        return _called_different(Sample(tuple(first.tolist())), Sample(tuple(second.tolist())))
+
+    return alarm
+
+
+def looked_at_after_every_seed(n: int, generator: Generator) -> bool:
+    first, second = (_seeds(n, generator).values for _ in range(2))
+    return any(_called_different(Sample(first[:seen]), Sample(second[:seen])) for seen in range(2, n + 1))
+
+
+def by_seed(n: int, generator: Generator) -> bool:
+    difference = paired(_seeds(n, generator).values, _seeds(n, generator).values)
+    return difference is not None and difference.p < LEVEL
+
+
+def images(n: int, generator: Generator) -> bool:
+    """Nets of n runs that would be equally good over all images there are, on a test set of 250 of them."""
+    wrong = generator.random((250, 2 * n)) < generator.beta(0.3, 2.0, (250, 1))
+    errors = resampled_errors(wrong, 250, generator)
+    return two_sided(errors[:, :n].mean(axis=1) - errors[:, n:].mean(axis=1)) < LEVEL
+
+
+class Row(NamedTuple):
+    """A test, and what its false alarms must keep to, in %."""
+
+    words: str
+    alarm: Callable[[int, Generator], bool]
+    high: float = 7.0
+    low: float = 0.0
+    """At 5 seeds."""
+    exact: bool = False
+    """The low bound holds at every number of seeds: the t distribution, or the resampling, is the right one."""
+    repetitions: int = 20_000
+
+
+PRIMARY = ("Depth costs", "Plain nets degrade: training", "Test error falls from resnet-20 to resnet-110")
+ROWS = (
+    # Where the spreads are alike, the estimated degrees of freedom are at most the true ones: Welch's and
+    # Satterthwaite's tests are then conservative, most with few seeds. A low bound would be false there.
+    Row("Two nets, Welch's t", any_verdict(PRIMARY[2]), low=3.0),
+    Row(
+        "The same, one net scattering three times as much", any_verdict(PRIMARY[2], spread={"resnet-20": 3.0}), low=3.0
+    ),
+    Row("The interaction, Satterthwaite's t", any_verdict(PRIMARY[0]), low=3.0),
+    Row(
+        "The same, plain-110 scattering three times as much",
+        any_verdict(PRIMARY[0], spread={"plain-110": 3.0}),
+        low=3.0,
+    ),
+    # Holm keeps to the level at most, and here three tests share nets.
+    Row("The primary family of three, any verdict", any_verdict(*PRIMARY)),
+    # One side of a two-sided test: half the level.
+    Row("*Residual nets do not degrade*: *shown* where they lose the margin", shown_at_the_margin, high=3.5),
+    # All steps must hold, and one against it is corrected for their number.
+    Row("The order of five depths, any verdict", any_verdict("The order")),
+    Row("The same seeds of two nets, paired t", by_seed, low=3.0, exact=True),
+    Row("A published single run: *different*", single_run_called_different, low=3.0, exact=True),
+    Row("A published mean ± std of five runs: *different*", five_runs_called_different, low=3.0),
+    # Only where the spread is small beside the margin can anything be called equivalent.
+    Row("A published single run a margin away: *equivalent*", single_run_called_equivalent_at_the_margin),
+    Row("Images drawn anew, for these very nets", images, low=3.0, exact=True, repetitions=4_000),
+)
+NOT_USED = (
+    Row("A published single run, taken as exact", single_run_taken_as_exact, high=100.0, low=7.0, exact=True),
+    Row("Two nets, Welch's t, seeds correlated by 0.5", correlated(0.5), high=5.0),
+    Row("Two nets, Welch's t, seeds correlated by -0.5", correlated(-0.5), high=100.0, low=7.0),
+    Row("Two nets, Welch's t, looked at after every seed from 2 on", looked_at_after_every_seed, high=100.0, low=7.0),
+)
+"""What the report does not do, or seeds that are not as it supposes, and what that would cost."""
+
+
+def share(row: Row, n: int, repetitions: int) -> float:
+    """False alarms in % of so many experiments of n seeds; the same for the same arguments."""
+    generator = np.random.default_rng([n, repetitions])
+    return 100 * sum(row.alarm(n, generator) for _ in range(repetitions)) / repetitions
+
+
+def table(rows: Iterable[Row], repetitions: int | None = None) -> str:
+    lines = [f"| | {' | '.join(f'n = {n}' for n in SEEDS)} |", f"|:--|{'--:|' * len(SEEDS)}"]
+    for row in rows:
+        cells = (f"{share(row, n, repetitions or row.repetitions):.1f}" for n in SEEDS)
+        lines.append(f"| {row.words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    counted = (
+        f"False alarms in %, n seeds of each net, at a level of {100 * LEVEL:g} %:\n\n{table(ROWS)}\n\n"
+        f"For comparison, what is not done, or should not be so:\n\n{table(NOT_USED)}\n"
+    )
+    write_text(PAGE, f"{before}{BEGIN}\n{counted}{END}{after}")
+    print(counted, file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
