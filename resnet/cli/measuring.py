@@ -23,7 +23,10 @@ from resnet.cli.options import (
     read_params,
     read_settings,
 )
+from resnet.diagrams import Part
+from resnet.diagrams import draw as drawn
 from resnet.errors import UserError
+from resnet.files import write_text
 
 
 def describe(
@@ -35,8 +38,14 @@ def describe(
     format_: FormatOption = Format.table,
     all_: Annotated[bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")] = False,
     out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw the net into this SVG file instead.")] = None,
+    part: Annotated[Part, typer.Option(help="With --draw: the whole net or a part of it.")] = Part.net,
 ) -> None:
-    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds."""
+    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds. Or draw the net."""
+    if all_ and draw is not None:
+        raise UserError("describe --draw draws one net: leave out --all")
+    if draw is None and part is not Part.net:
+        raise UserError(f"describe --part {part} is drawn: say where, with --draw FILE.svg")
     from resnet.nets.layers import describe as count
 
     if all_:
@@ -47,6 +56,10 @@ def describe(
             count(plan.settings(entry)).write(out / f"{entry}.json")
         return
     record = count(read_settings(params, set_, net, depth, name))
+    if draw is not None:
+        write_text(draw, drawn(record, part, alone=True))
+        print(printing.drawing_line(record, part, draw))
+        return
     if format_ is Format.json:
         totals = {"parameters": record.parameters, "multiply_adds": record.multiply_adds}
         print_json(totals | record.model_dump(mode="json"))

@@ -196,11 +196,13 @@ def work(settings: Settings, classes: int = 10) -> Work:
 
 def describe(settings: Settings, classes: int = 10) -> DescriptionRecord:
     """The layer table of the settings' net."""
+    shortcut = "none" if settings.net == "plain" else settings.model.shortcut
     return DescriptionRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
-        shortcut="none" if settings.net == "plain" else settings.model.shortcut,
+        shortcut=shortcut,
+        zero_padding=settings.model.zero_padding if shortcut == "A" else None,
         classes=classes,
         layers=tuple(
             Layer(
