@@ -46,16 +46,18 @@ def describe(
         raise UserError("describe --draw draws one net: leave out --all")
     if draw is None and part is not Part.net:
         raise UserError(f"describe --part {part} is drawn: say where, with --draw FILE.svg")
+    from resnet.data import prepared_classes
     from resnet.nets.layers import describe as count
 
+    plan = read_params(params, set_)
+    classes = prepared_classes(plan.data.dir)
     if all_:
         if out is None:
             raise UserError("describe --all needs --out")
-        plan = read_params(params, set_)
         for entry in plan.models:
-            count(plan.settings(entry)).write(out / f"{entry}.json")
+            count(plan.settings(entry), classes).write(out / f"{entry}.json")
         return
-    record = count(read_settings(params, set_, net, depth, name))
+    record = count(plan.settings_for(net, depth, name), classes)
     if draw is not None:
         write_text(draw, drawn(record, part, alone=True))
         print(printing.drawing_line(record, part, draw))
@@ -123,7 +125,7 @@ def published(
     plan = read_params(params, set_)
 
     from resnet.data import load as load_data
-    from resnet.measuring.evaluate import evaluate_published
+    from resnet.measuring.published import evaluate_published
 
     record = evaluate_published(plan, lambda: load_data(plan.data.dir))
     record.write(out)
@@ -167,10 +169,11 @@ def throughput(
     """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
     settings = read_settings(params, set_, net, depth, name)
 
+    from resnet.data import prepared_classes
     from resnet.measuring.throughput import measure_throughput
     from resnet.system import choose_machine
 
-    record = measure_throughput(settings, choose_machine(settings.train))
+    record = measure_throughput(settings, choose_machine(settings.train), prepared_classes(settings.data.dir))
     if out is not None:
         record.write(out)
     if format_ is Format.json:

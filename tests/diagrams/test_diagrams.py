@@ -137,6 +137,13 @@ def test_the_classes_are_the_data_s() -> None:
     assert texts(record)["100"] == 3
 
 
+def test_a_wider_net_is_drawn_wider() -> None:
+    record = described("resnet", 20, "model.width=2")
+    assert anatomy(record).stages[2][-1].output == (128, 8, 8)
+    assert texts(record)["128×8×8"] == texts(described("resnet", 20))["64×8×8"]
+    assert texts(record, Part.stem)["32 kernels of 3×3×3"] == 1
+
+
 def test_the_description_tells_the_net() -> None:
     text = parsed(described("resnet", 110))[1].text or ""
     assert "16 kernels of 3×3 over its three channels, 432 weights, stride 1" in text
