@@ -41,17 +41,11 @@ def figure(tables: Tables) -> Figure | None:
     axes, colours, handles = figure.subplots(), drawing.depth_colours(tables.nets["depth"]), []
     for name, line in lines.items():
         net = tables.net(name)
-        dashes = drawing.DASHED if net.net == "plain" else "-"
-        points = "." if len(line) < 10 else ""
-        colour = colours[net.depth]
-        (handle,) = axes.plot(
-            line.index, line["mean"], color=colour, ls=dashes, lw=1.6, marker=points, gid=f"test-{name}"
-        )
-        handle.set_label(name)
-        handles.append(handle)
-    handles.append(
-        axes.axhline(chance(tables), color="#444444", lw=0.9, ls=(0, (1, 2)), label="guessing", gid="chance")
-    )
+        look: dict[str, Any] = {"color": colours[net.depth], "ls": drawing.DASHED if net.net == "plain" else "-"}
+        look |= {"marker": "." if len(line) < 10 else "", "lw": 1.6, "label": name}
+        handles += axes.plot(line.index, line["mean"], gid=f"test-{name}", **look)
+    grey: dict[str, Any] = {"color": "#444444", "lw": 0.9, "ls": (0, (1, 2)), "label": "guessing"}
+    handles.append(axes.axhline(chance(tables), gid="chance", **grey))
     axes.set_xlim(left=0)
     axes.set_ylim(0, 100)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
@@ -94,10 +88,10 @@ def section(tables: Tables) -> Section:
         few = words.listed(f"{escaped(name)} ({words.count(tables.net(name).iterations)})" for name in short)
         ran += f", fewer of {few}, which shows that they run and no more"
     limits = (
-        "These are not the paper's images: nothing here can be set beside its errors.",
+        "These are not the paper's images: nothing here can be set beside its errors",
         "A net that does better here than another need not on CIFAR-10: so few iterations reward what starts fast, "
         "which is the shallow net",
-        "Speed and memory are this machine's own; of larger batches they would be others",
+        "Speed and memory are this machine's own; with larger batches they are others",
     )
     text = (
         f"{_verdict(tables, trained)}\n\n{ran}.\n\nWhat the errors do not mean:\n\n{bullets(f'{x}.' for x in limits)}\n"
