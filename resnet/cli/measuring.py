@@ -27,6 +27,7 @@ from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn
 from resnet.errors import UserError
 from resnet.files import write_text
+from resnet.records import PublishedRecords
 
 
 def describe(
@@ -123,6 +124,9 @@ def published(
 ) -> None:
     """Evaluate others' weights, those of evaluate.published: the report's rows of their own."""
     plan = read_params(params, set_)
+    if not plan.evaluate.published:  # nothing to load PyTorch for
+        PublishedRecords(evaluations=(), system=None).write(out)
+        return
 
     from resnet.data import load as load_data
     from resnet.measuring.published import evaluate_published

@@ -64,14 +64,12 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:
-    """Evaluate the weights of `evaluate.published`; the data are loaded only where there are any.
+    """Evaluate the weights of `evaluate.published`; the data are loaded once their files are known to be the right ones.
 
     Raises:
         UserError: a file is absent or another one than the parameters', or as `evaluate_weights`.
     """
     entries = params.evaluate.published
-    if not entries:
-        return PublishedRecords(evaluations=(), system=None)
     digests = [_digest(entry) for entry in entries]  # a wrong file is told before anything is measured
     data, machine = load_data(), choose_machine(params.train, "fp32")
     evaluations = [_evaluate(params, *each, data, machine) for each in zip(entries, digests, strict=True)]

@@ -16,6 +16,7 @@ from resnet.measuring.responses import response_std
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Params, load
 from resnet.records import PublishedRecords
+from resnet.report.analysis.published import published
 from resnet.training.batches import normalise
 from resnet.training.draws import generator
 from tests.conftest import CPU, Command
@@ -79,3 +80,21 @@ def test_the_commands_file(digits_folder: Path, theirs: DepthNet, tmp_path: Path
     assert PublishedRecords.read(tmp_path / "none.json").evaluations == ()
     twice = command("published", "--out", "p.json", f"--set=evaluate.published=[{entry}, {entry}]")
     assert "must have a name of its own" in twice.stderr
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("folder", ["", "tenth", "short"])
+def test_the_committed_results_are_the_parameters_and_their_authors_errors(folder: str) -> None:
+    entries = load(ROOT / folder / "params.yaml").evaluate.published
+    records = PublishedRecords.read(ROOT / folder / "runs/published.json").evaluations
+    assert [(x.name, x.weights_sha256) for x in records] == [(entry.name, entry.sha256) for entry in entries]
+    page = (ROOT / "docs/others-weights.md").read_text(encoding="utf-8")
+    for entry, record in zip(entries, records, strict=True):
+        theirs = {figure.source: figure.error for figure in published().errors_of(record.net, record.depth)}
+        assert round(record.test_error, 2) == theirs["akamaster"]
+        assert record.official
+        assert record.responses is not None
+        assert len(record.responses.std) == record.depth - 1
+        assert f"| ResNet-{record.depth} | {record.test_error:.2f} | `{entry.weights.name}` |" in page
