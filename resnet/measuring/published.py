@@ -64,7 +64,7 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:
-    """Evaluate the weights of `evaluate.published`; the data are loaded once their files are known to be the right ones.
+    """Evaluate the weights of `evaluate.published`; the data are loaded after all files are known to be right.
 
     Raises:
         UserError: a file is absent or another one than the parameters', or as `evaluate_weights`.

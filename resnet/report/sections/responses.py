@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
 
 from resnet.report.analysis.nets import main_nets
 from resnet.report.analysis.responses import mean_response, others_responses, profile, responses_by_seed
@@ -41,7 +42,7 @@ def figure(tables: Tables) -> Figure | None:
             if len(seeds) > 1:
                 panel.fill_between(places, line["low"], line["high"], color=colour, alpha=0.15, lw=0)
         handles.append(drawing.entry(f"{name} ({words.numbered(len(seeds), 'seed')})", **look))
-    for entry in (x for x in rows(tables.evaluations) if x.name in others):
+    for entry in _measured(tables):
         look = {"color": colours[entry.depth], "ls": DOTTED, "lw": 1.1}
         for panel, ordered in zip(axes, (False, True), strict=True):
             line = profile(others[entry.name], ordered)
@@ -57,10 +58,23 @@ def figure(tables: Tables) -> Figure | None:
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("std of the response")
     data = dict.fromkeys(shown.name for name in drawn for shown in select(tables.responses, name=name)["data"])
-    data |= dict.fromkeys(x.data for x in rows(tables.evaluations) if x.name in others)
+    data |= dict.fromkeys(x.data for x in _measured(tables))
     drawing.entitle(figure, f"Layer responses after batch norm on {', '.join(data)}: mean and range over seeds")
     drawing.legend_below(figure, handles, 8.2, most=5)
     return figure
+
+
+def _measured(tables: Tables) -> list[Any]:
+    """The rows of others' weights whose responses were measured."""
+    others = others_responses(tables)
+    return [evaluation for evaluation in rows(tables.evaluations) if evaluation.name in others]
+
+
+def _others_row(evaluation: Any, layers: DataFrame) -> dict[str, str]:
+    line = profile(layers, ordered=True)["mean"]
+    trained = f", {evaluation.trained}" if evaluation.trained else ""
+    cells = (*(f"{value:.3f}" for value in (line.mean(), line.iloc[0], line.iloc[-1])), str(len(line)))
+    return {"net": f"{evaluation.name}: others' weights{trained}", **dict(zip(COLUMNS, cells, strict=True))}
 
 
 def section(tables: Tables) -> Section:
@@ -79,15 +93,8 @@ def section(tables: Tables) -> Section:
             lines.append({"net": name, **dict(zip(COLUMNS, cells, strict=True))})
             response = next(rows(select(tables.responses, name=name)))
             shown.add(f"{words.count(response.images)} training images of {escaped(response.data.name)}")
-    for x in rows(tables.evaluations):
-        layers = others_responses(tables).get(x.name)
-        if layers is not None:
-            strongest = profile(layers, ordered=True)["mean"]
-            values = (strongest.mean(), strongest.iloc[0], strongest.iloc[-1])
-            cells = (*(f"{value:.3f}" for value in values), str(len(strongest)))
-            label = f"{x.name}: others' weights" + (f", {x.trained}" if x.trained else "")
-            lines.append({"net": label, **dict(zip(COLUMNS, cells, strict=True))})
-            shown.add(f"{words.count(x.responses.images)} training images of {escaped(x.data)}")
+    lines += [_others_row(x, others_responses(tables)[x.name]) for x in _measured(tables)]
+    shown |= {f"{words.count(x.responses.images)} training images of {escaped(x.data)}" for x in _measured(tables)}
     explained = (
         "\nStandard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all "
         f"channels and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
