@@ -5,7 +5,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pandas import DataFrame
 
 from resnet.report.analysis.curves import averaged, curves_of
 from resnet.report.analysis.nets import most_frequent_length, over_seeds
@@ -14,8 +13,8 @@ from resnet.report.style.drawing import Picture, Section
 from resnet.report.style.markdown import bold, bullets, escaped
 from resnet.report.tables import Tables, select
 
-LEARNED = 0.5
-"""A net has learned if its error is below this share of what guessing makes."""
+LEARNED = 0.8
+"""A net has begun to learn if its error is below this share of what guessing makes."""
 
 
 def chance(tables: Tables) -> float:
@@ -27,31 +26,35 @@ def _trained(tables: Tables) -> list[str]:
     return [name for name in tables.nets.index if over_seeds(tables, name, "test_error")]
 
 
-def _lines(tables: Tables) -> dict[str, DataFrame]:
-    """The test error of each net that was measured at two iterations or more."""
-    lines = {name: averaged(curves_of(tables, name), "test_error") for name in _trained(tables)}
-    return {name: line for name, line in lines.items() if len(line) > 1}
-
-
 def figure(tables: Tables) -> Figure | None:
-    """Test error against iterations, and what guessing makes: a colour a depth, plain nets dashed."""
-    if tables.official or not (lines := _lines(tables)):
+    """Training error against iterations, test error at the end, and what guessing makes.
+
+    Training error is that of the mini-batches, which costs nothing and therefore has many points. A colour a depth,
+    plain nets dashed.
+    """
+    lines = {name: averaged(curves_of(tables, name), "training_error") for name in _trained(tables)}
+    lines = {name: line for name, line in lines.items() if len(line) > 1}
+    if tables.official or not lines:
         return None
-    figure = drawing.new_figure(6.4, 3.8)
+    figure = drawing.new_figure(6.4, 4.0)
     axes, colours, handles = figure.subplots(), drawing.depth_colours(tables.nets["depth"]), []
     for name, line in lines.items():
-        net = tables.net(name)
+        net, test = tables.net(name), over_seeds(tables, name, "test_error")
         look: dict[str, Any] = {"color": colours[net.depth], "ls": drawing.DASHED if net.net == "plain" else "-"}
-        look |= {"marker": "." if len(line) < 10 else "", "lw": 1.6, "label": name}
-        handles += axes.plot(line.index, line["mean"], gid=f"test-{name}", **look)
-    grey: dict[str, Any] = {"color": "#444444", "lw": 0.9, "ls": (0, (1, 2)), "label": "guessing"}
-    handles.append(axes.axhline(chance(tables), gid="chance", **grey))
+        handles += axes.plot(line.index, line["mean"], gid=f"training-{name}", lw=1.6, label=name, **look)
+        if test:
+            dot: dict[str, Any] = {"marker": "o", "ms": 6, "markerfacecolor": "white", "clip_on": False}
+            axes.plot([line.index[-1]], [test.mean], gid=f"test-{name}", **(look | {"ls": ""} | dot))
+    grey: dict[str, Any] = {"color": "#444444"}
+    handles.append(drawing.entry("test error at the end", ls="", marker="o", markerfacecolor="white", **grey))
+    guessing: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2)), "label": "guessing"} | grey
+    handles.append(axes.axhline(chance(tables), gid="chance", **guessing))
     axes.set_xlim(left=0)
     axes.set_ylim(0, 100)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.set_xlabel("iterations")
-    axes.set_ylabel("test error, %")
-    drawing.entitle(figure, f"Learning on {tables.data[0].name}: the lines fall if the nets learn")
+    axes.set_ylabel("error, %")
+    drawing.entitle(figure, f"Learning on {tables.data[0].name}: training error, and test error at the end", 6.0)
     drawing.legend_below(figure, handles, 6.2, most=4)
     return figure
 
@@ -64,9 +67,8 @@ def _verdict(tables: Tables, trained: list[str]) -> str:
     beside = f"{escaped(best)} ends at a test error of {words.percent(errors[best])} %, guessing at {guessing:.0f} %"
     if not learned:
         return f"{bold('It runs, and no net has learned much yet.')} {beside}."
-    return (
-        f"{bold('It works.')} {words.count(len(learned))} of {words.numbered(len(trained), 'net')} learned: {beside}."
-    )
+    count = f"{words.count(len(learned))} of {words.numbered(len(trained), 'net')}"
+    return f"{bold('It works.')} {count} clearly do better than guessing: {beside}."
 
 
 def section(tables: Tables) -> Section:
@@ -97,6 +99,6 @@ def section(tables: Tables) -> Section:
         f"{_verdict(tables, trained)}\n\n{ran}.\n\nWhat the errors do not mean:\n\n{bullets(f'{x}.' for x in limits)}\n"
         "The paper's experiment is the same commands with other parameters: the `params.yaml` at the root.\n"
     )
-    caption = f"Test error against iterations on {data.name}, and the error of guessing."
+    caption = f"Training error against iterations on {data.name}, test error at the end, and the error of guessing."
     picture = Picture("first-look", caption, "", partial(figure, tables))
     return Section("A first look", text, (picture,))

@@ -100,5 +100,7 @@ def section(tables: Tables) -> Section:
         f"channels and positions of {words.listed(sorted(shown))}, not augmented, with the nets in evaluation mode.\n"
     )
     caption = "How strongly the 3x3 layers respond, as in the paper's Figure 7."
+    if trained := words.listed(dict.fromkeys(x.trained for x in _measured(tables) if x.trained)):
+        caption += f" Dotted: others' weights ({trained})."
     picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, tables))
     return Section("Layer responses", table(lines) + explained if lines else "", (picture,))

@@ -21,7 +21,8 @@ def a_quickstart(files: Callable[..., Any], error: float = 20.0) -> Any:
 
 def test_it_says_what_ran_and_that_it_learned(files: Callable[..., Any]) -> None:
     text = a_quickstart(files).text(section)
-    assert "**It works.** 2 of 3 nets learned: resnet-20 ends at a test error of 20.00 %, guessing at 90 %." in text
+    beside = "resnet-20 ends at a test error of 20.00 %, guessing at 90 %."
+    assert f"**It works.** 2 of 3 nets clearly do better than guessing: {beside}" in text
     assert "3 nets of 20 to 56 layers, 3 training runs on" in text
     assert "400 iterations each, fewer of resnet-56 (2), which shows that they run and no more." in text
     assert "nothing here can be set beside its errors" in text
@@ -37,12 +38,16 @@ def test_its_figure_shows_learning_beside_guessing(files: Callable[..., Any]) ->
     plan = a_quickstart(files)
     drawn = figure(plan.tables())
     assert drawn is not None
-    history = [point for point in plan.history(400, 20.0, rows=8) if point.test_error is not None]
-    line = drawn_line(drawn, "test-resnet-20")
+    history = plan.history(400, 20.0, rows=8)
+    line = drawn_line(drawn, "training-resnet-20")
     assert x_of(line) == pytest.approx([point.iteration for point in history])
-    assert y_of(line) == pytest.approx([point.test_error for point in history])
+    assert y_of(line) == pytest.approx([point.training_error for point in history])
+    last = drawn_line(drawn, "test-resnet-20")
+    assert (x_of(last), y_of(last)) == ([400], [20.0])
     assert set(y_of(drawn_line(drawn, "chance"))) == {90.0}
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["resnet-20", "plain-20", "guessing"]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == [
+        "resnet-20", "plain-20", "test error at the end", "guessing",
+    ]  # fmt: skip
 
 
 def test_cifar_10_itself_and_an_empty_plan_have_none(files: Callable[..., Any]) -> None:
