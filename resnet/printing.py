@@ -50,6 +50,11 @@ def layer_table(record: DescriptionRecord) -> Table:
     return table
 
 
+def drawing_line(record: DescriptionRecord, part: str, path: Path) -> str:
+    """What was drawn, and where."""
+    return f"{path}: {record.name}, {'the whole net' if part == 'net' else part}"
+
+
 def evaluation_line(record: EvaluationRecord) -> str:
     """The test error of weights."""
     which = "official CIFAR-10" if record.official else record.data

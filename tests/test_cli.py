@@ -47,6 +47,28 @@ def test_the_layer_table_for_programs(command: Command) -> None:
     assert sum(layer["parameters"] for layer in printed["layers"]) == 853_018
 
 
+def test_classes_are_those_of_the_prepared_data(command: Command, digits: Data, tmp_path: Path) -> None:
+    record = digits.record.model_copy(update={"classes": tuple(f"class-{k:02}" for k in range(100))})
+    record.write(tmp_path / "data/data.json")
+    printed = json.loads(command("describe", "--depth", "8", "--set=data.dir=data", "--format", "json").stdout)
+    assert (printed["classes"], printed["parameters"]) == (100, 81_140)
+    without = json.loads(command("describe", "--depth", "8", "--format", "json").stdout)
+    assert (without["classes"], without["parameters"]) == (10, 75_290)
+    quick = ("--set=throughput.batch_size=2", "--set=throughput.steps=1", "--set=throughput.repeats=1")
+    command("throughput", "--depth", "8", "--set=data.dir=data", *quick, "--out", "t.json")
+    assert ThroughputRecord.read(tmp_path / "t.json").parameters == 81_140
+
+
+def test_a_wider_net_of_14_layers_trains(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    wider = ("--set=model.width=2", f"--set=data.dir={digits_folder}", *QUICK)
+    done = command("train", "--depth", "14", "--out", "wide", "--seeds", "0", *wider)
+    assert done.returncode == 0, done.stderr
+    record = TrainingRecord.read(tmp_path / "wide/seed-0/metrics.json")
+    assert (record.status, record.parameters, record.settings["model"]["width"]) == ("done", 685_994, 2)
+    other = command("train", "--depth", "14", "--out", "wide", "--seeds", "0", *wider[1:])
+    assert "model.width is 2 there and 1 here" in other.stderr
+
+
 def test_train_leaves_each_seeds_results(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     arguments = ("train", "--net", "resnet", "--depth", "8", "--out", "DIR", f"--set=data.dir={digits_folder}", *QUICK)
     done = command(*arguments, "--seeds", "0,1")

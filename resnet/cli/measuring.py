@@ -23,7 +23,11 @@ from resnet.cli.options import (
     read_params,
     read_settings,
 )
+from resnet.diagrams import Part
+from resnet.diagrams import draw as drawn
 from resnet.errors import UserError
+from resnet.files import write_text
+from resnet.records import PublishedRecords
 
 
 def describe(
@@ -35,18 +39,30 @@ def describe(
     format_: FormatOption = Format.table,
     all_: Annotated[bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")] = False,
     out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw the net into this SVG file instead.")] = None,
+    part: Annotated[Part, typer.Option(help="With --draw: the whole net or a part of it.")] = Part.net,
 ) -> None:
-    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds."""
+    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds. Or draw the net."""
+    if all_ and draw is not None:
+        raise UserError("describe --draw draws one net: leave out --all")
+    if draw is None and part is not Part.net:
+        raise UserError(f"describe --part {part} is drawn: say where, with --draw FILE.svg")
+    from resnet.data import prepared_classes
     from resnet.nets.layers import describe as count
 
+    plan = read_params(params, set_)
+    classes = prepared_classes(plan.data.dir)
     if all_:
         if out is None:
             raise UserError("describe --all needs --out")
-        plan = read_params(params, set_)
         for entry in plan.models:
-            count(plan.settings(entry)).write(out / f"{entry}.json")
+            count(plan.settings(entry), classes).write(out / f"{entry}.json")
         return
-    record = count(read_settings(params, set_, net, depth, name))
+    record = count(plan.settings_for(net, depth, name), classes)
+    if draw is not None:
+        write_text(draw, drawn(record, part, alone=True))
+        print(printing.drawing_line(record, part, draw))
+        return
     if format_ is Format.json:
         totals = {"parameters": record.parameters, "multiply_adds": record.multiply_adds}
         print_json(totals | record.model_dump(mode="json"))
@@ -108,9 +124,12 @@ def published(
 ) -> None:
     """Evaluate others' weights, those of evaluate.published: the report's rows of their own."""
     plan = read_params(params, set_)
+    if not plan.evaluate.published:  # nothing to load PyTorch for
+        PublishedRecords(evaluations=(), system=None).write(out)
+        return
 
     from resnet.data import load as load_data
-    from resnet.measuring.evaluate import evaluate_published
+    from resnet.measuring.published import evaluate_published
 
     record = evaluate_published(plan, lambda: load_data(plan.data.dir))
     record.write(out)
@@ -154,10 +173,11 @@ def throughput(
     """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
     settings = read_settings(params, set_, net, depth, name)
 
+    from resnet.data import prepared_classes
     from resnet.measuring.throughput import measure_throughput
     from resnet.system import choose_machine
 
-    record = measure_throughput(settings, choose_machine(settings.train))
+    record = measure_throughput(settings, choose_machine(settings.train), prepared_classes(settings.data.dir))
     if out is not None:
         record.write(out)
     if format_ is Format.json:
@@ -204,11 +224,12 @@ def export(
     """Write a trained net for other programs, and check the file against the net."""
     settings = read_settings(params, set_, net, depth, name)
 
+    from resnet.data import prepared_classes
+    from resnet.nets.build import build
     from resnet.nets.export import export as write
-    from resnet.nets.model import DepthNet
     from resnet.nets.weights import load_weights
 
-    built = DepthNet(settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding)
+    built = build(settings, prepared_classes(settings.data.dir))
     load_weights(built, weights)
     difference = write(built, out)
     print(f"{out}: {settings.name}; its logits are within {difference:.1e} of the net's")

@@ -16,7 +16,7 @@ from resnet.data.images import (
     canonical,
     fingerprint,
 )
-from resnet.data.prepared import load, read, read_for_evaluation, save, split, verify
+from resnet.data.prepared import load, prepared_classes, read, read_for_evaluation, save, split, verify
 from resnet.data.sources import read_source
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "canonical",
     "fingerprint",
     "load",
+    "prepared_classes",
     "read",
     "read_for_evaluation",
     "read_source",

@@ -157,6 +157,16 @@ def _load_images(folder: Path, name: str) -> Images:
     return Images(*arrays)
 
 
+def prepared_classes(folder: Path) -> int:
+    """How many classes the prepared data have; CIFAR-10's ten where nothing is prepared yet.
+
+    Raises:
+        UserError: the folder's record is damaged.
+    """
+    path = expanded(folder) / RECORD
+    return len(DataRecord.read(path).classes) if path.exists() else len(CLASSES)
+
+
 def load(folder: Path, params: DataParams | None = None) -> Data:
     """Load what `save` left, and verify it: every image, every label and the split.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.data import Data
-from resnet.nets import fused
-from resnet.nets.model import DepthNet, count_parameters
+from resnet.nets.build import build
+from resnet.nets.model import DepthNet
 from resnet.nets.weights import load_weights
-from resnet.params import Params, PublishedWeights, Settings
-from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
-from resnet.system import Machine, choose_machine
+from resnet.params import Settings
+from resnet.records import EvaluationRecord
+from resnet.system import Machine
 from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
 
 VERSION = 1
@@ -69,6 +68,26 @@ def evaluate(
     return Evaluation(predicted.to("cpu", torch.uint8), wrong, float(losses) / len(predicted))
 
 
+def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) -> DepthNet:
+    """The settings' net with weights from a file, on the machine's device.
+
+    Raises:
+        UserError: the weights are not this net's, or cannot be read without running code.
+    """
+    net = build(settings, classes)
+    load_weights(net, weights)
+    return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def normalisation(
+    data: Data, machine: Machine, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> Callable[[Tensor], Tensor]:
+    """What prepares images uint8 (N, 32, 32, 3) for a net; mean and std as `evaluate_weights` takes them."""
+    subtracted = pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)
+    scale = 255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)
+    return partial(normalise, mean=subtracted.to(machine.device), scale=scale.to(machine.device))
+
+
 def evaluate_weights(
     settings: Settings,
     weights: Path,
@@ -91,19 +110,14 @@ def evaluate_weights(
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.
     """
-    device, model = machine.device, settings.model
-    net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
-    load_weights(net, weights)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)
-    scale = (255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)).to(device)
-    single_view = partial(normalise, mean=subtracted, scale=scale)
-    evaluation = evaluate(net, on_device(data.test, device), single_view, machine)
+    net = load_net(settings, weights, len(data.record.classes), machine)
+    single_view = normalisation(data, machine, mean, std)
+    evaluation = evaluate(net, on_device(data.test, machine.device), single_view, machine)
     assert evaluation is not None, "data always have a test set"
     return EvaluationRecord(
         net=settings.net,
         depth=settings.depth,
-        shortcut="none" if settings.net == "plain" else model.shortcut,
+        shortcut="none" if settings.net == "plain" else settings.model.shortcut,
         weights=weights.name,
         data=data.record.name,
         official=data.record.official,
@@ -113,39 +127,3 @@ def evaluate_weights(
         test_error=evaluation.error,
         test_loss=evaluation.loss,
     )
-
-
-def _evaluate_published(params: Params, entry: PublishedWeights, data: Data, machine: Machine) -> PublishedRecord:
-    settings = params.settings_for(entry.net, entry.depth, entry.name)
-    model = settings.model.model_copy(update={"shortcut": entry.shortcut, "zero_padding": entry.zero_padding})
-    settings = settings.model_copy(update={"model": model})
-    evaluation = evaluate_weights(settings, entry.weights, data, machine, entry.mean, entry.std)
-    net = DepthNet(entry.net, entry.depth, entry.shortcut, entry.zero_padding, len(data.record.classes))
-    subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
-    divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
-    return PublishedRecord(
-        **evaluation.model_dump(exclude={"kind"}),
-        name=entry.name,
-        source=entry.source,
-        parameters=count_parameters(net),
-        weights_sha256=hashlib.sha256(entry.weights.read_bytes()).hexdigest(),
-        normalisation=f"{subtracted} subtracted{divided}",
-    )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
-
-
-def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:
-    """Evaluate the weights of `evaluate.published`; the data are loaded only where there are any.
-
-    Raises:
-        UserError: as `evaluate_weights`.
-    """
-    entries = params.evaluate.published
-    if not entries:
-        return PublishedRecords(evaluations=(), system=None)
-    data, machine = load_data(), choose_machine(params.train, "fp32")
-    evaluations = tuple(_evaluate_published(params, entry, data, machine) for entry in entries)
-    return PublishedRecords(evaluations=evaluations, system=machine.describe(fused.available))

@@ -23,13 +23,13 @@ leaves it: a result names the commit that it was made with.
 """
 
 
-def noise(images: int) -> Data:
-    """Random images and labels: what a step takes does not depend on them."""
+def noise(images: int, classes: int = 10) -> Data:
+    """Random images and labels, of the first ten classes: what a step takes does not depend on them."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * images, 3, 32, 32), dtype=np.uint8)
-    labels = random.integers(0, 10, 2 * images, dtype=np.uint8)
+    labels = random.integers(0, min(classes, 10), 2 * images, dtype=np.uint8)
     train, test = Images(pixels[:images], labels[:images]), Images(pixels[images:], labels[images:])
-    return split(Source("noise", tuple("0123456789"), train, test), validation=0, seed=0)
+    return split(Source("noise", tuple(map(str, range(classes))), train, test), validation=0, seed=0)
 
 
 def time_steps(step: Step, batch_size: int, machine: Machine, plan: ThroughputParams) -> Timing:
@@ -47,7 +47,7 @@ def time_steps(step: Step, batch_size: int, machine: Machine, plan: ThroughputPa
     )
 
 
-def training_stepper(settings: Settings, machine: Machine, batch_size: int) -> Step:
+def training_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
     """Build a trainer, the very one that `resnet train` uses; a call does its next iteration.
 
     That is augmentation, forward pass, backward pass and update.
@@ -55,14 +55,14 @@ def training_stepper(settings: Settings, machine: Machine, batch_size: int) -> S
     # However short the plan's runs are, a measurement goes on for as many iterations as it needs.
     endless = {"batch_size": batch_size, "warmup": False, "iterations": 1_000_000}
     train = settings.train.model_copy(update=endless)
-    trainer = Trainer(settings.model_copy(update={"train": train}), 0, noise(8 * batch_size), machine)
+    trainer = Trainer(settings.model_copy(update={"train": train}), 0, noise(8 * batch_size, classes), machine)
     return trainer.advance
 
 
-def inference_stepper(settings: Settings, machine: Machine, batch_size: int) -> Step:
+def inference_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
     """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included."""
-    batches = Batches(noise(batch_size), seed=0, batch_size=batch_size, device=machine.device)
-    net = build_net(settings, classes=10, seed=0, device=machine.device).eval()
+    batches = Batches(noise(batch_size, classes), seed=0, batch_size=batch_size, device=machine.device)
+    net = build_net(settings, classes, seed=0, device=machine.device).eval()
 
     @torch.inference_mode()
     def step() -> None:
@@ -72,18 +72,18 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int) -> 
     return step
 
 
-def measure_throughput(settings: Settings, machine: Machine) -> ThroughputRecord:
-    """Measure training and inference of the settings' net on this machine, and the machine's peaks.
+def measure_throughput(settings: Settings, machine: Machine, classes: int = 10) -> ThroughputRecord:
+    """Measure training and inference of the settings' net for so many classes on this machine, and the machine's peaks.
 
     Inference comes first: on a CPU the peak of memory is the process's, and training's is higher.
     """
     plan, batch_size, precision = settings.throughput, settings.throughput.batch_size, machine.precision
-    net = work(settings)
-    step = inference_stepper(settings, machine, batch_size)
+    net = work(settings, classes)
+    step = inference_stepper(settings, machine, batch_size, classes)
     inference, inference_energy = time_steps(step, batch_size, machine, plan), measure_energy(step, batch_size, machine)
     # The peaks before and after training, so that a machine that others use is compared with itself.
     before = measure_peaks(machine, plan.repeats)
-    step = training_stepper(settings, machine, batch_size)
+    step = training_stepper(settings, machine, batch_size, classes)
     training, training_energy = time_steps(step, batch_size, machine, plan), measure_energy(step, batch_size, machine)
     peaks = together(before, measure_peaks(machine, plan.repeats))
     return ThroughputRecord(

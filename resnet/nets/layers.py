@@ -182,25 +182,27 @@ def walk(module: nn.Module, shape: tuple[int, ...], reads_images: bool = True) -
 
 
 @functools.cache
-def _work(net: str, depth: int, shortcut: str, zero_padding: str, classes: int) -> Work:
+def _work(net: str, depth: int, shortcut: str, zero_padding: str, classes: int, width: int) -> Work:
     """ResNet-1202 takes seconds to count, and every run asks more than once."""
     with torch.device("meta"):
-        return walk(DepthNet(net, depth, shortcut, zero_padding, classes), (3, 32, 32))
+        return walk(DepthNet(net, depth, shortcut, zero_padding, classes, width), (3, 32, 32))
 
 
 def work(settings: Settings, classes: int = 10) -> Work:
     """Count the settings' net for images of 3 x 32 x 32."""
     model = settings.model
-    return _work(settings.net, settings.depth, model.shortcut, model.zero_padding, classes)
+    return _work(settings.net, settings.depth, model.shortcut, model.zero_padding, classes, model.width)
 
 
 def describe(settings: Settings, classes: int = 10) -> DescriptionRecord:
     """The layer table of the settings' net."""
+    shortcut = "none" if settings.net == "plain" else settings.model.shortcut
     return DescriptionRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
-        shortcut="none" if settings.net == "plain" else settings.model.shortcut,
+        shortcut=shortcut,
+        zero_padding=settings.model.zero_padding if shortcut == "A" else None,
         classes=classes,
         layers=tuple(
             Layer(

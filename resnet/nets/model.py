@@ -32,7 +32,7 @@ from resnet.nets.fused import batch_norm_relu, branch
 from resnet.nets.fused import conv3x3 as convolve
 
 FILTERS = (16, 32, 64)
-"""Filters of the three stages, at 32x32, 16x16 and 8x8."""
+"""Filters of the three stages, at 32x32, 16x16 and 8x8, of a net of width 1: the paper's."""
 
 
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
@@ -160,13 +160,14 @@ class DepthNet(nn.Module):
         shortcut: option `A`, `B` or `C`; a plain net has none.
         zero_padding: `both` or `end`, for option A.
         classes: outputs of the fully connected layer.
+        width: multiplies the paper's 16, 32 and 64 filters.
 
     Raises:
-        ValueError: the net, the option, the padding or the depth is none.
+        ValueError: the net, the option, the padding, the depth or the width is none.
     """
 
     def __init__(
-        self, net: str, depth: int, shortcut: str = "A", zero_padding: str = "both", classes: int = 10
+        self, net: str, depth: int, shortcut: str = "A", zero_padding: str = "both", classes: int = 10, width: int = 1
     ) -> None:
         super().__init__()
         if net not in ("resnet", "plain", "preact"):
@@ -175,7 +176,9 @@ class DepthNet(nn.Module):
             raise ValueError(f"shortcut option {shortcut!r} is not A, B or C")
         if zero_padding not in ("both", "end"):
             raise ValueError(f"zero padding {zero_padding!r} is neither 'both' nor 'end'")
-        n = blocks_per_stage(depth)
+        if width < 1:
+            raise ValueError(f"width {width} is not 1 or more")
+        n, filters = blocks_per_stage(depth), [width * count for count in FILTERS]
         self.recompute = False
 
         def block(channels_in: int, channels_out: int, stride: int, first: bool = False) -> nn.Module:
@@ -190,14 +193,14 @@ class DepthNet(nn.Module):
             return nn.Sequential(entry, *(block(channels_out, channels_out, 1) for _ in range(n - 1)))
 
         self.preactivation = net == "preact"
-        self.conv1 = conv3x3(3, FILTERS[0])
+        self.conv1 = conv3x3(3, filters[0])
         # Before the first block, or after the last one where the blocks begin with their own.
-        self.bn1 = nn.BatchNorm2d(FILTERS[2] if self.preactivation else FILTERS[0])
-        self.layer1 = stage(FILTERS[0], FILTERS[0], stride=1, first=True)
-        self.layer2 = stage(FILTERS[0], FILTERS[1], stride=2)
-        self.layer3 = stage(FILTERS[1], FILTERS[2], stride=2)
+        self.bn1 = nn.BatchNorm2d(filters[2] if self.preactivation else filters[0])
+        self.layer1 = stage(filters[0], filters[0], stride=1, first=True)
+        self.layer2 = stage(filters[0], filters[1], stride=2)
+        self.layer3 = stage(filters[1], filters[2], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(FILTERS[2], classes)
+        self.fc = nn.Linear(filters[2], classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, 3, 32, 32) to logits (N, classes); the softmax is in the loss."""

@@ -50,6 +50,8 @@ class ModelParams(Section):
     """Option of section 4.1: A zero-padded identity, B projection where the shape changes, C always."""
     zero_padding: Literal["both", "end"] = "both"
     """Option A: new channels half on each side of the old, or all after them."""
+    width: Count = 1
+    """Multiplies the paper's 16, 32 and 64 filters."""
 
 
 class TrainParams(Section):
@@ -141,8 +143,12 @@ class PublishedWeights(Section):
     """Of red, green and blue in 0..1, subtracted from the pixels; None: the per-pixel mean of our training images."""
     std: tuple[Positive, Positive, Positive] | None = None
     """Of red, green and blue in 0..1, by which the pixels are divided; None: 1."""
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """Of the file (hex): another file is refused. None: any file is taken."""
     source: str = ""
     """Where they come from, such as an address."""
+    trained: str = ""
+    """On what and how long, such as `50,000 images, 200 epochs`."""
 
 
 class EvaluateParams(Section):

@@ -12,6 +12,7 @@ from resnet.records.quality import (
     EvaluationRecord,
     PublishedRecord,
     PublishedRecords,
+    PublishedResponses,
     ResponsesRecord,
     SeedResponses,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Peaks",
     "PublishedRecord",
     "PublishedRecords",
+    "PublishedResponses",
     "Record",
     "ResponsesRecord",
     "SeedResponses",

@@ -31,6 +31,8 @@ class DescriptionRecord(Record):
     net: str
     depth: int
     shortcut: str
+    zero_padding: Literal["both", "end"] | None = None
+    """Of option A; None for other nets, and in files from before it was said, whose nets had `both`."""
     classes: int
     layers: tuple[Layer, ...]
 

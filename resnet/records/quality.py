@@ -28,6 +28,17 @@ class EvaluationRecord(Record):
     test_loss: Number
 
 
+class PublishedResponses(Record):
+    """Figure 7 of others' weights."""
+
+    images: int
+    """Training images that were shown, the first in canonical order."""
+    layers: tuple[str, ...]
+    """Paths of the batch norms, such as `layer1.0.bn1`."""
+    std: tuple[Number, ...]
+    """Of each layer, in the order in which they run."""
+
+
 class PublishedRecord(EvaluationRecord):
     """Others' weights evaluated here."""
 
@@ -39,6 +50,10 @@ class PublishedRecord(EvaluationRecord):
     """Of the file (hex)."""
     normalisation: str
     """How the images were prepared."""
+    trained: str = ""
+    """On what and how long, as their authors say; empty where that is not said."""
+    responses: PublishedResponses | None = None
+    """How strongly their layers respond; None in files from before it was measured."""
 
 
 class PublishedRecords(Record):

@@ -17,6 +17,7 @@ from resnet.report.sections import (
     cost,
     curves,
     depth,
+    first_look,
     iterates,
     latency,
     opening,
@@ -45,6 +46,7 @@ def summary(tables: Tables, runs: str | None) -> list[Section]:
     """
     functions: tuple[Callable[[Tables], Section], ...] = (
         opening.section,
+        first_look.section,
         results.section,
         claims_section.section,
         curves.section,

@@ -40,6 +40,8 @@ _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
 _REPEATS = ("joules_per_image", "backward_seconds")
 """Optional columns with a figure a repeat: None where they were not measured."""
+_EARLIER = {"model.width": 1}
+"""What held in results from before there was such a key."""
 _PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
@@ -249,7 +251,7 @@ def _read_run(
     files += [file, *([curve] if points else []), *([] if held is None else [classes])]
     form = "" if not (runs / classes).exists() else "in another form" if held is None else "read"
     identity = (record.identity.configuration, record.identity.data, record.identity.version)
-    effective = flattened(record.settings) | {"train.precision": record.precision}
+    effective = _EARLIER | flattened(record.settings) | {"train.precision": record.precision}
     gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
     if held is None:
         return record, None
@@ -296,7 +298,7 @@ def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]
         "mixed": len(finished) > 1,
         "files": files,
     }
-    gathered["nets"].append(_row("nets", settings, description or next(iter(trained), None) or throughput, **cells))
+    gathered["nets"].append(_row("nets", settings, next(iter(trained), None) or description or throughput, **cells))
     return [predictions for _, predictions in read if predictions is not None]
 
 

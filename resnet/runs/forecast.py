@@ -70,7 +70,7 @@ class Forecaster:
         """
         shallower = settings.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
         width = min(seeds, seeds_at_once(settings, machine))
-        key = (machine, shallower.net, shallower.depth, settings.model.shortcut, settings.train.batch_size, width)
+        key = (machine, shallower.net, shallower.depth, settings.model, settings.train.batch_size, width)
         if key not in self._measured:
             self._measured[key] = _measure(shallower, machine, width)
         scale = work(settings).multiply_adds / work(shallower).multiply_adds

@@ -20,20 +20,24 @@ from resnet.training.recipe import VERSION
 WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on what one seed's run computes."""
 
-LATER: set[str] = set()
+LATER = {"width"}
 """Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
 before it keep counting: its default must be what they did.
 """
+
+
+SHORTCUTS_ALONE = {"shortcut", "zero_padding"}
+"""Keys of `model` that do not bear on a plain net."""
 
 
 def _sha256(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _bearing(section: ModelParams | TrainParams) -> dict[str, Any]:
+def _bearing(section: ModelParams | TrainParams, without_effect: set[str] = WITHOUT_EFFECT) -> dict[str, Any]:
     """The keys of a section that bear on what a run computes."""
     at_default = LATER - section.model_dump(exclude_defaults=True).keys()
-    return section.model_dump(mode="json", exclude=WITHOUT_EFFECT | at_default)
+    return section.model_dump(mode="json", exclude=without_effect | at_default)
 
 
 def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
@@ -41,7 +45,7 @@ def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
     configuration = {
         "net": settings.net,
         "depth": settings.depth,
-        "model": _bearing(settings.model) if settings.net != "plain" else {},
+        "model": _bearing(settings.model, SHORTCUTS_ALONE if settings.net == "plain" else set()),
         "train": _bearing(settings.train) | {"precision": precision},
     }
     return Identity(

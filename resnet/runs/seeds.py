@@ -16,26 +16,27 @@ from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import locked, seed_folders
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import WITHOUT_EFFECT
+from resnet.runs.identity import SHORTCUTS_ALONE, WITHOUT_EFFECT
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once
 
 
-def _bearing(settings: dict[str, Any], precision: str) -> dict[str, Any]:
+def _bearing(net: str, settings: dict[str, Any], precision: str) -> dict[str, Any]:
     """What a run's numbers depend on, by its dotted name; the precision is the one that `auto` came to."""
     keys = {f"{section}.{key}": value for section, keys in settings.items() for key, value in keys.items()}
     dropped = {f"train.{key}" for key in WITHOUT_EFFECT}
+    dropped |= {f"model.{key}" for key in SHORTCUTS_ALONE} if net == "plain" else set()
     return {key: value for key, value in keys.items() if key not in dropped} | {"train.precision": precision}
 
 
 def _differences(record: TrainingRecord, run: Run) -> str:
     """Name the first settings in which a record is not this run's, with both values; else what else differs."""
-    sections = {"model", "train"} if run.settings.net != "plain" else {"train"}
+    sections, net = {"model", "train"}, run.settings.net
     ours: dict[str, Any] = {"net": run.settings.net, "depth": run.settings.depth}
     theirs: dict[str, Any] = {"net": record.net, "depth": record.depth}
-    ours |= _bearing(run.settings.model_dump(mode="json", include=sections), run.machine.precision)
-    theirs |= _bearing({key: record.settings.get(key, {}) for key in sorted(sections)}, record.precision)
+    ours |= _bearing(net, run.settings.model_dump(mode="json", include=sections), run.machine.precision)
+    theirs |= _bearing(net, {key: record.settings.get(key, {}) for key in sorted(sections)}, record.precision)
     differing = [
         f"{key} is {theirs[key]} there and {ours[key]} here"
         for key in ours

@@ -17,7 +17,7 @@ from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
 from resnet.training.batches import normalise, on_device
 from resnet.training.draws import generator
-from tests.conftest import CPU, Command
+from tests.conftest import CPU
 
 
 @pytest.mark.parametrize(("net", "shortcut"), [("plain", "A"), ("resnet", "A"), ("resnet", "C")])
@@ -57,27 +57,3 @@ def test_every_seed_with_weights_is_measured(tiny: Callable[..., Settings], digi
     assert measure_responses(settings, tmp_path, digits, 0, CPU).images == len(digits.train)
     with pytest.raises(UserError, match="holds no weights of resnet-8: train it first"):
         measure_responses(settings, tmp_path / "elsewhere", digits, 50, CPU)
-
-
-def test_the_published_commands_rows(digits_folder: Path, digits: Data, tmp_path: Path, command: Command) -> None:
-    from resnet.measuring.evaluate import evaluate_weights
-    from resnet.params import load
-    from resnet.records import PublishedRecords
-
-    built = DepthNet("resnet", 8, "B")
-    he_initialisation(built, generator(0, "initialisation"))
-    torch.save({"state_dict": built.state_dict()}, tmp_path / "theirs.th")
-    entry = "{name: theirs, depth: 8, weights: theirs.th, shortcut: B, mean: [0.4, 0.5, 0.6], source: here}"
-    chosen = f"--set=data.dir={digits_folder}"
-    done = command("published", "--out", "p.json", chosen, f"--set=evaluate.published=[{entry}]")
-    assert done.returncode == 0, done.stderr
-    (record,) = PublishedRecords.read(tmp_path / "p.json").evaluations
-    settings = load(None, ["model.shortcut=B"]).settings_for("resnet", 8)
-    expected = evaluate_weights(settings, tmp_path / "theirs.th", digits, CPU, [0.4, 0.5, 0.6])
-    assert (record.name, record.source, record.shortcut) == ("theirs", "here", "B")
-    assert record.test_error == expected.test_error
-    assert record.normalisation == "the mean 0.4, 0.5, 0.6 subtracted"
-    assert command("published", "--out", "none.json").returncode == 0  # nothing given needs no data
-    assert PublishedRecords.read(tmp_path / "none.json").evaluations == ()
-    twice = command("published", "--out", "p.json", f"--set=evaluate.published=[{entry}, {entry}]")
-    assert "must have a name of its own" in twice.stderr

@@ -85,3 +85,21 @@ def test_a_layer_knows_its_input_and_its_output() -> None:
     down = layers["layer2.0.conv1"]
     assert (down.input, down.output) == ((16, 32, 32), (32, 16, 16))
     assert (layers["layer2.0.downsample.0"].input, layers["fc"].input) == ((16, 32, 32), (64,))
+
+
+def test_a_wider_net_has_wider_layers_by_hand() -> None:
+    record = describe(load(None, ["model.width=2"]).settings_for("resnet", 8))
+    layers = {layer.name: layer for layer in record.layers}
+    assert [layers[f"layer{k}.0.conv2"].output for k in (1, 2, 3)] == [(32, 32, 32), (64, 16, 16), (128, 8, 8)]
+    assert layers["conv1"].parameters == 9 * 3 * 32
+    assert layers["fc"].parameters == 128 * 10 + 10
+    convolutions = 3 * 32 + 2 * 32 * 32 + (32 * 64 + 64 * 64) + (64 * 128 + 128 * 128)
+    batch_norms = 2 * (3 * 32 + 2 * 64 + 2 * 128)
+    assert record.parameters == 9 * convolutions + batch_norms + 128 * 10 + 10
+
+
+def test_classes_are_counted() -> None:
+    settings = load(None).settings_for("resnet", 8)
+    ten, hundred = describe(settings), describe(settings, classes=100)
+    assert hundred.parameters - ten.parameters == 90 * 65
+    assert (hundred.classes, hundred.layers[-1].output) == (100, (100,))

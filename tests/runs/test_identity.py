@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from resnet.data import Data
-from resnet.params import Settings
+from resnet.params import Settings, load
 from resnet.runs.identity import WITHOUT_EFFECT, _bearing, identity
 
 
@@ -41,3 +41,15 @@ def test_a_key_that_came_later_counts_only_where_it_changes_something(
     monkeypatch.setattr("resnet.runs.identity.LATER", {"momentum"})
     assert _bearing(tiny().train) == without
     assert identity(tiny(), digits.record, "fp32") != identity(tiny(momentum=0.8), digits.record, "fp32")
+
+
+@pytest.mark.parametrize("net", ["resnet", "plain"])
+def test_a_wider_net_is_another_and_the_papers_width_is_as_before(net: str, digits: Data) -> None:
+    def of_width(*assignments: str) -> str:
+        return identity(load(None, assignments).settings_for(net, 8), digits.record, "fp32").configuration
+
+    assert of_width() == of_width("model.width=1")
+    assert of_width("model.width=2") != of_width()
+    assert (of_width("model.shortcut=B") == of_width()) == (net == "plain")
+    before = {"resnet": "9bda61756bc68e17", "plain": "7a9dff02d594ad07"}
+    assert of_width()[:16] == before[net], "results from before there was a width no longer count"

@@ -167,7 +167,7 @@ def mixed_settings(tables: Tables, name: str) -> dict[str, list[tuple[Any, list[
 def stale_settings(tables: Tables, name: str) -> dict[str, tuple[Any, Any]]:
     """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for."""
     net = tables.net(name)
-    asked = {k: v for k, v in with_effect(net.settings).items() if net.net != "plain" or not k.startswith("model.")}
+    asked = {k: v for k, v in with_effect(net.settings).items() if net.net != "plain" or k not in OF_RESIDUAL_NETS}
     if asked["train.precision"] == "auto":
         del asked["train.precision"]  # every precision is what it asks for
     defaults = flattened({"model": ModelParams().model_dump(), "train": TrainParams().model_dump()})

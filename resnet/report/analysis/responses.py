@@ -6,7 +6,7 @@ import numpy as np
 from pandas import DataFrame
 
 from resnet.report.analysis.statistics import Sample, over_rows, sample
-from resnet.report.tables import Tables, select
+from resnet.report.tables import Tables, rows, select
 
 
 def responses_by_seed(tables: Tables, name: str) -> DataFrame:
@@ -26,3 +26,13 @@ def mean_response(tables: Tables, name: str) -> Sample | None:
 def profile(by_seed: DataFrame, ordered: bool) -> DataFrame:
     """A line of Figure 7: mean, low and high over seeds by layer; `ordered`: each seed's layers in descending order."""
     return over_rows(DataFrame(-np.sort(-by_seed.to_numpy(), axis=1)) if ordered else by_seed)
+
+
+def others_responses(tables: Tables) -> dict[str, DataFrame]:
+    """The same of others' weights, by their name: a table of one row, where they were measured and are finite."""
+    measured = {
+        x.name: DataFrame([x.responses.std])
+        for x in rows(tables.evaluations)
+        if x.responses == x.responses and x.responses is not None
+    }
+    return {name: layers for name, layers in measured.items() if np.isfinite(layers.to_numpy()).all()}

@@ -57,6 +57,7 @@ def weights_section(tables: Tables) -> Section:
             "parameters": words.count(x.parameters),
             "test error, %": words.percent(x.test_error),
             "test images": f"{words.count(x.images)} of {'official CIFAR-10' if x.official else x.data}",
+            "trained on": x.trained or "not said",
             "images prepared with": x.normalisation,
             "source": x.source or "not said",
         }

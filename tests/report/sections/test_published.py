@@ -74,8 +74,9 @@ def test_others_weights_have_rows_of_their_own(files: Callable[..., Any]) -> Non
         parameters=269_722,
         weights_sha256="x",
         normalisation="mean",
+        trained="50k images",
     )
     PublishedRecords(evaluations=(weights,), system=plan.system()).write(plan.runs / "published.json")
     text = plan.text(weights_section)
-    line = "| theirs | resnet-20, shortcut A | 269,722 | 8.27 | 10,000 of digits\\| | mean | not said |"
+    line = "| theirs | resnet-20, shortcut A | 269,722 | 8.27 | 10,000 of digits\\| | 50k images | mean | not said |"
     assert line in text

@@ -56,3 +56,26 @@ def test_nothing_measured_is_nothing_drawn(files: Callable[..., Any]) -> None:
     assert plan.text(section).strip() == ""
     with pytest.raises(StopIteration):
         plan.rows(section)
+
+
+def test_others_weights_are_thin_dotted_lines_and_rows(files: Callable[..., Any]) -> None:
+    plan = some_responses(files)
+    plan.published("theirs", depth=20, responses=[2.0, 4.0, 3.0])
+    plan.published("unmeasured", depth=20)
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    lines = {line.get_gid(): line for axes in drawn.axes for line in axes.lines}
+    assert list(lines["order-theirs"].get_ydata()) == [2.0, 4.0, 3.0]
+    assert list(lines["sorted-theirs"].get_ydata()) == [4.0, 3.0, 2.0]
+    assert lines["order-theirs"].get_color() == lines["order-resnet-20"].get_color()
+    assert "order-unmeasured" not in lines
+    line = next(line for line in plan.rows(section) if line["net"].startswith("theirs"))
+    assert list(line.values()) == ["theirs: others' weights, 50k images", "3.000", "4.000", "2.000", "3"]
+
+
+def test_others_weights_alone_are_a_figure(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20")
+    plan.published("theirs", depth=56, responses=[2.0, 4.0])
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["theirs (others' weights)"]
