@@ -51,10 +51,10 @@ def aside(tables: Tables) -> list[str]:
 
 
 def run_on(tables: Tables) -> str:
-    """Name the data, and the iterations where they are not the paper's: a figure may be seen alone."""
-    iterations = most_frequent_length(tables, started(tables))
-    length = [] if iterations in (None, published().protocol.iterations) else [f"{iterations:,} iterations"]
-    return ", ".join([*(data.name for data in tables.data), *length])
+    """Name the data, and the schedule where it is not the paper's: a figure may be seen alone."""
+    length, papers = most_frequent_length(tables, started(tables)), published().protocol.iterations
+    shortened = [] if length in (None, papers) else [f"{length:,} of the paper's {papers:,} iterations"]
+    return ", ".join([*(data.name for data in tables.data), *shortened])
 
 
 def series(tables: Tables, names: list[str], devices: dict[str, str] | None = None) -> dict[str, list[str]]:
@@ -115,6 +115,14 @@ def main_nets(tables: Tables, kind: str) -> list[str]:
     """One net a depth, by depth."""
     depths = sorted(set(select(tables.nets, net=kind)["depth"]))
     return [name for depth in depths if (name := main_net(tables, kind, depth))]
+
+
+def without_ablations(tables: Tables) -> list[str]:
+    """The nets of the main figures, in the plan's order: of the nets of a depth, those that vary another stay out."""
+    residual = {tables.net(name).depth for name in main_nets(tables, "resnet")}
+    pre_activated = [name for name in main_nets(tables, "preact") if tables.net(name).depth not in residual]
+    kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet"), *pre_activated}
+    return [name for name in tables.nets.index if name in kept]
 
 
 # What a reader must know about the files

@@ -108,6 +108,12 @@ def durations(mean: float, std: float | None, n: int) -> str:
     return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
 
 
+def long_duration(seconds: float) -> str:
+    """Write `20.0 min`, `12.3 h`, or `591 h (25 days)`."""
+    days, hours = seconds / 86_400, seconds / 3600
+    return duration(seconds) if days < 3 else f"{hours:,.0f} h ({days:,.0f} days)"
+
+
 def listed(items: Iterable[str]) -> str:
     """Write `a`, `a and b`, or `a, b and c`."""
     *first, last = [*items] or [""]
