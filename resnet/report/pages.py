@@ -206,23 +206,26 @@ def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write(tables: Tables, runs: Path, reports: Path) -> Path:
-    """Write the whole report; summary.md takes its place last."""
+def write(tables: Tables, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+    """Write the whole report; summary.md takes its place last, and then the headline in another file."""
+    text = with_headline(readme, tables, reports) if readme else None
     place(*make(tables, runs, reports), reports)
+    if readme and text is not None:
+        write_text(readme, text)
     return reports / SUMMARY
 
 
 def headline_block(tables: Tables, reports: Path) -> str:
-    """The answer, the figure and the table as they stand in a file beside the folder of reports, without the title."""
+    """The answer, the figure and the table without their title, as they stand in a file beside the reports."""
     text = render([section(tables) for section in headline_sections(_command(reports))]).text
     return text.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({reports.name}/figures/")
 
 
-def refresh(path: Path, tables: Tables, reports: Path) -> None:
-    """Put the headline between the markers of a file, such as README.md.
+def with_headline(path: Path, tables: Tables, reports: Path) -> str:
+    """The text of a file, such as README.md, with the headline between its markers.
 
     Raises:
-        UserError: the file is not there, or has not each marker once.
+        UserError: the file cannot be read, or has not each marker once.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -232,4 +235,4 @@ def refresh(path: Path, tables: Tables, reports: Path) -> None:
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
         raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
     before, after = text.split(start)[0], text.split(end)[1]
-    write_text(path, f"{before}{start}\n{headline_block(tables, reports)}{end}{after}")
+    return f"{before}{start}\n\n{headline_block(tables, reports)}\n{end}{after}"
