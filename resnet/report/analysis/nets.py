@@ -1,7 +1,7 @@
 """What the seeds of a net say together, and which nets may be set beside each other."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from resnet.params import ModelParams, TrainParams
 from resnet.report.analysis.published import published
@@ -28,6 +28,25 @@ def status(tables: Tables, name: str) -> str:
     if "done" in statuses:
         return "partial" if len(statuses) > 1 else "done"
     return next((stopped for stopped in ("interrupted", "diverged") if stopped in statuses), "not run")
+
+
+class Stop(NamedTuple):
+    """Seeds of a net that have begun, are not done, and stopped at the same iteration."""
+
+    status: str
+    iteration: int
+    iterations: int
+    """Planned."""
+    seeds: list[int]
+
+
+def stops(tables: Tables, name: str) -> list[Stop]:
+    """Where the seeds of a net stopped: the interrupted ones first."""
+    stopped = list[Stop]()
+    for status in ("interrupted", "diverged"):
+        places: Any = tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False)
+        stopped += [Stop(status, int(at), int(planned), list(runs["seed"])) for (at, planned), runs in places]
+    return stopped
 
 
 def started(tables: Tables) -> list[str]:

@@ -65,7 +65,8 @@ def reproduction(tables: Tables) -> str:
     """Ours beside the paper's, or why nothing can stand beside it."""
     done = [name for name in tables.nets.index if len(tables.seeds(name, "done"))]
     if not done:
-        return "**Nothing has been trained to its end yet.**"
+        started = len(tables.runs) > len(select(tables.runs, status="not run"))
+        return "**No run is done yet.**" if started else "**Nothing has been trained yet.**"
     ours = words.listed(_error(tables, name) for name in _ends(tables, done))
     if not tables.official:
         data = words.listed(escaped(data.name) for data in tables.data if not data.official)

@@ -1,7 +1,7 @@
 """THE table: five columns, a row a net that has run; the others are one line."""
 
 from resnet.report.analysis import nets, protocol
-from resnet.report.analysis.headline import beside_the_paper, papers_error
+from resnet.report.analysis.headline import Beside, beside_the_paper, papers_error
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, escaped, table
@@ -11,32 +11,27 @@ SHOWN_NOT_RUN = 24
 """Nets that the line of those not run names; of more it tells the number."""
 
 
-def stops(tables: Tables, name: str) -> list[str]:
-    """Where the seeds of a net stopped that have begun and are not done: `interrupted at 12,000 of 64,000`."""
-    several, stopped = len(tables.seeds(name)) > 1, []
-    for status in ("interrupted", "diverged"):
-        for at, runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
-            where = " of ".join(map(words.count, at))
-            stopped.append(f"{status} at {where}" + (f" ({words.seeds(list(runs['seed']))})" if several else ""))
-    return stopped
-
-
-def _row(tables: Tables, name: str, shared: list[protocol.Deviation], alike: bool) -> dict[str, str]:
+def _row(tables: Tables, name: str, shared: list[protocol.Deviation], papers: dict[str, Beside]) -> dict[str, str]:
+    """A net's cells; without the paper's where nothing is comparable."""
     level, errors = tables.params.report.confidence, nets.over_seeds(tables, name, "test_error")
     done, planned = len(tables.seeds(name, "done")), len(tables.seeds(name))
     marks = [deviation.mark for deviation in protocol.deviations(tables, name) if deviation not in shared]
-    nothing = bold("mixed settings, not averaged") if tables.net(name).mixed else "; ".join(stops(tables, name))
+    nothing = (
+        bold("mixed settings, not averaged")
+        if tables.net(name).mixed
+        else "; ".join(words.stop(*x[:3]) for x in nets.stops(tables, name))
+    )
     cells = {
         "net": f"{name} ({marks[0]})" if marks else name,
         "seeds": f"{done} of {planned}",
         "test error ± std, %": words.spread(errors.mean, errors.std, None) if errors else nothing,
     }
-    if not alike:
+    if not papers:
         training = nets.over_seeds(tables, name, "training_error")
         return cells | {
             "training error ± std, %": words.spread(training.mean, training.std, None) if training else words.NONE
         }
-    beside = beside_the_paper(tables).get(name)
+    beside = papers.get(name)
     figure = beside.figure if beside else None
     apart, unknown = beside.difference if beside else None, "one seed, no spread" if beside else words.NONE
     interval = words.difference(apart.value, apart.interval(level)) if apart else unknown
@@ -60,7 +55,7 @@ def _not_run(tables: Tables, names: list[str]) -> str:
 
 def section(tables: Tables) -> Section:
     started, shared = nets.started(tables), protocol.shared_deviations(tables)
-    alike, main = bool(beside_the_paper(tables)), nets.without_ablations(tables)
-    lines = [_row(tables, name, shared, alike) for name in started if name in main]
+    papers, main = beside_the_paper(tables), nets.without_ablations(tables)
+    lines = [_row(tables, name, shared, papers) for name in started if name in main]
     below = _not_run(tables, [name for name in main if name not in started])
     return Section("", "\n".join(filter(None, [table(lines), below])) if lines else "")

@@ -16,12 +16,8 @@ STOPPED = ("interrupted", "diverged")
 
 def _stops(tables: Tables, name: str) -> list[str]:
     """Where the seeds of a net stopped that have begun and are not done."""
-    several, stops = len(tables.seeds(name)) > 1, []
-    for status in STOPPED:
-        for at, runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
-            where = " of ".join(map(words.count, at))
-            stops.append(f"{status} at {where}" + (f" ({words.seeds(list(runs['seed']))})" if several else ""))
-    return stops
+    several = len(tables.seeds(name)) > 1
+    return [words.stop(*x[:3], x.seeds if several else ()) for x in nets.stops(tables, name)]
 
 
 def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str, str]:

@@ -130,6 +130,12 @@ def seeds(numbers: Sequence[int]) -> str:
     return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
+def stop(status: str, iteration: int, iterations: int, of_seeds: Sequence[int] = ()) -> str:
+    """Write `interrupted at 12,000 of 64,000 (seed 3)`."""
+    where = f"{status} at {count(iteration)} of {count(iterations)}"
+    return f"{where} ({seeds(of_seeds)})" if of_seeds else where
+
+
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
     """For each different value the names that have it, listed; `all nets` where they are the whole number."""
     alike: dict[str, list[str]] = {}
