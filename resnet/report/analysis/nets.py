@@ -15,6 +15,10 @@ OF_RESIDUAL_NETS = ("model.shortcut", "model.zero_padding")
 """Settings that mean nothing for a plain net."""
 
 
+DEEPEST_OF_MOST = 110
+"""Deeper nets stand apart, as ResNet-1202 in the paper's Figure 6."""
+
+
 def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
     """Sample a column of `runs` over the seeds that are done; None where the seeds are not alike."""
     return None if tables.net(name).mixed else sample(tables.seeds(name, "done")[quantity])

@@ -24,7 +24,11 @@ def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[
     name, statuses = net.name, list(tables.seeds(net.name)["status"])
     # One mark is enough to send the reader to the lines above the table, which say all.
     marks = [deviation.mark for deviation in protocol.deviations(tables, name) if deviation not in shared]
-    nothing = bold("mixed settings, not averaged") if net.mixed else "; ".join(_stops(tables, name)) or "not run"
+    nothing = (
+        bold("mixed settings, not averaged")
+        if net.mixed
+        else "; ".join(_stops(tables, name)) or nets.status(tables, name)
+    )
     stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
     figure = published().paper(net.net, net.depth, net.shortcut)
     paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE

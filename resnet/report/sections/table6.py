@@ -21,10 +21,10 @@ def section(tables: Tables) -> Section:
     lines = [
         {
             "method": method.name,
-            "layers": str(method.layers or ""),
-            "parameters": method.parameters,
+            "layers": str(method.layers or words.NONE),
+            "parameters": method.parameters or words.NONE,
             "the paper's Table 6, %": _theirs(method.error, method.std, method.best),
-            "ours, %": "",
+            "ours, %": words.NONE,
         }
         for method in known.methods
     ]

@@ -17,12 +17,12 @@ def test_the_other_methods_and_ours(files: Callable[..., Any]) -> None:
     plan.train("resnet-20", 1, 8.7)
     lines = [list(cells.values()) for cells in plan.rows(section)]
     assert lines == [
-        ["Maxout", "", "", "9.38", ""],
-        ["Network in Network", "", "", "8.81", ""],
-        ["DSN", "", "", "8.22", ""],
-        ["FitNet", "19", "2.5M", "8.39", ""],
-        ["Highway", "19", "2.3M", "7.72 ± 0.16, best 7.54", ""],
-        ["Highway", "32", "1.25M", "8.80", ""],
+        ["Maxout", "–", "–", "9.38", "–"],
+        ["Network in Network", "–", "–", "8.81", "–"],
+        ["DSN", "–", "–", "8.22", "–"],
+        ["FitNet", "19", "2.5M", "8.39", "–"],
+        ["Highway", "19", "2.3M", "7.72 ± 0.16, best 7.54", "–"],
+        ["Highway", "32", "1.25M", "8.80", "–"],
         ["ResNet", "20", "0.27M", "8.75", "8.60 ± 0.14 (n = 2)"],
         ["ResNet", "110", "1.7M", "6.61 ± 0.16 (n = 5), best 6.43", "not run"],
     ]
