@@ -15,10 +15,6 @@ OF_RESIDUAL_NETS = ("model.shortcut", "model.zero_padding")
 """Settings that mean nothing for a plain net."""
 
 
-DEEPEST_OF_MOST = 110
-"""Deeper nets stand apart, as ResNet-1202 in the paper's Figure 6."""
-
-
 def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
     """Sample a column of `runs` over the seeds that are done; None where the seeds are not alike."""
     return None if tables.net(name).mixed else sample(tables.seeds(name, "done")[quantity])
@@ -138,6 +134,10 @@ def main_nets(tables: Tables, kind: str) -> list[str]:
     """One net a depth, by depth."""
     depths = sorted(set(select(tables.nets, net=kind)["depth"]))
     return [name for depth in depths if (name := main_net(tables, kind, depth))]
+
+
+DEEPEST_OF_MOST = 110
+"""Deeper nets stand apart, as ResNet-1202 in the paper's Figure 6."""
 
 
 def without_ablations(tables: Tables) -> list[str]:

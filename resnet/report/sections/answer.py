@@ -137,8 +137,12 @@ def left(tables: Tables, command: str) -> str:
     return f"**Left: {words.count(rest.runs)} of {planned} runs**, {takes}: {code(command)}{raised}."
 
 
+def sentences(tables: Tables, command: str) -> list[str]:
+    """The answer, a Markdown sentence each; empty without a net. `command` runs the plan."""
+    all_three = (reproduction(tables), depth(tables), left(tables, command)) if len(tables.nets) else ()
+    return [*filter(None, all_three)]
+
+
 def section(tables: Tables, command: str) -> Section:
-    if tables.nets.empty:
-        return Section("", f"{TITLE}\n\nThe parameters name no net: there is nothing to report.")
-    sentences = filter(None, [reproduction(tables), depth(tables), left(tables, command)])
-    return Section("", f"{TITLE}\n\n{bullets(sentences)}")
+    text = bullets(sentences(tables, command)) or "The parameters name no net: there is nothing to report."
+    return Section("", f"{TITLE}\n\n{text}")
