@@ -5,6 +5,7 @@ from typing import Any
 from resnet.report.analysis import protocol
 from resnet.report.analysis.headline import beside_the_paper, comparable, judged_claims
 from resnet.report.analysis.nets import DEEPEST_OF_MOST, aside, over_seeds, without_ablations
+from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
@@ -69,9 +70,11 @@ def reproduction(tables: Tables) -> str:
     ours = words.listed(_error(tables, name) for name in _ends(tables, done))
     if not tables.official:
         data = words.listed(escaped(data.name) for data in tables.data if not data.official)
+        iterations, papers = tables.net(_ends(tables, done)[0]).iterations, published().protocol.iterations
+        after = f", after {words.count(iterations)} of the paper's {words.count(papers)} iterations"
         return (
-            "**Errors are NOT comparable with the paper's**: "
-            f"the data are {data}, not the official CIFAR-10; test error here: {ours}."
+            f"**Errors are NOT comparable with the paper's**: the data are {data}, not the official CIFAR-10; "
+            f"test error here{after if iterations != papers else ''}: {ours}."
         )
     alike = comparable(tables)
     if not alike:

@@ -45,7 +45,7 @@ def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[
 
 def _training_times(tables: Tables, name: str) -> str:
     """Wall-clock time of a seed; times of different machines are not averaged."""
-    if not nets.over_seeds(tables, name, "seconds"):
+    if not nets.over_seeds(tables, name, "test_error"):
         return words.NONE
     by_machine: dict[str, list[float]] = {}
     for run in rows(tables.seeds(name, "done")):

@@ -1,11 +1,11 @@
-"""The claims that have a verdict, a line each, the primary ones first; of the others the number."""
+"""The claims that have a verdict, a line each, the secondary ones on a click; of the others the number."""
 
 from typing import Any
 
 from resnet.report.analysis.headline import judged_claims
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bullets, escaped
+from resnet.report.style.markdown import bullets, details, escaped
 from resnet.report.tables import Tables, rows
 
 
@@ -25,12 +25,11 @@ def section(tables: Tables, statistics: str) -> Section:
     tested = judged[judged["verdict"] != "not tested"]
     if tested.empty:
         return Section("Claims", "")
-    ranked = tested["primary"].nunique() > 1
-    lines = []
-    for place, (primary, claims) in enumerate(tested.groupby("primary", sort=False)):
-        heading = ("Primary" if primary else "Secondary") if ranked else "Claims"
-        lines.append(f"{heading}, with the {level}:\n\n{bullets(map(_line, rows(claims)))}" if not place else "")
-        lines[-1] = lines[-1] or f"{heading}:\n\n{bullets(map(_line, rows(claims)))}"
+    lines = {primary: bullets(map(_line, rows(claims))) for primary, claims in tested.groupby("primary")}
+    parts = [f"With the {level}:\n\n{lines[True]}"] if True in lines else []
+    if False in lines:
+        counted = words.numbered(len(tested) - sum(tested["primary"]), "secondary claim")
+        parts.append(details(f"{counted} with a verdict, with the {level}", lines[False]))
     untested = len(judged) - len(tested)
     rest = f"{words.numbered(untested, 'claim')} not tested. " if untested else ""
-    return Section("Claims", "\n".join([*lines, f"{rest}Each with its test: [{statistics}]({statistics}#claims).\n"]))
+    return Section("Claims", "\n".join([*parts, f"{rest}Each with its test: [{statistics}]({statistics}#claims).\n"]))

@@ -32,11 +32,11 @@ def test_primary_claims_stand_first_and_interim_ones_are_marked(trained: Any, mo
     doubled = stated.loc[[tested[0], tested[0]]].assign(family=["secondary", "primary"], interim=[False, True])
     monkeypatch.setattr(headline, "claims", lambda _: doubled)
     lines = [line for line in trained.text(section, statistics="s.md").splitlines() if line]
-    assert lines[0] == "Primary, with the 95 % interval:"
+    assert lines[0] == "With the 95 % interval:"
     assert lines[1].startswith("- **Shown** (interim: seeds are missing): Test error falls")
-    assert lines[2] == "Secondary:"
-    assert lines[3].startswith("- **Shown**: Test error falls")
-    assert lines[4] == "Each with its test: [s.md](s.md#claims)."
+    assert lines[3] == "<summary>1 secondary claim with a verdict, with the 95 % interval</summary>"
+    assert lines[4].startswith("- **Shown**: Test error falls")
+    assert lines[6] == "Each with its test: [s.md](s.md#claims)."
 
 
 def test_without_a_verdict_there_is_no_section(files: Callable[..., Any]) -> None:
