@@ -182,7 +182,7 @@ def test_the_readme_of_this_repository_holds_what_its_results_say() -> None:
     assert readme.read_text() == with_headline(readme, tables, ROOT / "reports"), "resnet report --readme README.md"
 
 
-def test_a_plan_below_the_repositorys_root_names_its_command(whole: Any, tmp_path: Path) -> None:
+def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:
     (tmp_path / ".dvc").mkdir()
     whole.runs.joinpath("train/resnet-20/seed-0/metrics.json").unlink()
     assert "`dvc repro`." in whole.build()
