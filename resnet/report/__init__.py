@@ -9,22 +9,23 @@ from pathlib import Path
 from resnet.params import Params
 
 
-def build(params: Params, runs: Path, reports: Path) -> Path:
-    """Write summary.md, the tables and the figures.
+def build(params: Params, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+    """Write summary.md, the pages that it links to, the tables and the figures.
 
     Args:
         params: the plan; a net that has not been run keeps its row and says so.
         runs: the folder of result files; it may be empty or absent.
-        reports: where to write; files of an earlier report are replaced.
+        reports: where to write; files of an earlier report are replaced once all of the new one are made.
+        readme: a file beside `reports` that gets the headline between its markers.
 
     Returns:
-        The path of summary.md, which is written last.
+        The path of summary.md, which takes its place last.
 
     Raises:
-        UserError: a result file is damaged; nothing is written.
+        UserError: a result file is damaged, or `readme` has no markers; nothing is written.
     """
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
     from resnet.report.tables import read_tables
 
-    return write(read_tables(params, runs), runs, reports)
+    return write(read_tables(params, runs), runs, reports, readme)

@@ -1,23 +1,31 @@
-"""Which sections stand on which page, in order, and how a page and the files beside it are written."""
+"""Which sections stand on which page, in order, and how the pages and the files beside them are written.
+
+Everything is made in memory first: an error anywhere leaves an earlier report as it was.
+"""
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from pandas import DataFrame
 
-from resnet.files import write_text
+from resnet.errors import UserError
+from resnet.files import complete_or_absent, write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
-from resnet.report.sections import claims as claims_section
 from resnet.report.sections import (
+    answer,
     comparisons,
     cost,
     curves,
     depth,
     first_look,
+    headline,
     iterates,
     latency,
     opening,
@@ -29,67 +37,109 @@ from resnet.report.sections import (
     roofline,
     seeds,
     sweep,
+    table6,
     throughput,
     usual_loop,
+    verdicts,
 )
-from resnet.report.style.drawing import Section, save_or_remove, style
+from resnet.report.sections import claims as claims_section
+from resnet.report.style.drawing import Section, rendered, style
 from resnet.report.style.markdown import picture
 from resnet.report.tables import Tables
 
+Sections = tuple[Callable[[Tables], Section], ...]
 
-def summary(tables: Tables, runs: str | None) -> list[Section]:
-    """The sections of summary.md.
+SUMMARY, STATISTICS, SPEED, PROVENANCE = "summary.md", "statistics.md", "speed.md", "provenance.md"
+
+TITLES = {
+    STATISTICS: "Every net, seed and test",
+    SPEED: "Speed, memory and cost",
+    PROVENANCE: "Machines, versions, recipe and files",
+}
+"""Of the pages that the summary links to, in order."""
+
+TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "metrics.json")
+
+MARKERS = ("<!-- results -->", "<!-- end of results -->")
+"""Between them stands the headline in another file, such as README.md."""
+
+
+def pages(runs: str | None) -> dict[str, Sections]:
+    """The sections of every page that the summary links to.
 
     Args:
-        tables: what was read.
         runs: the runs' folder as seen from the page; None where its files are named and not linked.
     """
-    functions: tuple[Callable[[Tables], Section], ...] = (
-        opening.section,
-        first_look.section,
-        results.section,
-        claims_section.section,
-        curves.section,
-        depth.section,
-        seeds.section,
-        comparisons.degradation_section,
-        comparisons.images_section,
-        comparisons.ablations_section,
-        cost.section,
-        responses.section,
-        published.verdicts_section,
-        iterates.section,
-        published.weights_section,
-        throughput.section,
-        roofline.section,
-        partial(latency.section, runs=runs),
-        partial(usual_loop.section, runs=runs),
-        published.elsewhere_section,
-        reading.section,
-        partial(provenance.section, runs=runs),
-        sweep.section,
-    )
-    return [function(tables) for function in functions]
+    return {
+        STATISTICS: (
+            opening.section,
+            results.errors_section,
+            claims_section.section,
+            table6.section,
+            seeds.section,
+            comparisons.degradation_section,
+            comparisons.images_section,
+            comparisons.ablations_section,
+            responses.section,
+            published.verdicts_section,
+            published.elsewhere_section,
+            published.weights_section,
+            iterates.section,
+            sweep.section,
+            reading.errors_section,
+        ),
+        SPEED: (
+            results.speed_section,
+            cost.section,
+            throughput.section,
+            roofline.section,
+            partial(latency.section, runs=runs),
+            partial(usual_loop.section, runs=runs),
+            reading.speed_section,
+        ),
+        PROVENANCE: (results.files_section, partial(provenance.section, runs=runs)),
+    }
 
 
-def render(sections: Iterable[Section], figures: Path) -> str:
-    """A page in Markdown; the figures that have data are written as SVG and PNG, earlier ones without are removed."""
-    parts, absent = [], []
-    figures.mkdir(parents=True, exist_ok=True)  # the pipeline expects it, also before anything is drawn
+def headline_sections(command: str) -> Sections:
+    """The answer, the main figure (of other data: learning) and the table: what also stands in README.md."""
+    return (partial(answer.section, command=command), first_look.section, depth.section, headline.section)
+
+
+class Rendered(NamedTuple):
+    """A page in memory."""
+
+    text: str
+    files: dict[str, bytes]
+    """Its figures, by their path below the reports."""
+    absent: tuple[str, ...]
+    """The paths of figures that it has nothing to draw for."""
+
+
+def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendered:
+    """A page in Markdown with its figures; sections and figures without content are left out.
+
+    Args:
+        sections: in order.
+        tell_absent: whether a last line says which figures are not drawn, and why.
+    """
+    parts, reasons, files, absent = list[str](), list[str](), dict[str, bytes](), list[str]()
     for title, text, pictures in sections:
         shown = []
         for name, caption, missing, draw in pictures:
             with style():
                 figure = draw()
-                save_or_remove(figure, figures, name)
-            shown += [picture(name, caption)] if figure else []
-            absent += [missing] if missing and not figure else []
+                drawn = rendered(figure, f"figures/{name}") if figure else {}
+            files |= drawn
+            shown += [picture(name, caption)] if drawn else []
+            absent += [] if drawn else [f"figures/{name}.svg", f"figures/{name}.png"]
+            reasons += [missing] if missing and not drawn else []
         content = "\n\n".join(part.strip("\n") for part in (text, *shown) if part)
         if content:
             parts.append(f"## {title}\n\n{content}" if title else content)
-    if len(parts) > 1 and absent:
-        parts.append(f"Not drawn: {'; '.join(absent)}.")
-    return "\n\n".join(parts) + "\n"
+    if len(parts) > 1 and reasons and tell_absent:
+        parts.append(f"Not drawn: {'; '.join(reasons)}.")
+    return Rendered("\n\n".join(parts) + "\n" if parts else "", files, tuple(absent))
 
 
 def _beside(runs: Path, reports: Path) -> str | None:
@@ -98,18 +148,92 @@ def _beside(runs: Path, reports: Path) -> str | None:
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
 
-def write(tables: Tables, runs: Path, reports: Path) -> Path:
-    """Write the tidy files and the figures, and summary.md last."""
+def _command(reports: Path) -> str:
+    """What runs the plan whose reports these are, in the root of its repository."""
+    plan = reports.resolve().parent
+    root = next((folder for folder in (plan, *plan.parents) if (folder / ".dvc").is_dir()), plan)
+    return "dvc repro" if plan == root else f"dvc repro {shlex.quote((plan.relative_to(root) / 'dvc.yaml').as_posix())}"
+
+
+def _links(made: Iterable[str]) -> Section:
+    """Where the rest stands."""
+    lines = [f"[{TITLES[page]}]({page})" for page in TITLES if page in made]
+    return Section("", f"{' · '.join([*lines, *(f'[{file}]({file})' for file in TIDY)])}\n")
+
+
+def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], set[str]]:
+    """Make every file of the report in memory.
+
+    Returns:
+        The files by their path below the reports, summary.md first; and the paths that this report has nothing
+        for, where an earlier one may have left a file.
+    """
     tidy: dict[str, DataFrame] = {
-        "table": overview.overview(tables),
-        "curves": overview.curves_table(tables),
-        "errors": overview.errors_table(tables),
-        "claims": claims(tables)[[*COLUMNS]],
+        "table.csv": overview.overview(tables),
+        "errors.csv": overview.errors_table(tables),
+        "curves.csv": overview.curves_table(tables),
+        "claims.csv": claims(tables)[[*COLUMNS]],
     }
-    for name, table in tidy.items():
-        write_text(reports / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-    metrics = json.dumps(overview.metrics(tables), indent=2, allow_nan=False)
-    write_text(reports / "metrics.json", f"{metrics}\n")
-    page = render(summary(tables, _beside(runs, reports)), reports / "figures")
-    write_text(reports / "summary.md", page)
-    return reports / "summary.md"
+    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tidy.items()}
+    texts["metrics.json"] = f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"
+    beside, figures, absent = _beside(runs, reports), dict[str, bytes](), set[str]()
+    for name, sections in pages(beside).items():
+        page = render((section(tables) for section in sections), tell_absent=True)
+        figures, absent = figures | page.files, absent | {*page.absent}
+        if page.text and len(tables.nets):
+            texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{page.text}"
+        else:
+            absent.add(name)
+    first = [section(tables) for section in headline_sections(_command(reports))]
+    if len(tables.nets):
+        first += [verdicts.section(tables, STATISTICS), curves.section(tables), _links(texts)]
+    summary = render(first)
+    files = {name: text.encode() for name, text in ({SUMMARY: summary.text} | texts).items()}
+    return files | figures | summary.files, (absent | {*summary.absent}) - summary.files.keys()
+
+
+def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
+    """Put files into a folder, all or none, the first one last, and remove those that are absent now.
+
+    All lie complete beside their places before the first takes its name: a full disk leaves everything as it was.
+    """
+    with ExitStack() as stack:
+        for name, content in files.items():
+            with (stack.enter_context(complete_or_absent(folder / name))).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+    for name in absent:
+        (folder / name).unlink(missing_ok=True)
+
+
+def write(tables: Tables, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+    """Write the whole report; summary.md takes its place last, and then the headline in another file."""
+    text = with_headline(readme, tables, reports) if readme else None
+    place(*make(tables, runs, reports), reports)
+    if readme and text is not None:
+        write_text(readme, text)
+    return reports / SUMMARY
+
+
+def headline_block(tables: Tables, reports: Path) -> str:
+    """The answer, the figure and the table without their title, as they stand in a file beside the reports."""
+    text = render([section(tables) for section in headline_sections(_command(reports))]).text
+    return text.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({reports.name}/figures/")
+
+
+def with_headline(path: Path, tables: Tables, reports: Path) -> str:
+    """The text of a file, such as README.md, with the headline between its markers.
+
+    Raises:
+        UserError: the file cannot be read, or has not each marker once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    start, end = MARKERS
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
+    before, after = text.split(start)[0], text.split(end)[1]
+    return f"{before}{start}\n\n{headline_block(tables, reports)}\n{end}{after}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,14 @@ from typing import Any
 
 import pytest
 
-from resnet.report import build
-from resnet.report.pages import render
+from resnet.errors import UserError
+from resnet.params import load
+from resnet.report import build, pages
+from resnet.report.pages import MARKERS, place, render, with_headline
 from resnet.report.style.drawing import Picture, Section, new_figure
+from resnet.report.tables import read_tables
+from tests.pipeline.project import ROOT
+from tests.report.made_up import unpadded
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -38,7 +44,17 @@ def whole(files: Callable[..., Any]) -> Any:
 def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> None:
     whole.build()
     first = contents(whole.reports)
-    names = {"summary.md", "table.csv", "curves.csv", "errors.csv", "claims.csv", "metrics.json"}
+    names = {
+        "summary.md",
+        "statistics.md",
+        "speed.md",
+        "provenance.md",
+        "table.csv",
+        "curves.csv",
+        "errors.csv",
+        "claims.csv",
+        "metrics.json",
+    }
     figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "frontiers")
     assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     elsewhere = tmp_path / "some" / "where else"
@@ -62,27 +78,117 @@ def test_figures_hold_their_lines_and_result_files_are_linked(whole: Any) -> Non
     for gid in ("test-plain-20", "training-plain-20", "test-resnet-20", "training-resnet-20"):
         (path, *_) = [element for element in groups[gid].iter() if element.tag.endswith("}path")]
         assert str(path.get("d")).count("L") > 3
+    provenance = (whole.reports / "provenance.md").read_text()
     for file in ("train/resnet-20/seed-0/metrics.json", "describe/resnet-20.json"):
-        assert f"[{file}](../runs/{file})" in text
+        assert f"[{file}](../runs/{file})" in provenance
         assert (whole.reports / "../runs" / file).exists()
     assert "(figures/error-vs-depth.png)](figures/error-vs-depth.svg)" in text
-    headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings[:4] == ["## Results", "## Claims", "## Learning curves", "## Test error against depth"]
-    assert "Not drawn: layer responses (not measured); roofline (not measured); latency by depth on a CPU" in text
 
 
-def test_nothing_run_keeps_headings_and_removes_figures(whole: Any) -> None:
+def headings(text: str) -> list[str]:
+    return [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+
+
+def test_the_summary_is_the_answer_a_figure_a_table_and_figure_6(whole: Any) -> None:
+    text = whole.build()
+    assert headings(text) == ["Learning curves"]  # no claim of these two nets can have a verdict
+    parts = ["# Does depth help?", "**Reproduced", "**Depth", "**Left", "error-vs-depth.png", "| net"]
+    parts += ["error-vs-iteration.png", "(statistics.md) · [Speed, memory and cost](speed.md)"]
+    places = [text.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert max(len(line) for line in text.splitlines() if line.startswith("|")) <= 100
+    for page in ("statistics.md", "speed.md", "provenance.md"):
+        assert "[Summary](summary.md)" in (whole.reports / page).read_text()
+    speed = (whole.reports / "speed.md").read_text()
+    assert headings(speed)[:3] == ["Size and speed", "What depth buys", "Throughput"]
+    assert "Not drawn: roofline (not measured); latency by depth on a CPU" in speed
+
+
+def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: Any) -> None:
     whole.build()
+    assert (whole.reports / "statistics.md").exists()
+    (whole.reports / "figures/mine.png").write_text("a user's own")
+    (whole.reports / "notes.md").write_text("a user's own")
     shutil.rmtree(whole.runs)
     text = whole.build()
     assert "**Nothing has been trained yet.**" in text
-    assert list((whole.reports / "figures").iterdir()) == []
+    assert "**Left: 6 of 6 runs**, time unknown: `dvc repro`." in text
+    assert [path.name for path in (whole.reports / "figures").iterdir()] == ["mine.png"]
+    assert (whole.reports / "notes.md").exists()
     assert "![" not in text
-    assert "Not drawn: learning curves (no training run has left one); error against depth (no seed is done)" in text
+    assert headings(text) == []
     assert (whole.reports / "errors.csv").read_text() == "name,net,depth,seed,test_error\n"
-    assert json.loads((whole.reports / "metrics.json").read_text()) == {}
+    assert json.loads((whole.reports / "metrics.json").read_text()) == {"done": 0, "planned": 6}
     with (whole.reports / "table.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == ["plain-20", "resnet-20"]
+
+
+def test_a_section_that_fails_leaves_the_earlier_report_whole(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole.build()
+    before = contents(whole.reports)
+    whole.train("resnet-20", 0, 5.0)
+
+    def failing(tables: object) -> Section:
+        raise KeyError("a column that is not there")
+
+    # The last section of the last page to be made, and a figure of it.
+    for broken in (failing, lambda tables: Section("", "", (Picture("line", "", "", lambda: 1 / 0),))):  # type: ignore[arg-type, return-value]
+        with monkeypatch.context() as patch:
+            patch.setattr(pages.curves, "section", broken)
+            with pytest.raises((KeyError, ZeroDivisionError)):
+                whole.build()
+        assert contents(whole.reports) == before
+    whole.build()
+    assert contents(whole.reports) != before
+
+
+def test_a_full_disk_leaves_the_earlier_files(tmp_path: Path) -> None:
+    place({"summary.md": b"old", "figures/a.png": b"old"}, (), tmp_path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            place({"summary.md": b"new", "figures/a.png": b"new" * 100_000}, ["summary.md"], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert contents(tmp_path) == {"summary.md": b"old", "figures/a.png": b"old"}
+
+
+def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
+    readme = whole.reports.parent / "README.md"
+    start, end = MARKERS
+    readme.write_text(f"# Mine\n\n{start}\nold\n{end}\n\nMore.\n")
+    build(whole.params, whole.runs, whole.reports, readme)
+    text = readme.read_text()
+    assert text.startswith(f"# Mine\n\n{start}\n\n- **Reproduced")
+    assert text.endswith(f"\n\n{end}\n\nMore.\n")
+    assert "](reports/figures/error-vs-depth.png)](reports/figures/error-vs-depth.svg)" in text
+    assert "| resnet-20 | 3 of 3 |" in unpadded(text)
+    build(whole.params, whole.runs, whole.reports, readme)
+    assert readme.read_text() == text
+
+    before = contents(whole.reports)
+    readme.write_text(f"{start}\n")
+    whole.train("resnet-20", 0, 5.0)
+    with pytest.raises(UserError, match="must have the lines"):
+        build(whole.params, whole.runs, whole.reports, readme)
+    assert contents(whole.reports) == before
+
+
+def test_the_readme_of_this_repository_holds_what_its_results_say() -> None:
+    tables = read_tables(load(ROOT / "params.yaml"), ROOT / "runs")
+    readme = ROOT / "README.md"
+    assert readme.read_text() == with_headline(readme, tables, ROOT / "reports"), "resnet report --readme README.md"
+
+
+def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    whole.runs.joinpath("train/resnet-20/seed-0/metrics.json").unlink()
+    assert "`dvc repro`." in whole.build()
+    shutil.copytree(whole.runs, tmp_path / "a b/runs")
+    text = build(whole.params, tmp_path / "a b/runs", tmp_path / "a b/reports").read_text()
+    assert "`dvc repro 'a b/dvc.yaml'`." in text
 
 
 def test_no_net_in_the_plan(files: Callable[..., Any]) -> None:
@@ -96,7 +202,8 @@ def test_no_net_in_the_plan(files: Callable[..., Any]) -> None:
 def test_a_runs_folder_far_away_is_named_and_not_linked(files: Callable[..., Any], tmp_path: Path) -> None:
     plan = files("resnet-20", seeds=1)
     plan.describe("resnet-20")
-    text = build(plan.params, plan.runs, tmp_path / "a/b/c").read_text()
+    build(plan.params, plan.runs, tmp_path / "a/b/c")
+    text = (tmp_path / "a/b/c/provenance.md").read_text()
     assert "`describe/resnet-20.json`" in text
     assert "](" not in text.split("Result files of each net")[1]
 
@@ -113,18 +220,19 @@ def test_torch_is_never_imported(whole: Any) -> None:
     assert done.stdout == "False\n"
 
 
-def test_a_page_leaves_out_what_is_empty(tmp_path: Path) -> None:
+def test_a_page_leaves_out_what_is_empty() -> None:
     drawn = Picture("line", "A line.", "a line (not drawn)", lambda: new_figure(1.0, 1.0))
     empty = Picture("nothing", "Nothing.", "nothing (no data)", lambda: None)
-    (tmp_path / "nothing.svg").write_text("of an earlier report")
     sections = [
         Section("", "Top."),
         Section("Text", "words\n"),
         Section("Empty", "", (empty,)),
         Section("Figure", "", (drawn,)),
     ]
-    assert render(sections, tmp_path) == (
-        "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![A line.](figures/line.png)](figures/line.svg)\n\nA line.\n\n"
-        "Not drawn: nothing (no data).\n"
-    )
-    assert {path.name for path in tmp_path.iterdir()} == {"line.svg", "line.png"}
+    text = "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![A line.](figures/line.png)](figures/line.svg)\n\nA line.\n"
+    page = render(sections)
+    assert page.text == text
+    assert page.files.keys() == {"figures/line.svg", "figures/line.png"}
+    assert page.absent == ("figures/nothing.svg", "figures/nothing.png")
+    assert render(sections, tell_absent=True).text == f"{text}\nNot drawn: nothing (no data).\n"
+    assert render([Section("Empty", "", (empty,))], tell_absent=True).text == ""

@@ -1,7 +1,7 @@
 """What the seeds of a net say together, and which nets may be set beside each other."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from resnet.params import ModelParams, TrainParams
 from resnet.report.analysis.published import published
@@ -50,6 +50,25 @@ def status(tables: Tables, name: str) -> str:
     return next((stopped for stopped in ("interrupted", "diverged") if stopped in statuses), "not run")
 
 
+class Stop(NamedTuple):
+    """Seeds of a net that have begun, are not done, and stopped at the same iteration."""
+
+    status: str
+    iteration: int
+    iterations: int
+    """Planned."""
+    seeds: list[int]
+
+
+def stops(tables: Tables, name: str) -> list[Stop]:
+    """Where the seeds of a net stopped: the interrupted ones first."""
+    stopped = list[Stop]()
+    for status in ("interrupted", "diverged"):
+        places: Any = tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False)
+        stopped += [Stop(status, int(at), int(planned), list(runs["seed"])) for (at, planned), runs in places]
+    return stopped
+
+
 def started(tables: Tables) -> list[str]:
     """The nets of which a seed has been started."""
     return [name for name in tables.nets.index if len(tables.started(name))]
@@ -80,10 +99,10 @@ def token_runs(tables: Tables) -> list[str]:
 
 
 def run_on(tables: Tables) -> str:
-    """Name the data, and the iterations where they are not the paper's: a figure may be seen alone."""
-    iterations = most_frequent_length(tables, started(tables))
-    length = [] if iterations in (None, published().protocol.iterations) else [f"{iterations:,} iterations"]
-    return ", ".join([*(data.name for data in tables.data), *length])
+    """Name the data, and the schedule where it is not the paper's: a figure may be seen alone."""
+    length, papers = most_frequent_length(tables, started(tables)), published().protocol.iterations
+    shortened = [] if length in (None, papers) else [f"{length:,} of the paper's {papers:,} iterations"]
+    return ", ".join([*(data.name for data in tables.data), *shortened])
 
 
 def series(tables: Tables, names: list[str], devices: dict[str, str] | None = None) -> dict[str, list[str]]:
@@ -144,6 +163,18 @@ def main_nets(tables: Tables, kind: str) -> list[str]:
     """One net a depth, by depth."""
     depths = sorted(set(select(tables.nets, net=kind)["depth"]))
     return [name for depth in depths if (name := main_net(tables, kind, depth))]
+
+
+DEEPEST_OF_MOST = 110
+"""Deeper nets stand apart, as ResNet-1202 in the paper's Figure 6."""
+
+
+def without_ablations(tables: Tables) -> list[str]:
+    """The nets of the main figures, in the plan's order: of the nets of a depth, those that vary another stay out."""
+    residual = {tables.net(name).depth for name in main_nets(tables, "resnet")}
+    pre_activated = [name for name in main_nets(tables, "preact") if tables.net(name).depth not in residual]
+    kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet"), *pre_activated}
+    return [name for name in tables.nets.index if name in kept]
 
 
 # What a reader must know about the files

@@ -45,6 +45,17 @@ class PublishedError(Entry):
     note: str = ""
 
 
+class Method(Entry):
+    """Another method's test error in % with data augmentation, as the paper's Table 6 quotes it."""
+
+    name: str
+    layers: int | None = None
+    parameters: str = ""
+    error: float
+    std: float | None = None
+    best: float | None = None
+
+
 class Warmup(Entry):
     """The warm-up of the one net of which the paper tells it."""
 
@@ -75,6 +86,8 @@ class Protocol(Entry):
 class Published(Entry):
     sources: dict[str, Source]
     test_errors: tuple[PublishedError, ...]
+    methods: tuple[Method, ...]
+    """In the order of the paper's Table 6."""
     parameters: dict[int, str]
     """Depth to the paper's rounded count."""
     protocol: Protocol

@@ -1,4 +1,4 @@
-"""The top of the report: what was run, on which data, and what keeps it from being the paper's experiment."""
+"""What was run, on which data, and what keeps it from being the paper's experiment."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,6 @@ from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, escaped
 from resnet.report.tables import Tables, select
-
-TITLE = "# Depth and error of residual and plain nets (He et al., CVPR 2016, section 4.2)"
 
 
 def _summary(tables: Tables) -> str:
@@ -53,4 +51,4 @@ def _deviations(tables: Tables) -> Iterator[str]:
 
 
 def section(tables: Tables) -> Section:
-    return Section("", "\n\n".join([TITLE, _summary(tables), *_other_data(tables), *_deviations(tables)]))
+    return Section("", "\n\n".join([_summary(tables), *_other_data(tables), *_deviations(tables)]))

@@ -1,4 +1,4 @@
-"""THE table: a row a net, with what a reader must know about its figures and files."""
+"""Every net with its errors, its size and its speed, and what a reader must know about its figures and files."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,44 +15,55 @@ STOPPED = ("interrupted", "diverged")
 
 def _stops(tables: Tables, name: str) -> list[str]:
     """Where the seeds of a net stopped that have begun and are not done."""
-    several, stops = len(tables.seeds(name)) > 1, []
-    for status in STOPPED:
-        for at, runs in tables.seeds(name, status).groupby(["iteration", "iterations"], sort=False):
-            where = " of ".join(map(words.count, at))
-            stops.append(f"{status} at {where}" + (f" ({words.seeds(list(runs['seed']))})" if several else ""))
-    return stops
+    several = len(tables.seeds(name)) > 1
+    return [words.stop(*x[:3], x.seeds if several else ()) for x in nets.stops(tables, name)]
 
 
-def _net(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str, str]:
+def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str, str]:
     name, statuses = net.name, list(tables.seeds(net.name)["status"])
     # One mark is enough to send the reader to the lines above the table, which say all.
     marks = [deviation.mark for deviation in protocol.deviations(tables, name) if deviation not in shared]
-    speed = {timing.kind: timing for timing in rows(select(tables.speed, name=name))}
-    test_error, training_error, seconds = (
-        nets.over_seeds(tables, name, quantity) for quantity in ("test_error", "training_error", "seconds")
+    nothing = (
+        bold("mixed settings, not averaged")
+        if net.mixed
+        else "; ".join(_stops(tables, name)) or nets.status(tables, name)
     )
-    nothing = bold("mixed settings, not averaged") if net.mixed else "; ".join(_stops(tables, name)) or "not run"
-    memory, counted = tables.started(name)["peak_memory_bytes"].max(), net.parameters == net.parameters
-    of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
     stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
     figure = published().paper(net.net, net.depth, net.shortcut)
     paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
     paper += f", best {figure.best:.2f}" if figure and figure.best is not None else ""
+    return {
+        "net": f"{name} ({marks[0]})" if marks else name,
+        "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
+        "test error, %": words.sample(nets.over_seeds(tables, name, "test_error"), nothing),
+        **({"paper's test error, %": paper} if tables.official else {}),
+        "training error, %": words.sample(nets.over_seeds(tables, name, "training_error")),
+        "validation error, %": words.sample(nets.over_seeds(tables, name, "validation_error")),
+    }
+
+
+def _training_times(tables: Tables, name: str) -> str:
+    """Wall-clock time of a seed, machine by machine; a seed that went on on another has none."""
+    times = nets.over_seeds_by_machine(tables, name, "seconds")
+    written = {where: words.durations(*seconds.summary) for where, seconds in times.items()}
+    alone = len(written) == 1
+    return "; ".join(time if alone else f"{time} on {where}" for where, time in written.items()) or words.NONE
+
+
+def _speed(tables: Tables, net: Any) -> dict[str, str]:
+    speed = {timing.kind: timing for timing in rows(select(tables.speed, name=net.name))}
+    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), net.parameters == net.parameters
+    of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
     speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
     millions = words.rounded_parameters(net.parameters) if counted else ""
     return {
-        "net": f"{name} ({marks[0]})" if marks else name,
+        "net": net.name,
         "parameters": f"{millions} ({words.count(net.parameters)})" if counted else "not counted",
-        "paper's parameters": published().parameters_of(net.depth, net.shortcut) or words.NONE,
         "multiply-adds": words.multiply_adds(net.multiply_adds) if counted else "not counted",
-        "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
-        "test error, %": words.sample(test_error, nothing),
-        **({"paper's test error, %": paper} if tables.official else {}),
-        "training error, %": words.sample(training_error),
         "training images/s": speeds.get("training", "not measured"),
         "inference images/s": speeds.get("inference", "not measured"),
-        "peak memory": words.size(speed["training"].peak_memory_bytes) if speed else of_runs,
-        "training time a seed": words.durations(seconds.mean, seconds.std, seconds.n) if seconds else words.NONE,
+        "peak memory": f"{words.size(speed['training'].peak_memory_bytes)} (a training step)" if speed else of_runs,
+        "training time a seed": _training_times(tables, net.name),
     }
 
 
@@ -143,12 +154,21 @@ def _about_the_paper(tables: Tables) -> Iterator[str]:
         yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
 
 
-def section(tables: Tables) -> Section:
+def errors_section(tables: Tables) -> Section:
     """One row a net, in the plan's order; the paper's errors stand beside ours on its data only."""
+    if not nets.started(tables):
+        return Section("Every net", "")
     shared = protocol.shared_deviations(tables)
-    notes = [*_status_lines(tables), *remarks(tables), *_conditions(tables)]
-    notes += _about_the_paper(tables) if tables.official else ()
-    files = words.listed([f"[{file}]({file})" for file in ("table.csv", "metrics.json", "errors.csv", "curves.csv")])
-    text = table([_net(tables, net, shared) for net in rows(tables.nets)])
-    precise = f"{bullets(notes)}\nThe same in full precision: {files}."
-    return Section("Results", f"{text}\n{precise}" if text else "")
+    notes = [*_status_lines(tables), *(_about_the_paper(tables) if tables.official else ())]
+    text = table([_errors(tables, net, shared) for net in rows(tables.nets)])
+    return Section("Every net", f"{text}\n{bullets(notes)}")
+
+
+def speed_section(tables: Tables) -> Section:
+    """One row a net, in the plan's order."""
+    lines = [_speed(tables, net) for net in rows(tables.nets)]
+    return Section("Size and speed", f"{table(lines)}\n{bullets(_conditions(tables))}" if lines else "")
+
+
+def files_section(tables: Tables) -> Section:
+    return Section("Notes on the files", bullets(remarks(tables)))

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -11,8 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-from resnet.files import complete_or_absent
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow: told apart with any colour vision, and on paper."""
@@ -102,21 +100,36 @@ def legend_below(figure: Figure, handles: Sequence[Any], width: float = 0.0, mos
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Places in ascending order, at least a gap between neighbours: the too close ones spread about their mean."""
+    groups: list[list[float]] = []
+
+    def spread(group: list[float]) -> list[float]:
+        start = sum(group) / len(group) - gap * (len(group) - 1) / 2
+        return [start + gap * k for k in range(len(group))]
+
+    for place in places:
+        groups.append([place])
+        while len(groups) > 1 and spread(groups[-1])[0] < spread(groups[-2])[-1] + gap:
+            last = groups.pop()
+            groups[-1] += last
+    return [place for group in groups for place in spread(group)]
+
+
 def entry(label: str, **look: Any) -> Line2D:
     """A legend's entry that stands for no line of the axes."""
     return Line2D([], [], label=label, **look)
 
 
-def save_or_remove(figure: Figure | None, folder: Path, name: str) -> None:
-    """Write a figure as SVG and PNG, without a date, or remove an earlier one where there is none."""
+def rendered(figure: Figure, name: str) -> dict[str, bytes]:
+    """The files of a figure by name, as SVG and PNG, without a date."""
     metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    files = {}
     for kind, fields in metadata.items():
-        path = folder / f"{name}.{kind}"
-        if figure is None:
-            path.unlink(missing_ok=True)
-            continue
-        with complete_or_absent(path) as partial:
-            figure.savefig(partial, format=kind, metadata=fields)
+        content = BytesIO()
+        figure.savefig(content, format=kind, metadata=fields)
+        files[f"{name}.{kind}"] = content.getvalue()
+    return files
 
 
 class Picture(NamedTuple):

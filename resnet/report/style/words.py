@@ -110,6 +110,12 @@ def durations(mean: float, std: float | None, n: int) -> str:
     return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
 
 
+def long_duration(seconds: float) -> str:
+    """Write `20.0 min`, `12.3 h`, or `591 h (25 days)`."""
+    days, hours = seconds / 86_400, seconds / 3600
+    return duration(seconds) if days < 3 else f"{hours:,.0f} h ({days:,.0f} days)"
+
+
 def listed(items: Iterable[str]) -> str:
     """Write `a`, `a and b`, or `a, b and c`."""
     *first, last = [*items] or [""]
@@ -124,6 +130,12 @@ def numbered(number: int, noun: str) -> str:
 def seeds(numbers: Sequence[int]) -> str:
     """Write `seed 3` or `seeds 0, 1 and 2`."""
     return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
+
+
+def stop(status: str, iteration: int, iterations: int, of_seeds: Sequence[int] = ()) -> str:
+    """Write `interrupted at 12,000 of 64,000 (seed 3)`."""
+    where = f"{status} at {count(iteration)} of {count(iterations)}"
+    return f"{where} ({seeds(of_seeds)})" if of_seeds else where
 
 
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:

@@ -147,7 +147,7 @@ def test_nets_of_another_length_than_most_stand_aside(files: Callable[..., Any])
     assert run_on(plan.tables()) == "CIFAR-10"
     short = files("resnet-20", seeds=1, train={"iterations": 400})
     short.train("resnet-20")
-    assert run_on(short.tables()) == "CIFAR-10, 400 iterations"
+    assert run_on(short.tables()) == "CIFAR-10, 400 of the paper's 64,000 iterations"
 
 
 def test_series_join_nets_that_differ_in_depth_alone(files: Callable[..., Any]) -> None:

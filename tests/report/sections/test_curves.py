@@ -40,7 +40,8 @@ def test_curves_are_means_over_the_done_seeds(files: Callable[..., Any]) -> None
     assert training.get_linestyle() == "--"
     # One colour a depth, in both panels.
     assert test.get_color() == training.get_color() == drawn_line(drawn, "test-plain-20").get_color()
-    assert test.get_label() == "resnet-20 (2 seeds)"
+    assert test.get_label() == "20-layer, n = 2"
+    assert [text.get_text() for text in residual.texts] == ["20-layer, n = 2"]
 
 
 def test_short_runs_are_drawn_in_iterations_and_fitted(files: Callable[..., Any]) -> None:
@@ -60,19 +61,43 @@ def test_short_runs_are_drawn_in_iterations_and_fitted(files: Callable[..., Any]
 def test_unfinished_nets_and_nets_off_the_scale_say_so(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-32", seeds=2)
     plan.train("resnet-20", 0, 70.0)
-    plan.train("resnet-32", 0, status="interrupted", iteration=64_00)
+    plan.train("resnet-32", 0, 8.0, status="interrupted", iteration=36_000)
     drawn = figure(plan.tables())
-    assert drawn_line(drawn, "test-resnet-20").get_label() == "resnet-20 (1 seed, off the scale)"
-    assert "unfinished" in str(drawn_line(drawn, "test-resnet-32").get_label())
+    assert drawn is not None
+    assert drawn.axes[0].get_title() == "residual nets\n(resnet-20: above 20 %)"
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["32-layer, n = 1, unfinished"]
 
 
-def test_second_net_of_a_depth_has_markers(files: Callable[..., Any]) -> None:
+def test_the_papers_three_panels(files: Callable[..., Any]) -> None:
+    plan = files("plain-20", "plain-56", "resnet-20", "resnet-110", "resnet-1202", seeds=1)
+    for name in plan.params.models:
+        plan.train(name)
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    titles = [axes.get_title() for axes in drawn.axes]
+    assert titles == ["plain nets", "residual nets", "residual nets, 110 and 1202 layers"]
+    lines = [{str(line.get_gid()) for line in axes.lines if "test" in str(line.get_gid())} for axes in drawn.axes]
+    assert lines[1] == {"test-resnet-20", "test-resnet-110"}
+    assert lines[2] == {"test-resnet-110", "test-resnet-1202"}
+    labels = [text.get_position()[1] for text in drawn.axes[0].texts]
+    assert abs(labels[0] - labels[1]) >= 1.0  # apart, where the curves end at one place
+
+
+def test_a_panel_without_runs_is_left_out(files: Callable[..., Any]) -> None:
+    plan = files("plain-20", "resnet-110", "resnet-1202", seeds=1)
+    plan.train("resnet-1202")
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    assert [axes.get_title() for axes in drawn.axes] == ["residual nets, 1202 layers"]
+
+
+def test_ablations_are_not_drawn(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-B-20", seeds=1)
     for name in plan.params.models:
         plan.train(name)
     drawn = figure(plan.tables())
-    assert drawn_line(drawn, "test-resnet-20").get_marker() == ""
-    assert drawn_line(drawn, "test-resnet-B-20").get_marker() == "o"
+    assert drawn is not None
+    assert {str(line.get_gid()) for line in drawn.axes[0].lines} == {"training-resnet-20", "test-resnet-20"}
 
 
 def test_nets_of_another_length_stay_out_and_are_named(files: Callable[..., Any]) -> None:

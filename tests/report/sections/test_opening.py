@@ -1,4 +1,4 @@
-"""The top of the report: what was run, and what keeps it from being the paper's experiment."""
+"""The top of the statistics: what was run, and what keeps it from being the paper's experiment."""
 
 from __future__ import annotations
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
 from resnet.report.style.drawing import (
     COLOURS,
+    apart,
     depth_colours,
     legend_columns,
     new_figure,
-    save_or_remove,
+    rendered,
     style,
     wrapped,
 )
@@ -27,19 +28,24 @@ def test_legends_and_titles_fit() -> None:
     assert max(map(len, wrapped("word " * 30, 4.0).splitlines())) <= 40
 
 
-def test_figures_are_the_same_bytes_without_a_date_and_can_be_removed(tmp_path: Path) -> None:
-    def draw(folder: Path) -> dict[str, bytes]:
+def test_figures_are_the_same_bytes_without_a_date() -> None:
+    def draw() -> dict[str, bytes]:
         with style():
             figure = new_figure(2.0, 2.0)
             figure.subplots().plot([0, 1], [0, 1], gid="line")
-            save_or_remove(figure, folder, "figure")
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+            return rendered(figure, "figure")
 
-    first = draw(tmp_path / "a")
-    assert draw(tmp_path / "b") == first
+    first = draw()
+    assert draw() == first
     assert set(first) == {"figure.svg", "figure.png"}
     assert b'id="line"' in first["figure.svg"]
     assert b"<dc:date>" not in first["figure.svg"]
     assert b"tEXtSoftware" not in first["figure.png"]
-    save_or_remove(None, tmp_path / "a", "figure")
-    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_labels_stay_where_they_are_or_spread_about_their_mean() -> None:
+    assert apart([1.0, 5.0, 9.0], 2.0) == [1.0, 5.0, 9.0]
+    assert apart([1.0, 5.0, 5.0], 2.0) == [1.0, 4.0, 6.0]
+    # The pair spreads into its neighbour, and the three about the mean of all.
+    assert apart([4.0, 5.0, 5.0], 2.0) == pytest.approx([14 / 3 - 2, 14 / 3, 14 / 3 + 2])
+    assert apart([], 2.0) == []

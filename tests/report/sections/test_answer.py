@@ -1,0 +1,100 @@
+"""The answer in three sentences, for each state of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resnet.report.analysis import headline
+from resnet.report.sections.answer import section
+
+
+def answer(plan: Any) -> list[str]:
+    """The sentences, without their bullets."""
+    title, *lines = plan.text(section, command="dvc repro").splitlines()
+    assert title.startswith("# ")
+    sentences = [line.removeprefix("- ") for line in lines if line]
+    assert len(sentences) <= 3
+    return sentences
+
+
+def test_a_few_seeds_of_the_papers_protocol(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "plain-20", "resnet-56", "plain-56", seeds=5)
+    for name in plan.params.models:
+        plan.describe(name)
+    plan.train("resnet-20", 0, 8.22, seconds=36_000.0)
+    plan.train("resnet-20", 1, 8.42, seconds=36_000.0)
+    plan.train("plain-20", 0, 9.79, seconds=36_000.0)
+    first, second, third = answer(plan)
+    assert first == (
+        "**Reproduced? Undecided**: test error of resnet-20 **8.32 %** (95 % interval 7.05 to 9.59, 2 seeds), the "
+        "paper's 8.75 %; more seeds must tell whether that is the same within 0.5 points."
+    )
+    assert second.startswith("**Depth: nothing can be said**, for no claim has the seeds that it needs (no runs yet of")
+    # 7 runs of 10 hours, and 10 of 125.49 / 40.55 times that; the plan's limit is 24.
+    assert third == (
+        "**Left: 17 of 20 runs**, about 379 h (16 days) on Example GPU at the measured speed: `dvc repro`, with "
+        "`limits.hours` raised from 24."
+    )
+
+
+def test_what_is_reproduced_and_what_is_not(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-110", "resnet-1202", seeds=5)
+    errors = {"resnet-20": 8.75, "resnet-32": 9.5, "resnet-110": 6.6, "resnet-1202": 7.9}
+    for name, error in errors.items():
+        for seed in range(1 if name == "resnet-1202" else 5):
+            plan.train(name, seed, error + 0.02 * (seed - 2))
+    first = answer(plan)[0]
+    assert first.startswith("**Reproduced: ")
+    assert "within 0.5 points of the paper's test error: resnet-20" in first
+    assert "different: resnet-32" in first
+    assert "undecided: resnet-1202" in first
+    # The shallowest and the deepest up to 110 layers stand for all.
+    assert "(resnet-20 **8.75 %** (95 % interval" in first
+    assert "resnet-110 **6.60 %** (95 % interval 6.56 to 6.64, 5 seeds), the paper's 6.61 ± 0.16 %)." in first
+
+
+def test_a_shortened_schedule_stands_beside_nothing(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1, train={"iterations": 6400})
+    plan.train("resnet-56", 0, 20.28, seconds=6400.0)
+    plan.describe("resnet-20")
+    first, _, third = answer(plan)
+    assert first == (
+        "**Not the paper's experiment**: shortened schedule: 6,400 of the paper's 64,000 iterations; test error here: "
+        "resnet-56 **20.28 %** (1 seed)."
+    )
+    assert third.startswith("**Left: 1 of 2 runs**, about 34.5 min on Example GPU at the measured speed: `dvc repro`.")
+
+
+def test_other_data_are_said_not_to_compare(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-1202", seeds=1)
+    data = plan.data(official=False, name="a|b <script>")
+    plan.train("resnet-20", 0, 40.0, data=data)
+    plan.train("resnet-1202", 0, 90.0, data=data, train={"iterations": 2})
+    first, *_, last = answer(plan)
+    assert first.startswith("**Errors are NOT comparable with the paper's**: the data are a\\|b \\<script\\>, not the")
+    assert first.endswith("test error here: resnet-20 **40.00 %** (1 seed).")
+    assert last == "**Left: nothing**; all 2 planned runs have been made."
+
+
+def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=3)
+    for name, error in (("resnet-20", 8.5), ("resnet-56", 7.0)):
+        for seed in range(3):
+            plan.train(name, seed, error + 0.1 * seed)
+    stated = headline.claims(plan.tables())
+    primary = stated["claim"].str.startswith(("Test error falls", "Residual nets respond"))
+    family = primary.map({True: "primary", False: "secondary"})
+    monkeypatch.setattr(headline, "claims", lambda _: stated.assign(family=family, interim=True))
+    second = answer(plan)[1]
+    assert second == "**Depth**: test error falls from resnet-20 to resnet-56 (**shown**, interim, -1.50 points)."
+
+
+def test_nothing_run_and_no_net(files: Callable[..., Any]) -> None:
+    assert answer(files("resnet-20"))[0] == "**Nothing has been trained yet.**"
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20", status="interrupted", iteration=0)
+    assert answer(plan)[0] == "**No run is done yet.**"
+    assert answer(files()) == ["The parameters name no net: there is nothing to report."]
