@@ -11,6 +11,7 @@ from pandas import DataFrame
 from resnet.files import write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
+from resnet.report.html import page as html_page
 from resnet.report.sections import claims as claims_section
 from resnet.report.sections import (
     comparisons,
@@ -97,17 +98,19 @@ def _beside(runs: Path, reports: Path) -> str | None:
 
 
 def write(tables: Tables, runs: Path, reports: Path) -> Path:
-    """Write the tidy files and the figures, and summary.md last."""
+    """Write the tidy files, the figures and index.html, and summary.md last."""
+    judged, beside = claims(tables), _beside(runs, reports)
     tidy: dict[str, DataFrame] = {
         "table": overview.overview(tables),
         "curves": overview.curves_table(tables),
         "errors": overview.errors_table(tables),
-        "claims": claims(tables)[[*COLUMNS]],
+        "claims": judged[[*COLUMNS]],
     }
     for name, table in tidy.items():
         write_text(reports / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     metrics = json.dumps(overview.metrics(tables), indent=2, allow_nan=False)
     write_text(reports / "metrics.json", f"{metrics}\n")
-    page = render(summary(tables, _beside(runs, reports)), reports / "figures")
+    html_page.write(tables, judged, beside, reports)
+    page = render(summary(tables, beside), reports / "figures")
     write_text(reports / "summary.md", page)
     return reports / "summary.md"
