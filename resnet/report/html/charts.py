@@ -6,6 +6,7 @@ Text and axes take the page's colour, so that a dark page has light axes. The pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ SHAPES = ("square", "circle", "triangle-up", "diamond")
 HOVER = alt.selection_point(name="hovered", on="pointerover", clear="pointerout", empty=False)
 HOVERED = alt.condition(HOVER, alt.value(1), alt.value(0))
 """Points that answer a pointer are not seen until it is there: the lines say where they are."""
+THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~g') + 'k'"
 SHOWN = "indexof(nets, datum.name) >= 0"
 
 
@@ -85,9 +87,14 @@ def _rows(name: str, *conditions: str) -> Any:
     return chart
 
 
+def layered(**layers: Any) -> Any:
+    """Layers under their names, which the marks bear in the page."""
+    return alt.layer(*(layer.properties(name=name) for name, layer in layers.items()))
+
+
 def tooltip(*fields: str) -> list[alt.Tooltip]:
-    """Fields of text by their names; a dot or bracket in one is no path."""
-    return [alt.Tooltip(f"{field}:N", title=field) for field in fields]
+    """Fields of text by their names, in which a dot or a bracket is no path."""
+    return [alt.Tooltip(field=re.sub(r"([.\[\]])", r"\\\1", field), type="nominal", title=field) for field in fields]
 
 
 def errors(
@@ -137,7 +144,9 @@ def errors(
     title = alt.TitleParams(
         alt.ExprRef("axis"), orient="bottom", fontSize=12, fontWeight="normal", color="currentColor", offset=12
     )
-    chart = alt.layer(lines, *([hollow] if others else ()), intervals, dots, marks).properties(title=title)
+    drawn = {"kinds": lines, "hollow": hollow, "intervals": intervals, "dots": dots, "means": marks}
+    chart = layered(**{name: layer for name, layer in drawn.items() if others or name != "hollow"})
+    chart = chart.properties(title=title)
     chart = chart.add_params(_shown(nets), _select("axis", "against", axes, axes[0]))
     ticks = {axes[0]: sorted({point[axes[0]] for point in points})}
     chart = chart.add_params(alt.param(name="ticks", value=ticks))
@@ -154,7 +163,7 @@ def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
     base = _rows("runs").transform_flatten(["iteration", *QUANTITIES]).transform_calculate(error="datum[quantity]")
     base = base.transform_filter("isValid(datum.error)")
     ends = alt.Scale(domainMin=0, nice=False)
-    x = alt.X("iteration:Q", title="iteration", axis=alt.Axis(format="~s", grid=False, tickCount=8), scale=ends)
+    x = alt.X("iteration:Q", title="iteration", axis=alt.Axis(labelExpr=THOUSANDS, grid=False, tickCount=8), scale=ends)
     y = alt.Y("error:Q", title="error, %", scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("top"), nice=False))
     lines = base.mark_line(strokeWidth=1.3, opacity=0.8, clip=True).encode(
         x,
@@ -176,7 +185,7 @@ def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
         opacity=HOVERED,
         tooltip=tooltip("name", "seed", "iteration", *(f"{quantity}, %" for quantity in QUANTITIES)),
     )
-    chart = alt.layer(lines, hovered.add_params(HOVER)).add_params(
+    chart = layered(lines=lines, points=hovered.add_params(HOVER)).add_params(
         _shown(nets),
         _select("quantity", "show", QUANTITIES, QUANTITIES[0]),
         _select("top", "up to, %", TOPS, top),
@@ -200,7 +209,7 @@ def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
     points = base.transform_filter("datum.layer % datum.every == 0").mark_point(size=60, filled=True)
     hover = tooltip("name", "layer", "mean", "low", "high", "seeds")
     points = points.encode(x, y, tooltip=hover, opacity=HOVERED, **look)
-    chart = alt.layer(bands, lines, points.add_params(HOVER)).add_params(
+    chart = layered(ranges=bands, lines=lines, points=points.add_params(HOVER)).add_params(
         _shown(nets), _select("order", "layers", ORDERS, ORDERS[0])
     )
     said = "Standard deviation after batch norm, before ReLU and addition; a line a net, mean over seeds."

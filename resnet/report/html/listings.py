@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from pandas import DataFrame
 
@@ -18,12 +19,16 @@ Line = dict[str, Cell]
 
 def _address(file: str | None, runs: str | None) -> str | None:
     """Where a result file lies as seen from the page; None where there is no folder to link to."""
-    return f"{runs}/{file}" if runs and file else None
+    return quote(f"{runs}/{file}") if runs and file else None
 
 
-def mark(name: str) -> str:
+def _mark(name: str) -> str:
     """The `id` of a net's first run in the table of runs."""
     return f"runs-{name}"
+
+
+def _to_runs(name: str) -> str:
+    return f"#{quote(_mark(name))}"
 
 
 def _sampled(tables: Tables, name: str, quantity: str) -> Cell:
@@ -31,7 +36,7 @@ def _sampled(tables: Tables, name: str, quantity: str) -> Cell:
     sample = over_seeds(tables, name, quantity)
     if sample is None:
         return NOTHING
-    return Cell(words.spread(sample.mean, sample.std, None), f"#{mark(name)}", sample.mean)
+    return Cell(words.spread(sample.mean, sample.std, None), _to_runs(name), sample.mean)
 
 
 def _seeds(tables: Tables, name: str, runs: str | None) -> Cell:
@@ -64,14 +69,14 @@ def _net(tables: Tables, net: Any, runs: str | None) -> Line:
         "net": Cell(name),
         "seeds": _seeds(tables, name, runs),
         "test error, %": Cell("mixed settings") if net.mixed else _sampled(tables, name, "test_error"),
-        f"{100 * level:g} % interval": Cell(interval(ends), f"#{mark(name)}", ends.low) if ends else NOTHING,
+        f"{100 * level:g} % interval": Cell(interval(ends), _to_runs(name), ends.low) if ends else NOTHING,
         "paper, %": Cell(f"{paper.error:.2f}", None, paper.error) if paper else NOTHING,
         "training error, %": _sampled(tables, name, "training_error"),
         "parameters": count(net.parameters, words.count(net.parameters)),
         "multiply-adds": count(net.multiply_adds, words.multiply_adds(net.multiply_adds)),
         "training images/s": speed("training"),
         "inference images/s": speed("inference"),
-        "time a seed": Cell(words.duration(time.mean), f"#{mark(name)}", time.mean) if time else NOTHING,
+        "time a seed": Cell(words.duration(time.mean), _to_runs(name), time.mean) if time else NOTHING,
     }
 
 
@@ -144,6 +149,6 @@ def trained(tables: Tables, runs: str | None) -> Markup:
             }
         )
         # The first run of a net bears the net's mark, which the means of the results lead to.
-        marks.append(f"{mark(run.name)}-{run.seed}" if run.name in seen else mark(run.name))
+        marks.append(f"{_mark(run.name)}-{run.seed}" if run.name in seen else _mark(run.name))
         seen.add(run.name)
     return table("runs", "Runs", lines, ("net", "status", "precision"), marks)

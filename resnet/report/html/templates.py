@@ -14,7 +14,8 @@ from typing import Any
 import altair as alt
 
 from resnet.files import write_text
-from resnet.report.html.charts import CONFIG, HOVER, HOVERED, Spec, tooltip
+from resnet.report.html.charts import CONFIG, HOVER, HOVERED, THOUSANDS, Spec, layered, tooltip
+from resnet.report.style.drawing import COLOURS
 
 PAGE = """\
 <!DOCTYPE html>
@@ -50,6 +51,10 @@ window.vegaEmbed = (place, spec) => embed(place, spec, { actions: false, rendere
 """Of `dvc plots`: it lies in `dvc_plots/` beside `reports/`."""
 
 
+MANY = (*COLOURS[:6], "#8C564B", "#7F7F7F", "#9467BD", "#BCBD22", "#17BECF", "#AA3377", "#44AA99")
+"""A colour for each net of the paper's plan, as many as there are."""
+
+
 def _number(field: str) -> str:
     return f"toNumber(datum['{field}'])"
 
@@ -61,19 +66,19 @@ def _rows() -> Any:
     return chart.transform_filter("isValid(datum.x) && isValid(datum.y)")
 
 
-def _axes(numbers: str, **scale: Any) -> tuple[alt.X, alt.Y]:
-    x = alt.X("x:Q", title="<DVC_METRIC_X_LABEL>", scale=alt.Scale(nice=False, **scale), axis=alt.Axis(format=numbers))
+def _axes(axis: alt.Axis, **scale: Any) -> tuple[alt.X, alt.Y]:
+    x = alt.X("x:Q", title="<DVC_METRIC_X_LABEL>", scale=alt.Scale(nice=False, **scale), axis=axis)
     return x, alt.Y("y:Q", title="<DVC_METRIC_Y_LABEL>", scale=alt.Scale(zero=False))
 
 
-_NET = alt.Color("name:N", title="net", scale=alt.Scale(scheme="tableau20"))
+_NET = alt.Color("name:N", title="net", scale=alt.Scale(range=list(MANY)))
 _CLICKED: Any = alt.selection_point(name="clicked", fields=["name"], bind="legend")
 _FAINT = alt.condition(_CLICKED, alt.value(0.9), alt.value(0.08))
 """A click on the legend leaves one net, with Shift several."""
 
 
-def _spec(*layers: Any) -> Spec:
-    sized = alt.layer(*layers).properties(title="<DVC_METRIC_TITLE>", width="container", height=360)
+def _spec(**layers: Any) -> Spec:
+    sized = layered(**layers).properties(title="<DVC_METRIC_TITLE>", width="container", height=360)
     title = {"title": {"color": "currentColor", "anchor": "start", "fontSize": 16}}
     legend = {"legend": {"labelColor": "currentColor", "titleColor": "currentColor", "symbolOpacity": 1}}
     spec: Spec = sized.configure(**CONFIG | title | legend).to_dict()
@@ -84,22 +89,20 @@ def curves() -> Spec:
     """A line a net and revision: the mean over the seeds that were measured at an iteration."""
     over_seeds = ["rev", "name", "x"]
     means = _rows().transform_aggregate(y="mean(y)", seeds="count()", groupby=over_seeds)
-    x, y = _axes("~s", domainMin=0)
+    x, y = _axes(alt.Axis(labelExpr=THOUSANDS, tickCount=10), domainMin=0)
     dashes = alt.StrokeDash("rev:N", title="revision")
     lines = means.mark_line(strokeWidth=1.8).encode(x, y, color=_NET, strokeDash=dashes, opacity=_FAINT)
     points = means.mark_point(size=60, filled=True).encode(x, y, color=_NET, opacity=HOVERED)
     points = points.encode(tooltip=[*tooltip("name", "rev", "seeds"), *_values("x", "y")])
-    return _spec(lines.add_params(_CLICKED), points.add_params(HOVER))
+    return _spec(lines=lines.add_params(_CLICKED), points=points.add_params(HOVER))
 
 
 def errors() -> Spec:
     """A point a seed, in its net's colour; revisions have shapes."""
-    shape = alt.Shape("rev:N", title="revision")
-    points = (
-        _rows().mark_point(size=70, filled=True).encode(*_axes(",d", type="log", padding=24), color=_NET, shape=shape)
-    )
+    shape, axes = alt.Shape("rev:N", title="revision"), _axes(alt.Axis(format=",d"), type="log", padding=24)
+    points = _rows().mark_point(size=70, filled=True).encode(*axes, color=_NET, shape=shape)
     points = points.encode(opacity=_FAINT, tooltip=[*tooltip("name", "rev", "seed"), *_values("x", "y")])
-    return _spec(points.add_params(_CLICKED))
+    return _spec(points=points.add_params(_CLICKED))
 
 
 def _values(*fields: str) -> list[alt.Tooltip]:
