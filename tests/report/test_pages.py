@@ -39,6 +39,7 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> 
     whole.build()
     first = contents(whole.reports)
     names = {"summary.md", "table.csv", "curves.csv", "errors.csv", "claims.csv", "metrics.json"}
+    names |= {"index.html", "vega.js"}
     figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "frontiers")
     assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     elsewhere = tmp_path / "some" / "where else"

@@ -94,7 +94,9 @@ def layered(**layers: Any) -> Any:
 
 def tooltip(*fields: str) -> list[alt.Tooltip]:
     """Fields of text by their names, in which a dot or a bracket is no path."""
-    return [alt.Tooltip(field=re.sub(r"([.\[\]])", r"\\\1", field), type="nominal", title=field) for field in fields]
+    titles = {"name": "net", "rev": "revision"}
+    names = {field: re.sub(r"([.\[\]])", r"\\\1", field) for field in fields}
+    return [alt.Tooltip(field=name, type="nominal", title=titles.get(x, x)) for x, name in names.items()]
 
 
 def errors(
@@ -190,7 +192,8 @@ def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
         _select("quantity", "show", QUANTITIES, QUANTITIES[0]),
         _select("top", "up to, %", TOPS, top),
     )
-    return _spec(chart, "Error while training", "A line a seed.", 380, runs=list(runs))
+    said = "A line a seed of the nets that are shown; colours tell depths, dashes kinds of nets."
+    return _spec(chart, "Error while training", said, 380, runs=list(runs))
 
 
 def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:

@@ -93,8 +93,10 @@ def results(tables: Tables, runs: str | None) -> Markup:
         return Markup()
     lines = _without_empty([_net(tables, net, runs) for net in nets], 3)
     left_out = [net.name for net in rows(tables.nets) if not net.files]
-    note = element("p", f"Nothing yet of {words.listed(left_out)}.", class_="note") if left_out else ""
-    return Markup(table("results", "Results: mean ± standard deviation over seeds", lines, ("net", "seeds")) + note)
+    note = "Mean ± standard deviation over seeds; a number leads to the files that it comes from."
+    note += f" Nothing yet of {words.listed(left_out)}." if left_out else ""
+    heading = element("h2", "Results") + element("p", note, class_="note")
+    return Markup(heading + table("results", "Results", lines, ("net", "seeds")))
 
 
 def claims(judged: DataFrame) -> Markup:
@@ -117,12 +119,13 @@ def claims(judged: DataFrame) -> Markup:
                 "test": Cell(str(claim["test"])),
             }
         )
-    shown = table("claims", "Claims of section 4.2", tested, ("claim", "verdict", "test"))
-    if not untested:
-        return shown
+    if not tested and not untested:
+        return Markup()
+    title = "Claims of section 4.2"
+    shown = element("h2", title) + table("claims", title, tested, ("claim", "verdict", "test"))
     count = words.numbered(len(untested), "claim")
     opened = element("details", element("summary", f"{count} not tested"), element("ul", *untested))
-    return Markup(shown + opened)
+    return Markup(shown + (opened if untested else ""))
 
 
 def trained(tables: Tables, runs: str | None) -> Markup:
@@ -151,4 +154,6 @@ def trained(tables: Tables, runs: str | None) -> Markup:
         # The first run of a net bears the net's mark, which the means of the results lead to.
         marks.append(f"{_mark(run.name)}-{run.seed}" if run.name in seen else _mark(run.name))
         seen.add(run.name)
-    return table("runs", "Runs", lines, ("net", "status", "precision"), marks)
+    if not lines:
+        return Markup()
+    return Markup(element("h2", "Runs") + table("runs", "Runs", lines, ("net", "status", "precision"), marks))

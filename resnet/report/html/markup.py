@@ -58,7 +58,7 @@ def table(
 
     Args:
         name: its `id`.
-        caption: what it holds.
+        caption: what it holds, for whoever hears it.
         lines: rows, their cells by heading.
         left: headings of columns of text, which are flush left; numbers are flush right.
         marks: the rows' own `id`s, if others link to them.
@@ -75,10 +75,10 @@ def table(
         element("tr", *(_cell(cell, kind(column)) for column, cell in line.items()), id=mark)
         for line, mark in zip(lines, marks or [None] * len(lines), strict=True)
     )
-    content = (element("caption", caption), element("thead", element("tr", *heads)), element("tbody", *body))
-    return element(
-        "div", element("table", *content, id=name), class_="scroll", tabindex="0", role="region", aria_label=caption
-    )
+    content = element("thead", element("tr", *heads)), element("tbody", *body)
+    written = element("table", *content, id=name, aria_label=caption)
+    # A table wider than a phone scrolls by itself, and not the page.
+    return element("div", written, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
 def _cell(cell: Cell, kind: str | None) -> Markup:

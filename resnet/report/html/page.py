@@ -50,10 +50,9 @@ def answer(tables: Tables, judged: DataFrame) -> list[str]:
         told += [f"{family} {' and '.join(parts)}"] if parts else []
     sentences = [f"{words.count(done)} of {planned} planned training runs are done."]
     sentences += [f"Test error: {'; '.join(told)}."] if told else []
-    tested = judged[judged["difference"].notna()]
-    verdicts = [f"{count} {verdict}" for verdict, count in tested["verdict"].value_counts(sort=False).items()]
-    if verdicts:
-        sentences.append(f"Of {words.numbered(len(judged), 'claim')} of section 4.2, {words.listed(verdicts)}.")
+    if judged["difference"].notna().any():
+        verdicts = [f"{count} {verdict}" for verdict, count in judged["verdict"].value_counts(sort=False).items()]
+        sentences.append(f"Claims of section 4.2: {words.listed(verdicts)}.")
     return sentences
 
 
@@ -115,7 +114,7 @@ def _charts(tables: Tables) -> tuple[Markup, dict[str, charts.Spec]]:
         parts.append(_figure("errors", "Test error", text))
     if runs := values.curves(tables, nets):
         specs["curves"] = charts.curves(runs, nets, values.top(tables, nets, charts.TOPS))
-        parts.append(_figure("curves", "While training", "A line a seed."))
+        parts.append(_figure("curves", "While training", "A line a seed; colours tell depths, dashes kinds of nets."))
     if layers := values.responses(tables, nets):
         specs["responses"] = charts.responses(layers, nets)
         text = "Standard deviation of each 3x3 layer after batch norm, mean over seeds: the paper's Figure 7."

@@ -68,7 +68,7 @@ def test_a_point_answers_with_its_seeds_and_interval(made_up: Files, open_page: 
     said = " ".join(opened.page.locator(TOOLTIP).inner_text().split())
     half = 4.302652729749464 * 0.3 / 3**0.5
     interval = f"{7 - half:.2f} to {7 + half:.2f} %"
-    assert said == f"name resnet-56 test error 7.00 ± 0.30 % 95 % interval {interval} seeds 3 (0, 1, 2) at 56"
+    assert said == f"net resnet-56 test error 7.00 ± 0.30 % 95 % interval {interval} seeds 3 (0, 1, 2) at 56"
 
 
 def test_a_curve_answers_with_its_seed(made_up: Files, open_page: Open) -> None:
@@ -201,6 +201,7 @@ def test_every_number_leads_to_its_file(made_up: Files, open_page: Open) -> None
     assert counted.get_attribute("href") == "../runs/describe/plain-20.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [".", "tenth", "short"])
 def test_the_pages_of_this_repository(plan: str, open_page: Open, tmp_path: Path) -> None:
     """The real results, on a copy: an earlier report stays as it is."""
