@@ -110,7 +110,8 @@ def write(tables: Tables, runs: Path, reports: Path) -> Path:
         write_text(reports / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     metrics = json.dumps(overview.metrics(tables), indent=2, allow_nan=False)
     write_text(reports / "metrics.json", f"{metrics}\n")
-    html_page.write(tables, judged, beside, reports)
+    for name, text in html_page.files(tables, judged, beside).items():
+        write_text(reports / name, text)
     page = render(summary(tables, beside), reports / "figures")
     write_text(reports / "summary.md", page)
     return reports / "summary.md"

@@ -106,11 +106,12 @@ def claims(judged: DataFrame) -> Markup:
         if words.missing(claim["difference"]):
             untested.append(element("li", f"{claim['claim']} ({claim['why_not_tested']})"))
             continue
+        interim = " (interim)" if claim.get("interim") else ""
         unit = f" {claim['unit']}" if claim["unit"] else ""
         tested.append(
             {
                 "claim": Cell(str(claim["claim"])),
-                "verdict": Cell(element("span", str(claim["verdict"]), class_="verdict")),
+                "verdict": Cell(f"{claim['verdict']}{interim}"),
                 "difference": Cell(f"{claim['difference']:+.2f}{unit}", "claims.csv", claim["difference"]),
                 "interval": Cell(words.interval((claim["low"], claim["high"])), "claims.csv", claim["low"]),
                 "p (Holm)": NOTHING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,23 @@ def element(tag: str, *content: str, **attributes: Any) -> Markup:
     named = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
     written = "".join(f' {key}="{html.escape(str(value))}"' for key, value in named.items())
     return Markup(f"<{tag}{written}>{''.join(map(escaped, content))}</{tag}>")
+
+
+_MARKDOWN = re.compile(
+    r"\\(?P<sign>.)|\*\*(?P<bold>(?:\\.|[^\\])+?)\*\*|`(?P<code>[^`]*)`|(?P<text>[^\\*`]+|.)", re.DOTALL
+)
+
+
+def from_markdown(text: str) -> Markup:
+    """A sentence of the other pages, with what `style.markdown` writes in one: escapes, bold, code."""
+    parts = []
+    for part in _MARKDOWN.finditer(text):
+        bold, code = part["bold"], part["code"]
+        plain = part["sign"] or part["text"] or ""
+        parts.append(
+            element("strong", from_markdown(bold)) if bold else element("code", code) if code else escaped(plain)
+        )
+    return Markup("".join(parts))
 
 
 def link(text: str, address: str | None) -> Markup:

@@ -9,7 +9,6 @@ from pathlib import Path
 import vl_convert
 from pandas import DataFrame
 
-from resnet.files import write_text
 from resnet.report.analysis import protocol
 from resnet.report.analysis.nets import over_seeds, series
 from resnet.report.html import charts, listings, values
@@ -146,7 +145,7 @@ def page(
         tables: what was read.
         judged: the claims with their verdicts.
         runs: the runs' folder as seen from the page; None where its files cannot be linked.
-        answers: sentences for the top, in plain text; `answer`'s where there are none.
+        answers: sentences for the top, plain or `Markup`; `answer`'s where None are given.
         drawings: SVG elements by their titles.
     """
     figures, specs = _charts(tables)
@@ -177,14 +176,12 @@ def page(
     return f'<!DOCTYPE html>\n<html lang="en">{element("head", *head)}{body}</html>\n'
 
 
-def write(
+def files(
     tables: Tables,
     judged: DataFrame,
     runs: str | None,
-    reports: Path,
     answers: Sequence[str] | None = None,
     drawings: Mapping[str, str] | None = None,
-) -> None:
-    """Write index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""
-    write_text(reports / "index.html", page(tables, judged, runs, answers, drawings))
-    write_text(reports / "vega.js", library())
+) -> dict[str, str]:
+    """index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""
+    return {"index.html": page(tables, judged, runs, answers, drawings), "vega.js": library()}

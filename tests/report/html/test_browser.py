@@ -14,7 +14,7 @@ import yaml
 
 from resnet.params import Params, load
 from resnet.report.analysis.claims import claims
-from resnet.report.html.page import write
+from resnet.report.html.page import files as page_files
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT, commit, run
 from tests.report.conftest import Files
@@ -211,7 +211,8 @@ def test_the_pages_of_this_repository(plan: str, open_page: Open, tmp_path: Path
     tables = read_tables(load(ROOT / plan / "params.yaml"), runs)
     shutil.copytree(ROOT / plan / "reports", reports)
     relative = Path(os.path.relpath(runs, reports)).as_posix()
-    write(tables, claims(tables), relative, reports)
+    for name, text in page_files(tables, claims(tables), relative).items():
+        (reports / name).write_text(text)
     assert (reports / "index.html").stat().st_size < 1_500_000
     for width in (400, 1280):
         opened = open_page(reports / "index.html", width)

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from resnet.report.html.markup import NOTHING, Cell, Markup, data, element, escaped, link, table
+from resnet.report.html.markup import NOTHING, Cell, Markup, data, element, escaped, from_markdown, link, table
+from resnet.report.style import markdown
 
 HOSTILE = "</script><b onload=x>'\"&amp;`|$"
 
@@ -41,6 +42,15 @@ def test_text_and_attributes_come_back_as_they_were() -> None:
 def test_what_is_markup_already_is_not_escaped_again() -> None:
     assert escaped(escaped("<")) == "&lt;"
     assert element("p", Markup("<b>"), "<b>") == "<p><b>&lt;b></p>".replace("&lt;b>", "&lt;b&gt;")
+
+
+@pytest.mark.parametrize("name", ["a*b", "**x**", "`x`", HOSTILE, "\\", "[x](y)", "a_b", "2 < 3"])
+def test_a_sentence_of_another_page_reads_as_it_reads_there(name: str) -> None:
+    sentence = f"{markdown.escaped(name)} has {markdown.bold(name)}, by {markdown.code('dvc repro a_b')}."
+    read = Reader(from_markdown(sentence))
+    plain = " ".join(name.split())
+    assert read.text == f"{plain} has {plain}, by dvc repro a_b."
+    assert [tag for tag, _ in read.elements] == ["strong", "code"]
 
 
 @pytest.mark.parametrize("name", ["</script><b>", "<!--<script>", "]]>", "\u2028", "ü", "\\u003c"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -24,6 +25,7 @@ def written(plan: Files, **options: Any) -> str:
     return page(tables, claims(tables), options.pop("runs", "../runs"), **options).replace(library(), "")
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes_in_another_process(made_up: Files) -> None:
     program = (
         "import sys; from pathlib import Path; from resnet.report import build; from tests.report.html.conftest import "
@@ -55,7 +57,10 @@ def test_a_shorter_schedule_is_said_and_hides_published_figures_at_first(files: 
     plan.train("resnet-20", history=a_history(640, 40.0))
     text = written(plan)
     assert '<p class="caution">Shortened schedule: 640 of the paper&#x27;s 64,000 iterations' in text
-    assert '"name":"published","value":false' in text
+    (specifications,) = re.findall(r'id="specifications">(.*?)</script>', text)
+    values = {param["name"]: param.get("value") for param in json.loads(specifications)["errors"]["params"]}
+    assert values["published"] is False
+    assert values["nets"] == ["resnet-20"]
 
 
 def test_without_a_folder_of_runs_beside_it_nothing_is_linked_to_one(made_up: Files) -> None:
