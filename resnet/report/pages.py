@@ -18,6 +18,8 @@ from resnet.errors import UserError
 from resnet.files import complete_or_absent, write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
+from resnet.report.html import page as html_page
+from resnet.report.html.markup import from_markdown
 from resnet.report.sections import (
     answer,
     comparisons,
@@ -168,15 +170,16 @@ def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], s
         The files by their path below the reports, summary.md first; and the paths that this report has nothing
         for, where an earlier one may have left a file.
     """
+    judged, beside, command = claims(tables), _beside(runs, reports), _command(reports)
     tidy: dict[str, DataFrame] = {
         "table.csv": overview.overview(tables),
         "errors.csv": overview.errors_table(tables),
         "curves.csv": overview.curves_table(tables),
-        "claims.csv": claims(tables)[[*COLUMNS]],
+        "claims.csv": judged[[*COLUMNS]],
     }
     texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tidy.items()}
     texts["metrics.json"] = f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"
-    beside, figures, absent = _beside(runs, reports), dict[str, bytes](), set[str]()
+    figures, absent = dict[str, bytes](), set[str]()
     for name, sections in pages(beside).items():
         page = render((section(tables) for section in sections), tell_absent=True)
         figures, absent = figures | page.files, absent | {*page.absent}
@@ -184,10 +187,12 @@ def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], s
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{page.text}"
         else:
             absent.add(name)
-    first = [section(tables) for section in headline_sections(_command(reports))]
+    first = [section(tables) for section in headline_sections(command)]
     if len(tables.nets):
         first += [verdicts.section(tables, STATISTICS), curves.section(tables), _links(texts)]
     summary = render(first)
+    answers = [from_markdown(sentence) for sentence in answer.sentences(tables, command)]
+    texts |= html_page.files(tables, judged, beside, answers)
     files = {name: text.encode() for name, text in ({SUMMARY: summary.text} | texts).items()}
     return files | figures | summary.files, (absent | {*summary.absent}) - summary.files.keys()
 

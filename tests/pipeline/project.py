@@ -79,5 +79,7 @@ def make_project(folder: Path) -> Path:
     (folder / "params.yaml").write_text(PARAMS)
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
+    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     commit(folder, "start")
     return folder

@@ -54,6 +54,8 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> 
         "errors.csv",
         "claims.csv",
         "metrics.json",
+        "index.html",
+        "vega.js",
     }
     figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "frontiers")
     assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
