@@ -5,9 +5,17 @@ report is a function of these files alone. A file is complete or absent; what co
 from a field is a property and is not stored.
 """
 
-from resnet.records.base import Number, Record, Status
+from resnet.records.base import DamagedFile, Number, Record, Status
 from resnet.records.nets import DescriptionRecord, Layer
-from resnet.records.provenance import FIRST_SOURCE, DataRecord, Identity, System, with_identity
+from resnet.records.provenance import (
+    FIRST_SOURCE,
+    OFFICIAL_FINGERPRINTS,
+    DataRecord,
+    Identity,
+    System,
+    sha256_of,
+    with_identity,
+)
 from resnet.records.quality import (
     EvaluationRecord,
     PublishedRecord,
@@ -28,18 +36,27 @@ from resnet.records.speed import (
     Timing,
     UsualLoopRecord,
 )
-from resnet.records.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
-from resnet.records.training import (
+from resnet.records.stored import (
+    HISTORY,
+    PREDICTIONS,
+    WEIGHTS,
     HistoryRow,
-    Segment,
-    TrainingRecord,
+    StoredFile,
+    file_digest,
     read_history,
     read_predictions,
     write_history,
 )
+from resnet.records.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
+from resnet.records.training import Segment, TrainingRecord
 
 __all__ = [
     "FIRST_SOURCE",
+    "HISTORY",
+    "OFFICIAL_FINGERPRINTS",
+    "PREDICTIONS",
+    "WEIGHTS",
+    "DamagedFile",
     "DataRecord",
     "DescriptionRecord",
     "Energy",
@@ -62,6 +79,7 @@ __all__ = [
     "Segment",
     "Status",
     "StepWork",
+    "StoredFile",
     "SweepRecord",
     "SweepState",
     "SweepTrial",
@@ -71,8 +89,10 @@ __all__ = [
     "Timing",
     "TrainingRecord",
     "UsualLoopRecord",
+    "file_digest",
     "read_history",
     "read_predictions",
+    "sha256_of",
     "with_identity",
     "write_history",
 ]

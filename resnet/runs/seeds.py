@@ -11,12 +11,12 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
+from resnet.params.bearing import WITHOUT_EFFECT
 from resnet.records import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import locked, seed_folders
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import WITHOUT_EFFECT
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once

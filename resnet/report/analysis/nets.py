@@ -21,13 +21,13 @@ def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
 
 
 def status(tables: Tables, name: str) -> str:
-    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
+    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged`, `left out` or `not run`."""
     statuses = set(tables.seeds(name)["status"])
     if tables.net(name).mixed:
         return "mixed"
     if "done" in statuses:
         return "partial" if len(statuses) > 1 else "done"
-    return next((stopped for stopped in ("interrupted", "diverged") if stopped in statuses), "not run")
+    return next((stopped for stopped in ("interrupted", "diverged", "left out") if stopped in statuses), "not run")
 
 
 def started(tables: Tables) -> list[str]:

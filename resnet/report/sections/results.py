@@ -31,7 +31,11 @@ def _net(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str
     test_error, training_error, seconds = (
         nets.over_seeds(tables, name, quantity) for quantity in ("test_error", "training_error", "seconds")
     )
-    nothing = bold("mixed settings, not averaged") if net.mixed else "; ".join(_stops(tables, name)) or "not run"
+    nothing = (
+        bold("mixed settings, not averaged")
+        if net.mixed
+        else "; ".join(_stops(tables, name)) or nets.status(tables, name)
+    )
     memory, counted = tables.started(name)["peak_memory_bytes"].max(), net.parameters == net.parameters
     of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
     stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
@@ -62,6 +66,8 @@ def _status_lines(tables: Tables) -> Iterator[str]:
         missing, planned = list(tables.seeds(name, "not run")["seed"]), len(tables.seeds(name))
         stops = _stops(tables, name) if len(tables.seeds(name, "done")) else []
         stops += [f"{words.seeds(missing)} not run"] if 0 < len(missing) < planned else []
+        damaged = list(tables.seeds(name, "left out")["seed"])
+        stops += [f"{words.seeds(damaged)} left out, for its files are damaged"] if damaged else []
         if stops:
             yield f"{escaped(name)}: {'; '.join(stops)}."
 
