@@ -18,6 +18,7 @@ from resnet.nets.model import DepthNet, count_parameters
 from resnet.nets.weights import load_weights
 from resnet.params import Params, PublishedWeights, Settings
 from resnet.records import EvaluationRecord, PublishedRecord, PublishedRecords
+from resnet.records.consistency import check_recorded
 from resnet.system import Machine, choose_machine
 from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
 
@@ -93,6 +94,7 @@ def evaluate_weights(
     """
     device, model = machine.device, settings.model
     net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
+    check_recorded(weights)
     load_weights(net, weights)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)

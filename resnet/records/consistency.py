@@ -114,6 +114,30 @@ def _contradictions(
             yield PREDICTIONS, f"{error} %"
 
 
+def record_of(weights: Path) -> Path | None:
+    """The record of a run's weights: beside them, or where a plan keeps it, in `runs/train` beside `weights`."""
+    folder = weights.parent
+    places = [folder / METRICS]
+    if len(folder.parents) > 2 and folder.parent.parent.name == "weights":
+        places.append(folder.parents[2] / "runs" / "train" / folder.parent.name / folder.name / METRICS)
+    return next((place for place in places if place.exists()), None)
+
+
+def check_recorded(weights: Path) -> None:
+    """Hold weights of a finished run against its record's digest; others have none.
+
+    Raises:
+        DamagedFile: they are not those that it was left with.
+    """
+    place = record_of(weights) if weights.name == WEIGHTS else None
+    try:
+        record = TrainingRecord.read(place) if place else None
+    except DamagedFile:
+        return  # not one of ours
+    if record is not None and WEIGHTS in record.files:
+        record.files[WEIGHTS].check(weights)
+
+
 def draws(record: TrainingRecord) -> tuple[Any, ...]:
     """What a run's bits depend on: two runs that differ in it cannot be alike."""
     train = record.settings["train"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement])
                 "another --out"
             )
     for run, arrangement in zip(runs, arrangements, strict=True):
+        # A fresh clone has no weights, for they lie in DVC's cache: training makes them again.
+        if arrangement.damage is not None and os.path.lexists(run.folders.weights_file):
+            raise UserError(
+                f"{arrangement.damage}: bring it back (git checkout, dvc checkout), or pass --overwrite to move the "
+                "run aside and train it again"
+            )
         if arrangement.replaces:
             raise UserError(
                 f"{run.folders.checkpoint_file}: not a checkpoint of these settings, data and version that can be "

@@ -151,7 +151,7 @@ class Files:
             validation_error=test_error if status == "done" and data.validation_images else None,
             training_error=training_error,
             training_loss=0.02 if status != "diverged" else math.nan,
-            warmup_iterations=400 if kept["train"]["warmup"] else None,
+            warmup_iterations=min(400, done) if kept["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
             identity=Identity(
@@ -180,14 +180,14 @@ class Files:
         record.write(path)
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
-        if status == "done":
+        if status == "done" and history:
             final = {"test_error": test_error, "validation_error": record.validation_error}
             history = [*history[:-1], history[-1]._replace(**final)]  # type: ignore[arg-type]
         write_history(path.with_name("history.csv"), history)
         if wrong is not None:
             true = np.arange(len(wrong)) % 10
-            other = 1 + (seed + settings.depth // 6) % 9  # no two runs are wrong alike
-            predicted = np.where(wrong, (true + other) % 10, true)
+            other = np.random.default_rng(int(digest([name, seed])[:8], 16)).integers(1, 10, len(wrong))
+            predicted = np.where(wrong, (true + other) % 10, true)  # no two runs are wrong alike
             np.save(path.with_name("test_predictions.npy"), np.stack([true, predicted], axis=1).astype(np.uint8))
         return path
 
