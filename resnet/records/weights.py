@@ -16,12 +16,12 @@ STATISTICS = ("running_mean", "running_var")
 UNUSED = "num_batches_tracked"
 
 
-def check_weights(path: Path, layers: Sequence[Layer], finite: bool = True) -> None:
+def check_weights(path: Path, layers: Sequence[Layer] | None, finite: bool = True) -> None:
     """Check that a file holds the weights and statistics of a net, and nothing else.
 
     Args:
         path: a safetensors file.
-        layers: the net's, in any order.
+        layers: the net's, in any order; None where they are not known.
         finite: whether every number must be one, as after training that has not diverged.
 
     Raises:
@@ -34,7 +34,7 @@ def check_weights(path: Path, layers: Sequence[Layer], finite: bool = True) -> N
     except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedFile(path, f"not a file of weights ({error})") from error
     planned: set[str] = set()
-    for layer in layers:
+    for layer in layers or ():
         if not layer.parameters:
             continue
         names = {"conv": ("weight",), "fc": ("weight", "bias")}.get(layer.kind, ("weight", "bias", *STATISTICS))
@@ -51,7 +51,7 @@ def check_weights(path: Path, layers: Sequence[Layer], finite: bool = True) -> N
             )
         planned |= {f"{layer.name}.{name}" for name in names}
     for name, array in held.items():
-        if name not in planned and not name.endswith(f".{UNUSED}"):
+        if layers is not None and name not in planned and not name.endswith(f".{UNUSED}"):
             raise DamagedFile(path, f"weights of another net: {name} is not in it")
         if finite and not np.isfinite(array).all():
             raise DamagedFile(path, f"{name} is not finite")
