@@ -9,7 +9,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,7 @@ class Check:
         self.runs: list[RunFiles] = []
         self.weights: list[str | None] = []
         """Digests of the runs' weights, where these are there."""
+        self.plans: dict[Path, Params | None] = {}
 
     def problem(self, path: Path, what: str) -> None:
         if (path, what) not in self.problems:
@@ -121,11 +121,22 @@ class Check:
             self.problem(damage.path, damage.problem)
         for name in run.missing:
             self.problem(folder / name, "missing")
-        for what in _foreign(folder, record):
+        for what in _foreign(folder, record, self._plan_of(folder)):
             self.problem(folder / METRICS, what)
         path = weights_of(folder)
         self.runs.append(run)
         self.weights.append(self._weights(path, folder, record) if path else None)
+
+    def _plan_of(self, folder: Path) -> Params | None:
+        """The parameters beside the `runs` in which a seed's folder lies; None without any."""
+        if len(folder.parents) <= 3 or folder.parents[1].name != "train":
+            return None
+        path = folder.parents[3] / "params.yaml"
+        if path not in self.plans:
+            self.plans[path] = None
+            if path.exists():
+                self.plans[path] = self._try(path, "plans", lambda: load(path))
+        return self.plans[path]
 
     def _weights(self, path: Path, folder: Path, record: TrainingRecord) -> str | None:
         def check() -> str:
@@ -191,24 +202,16 @@ def _layers(folder: Path, record: TrainingRecord) -> Any:
         return None  # absent, or said of the file itself
 
 
-@cache
-def _plan(path: Path) -> Params | None:
-    try:
-        return load(path) if path.exists() else None
-    except UserError:
-        return None
-
-
-def _foreign(folder: Path, record: TrainingRecord) -> Iterable[str]:
+def _foreign(folder: Path, record: TrainingRecord, plan: Params | None) -> Iterable[str]:
     """In what a run is not what its record's identity, its folder or its plan say."""
     try:
         check_recorded(record.net, record.depth, record.settings, record.precision, record.identity.configuration)
     except ValueError as error:
         yield str(error)
         return
-    if len(folder.parents) <= 3 or folder.parents[1].name != "train":
+    if len(folder.parents) <= 1 or folder.parents[1].name != "train":
         return
-    name, plan = folder.parent.name, _plan(folder.parents[3] / "params.yaml")
+    name = folder.parent.name
     if record.name != name:
         yield f"holds {record.name}, not {name}"
     elif plan is not None and name in plan.models:
