@@ -129,3 +129,66 @@ def test_a_damaged_file_is_named_or_holds_together(whole: Files, data: st.DataOb
 @given(data=st.data())
 def test_whatever_is_damaged_the_report_is_drawn(whole: Files, data: st.DataObject) -> None:
     _try_one(whole, whole.runs.parent / "drawn", data.draw, drawn=True)
+
+
+def _predictions(plan: Files, name: str, seed: int) -> Path:
+    return plan.runs / f"train/{name}/seed-{seed}/test_predictions.npy"
+
+
+def test_one_seed_under_two_numbers_counts_once(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=3)
+    for seed in range(3):
+        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
+    for name in ("metrics.json", "history.csv", "test_predictions.npy"):
+        shutil.copy(plan.runs / f"train/resnet-20/seed-0/{name}", plan.runs / f"train/resnet-20/seed-2/{name}")
+    metrics = plan.runs / "train/resnet-20/seed-2/metrics.json"
+    metrics.write_text(metrics.read_text().replace('"seed": 0', '"seed": 2'))
+    tables = plan.tables()
+    assert list(tables.runs["status"]) == ["done", "done", "left out"]
+    assert list(rows(tables.damaged)) == [
+        ("train/resnet-20/seed-2/metrics.json", "the same predictions as resnet-20/seed-0")
+    ]
+    _predictions(plan, "resnet-20", 2).unlink()
+    assert list(plan.tables().damaged["problem"]) == ["the same learning curve as resnet-20/seed-0"]
+
+
+def test_another_nets_predictions_are_left_out_and_its_record_is_believed(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.train("resnet-20", wrong=np.arange(100) % 5 == 0)
+    plan.train("resnet-56", wrong=np.arange(100) % 10 == 0)
+    shutil.copy(_predictions(plan, "resnet-56", 0), _predictions(plan, "resnet-20", 0))
+    tables = plan.tables()
+    assert list(rows(tables.damaged)) == [
+        ("train/resnet-20/seed-0/test_predictions.npy", "says 10.0 %, its record 20.0 %")
+    ]
+    assert list(tables.runs["status"]) == ["done", "done"]
+    assert list(tables.runs["predictions"]) == ["", "read"]
+
+
+def test_labels_that_no_other_run_has_are_left_out(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=3)
+    for seed in range(3):
+        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
+    pairs = np.load(_predictions(plan, "resnet-20", 0))
+    np.save(_predictions(plan, "resnet-20", 0), (pairs + 1) % 10)
+    tables = plan.tables()
+    assert list(rows(tables.damaged)) == [
+        (
+            "train/resnet-20/seed-0/test_predictions.npy",
+            "its labels are not those of the other runs on the same data",
+        )
+    ]
+    assert sorted(set(tables.predictions["seed"])) == [1, 2]
+
+
+@pytest.mark.parametrize("place", ["", "train", "train/resnet-20", "train/resnet-20/seed-0", "describe"])
+@pytest.mark.parametrize("what", ["file", "loop"])
+def test_what_stands_in_a_folders_place_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    plan.describe("resnet-20")
+    path = plan.runs / place if place else plan.runs
+    shutil.rmtree(path)
+    path.write_text("") if what == "file" else path.symlink_to(path.name)
+    damaged = list(rows(plan.tables().damaged))
+    assert (place or ".", "not a folder that can be read") in damaged
