@@ -90,7 +90,8 @@ def _read_predictions(path: Path, record: TrainingRecord) -> NDArray[np.uint8] |
     if record.status != "done":
         return None  # of an earlier run in this folder
     pairs = read_predictions(path)
-    if pairs is not None and len(pairs) != record.data.test_images:
+    # A sweep gives its trials the validation set in the place of the test set.
+    if pairs is not None and len(pairs) not in (record.data.test_images, record.data.validation_images):
         raise DamagedFile(path, f"holds {len(pairs):,} images, the test set has {record.data.test_images:,}")
     if pairs is not None and int(pairs.max()) >= len(record.data.classes):
         raise DamagedFile(path, f"holds class {int(pairs.max())}, the data have {len(record.data.classes)}")

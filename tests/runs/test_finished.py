@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from resnet.measuring.evaluate import evaluate_weights
 from resnet.measuring.responses import measure_responses
 from resnet.params import Settings
 from resnet.records import StoredFile, TrainingRecord
+from resnet.runs.folders import Folders
+from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 
@@ -157,6 +160,14 @@ def test_without_digests_another_seeds_predictions_and_another_nets_weights_are_
     other.train(seeds=(0,))
     shutil.copy(other.file("model.safetensors"), plan.file("model.safetensors"))
     assert "weights of another net" in plan.train()
+
+
+def test_a_sweeps_finished_trial_is_complete_without_test_images(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    data = dataclasses.replace(digits, test=digits.validation)
+    record = Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU).execute()
+    assert Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU).finished_record() == record
 
 
 def test_weights_are_held_against_the_record_before_they_are_measured(plan: Plan) -> None:
