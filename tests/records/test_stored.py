@@ -111,7 +111,7 @@ def test_a_stored_file_is_known_by_size_and_digest(tmp_path: Path) -> None:
     stored = StoredFile.describe(path)
     assert stored.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     stored.check(path)
-    path.write_bytes(b"abd")
+    path.write_bytes(b"xyz")
     with pytest.raises(DamagedFile, match="another digest"):
         stored.check(path)
     path.write_bytes(b"ab")
