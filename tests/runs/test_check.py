@@ -139,7 +139,7 @@ def _twice(root: Path) -> None:
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
 
 
-def _in_anothers_folder(root: Path) -> None:
+def _in_another_folder(root: Path) -> None:
     shutil.copytree(root / SEED, root / "runs/train/small/seed-2")
 
 
@@ -187,7 +187,7 @@ def _loop(root: Path) -> None:
         (_infinite, "weights/small/seed-0/model.safetensors: fc.bias is not finite"),
         (_another_net, "weights/small/seed-0/model.safetensors: weights of another net: conv1 has 432 parameters"),
         (_twice, "runs/train/small/seed-1/metrics.json: the same weights as small/seed-0"),
-        (_in_anothers_folder, "runs/train/small/seed-2/metrics.json: holds seed 0, not 2"),
+        (_in_another_folder, "runs/train/small/seed-2/metrics.json: holds seed 0, not 2"),
         (
             _other_settings,
             "seed-0/metrics.json: made by other settings than params.yaml's: train.momentum 0.9, not 0.8",
