@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.table import Table
@@ -113,3 +113,10 @@ def sweep_line(record: SweepRecord, out: Path) -> str:
         f"{record.name}: validation error {best.validation_error:.2f} %, own values {own}: "
         f"{out / f'best-{record.name}.yaml'}"
     )
+
+
+def check_line(counts: Mapping[str, int], problems: int) -> str:
+    """What was verified, and how much of it is wrong."""
+    looked_at = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "no results"
+    outcome = {0: "all is well", 1: "1 problem"}.get(problems, f"{problems:,} problems")
+    return f"checked {looked_at}: {outcome}"

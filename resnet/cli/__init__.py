@@ -29,6 +29,7 @@ COMMANDS = (
     making.adopt,
     making.sweep,
     reporting.report,
+    reporting.check,
 )
 """In the order of `resnet --help`."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from resnet import printing
 from resnet.cli.options import DEFAULT_PARAMS, ParamsOption, SetOption, read_params
 
 
@@ -23,3 +24,19 @@ def report(
     from resnet.report import build
 
     print(build(read_params(params, set_), runs, out, readme))
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders of results, or single files [.].")
+    ] = None,
+) -> None:
+    """Verify results: every record, digest, file of weights, prediction, curve, checkpoint and prepared data set."""
+    from resnet.runs.check import check as check_results
+
+    checked = check_results(paths or [Path()])
+    for path, what in checked.problems:
+        print(f"{path}: {what}")
+    print(printing.check_line(checked.counts, len(checked.problems)))
+    if checked.problems:
+        raise typer.Exit(1)

@@ -9,7 +9,6 @@ What comes from outside is not trusted: pickles run no code, and damage is one l
 
 from resnet.data.images import (
     CLASSES,
-    OFFICIAL_FINGERPRINTS,
     Data,
     Images,
     Source,
@@ -18,6 +17,7 @@ from resnet.data.images import (
 )
 from resnet.data.prepared import load, prepared_classes, read, read_for_evaluation, save, split, verify
 from resnet.data.sources import read_source
+from resnet.records import OFFICIAL_FINGERPRINTS
 
 __all__ = [
     "CLASSES",

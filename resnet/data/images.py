@@ -22,11 +22,6 @@ Bytes = NDArray[np.uint8]
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """The official names, in the order of the labels 0 to 9."""
 
-OFFICIAL_FINGERPRINTS = {
-    "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
-    "test": "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
-}
-"""Of the official binary version's 50,000 and 10,000 records; `fingerprint` says how they are made."""
 
 SETS = ("train", "test")
 

@@ -11,7 +11,6 @@ import numpy as np
 from resnet.data.archives import reason
 from resnet.data.images import (
     CLASSES,
-    OFFICIAL_FINGERPRINTS,
     SHAPE,
     Data,
     Images,
@@ -27,7 +26,7 @@ from resnet.data.sources import read_source
 from resnet.errors import UserError
 from resnet.files import sync_folder
 from resnet.params import DataParams
-from resnet.records import DataRecord
+from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord
 
 PARTS = ("train", "validation", "test")
 RECORD = "data.json"

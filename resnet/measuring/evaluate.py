@@ -17,6 +17,7 @@ from resnet.nets.model import DepthNet
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.records import EvaluationRecord
+from resnet.records.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import Labelled, normalise, on_device, pixel_mean
 
@@ -75,6 +76,7 @@ def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) 
         UserError: the weights are not this net's, or cannot be read without running code.
     """
     net = build(settings, classes)
+    check_recorded(weights)
     load_weights(net, weights)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -21,6 +21,7 @@ from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.records import ResponsesRecord, SeedResponses
+from resnet.records.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
@@ -111,6 +112,7 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
     seeds, layers = [], tuple[str, ...]()
     for seed, path in trained.items():
         net = build_net(settings, len(data.record.classes), seed, device)
+        check_recorded(path)
         load_weights(net, path)
         stds = response_std(net, part.images, single_view, machine)
         layers = tuple(stds)

@@ -5,9 +5,17 @@ report is a function of these files alone. A file is complete or absent; what co
 from a field is a property and is not stored.
 """
 
-from resnet.records.base import Number, Record, Status
+from resnet.records.base import DamagedFile, Number, Record, Status
 from resnet.records.nets import DescriptionRecord, Layer
-from resnet.records.provenance import FIRST_SOURCE, DataRecord, Identity, System, with_identity
+from resnet.records.provenance import (
+    FIRST_SOURCE,
+    OFFICIAL_FINGERPRINTS,
+    DataRecord,
+    Identity,
+    System,
+    sha256_of,
+    with_identity,
+)
 from resnet.records.quality import (
     EvaluationRecord,
     PublishedRecord,
@@ -29,18 +37,28 @@ from resnet.records.speed import (
     Timing,
     UsualLoopRecord,
 )
-from resnet.records.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
-from resnet.records.training import (
+from resnet.records.stored import (
+    HISTORY,
+    PREDICTIONS,
+    WEIGHTS,
     HistoryRow,
-    Segment,
-    TrainingRecord,
+    StoredFile,
+    StoredName,
+    file_digest,
     read_history,
     read_predictions,
     write_history,
 )
+from resnet.records.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
+from resnet.records.training import Segment, TrainingRecord
 
 __all__ = [
     "FIRST_SOURCE",
+    "HISTORY",
+    "OFFICIAL_FINGERPRINTS",
+    "PREDICTIONS",
+    "WEIGHTS",
+    "DamagedFile",
     "DataRecord",
     "DescriptionRecord",
     "Energy",
@@ -64,6 +82,8 @@ __all__ = [
     "Segment",
     "Status",
     "StepWork",
+    "StoredFile",
+    "StoredName",
     "SweepRecord",
     "SweepState",
     "SweepTrial",
@@ -73,8 +93,10 @@ __all__ = [
     "Timing",
     "TrainingRecord",
     "UsualLoopRecord",
+    "file_digest",
     "read_history",
     "read_predictions",
+    "sha256_of",
     "with_identity",
     "write_history",
 ]

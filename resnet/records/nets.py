@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from resnet.records.base import Record
+from pydantic import Field
+
+from resnet.records.base import Count, Positive, Record
 
 
 class Layer(Record):
@@ -16,11 +18,11 @@ class Layer(Record):
     """`conv`, `bn`, `shortcut`, `avgpool` or `fc`."""
     kernel: str
     """Such as `3x3`; empty where there is none."""
-    stride: int | None
-    output: tuple[int, ...]
+    stride: Positive | None
+    output: tuple[Positive, ...]
     """Channels, height and width; features after pooling."""
-    parameters: int
-    multiply_adds: int
+    parameters: Count
+    multiply_adds: Count
 
 
 class DescriptionRecord(Record):
@@ -29,12 +31,12 @@ class DescriptionRecord(Record):
     kind: Literal["description"] = "description"
     name: str
     net: str
-    depth: int
+    depth: Positive
     shortcut: str
     zero_padding: Literal["both", "end"] | None = None
     """Of option A; None for other nets, and in files from before it was said, whose nets had `both`."""
-    classes: int
-    layers: tuple[Layer, ...]
+    classes: Positive
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
     @property
     def parameters(self) -> int:

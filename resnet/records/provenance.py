@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
 
-from resnet.records.base import Record
+from pydantic import Field, model_validator
+
+from resnet.records.base import Count, Flag, Positive, Record
+
+OFFICIAL_FINGERPRINTS = {
+    "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
+    "test": "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
+}
+"""Of the official binary version's 50,000 and 10,000 records; `resnet/data/images.py` says how they are made."""
+
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+
+
+def sha256_of(value: object) -> str:
+    """SHA-256 (hex) of a value as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 class System(Record):
@@ -15,23 +32,23 @@ class System(Record):
     device_name: str
     """The processor's or the GPU's name as its driver gives it."""
     processor: str
-    cores: int
+    cores: Positive
     """Processor cores this process may use."""
-    threads: int
+    threads: Positive
     """Threads that PyTorch uses within an operation."""
-    memory_bytes: int
+    memory_bytes: Positive
     """Main memory of the machine."""
-    device_memory_bytes: int | None = None
+    device_memory_bytes: Positive | None = None
     """Memory of the GPU."""
     platform: str
     python: str
     versions: dict[str, str]
     """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
-    fused: bool | None = None
+    fused: Flag | None = None
     """On a CPU: whether the compiled operations of `resnet/nets/fused.py` ran."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
-    modified: bool | None
+    modified: Flag | None
     """Whether tracked files differed from that commit."""
 
 
@@ -39,18 +56,31 @@ class DataRecord(Record):
     """`data.json`: what the prepared arrays hold. Nothing here depends on where they came from."""
 
     name: str
-    official: bool
+    official: Flag
     """Whether both fingerprints are those of the official CIFAR-10."""
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
     fingerprint: dict[Literal["train", "test"], str]
     """Order-independent SHA-256 (hex) over pixels and labels of the source's two sets."""
-    train_images: int
+    train_images: Positive
     """Images left for training after the split."""
-    validation_images: int
-    test_images: int
-    split_seed: int
+    validation_images: Count
+    test_images: Positive
+    split_seed: Seed
     split_fingerprint: str
     """SHA-256 (hex) of the sorted digests of the validation images."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if set(self.fingerprint) != {"train", "test"}:
+            raise ValueError("a fingerprint is missing")
+        if self.official != (self.fingerprint == OFFICIAL_FINGERPRINTS):
+            raise ValueError(f"official: {str(self.official).lower()}, and its fingerprints say otherwise")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the training, validation and test sets: what an identity holds of them."""
+        return sha256_of([self.fingerprint, self.split_fingerprint])
 
 
 class Identity(Record):
@@ -60,7 +90,7 @@ class Identity(Record):
     """SHA-256 (hex) of the settings that bear on the result."""
     data: str
     """SHA-256 (hex) of the training, validation and test sets."""
-    version: int
+    version: Count
     """Of what an iteration computes (`resnet/training/recipe.py`)."""
 
     def differences(self, other: Identity) -> list[str]:
@@ -86,6 +116,9 @@ def with_identity(tree: Any) -> Any:
         raise ValueError("made by code from before version 1")
     taken_over = {key: value for key, value in tree.items() if key != "fingerprint"}
     taken_over["identity"] = earlier | {"version": 1}
+    segments = tree.get("segments", [])
+    if not (isinstance(segments, list) and all(isinstance(segment, dict) for segment in segments)):
+        raise ValueError("the segments are not a list of records")
     if "segments" in tree:
-        taken_over["segments"] = [{"source": source, **segment} for segment in tree["segments"]]
+        taken_over["segments"] = [{"source": source, **segment} for segment in segments]
     return taken_over

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from resnet.records.base import Number, Record
-from resnet.records.provenance import DataRecord, System
+from pydantic import model_validator
+
+from resnet.records.base import Count, Error, Number, Positive, Record, same_lengths
+from resnet.records.provenance import DataRecord, Seed, System
 
 
 class EvaluationRecord(Record):
@@ -13,7 +15,7 @@ class EvaluationRecord(Record):
 
     kind: Literal["evaluation"] = "evaluation"
     net: str
-    depth: int
+    depth: Positive
     shortcut: str
     weights: str
     data: str
@@ -21,11 +23,17 @@ class EvaluationRecord(Record):
     official: bool
     data_fingerprint: str
     """Of the test set."""
-    images: int
-    wrong: int
-    test_error: float
+    images: Positive
+    wrong: Count
+    test_error: Error
     """In %, single view."""
     test_loss: Number
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.test_error != 100 * self.wrong / self.images:
+            raise ValueError(f"{self.wrong} of {self.images} images are not {self.test_error} %")
+        return self
 
 
 class PublishedResponses(Record):
@@ -45,7 +53,7 @@ class PublishedRecord(EvaluationRecord):
     kind: Literal["published"] = "published"  # type: ignore[assignment]
     name: str
     source: str
-    parameters: int
+    parameters: Positive
     weights_sha256: str
     """Of the file (hex)."""
     normalisation: str
@@ -67,7 +75,7 @@ class PublishedRecords(Record):
 class SeedResponses(Record):
     """Figure 7 of one training run."""
 
-    seed: int
+    seed: Seed
     weights_sha256: str
     """Of the file of weights (hex)."""
     std: tuple[Number, ...]
@@ -85,9 +93,9 @@ class ResponsesRecord(Record):
     kind: Literal["responses"] = "responses"
     name: str
     net: str
-    depth: int
+    depth: Positive
     data: DataRecord
-    images: int
+    images: Positive
     """Training images that were shown, the first in canonical order."""
     layers: tuple[str, ...]
     """Paths of the batch norms, such as `layer1.0.bn1`."""
@@ -95,3 +103,13 @@ class ResponsesRecord(Record):
     settings: dict[str, Any]
     """The effective `model` section of the parameters."""
     system: System
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for seed in self.seeds:
+            same_lengths(layers=self.layers, std=seed.std)
+            if any(std < 0 for std in seed.std):
+                raise ValueError(f"seed {seed.seed} has a standard deviation below 0")
+        if len({seed.seed for seed in self.seeds}) < len(self.seeds):
+            raise ValueError("a seed is there twice")
+        return self

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import statistics
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from resnet.records.base import Record
+from resnet.records.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds, same_lengths
 from resnet.records.provenance import System
+
+Repeats = Annotated[tuple[Seconds, ...], Field(min_length=1)]
+"""Seconds per step, one figure a repeat."""
+Rates = Annotated[tuple[Quantity, ...], Field(min_length=1)]
+"""Something a second, one figure a repeat."""
 
 
 class Timing(Record):
     """Repeated timings of one kind of step."""
 
-    batch_size: int
-    steps: int
+    batch_size: Positive
+    steps: Positive
     """Steps timed together in a repeat."""
-    step_seconds: tuple[float, ...]
-    """Seconds per step, one figure a repeat."""
-    peak_memory_bytes: int
+    step_seconds: Repeats
+    peak_memory_bytes: Count
     """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
 
     @property
@@ -42,12 +46,12 @@ class Peaks(Record):
     """What the machine reached in the same run, one figure a repeat."""
 
     precision: str
-    matrix_size: int
+    matrix_size: Positive
     """Rows and columns of the square matrices whose product was timed."""
-    matmul_flops_per_second: tuple[float, ...]
+    matmul_flops_per_second: Rates
     """Two floating-point operations a multiply-add."""
-    copied_bytes: int
-    copy_bytes_per_second: tuple[float, ...]
+    copied_bytes: Positive
+    copy_bytes_per_second: Rates
     """Bytes read and bytes written, together."""
 
     @property
@@ -68,9 +72,9 @@ class Peaks(Record):
 class StepWork(Record):
     """What one step has to compute and to move, counted from the layers' volumes (`resnet/nets/layers.py`)."""
 
-    flops: int
+    flops: Positive
     """Two a multiply-add of the convolutions and the fully connected layer, over the whole batch."""
-    bytes: int
+    bytes: Positive
     """Read and written at the least, where no layer's output stays in a cache."""
 
     @property
@@ -82,9 +86,14 @@ class StepWork(Record):
 class Energy(Record):
     """Energy of the GPU's whole board by NVML over stretches of steps, one figure a repeat."""
 
-    images: tuple[int, ...]
-    joules: tuple[float, ...]
-    seconds: tuple[float, ...]
+    images: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    joules: tuple[Amount, ...]
+    seconds: tuple[Seconds, ...]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        same_lengths(images=self.images, joules=self.joules, seconds=self.seconds)
+        return self
 
     @property
     def joules_per_image(self) -> list[float]:
@@ -111,9 +120,9 @@ class ThroughputRecord(Record):
     kind: Literal["throughput"] = "throughput"
     name: str
     net: str
-    depth: int
-    parameters: int
-    multiply_adds: int
+    depth: Positive
+    parameters: Positive
+    multiply_adds: Positive
     precision: str
     training: Timing
     """Augmentation, forward pass, backward pass and update."""
@@ -143,28 +152,33 @@ class LatencyRow(Record):
     """`resnet` or `plain`; `both` for the stem and the head, which they share."""
     part: str
     """`stem`, `stage1-identity`, `stage2-down`, ..., `head`, or `net`."""
-    depth: int | None
+    depth: Positive | None
     """Of a whole net."""
     passes: Passes
-    batch_size: int
+    batch_size: Positive
     precision: str
     mode: str
     """`eager`, `compiled` (torch.compile) or `graphed` (a CUDA graph)."""
-    parameters: int
-    multiply_adds: int
+    parameters: Count
+    multiply_adds: Count
     """Of one image's forward pass."""
     work: StepWork
-    steps: int
+    steps: Positive
     """Steps timed together in a round."""
-    seconds: tuple[float, ...]
+    seconds: Repeats
     """Per step, one figure a round; on a GPU by its own clock (CUDA events)."""
     backward_seconds: tuple[float, ...] | None = None
     """Of `forward+backward`: what it took longer than `forward` in the same round, where the two were timed in turn."""
-    launch_seconds: float | None = None
+    launch_seconds: Seconds | None = None
     """On a GPU: what the host takes to hand over one step."""
-    kernel_seconds: float | None = None
+    kernel_seconds: Seconds | None = None
     """On a GPU: one step whose launches were all waiting when it began, so that no launch is in it; None
     where they were too many to wait."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        same_lengths(seconds=self.seconds, backward_seconds=self.backward_seconds)
+        return self
 
     @property
     def median_seconds(self) -> float:
@@ -189,16 +203,21 @@ class UsualLoopRecord(Record):
 
     kind: Literal["usual loop"] = "usual loop"
     net: str
-    depth: int
-    batch_size: int
-    steps: int
+    depth: Positive
+    batch_size: Positive
+    steps: Positive
     """Steps of each loop in a round."""
     usual_precision: str
     precision: str
-    usual_images_per_second: tuple[float, ...]
+    usual_images_per_second: Rates
     """One figure a round."""
-    images_per_second: tuple[float, ...]
+    images_per_second: Rates
     system: System
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        same_lengths(usual=self.usual_images_per_second, ours=self.images_per_second)
+        return self
 
     @property
     def ratios(self) -> list[float]:
@@ -211,12 +230,12 @@ class ForecastRow(Record):
     """The time that one net of the plan will take."""
 
     name: str
-    seeds_left: int
-    step_seconds: float
+    seeds_left: Count
+    step_seconds: Amount
     """Seconds per training iteration of one seed: measured, side by side with others where they train so, or
     scaled by multiply-adds from one that was."""
-    measured: bool
-    hours: float
+    measured: Flag
+    hours: Amount
     """Of all seeds left, without the iterations that their checkpoints hold."""
 
 
@@ -225,7 +244,7 @@ class ForecastRecord(Record):
 
     kind: Literal["forecast"] = "forecast"
     rows: tuple[ForecastRow, ...]
-    limit_hours: float
+    limit_hours: Amount
     system: System
 
     @property

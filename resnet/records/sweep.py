@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from resnet.records.base import Number, Record, Status
+from resnet.records.base import Amount, Count, Error, Flag, Positive, Quantity, Record, Seconds, Status
 from resnet.records.provenance import DataRecord, Identity, System, with_identity
 
 
 class SweepValues(Record):
     """What a sweep looks for, as keys of the parameters' `train` section."""
 
-    learning_rate: float
-    weight_decay: float
-    warmup: bool
-    milestones: tuple[float, ...]
+    learning_rate: Quantity
+    weight_decay: Amount
+    warmup: Flag
+    milestones: tuple[Annotated[float, Field(strict=True, gt=0, lt=1)], ...]
 
 
 SweepState = Literal["complete", "pruned", "diverged", "unfinished"]
@@ -25,18 +25,27 @@ SweepState = Literal["complete", "pruned", "diverged", "unfinished"]
 class SweepTrial(Record):
     """One trial: a training run of a sweep's iterations with the values that it was given."""
 
-    number: int
+    number: Count
     """Its place in the budget, from 0; trial 0 has the parameters' own values."""
     state: SweepState
     values: SweepValues | None = None
     """None before a worker has taken it up."""
-    validation_errors: tuple[tuple[int, Number], ...] = ()
+    validation_errors: tuple[tuple[Count, Error], ...] = ()
     """Iterations done and the validation error then, in %; a complete trial's last is its last iterate's, in fp32."""
-    attempts: int = 0
+    attempts: Count = 0
     """How often it was begun: more than once where a worker was killed."""
-    seconds: float | None = None
+    seconds: Seconds | None = None
     """Wall-clock time of the attempt that ended it."""
     system: System | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        evaluated = [iteration for iteration, _ in self.validation_errors]
+        if sorted(set(evaluated)) != evaluated:
+            raise ValueError(f"evaluations at {evaluated[:5]}")
+        if self.state == "complete" and not (evaluated and self.values):
+            raise ValueError("complete, without its values or its validation error")
+        return self
 
     @property
     def validation_error(self) -> float | None:
@@ -51,17 +60,29 @@ class SweepRecord(Record):
     status: Status
     name: str
     net: str
-    depth: int
-    iterations: int
+    depth: Positive
+    iterations: Positive
     """Of a trial."""
     precision: str
     data: DataRecord
     identity: Identity
     settings: dict[str, Any]
     """The effective `model` and `train` sections of the parameters, and `sweep` but for where it is stored."""
-    trials: tuple[SweepTrial, ...]
+    trials: Annotated[tuple[SweepTrial, ...], Field(min_length=1)]
 
     _from_before_versions = model_validator(mode="before")(with_identity)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for place, trial in enumerate(self.trials):
+            if trial.number != place:
+                raise ValueError(f"trial {trial.number} in the place of trial {place}")
+            last = trial.validation_errors[-1][0] if trial.validation_errors else 0
+            if last > self.iterations or (trial.state == "complete" and last < self.iterations):
+                raise ValueError(f"trial {place} is {trial.state} at iteration {last} of {self.iterations}")
+        if not isinstance(self.settings.get("sweep"), dict):
+            raise ValueError("its settings have no section sweep")
+        return self
 
     @property
     def default(self) -> SweepTrial:

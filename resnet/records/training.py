@@ -1,41 +1,42 @@
-"""What training leaves: the record of a run, its learning curve and its predictions."""
+"""What training leaves: the record of a run, which names its other files by their digests."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+import math
+from itertools import pairwise
+from typing import Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from resnet.errors import UserError
-from resnet.files import write_text
-from resnet.records.base import Number, Record, Status
-from resnet.records.provenance import DataRecord, Identity, System, with_identity
+from resnet.records.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
+from resnet.records.provenance import DataRecord, Identity, Seed, System, with_identity
+from resnet.records.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
 
 
 class Segment(Record):
     """One uninterrupted stretch of a training run: a resumed run has several."""
 
-    first_iteration: int
-    last_iteration: int
-    seconds: float
+    first_iteration: Count
+    last_iteration: Count
+    seconds: Seconds
     """Wall-clock time of the stretch, evaluations included."""
-    training_seconds: float
+    training_seconds: Seconds
     """The part of it that was spent in training iterations."""
-    side_by_side: int = 1
+    side_by_side: Positive = 1
     """Runs that shared the device for that time, this one included."""
-    energy_joules: float | None = None
+    energy_joules: Amount | None = None
     """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
     finished: str
     """When it ended, UTC, ISO 8601."""
     source: str
     """SHA-256 (hex) of the code that trained it: where it comes from, not what it is worth."""
     system: System
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.training_seconds > self.seconds:
+            raise ValueError(f"{self.training_seconds} s of training in {self.seconds} s")
+        return self
 
 
 class TrainingRecord(Record):
@@ -50,38 +51,80 @@ class TrainingRecord(Record):
     name: str
     """The row of the report that it belongs to, such as `resnet-20`."""
     net: str
-    depth: int
-    seed: int
-    iteration: int
+    depth: Positive
+    seed: Seed
+    iteration: Count
     """Iterations done."""
-    iterations: int
+    iterations: Positive
     """Iterations planned."""
-    parameters: int
-    multiply_adds: int
+    parameters: Positive
+    multiply_adds: Positive
     """Of the convolutions and the fully connected layer, for one image."""
     precision: str
     """Arithmetic of the training iterations: `fp32`, `tf32` or `bf16`. Final errors are measured in fp32."""
-    test_error: Number | None
+    test_error: Error | None
     """In %, of the last iterate, single view."""
     test_loss: Number | None
-    validation_error: Number | None
+    validation_error: Error | None
     """In %; None without a validation set."""
     training_error: Number | None
     """In %, of the augmented mini-batches of the last epoch as they were trained on (Figure 6)."""
     training_loss: Number | None
-    warmup_iterations: int | None
+    warmup_iterations: Count | None
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
-    peak_memory_bytes: int | None
+    peak_memory_bytes: Count | None
     """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
-    recomputed: bool = False
+    recomputed: Flag = False
     """Whether activations were computed again in the backward pass instead of kept."""
     data: DataRecord
     identity: Identity
     settings: dict[str, Any]
     """The effective `model` and `train` sections of the parameters."""
     segments: tuple[Segment, ...]
+    files: dict[StoredName, StoredFile] = Field({})
+    """The other files of a run that has ended; empty while it goes on, and in records from before digests."""
 
     _from_before_versions = model_validator(mode="before")(with_identity)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for section in ("model", "train"):
+            if not isinstance(self.settings.get(section), dict):
+                raise ValueError(f"its settings have no section {section}")
+        batch_size = self.settings["train"].get("batch_size")
+        if type(batch_size) is not int or not 1 <= batch_size < 2**53:
+            raise ValueError(f"a batch size of {batch_size!r}")
+        if self.settings["train"].get("iterations") != self.iterations:
+            raise ValueError(f"planned for {self.iterations} iterations, and its settings say otherwise")
+        if self.identity.data != self.data.digest:
+            raise ValueError("its data are not those of its identity")
+        self._agrees_about_its_end()
+        bounds = [(segment.first_iteration, segment.last_iteration) for segment in self.segments]
+        gaps = any(last != first for (_, last), (first, _) in pairwise(bounds))
+        if gaps or any(first > last for first, last in bounds):
+            raise ValueError(f"its segments are {bounds[:5]}")
+        if (bounds[0][0], bounds[-1][1]) != (0, self.iteration) if bounds else self.iteration:
+            raise ValueError(f"its segments are {bounds[:5]}, after {self.iteration} iterations")
+        if self.warmup_iterations is not None and self.warmup_iterations > self.iteration:
+            raise ValueError(f"a warm-up of {self.warmup_iterations} iterations, after {self.iteration}")
+        return self
+
+    def _agrees_about_its_end(self) -> None:
+        ended, done = f"{self.status} at iteration {self.iteration} of {self.iterations}", self.status == "done"
+        if self.iteration > self.iterations or self.status == "not run" or (done and self.iteration < self.iterations):
+            raise ValueError(ended)
+        if (self.test_error is None) == done:
+            raise ValueError(f"{ended}, its test error is {self.test_error}")
+        if (self.validation_error is not None) != (done and self.data.validation_images > 0):
+            raise ValueError(f"{ended}, its validation error is {self.validation_error}")
+        training_error = 0.0 if self.training_error is None and not done else self.training_error
+        if self.iteration and (training_error is None or not 0 <= training_error <= 100):
+            raise ValueError(f"{ended}, its training error is {training_error}")
+        if done and not math.isfinite(self.training_loss or 0):
+            raise ValueError(f"{ended}, its training loss is {self.training_loss}")
+        expected = {WEIGHTS, HISTORY, *([PREDICTIONS] if done else [])} if self.files else set()
+        if self.files.keys() != expected or (self.files and self.status == "interrupted"):
+            raise ValueError(f"{ended}, with the digests of {', '.join(sorted(self.files)) or 'no file'}")
 
     @property
     def seconds(self) -> float:
@@ -99,71 +142,3 @@ class TrainingRecord(Record):
         """Images trained on per second of training iterations, evaluations left out."""
         seconds = sum(segment.training_seconds for segment in self.segments)
         return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
-
-
-class HistoryRow(NamedTuple):
-    """One row of `history.csv`. Errors are in %; a cell is empty where nothing was measured."""
-
-    iteration: int
-    epoch: float
-    """Passes over the training set."""
-    learning_rate: float
-    """Of the iteration just done."""
-    training_loss: float
-    """Mean over the iterations since the row before."""
-    training_error: float
-    """Likewise, of the augmented mini-batches."""
-    validation_error: float | None
-    test_error: float | None
-
-
-def write_history(path: Path, rows: Iterable[HistoryRow]) -> None:
-    """Write the learning curve as CSV, complete or absent."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HistoryRow._fields)
-    writer.writerows(["" if cell is None else repr(cell) for cell in row] for row in rows)
-    write_text(path, text.getvalue())
-
-
-def read_history(path: Path) -> list[HistoryRow]:
-    """Read the learning curve that `write_history` wrote.
-
-    Raises:
-        UserError: the file is absent or its columns or cells are not a history's.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            if tuple(next(reader, ())) != HistoryRow._fields:
-                raise UserError(f"{path}: the columns are not {', '.join(HistoryRow._fields)}")
-            return [
-                HistoryRow(
-                    int(cells[0]),
-                    *(float(cell) for cell in cells[1:5]),
-                    *(float(cell) if cell else None for cell in cells[5:7]),
-                )
-                for cells in reader
-            ]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: not a learning curve: {error}") from error
-
-
-def read_predictions(path: Path) -> NDArray[np.uint8] | None:
-    """Read `test_predictions.npy`: uint8 (N, 2), the true and the predicted class of every test image.
-
-    The images are in canonical order, so that runs are paired without the data. None if the file's
-    array is of another shape or type, as earlier versions wrote it.
-
-    Raises:
-        UserError: the file is absent or not an array.
-    """
-    try:
-        held = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{path}: not an array of predictions: {error}") from error
-    return held if held.dtype == np.uint8 and held.ndim == 2 and held.shape[1] == 2 and len(held) else None

@@ -4,6 +4,7 @@ Nothing here trains or measures, and torch is never imported: the report is rebu
 any machine. The same parameters and result files give the same bytes.
 """
 
+import sys
 from pathlib import Path
 
 from resnet.params import Params
@@ -19,13 +20,17 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None)
         readme: a file beside `reports` that gets the headline between its markers.
 
     Returns:
-        The path of summary.md, which takes its place last.
+        The path of summary.md, which takes its place last. A damaged result file is left out, and named there and on
+        standard error.
 
     Raises:
-        UserError: a result file is damaged, or `readme` has no markers; nothing is written.
+        UserError: `readme` has no markers; nothing is written.
     """
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
     from resnet.report.tables import read_tables
 
-    return write(read_tables(params, runs), runs, reports, readme)
+    tables = read_tables(params, runs)
+    for file, problem in zip(tables.damaged["file"], tables.damaged["problem"], strict=True):
+        print(f"{runs / file}: left out: {problem}", file=sys.stderr)
+    return write(tables, runs, reports, readme)

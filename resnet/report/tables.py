@@ -4,20 +4,20 @@ A column that bears the name of a record's field or property holds that, in its 
 run or not measured is missing (NaN or None). Nothing is averaged here.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from pandas import DataFrame, concat
 
-from resnet.errors import UserError
 from resnet.params import Params, Settings
 from resnet.records import (
+    HISTORY,
+    PREDICTIONS,
     DataRecord,
     DescriptionRecord,
     ForecastRecord,
@@ -26,15 +26,13 @@ from resnet.records import (
     Peaks,
     PublishedRecord,
     PublishedRecords,
-    Record,
     ResponsesRecord,
     SweepRecord,
     ThroughputRecord,
-    TrainingRecord,
     UsualLoopRecord,
-    read_history,
-    read_predictions,
 )
+from resnet.records.consistency import METRICS, RunFiles
+from resnet.report.results import Results, run_folder
 
 _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
@@ -73,6 +71,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *(*_NET, "status", "iterations", "data", "search", "conditions", "number", "state", "best"),
         *("learning_rate", "weight_decay", "warmup", "milestones", "last_error", "validation_error", "seconds"),
     ),
+    "damaged": ("file", "problem"),
 }
 
 
@@ -89,7 +88,8 @@ class Tables:
     plan's where nothing has run; `settings` are the plan's, `flattened`; `mixed`: finished runs differ in their
     identity and must not be averaged; `files` were read, below the runs' folder."""
     runs: DataFrame
-    """A planned seed. `settings`: the effective ones, with the precision that `auto` came to; `identity`:
+    """A planned seed; `status` is `left out` where its record is damaged. `settings`: the effective ones, with the
+    precision that `auto` came to; `identity`:
     (configuration, data, version); `predictions`: `read`, `in another form` or empty."""
     curves: DataFrame
     """A point of a learning curve."""
@@ -112,6 +112,8 @@ class Tables:
     trials: DataFrame
     """A trial of a sweep, with what holds for the whole of it: `search` is the parameters' `sweep`, `conditions` what
     sweeps must share to be compared. `last_error`: the last validation error measured, in %."""
+    damaged: DataFrame
+    """A file that was left out, below the runs' folder, and what is wrong with it."""
 
     @cached_property
     def _nets(self) -> dict[str, Any]:
@@ -192,71 +194,33 @@ def _table(name: str, cells: list[tuple[Any, ...]]) -> DataFrame:
     return table.astype(dict.fromkeys(missing, float))
 
 
-R = TypeVar("R", bound=Record)
 Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 
-def _entries(folder: Path, suffix: str = "") -> list[str]:
-    """Names in a folder that end with `suffix`, without it, sorted; hidden ones are not results."""
-    names = [path.name for path in folder.iterdir() if path.is_dir() != bool(suffix)] if folder.is_dir() else []
-    return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith("."))
-
-
-def _all(record: type[R], runs: Path, kind: str) -> list[tuple[str, R]]:
-    """Every result file of a folder below the runs', with its path."""
-    files = [f"{kind}/{name}.json" for name in _entries(runs / kind, ".json")]
-    return [(file, record.read(runs / file)) for file in files]
-
-
-def _read(record: type[R], runs: Path, file: str, settings: Settings | None = None) -> R | None:
-    """Read a result, if there is one.
-
-    Raises:
-        UserError: the file is damaged, or holds another net than that of the settings.
-    """
-    path = runs / file
-    result: Any = record.read(path) if path.exists() else None
-    if result and settings and (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
-        raise UserError(
-            f"{path}: holds {result.name} ({result.net}, depth {result.depth}), but the parameters' "
-            f"{settings.name} is {settings.net}, depth {settings.depth}"
-        )
-    return result  # type: ignore[no-any-return]
-
-
-def _read_run(
-    runs: Path, settings: Settings, seed: int, files: list[str], gathered: Rows
-) -> tuple[TrainingRecord | None, DataFrame | None]:
-    """Read one seed's files, and add their names and rows. Gives the record and the table of predictions.
-
-    Raises:
-        UserError: a file is damaged, of another place, or says `done` and has no result.
-    """
-    at = f"train/{settings.name}/seed-{seed}"
-    file, curve, classes = f"{at}/metrics.json", f"{at}/history.csv", f"{at}/test_predictions.npy"
+def _gather_run(
+    results: Results, gathered: Rows, settings: Settings, seed: int, run: RunFiles | None, files: list[str]
+) -> DataFrame | None:
+    """Add the names and rows of one seed's files; gives the table of its predictions."""
+    at = run_folder(settings, seed)
+    file, curve, classes = f"{at}/{METRICS}", f"{at}/{HISTORY}", f"{at}/{PREDICTIONS}"
     own = {"name": settings.name, "net": settings.net, "depth": settings.depth, "seed": seed, "file": file}
-    record = _read(TrainingRecord, runs, file, settings)
-    if record is None:
-        gathered["runs"].append(_row("runs", **own, status="not run"))
-        return None, None
-    if record.seed != seed:
-        raise UserError(f"{runs / file}: holds seed {record.seed}, not {seed}")
-    for name in ("test_error", "training_error") if record.status == "done" else ():
-        if (value := getattr(record, name)) is None or not math.isfinite(value):
-            raise UserError(f"{runs / file}: says done, but its {name} is {'missing' if value is None else value}")
+    if run is None:
+        status = "left out" if results.is_there(results.runs / file) else "not run"
+        gathered["runs"].append(_row("runs", **own, status=status))
+        return None
+    record, points, held = run.record, run.curve or [], run.predictions
     gathered["machines"] += [(settings.name, "training", seed, part.system) for part in record.segments]
-    points = read_history(runs / curve) if (runs / curve).exists() else []
     gathered["curves"] += [(*(own[column] for column in (*_NET, "seed")), *point) for point in points]
-    held = read_predictions(runs / classes) if (runs / classes).exists() else None
     files += [file, *([curve] if points else []), *([] if held is None else [classes])]
-    form = "" if not (runs / classes).exists() else "in another form" if held is None else "read"
+    whole = results.is_there(results.runs / classes) and not any(file == classes for file, _ in results.damaged)
+    form = "read" if held is not None else "in another form" if whole and record.status == "done" else ""
     identity = (record.identity.configuration, record.identity.data, record.identity.version)
     effective = _EARLIER | flattened(record.settings) | {"train.precision": record.precision}
     gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
     if held is None:
-        return record, None
+        return None
     cells = (settings.name, seed, np.arange(len(held)), held[:, 0], held[:, 1])
-    return record, DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
+    return DataFrame(dict(zip(COLUMNS["predictions"], cells, strict=True)))
 
 
 def _peaks(peaks: Peaks | None) -> dict[str, Any]:
@@ -264,17 +228,19 @@ def _peaks(peaks: Peaks | None) -> dict[str, Any]:
     return dict(zip(_PEAKS, values, strict=False))
 
 
-def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]:
+def _gather_net(
+    results: Results, gathered: Rows, settings: Settings, runs: dict[tuple[str, int], RunFiles]
+) -> list[DataFrame]:
     """Add the rows of a net's files; gives the tables of its seeds' predictions."""
     name = settings.name
     described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
-    description = _read(DescriptionRecord, runs, described, settings)
-    throughput = _read(ThroughputRecord, runs, timed, settings)
-    responses = _read(ResponsesRecord, runs, responded, settings)
-    results = ((description, described), (throughput, timed), (responses, responded))
-    files = [file for result, file in results if result]
-    read = [_read_run(runs, settings, seed, files, gathered) for seed in settings.train.seed_list]
-    trained = [record for record, _ in read if record]
+    description = results.read(DescriptionRecord, described, settings)
+    throughput = results.read(ThroughputRecord, timed, settings)
+    responses = results.read(ResponsesRecord, responded, settings)
+    files = [file for result, file in ((description, described), (throughput, timed), (responses, responded)) if result]
+    seeds = settings.train.seed_list
+    predictions = [_gather_run(results, gathered, settings, seed, runs.get((name, seed)), files) for seed in seeds]
+    trained = [run.record for seed in seeds if (run := runs.get((name, seed)))]
     layers = description.layers if description else ()
     gathered["layers"] += [_row("layers", layer, name=name, layer=layer.name) for layer in layers]
     for seed in responses.seeds if responses else ():
@@ -299,7 +265,7 @@ def _read_net(runs: Path, settings: Settings, gathered: Rows) -> list[DataFrame]
         "files": files,
     }
     gathered["nets"].append(_row("nets", settings, next(iter(trained), None) or description or throughput, **cells))
-    return [predictions for _, predictions in read if predictions is not None]
+    return [table for table in predictions if table is not None]
 
 
 def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
@@ -317,32 +283,37 @@ def read_tables(params: Params, runs: Path) -> Tables:
         params: the plan; its `models` are the nets.
         runs: the folder of result files, which may be empty or absent.
 
-    Raises:
-        UserError: a file is damaged or lies in another net's or seed's place; the message names it.
+    A file that is damaged, or lies in another net's or seed's place, is named in `damaged` and left out.
     """
     gathered, planned = Rows(list), {name: params.settings(name) for name in params.models}
-    predictions = [table for settings in planned.values() for table in _read_net(runs, settings, gathered)]
-    for file, record in _all(LatencyRecord, runs, "latency"):
+    results = Results(runs)
+    trained = results.all_runs(planned.values())
+    predictions = [
+        table for settings in planned.values() for table in _gather_net(results, gathered, settings, trained)
+    ]
+    for file, record in results.all(LatencyRecord, "latency"):
         for case in record.rows:
             peaks = _peaks(next((peaks for peaks in record.peaks if peaks.precision == case.precision), None))
             gathered["latency"].append(_row("latency", case, case.work, record, record.system, file=file, **peaks))
-    for file, loop in _all(UsualLoopRecord, runs, "usual-loop"):
+    for file, loop in results.all(UsualLoopRecord, "usual-loop"):
         gathered["usual_loop"].append(_row("usual_loop", loop, loop.system, file=file))
-    published = _read(PublishedRecords, runs, "published.json")
+    published = results.read(PublishedRecords, "published.json")
     gathered["evaluations"] += [_row("evaluations", x) for x in (published.evaluations if published else ())]
-    sweeps = [sweep for _, sweep in _all(SweepRecord, runs, "sweep")]
+    sweeps = [sweep for _, sweep in results.all(SweepRecord, "sweep")]
     for sweep in sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)):
         gathered["trials"] += _read_sweep(sweep)
-    present = {*_entries(runs / "train")}
-    present.update(*(_entries(runs / kind, ".json") for kind in ("describe", "throughput", "responses")))
+    present = {*results.entries(runs / "train")}
+    present.update(*(results.entries(runs / kind, ".json") for kind in ("describe", "throughput", "responses")))
     unplanned = {"": sorted(present - planned.keys())}
     for name, settings in planned.items():
         folders = {f"seed-{seed}" for seed in settings.train.seed_list}
-        others = [folder for folder in _entries(runs / "train" / name) if folder not in folders]
+        others = [folder for folder in results.entries(runs / "train" / name) if folder not in folders]
         unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
     # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
-    forecasts = (_read(ForecastRecord, runs, file) for file in ("forecast.json", "forecast/forecast.json"))
+    forecasts = (results.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json"))
+    forecast = next(filter(None, forecasts), None)
+    gathered["damaged"] += results.damaged
     tables = {name: _table(name, gathered[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
-    return Tables(params, next(filter(None, forecasts), None), unplanned, **tables)
+    return Tables(params, forecast, unplanned, **tables)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from resnet.errors import UserError
 from resnet.files import sync_folder, write_text
-from resnet.records import Identity, TrainingRecord
+from resnet.records import DamagedFile, Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.training.checkpoint import is_checkpoint_of, previous, read_header
@@ -41,6 +41,8 @@ class Arrangement(NamedTuple):
     """What is moved and where to, for people."""
     replaces: bool
     """Whether results or a checkpoint of another identity are in the way: those move only when that is asked for."""
+    damage: DamagedFile | None = None
+    """What is wrong with the run's own finished results: it trains again."""
 
 
 def label(identity: Identity) -> str:
@@ -55,6 +57,7 @@ def arrange(run: Run) -> Arrangement:
     """Plan the moves that a run needs; nothing is moved yet."""
     folders, own = run.folders, label(run.identity)
     record, checkpoint = _record_label(folders), _checkpoint_label(run)
+    damage = run.damage() if record == own else None
     finished = record == own and run.finished_record() is not None
     source, replaces = folders, False
     moves: list[Move] = []
@@ -65,7 +68,14 @@ def arrange(run: Run) -> Arrangement:
     else:
         foreign = next((made_by for made_by in (record, checkpoint) if made_by not in (None, own)), None)
         replaces = foreign is not None and not finished
-    if foreign is not None:
+    if damage is not None:
+        aside = _free(folders, own)
+        moves += _whole(folders, aside)
+        lines.append(f"not complete: {damage}: it trains again, what is there is moved aside to {moves[0][1]}")
+        source, replaces = folders._replace(results=aside.results), False
+        if checkpoint == own:
+            moves += _checkpoints(aside, folders)
+    elif foreign is not None:
         aside = _free(folders, foreign)
         if record == own:
             moves += _checkpoints(folders, aside)
@@ -77,13 +87,13 @@ def arrange(run: Run) -> Arrangement:
             if checkpoint == own:
                 moves += _checkpoints(aside, folders)
     if not finished and checkpoint != own and (earlier := _lying_aside(run)) is not None:
-        if not moves or record == own:
+        if not moves or (record == own and damage is None):
             # What is left in place is of no use to the run: a record without its checkpoint, or less.
             moves += _whole(folders, _free(folders, record or UNIDENTIFIED))
         moves += _whole(earlier, folders)
         lines.append(f"its earlier results are taken back from {earlier.results}")
         source = earlier
-    return Arrangement(moves, source, lines, replaces)
+    return Arrangement(moves, source, lines, replaces, damage)
 
 
 def carry_out(out: Path, moves: Sequence[Move]) -> None:

@@ -8,49 +8,20 @@ change (`VERSION`), and golden trajectories (`tests/training/test_trajectories.p
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from resnet.params import ModelParams, Settings, TrainParams
+from resnet.params import Settings
+from resnet.params.bearing import configuration
 from resnet.records import DataRecord, Identity
 from resnet.training.recipe import VERSION
-
-WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
-"""Keys of `train` that do not bear on what one seed's run computes."""
-
-LATER = {"width"}
-"""Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
-before it keep counting: its default must be what they did.
-"""
-
-
-SHORTCUTS_ALONE = {"shortcut", "zero_padding"}
-"""Keys of `model` that do not bear on a plain net."""
-
-
-def _sha256(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _bearing(section: ModelParams | TrainParams, without_effect: set[str] = WITHOUT_EFFECT) -> dict[str, Any]:
-    """The keys of a section that bear on what a run computes."""
-    at_default = LATER - section.model_dump(exclude_defaults=True).keys()
-    return section.model_dump(mode="json", exclude=without_effect | at_default)
 
 
 def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
     """The identity of a run of these settings; `precision` is the one that `auto` came to."""
-    configuration = {
-        "net": settings.net,
-        "depth": settings.depth,
-        "model": _bearing(settings.model, SHORTCUTS_ALONE if settings.net == "plain" else set()),
-        "train": _bearing(settings.train) | {"precision": precision},
-    }
     return Identity(
-        configuration=_sha256(configuration),
-        data=_sha256([data.fingerprint, data.split_fingerprint]),
+        configuration=configuration(settings.net, settings.depth, settings.model, settings.train, precision),
+        data=data.digest,
         version=VERSION,
     )
 

@@ -31,7 +31,8 @@ from resnet.nets import fused
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.records import HistoryRow, Segment, Status, TrainingRecord, write_history
+from resnet.records import DamagedFile, HistoryRow, Segment, Status, TrainingRecord, write_history
+from resnet.runs.finished import first_damage, left_files
 from resnet.runs.folders import Folders
 from resnet.runs.identity import identity, source
 from resnet.system import Machine
@@ -118,14 +119,25 @@ class Run:
         self.machine = machine
         self.identity = identity(settings, data.record, machine.precision)
 
-    def finished_record(self) -> TrainingRecord | None:
-        """The record of this very run if it is already complete, its weights included."""
-        folders = self.folders
-        if not (folders.metrics_file.exists() and folders.weights_file.exists()):
+    def ended_record(self) -> TrainingRecord | None:
+        """The record of this very run if it has ended, whatever has become of its other files."""
+        if not self.folders.metrics_file.exists():
             return None
-        record = TrainingRecord.read(folders.metrics_file)
-        complete = record.status in ("done", "diverged") and record.identity == self.identity
-        return record if complete else None
+        record = TrainingRecord.read(self.folders.metrics_file)
+        ended = record.status in ("done", "diverged") and record.identity == self.identity
+        return record if ended else None
+
+    def damage(self) -> DamagedFile | None:
+        """What is wrong with the first file of this very run that is, if it has ended; what is missing is wrong too."""
+        record = self.ended_record()
+        if record is None:
+            return None
+        return first_damage(record, self.folders, self.settings)
+
+    def finished_record(self) -> TrainingRecord | None:
+        """The record of this very run if it is already complete: all its files are there, and are those it left."""
+        record = self.ended_record()
+        return record if record is not None and self.damage() is None else None
 
     def take_over(self) -> TrainingRecord | None:
         """The record of this very run if it is already complete, made this run's own.
@@ -317,6 +329,7 @@ class Run:
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
             segments=tuple(self._segments()),
+            files=left_files(self.folders, status),
         )
 
     def _write_results(self, status: Status) -> TrainingRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
+from resnet.params.bearing import SHORTCUTS_ALONE, WITHOUT_EFFECT
 from resnet.records import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import locked, seed_folders
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import SHORTCUTS_ALONE, WITHOUT_EFFECT
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once
@@ -63,6 +64,12 @@ def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement])
                 "another --out"
             )
     for run, arrangement in zip(runs, arrangements, strict=True):
+        # A fresh clone has no weights, for they lie in DVC's cache: training makes them again.
+        if arrangement.damage is not None and os.path.lexists(run.folders.weights_file):
+            raise UserError(
+                f"{arrangement.damage}: bring it back (git checkout, dvc checkout), or pass --overwrite to move the "
+                "run aside and train it again"
+            )
         if arrangement.replaces:
             raise UserError(
                 f"{run.folders.checkpoint_file}: not a checkpoint of these settings, data and version that can be "

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from resnet.errors import UserError
-from resnet.records import LatencyRecord, Peaks, System, Timing
+from resnet.records import Energy, LatencyRecord, Peaks, System, Timing
 
 
 def test_images_per_second_come_from_the_median_repeat() -> None:
@@ -54,3 +55,16 @@ def test_files_that_call_peaks_limits_are_read_and_written_with_the_new_name(tmp
     path.write_text(json.dumps(tree))
     with pytest.raises(UserError, match="peaks"):
         LatencyRecord.read(path)
+
+
+@pytest.mark.parametrize(
+    "seconds", [(), (0.0,), (-1.0, 1.0), (float("nan"),), (float("inf"),), (1e300,), ("1",), (True,)]
+)
+def test_times_are_there_and_positive(seconds: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError, match="step_seconds"):
+        Timing(batch_size=1, steps=1, step_seconds=seconds, peak_memory_bytes=1)
+
+
+def test_figures_of_one_measurement_are_as_many_as_each_other() -> None:
+    with pytest.raises(ValidationError, match="2 images and 1 joules and 2 seconds"):
+        Energy(images=(1, 2), joules=(1.0,), seconds=(1.0, 1.0))

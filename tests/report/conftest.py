@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from resnet.params import Params
+from resnet.params import Params, TrainParams
+from resnet.params.bearing import configuration
 from resnet.records import (
     DataRecord,
     DescriptionRecord,
@@ -130,10 +131,11 @@ class Files:
         kept = settings.model_dump(mode="json", include={"model", "train"})
         kept["train"] |= train or {}
         data = data or some_data()
+        if wrong is not None:
+            data = data.model_copy(update={"test_images": len(wrong)})
+            test_error = 100 * int(wrong.sum()) / len(wrong)
         iterations = kept["train"]["iterations"]
         done = iterations if iteration is None else iteration
-        bearing = {key: value for key, value in kept["train"].items() if key not in ("seeds", "device")}
-        bearing["precision"] = precision  # what `auto` came to, as in a real identity
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
         record = TrainingRecord(
@@ -149,15 +151,17 @@ class Files:
             precision=precision,
             test_error=test_error if status == "done" else None,
             test_loss=0.4 if status == "done" else None,
-            validation_error=test_error if status == "done" else None,
+            validation_error=test_error if status == "done" and data.validation_images else None,
             training_error=training_error,
             training_loss=0.02 if status != "diverged" else math.nan,
-            warmup_iterations=400 if kept["train"]["warmup"] else None,
+            warmup_iterations=min(400, done) if kept["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
             identity=Identity(
-                configuration=digest([settings.net, settings.depth, kept["model"], bearing]),
-                data=digest(data.fingerprint),
+                configuration=configuration(
+                    settings.net, settings.depth, settings.model, TrainParams(**kept["train"]), precision
+                ),
+                data=data.digest,
                 version=version,
             ),
             settings=kept,
@@ -179,10 +183,14 @@ class Files:
         record.write(path)
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
+        if status == "done" and history:
+            final = {"test_error": test_error, "validation_error": record.validation_error}
+            history = [*history[:-1], history[-1]._replace(**final)]  # type: ignore[arg-type]
         write_history(path.with_name("history.csv"), history)
         if wrong is not None:
             true = np.arange(len(wrong)) % 10
-            predicted = np.where(wrong, (true + 1) % 10, true)
+            other = np.random.default_rng(int(digest([name, seed])[:8], 16)).integers(1, 10, len(wrong))
+            predicted = np.where(wrong, (true + other) % 10, true)  # no two runs are wrong alike
             np.save(path.with_name("test_predictions.npy"), np.stack([true, predicted], axis=1).astype(np.uint8))
         return path
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resnet.errors import UserError
 from resnet.report.tables import COLUMNS, different, flattened, rows, select
 from tests.report.made_up import some_peaks
 
@@ -159,15 +158,15 @@ def _history(plan: Any) -> Path:
         lambda plan: plan.forecast(),
     ],
 )
-def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make: Callable[..., Path]) -> None:
+def test_damaged_file_is_left_out_and_named_in_one_line(files: Callable[..., Any], make: Callable[..., Path]) -> None:
     plan = files("resnet-20")
     path = make(plan)
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2].rstrip(b"\n,") + b",x")
-    with pytest.raises(UserError) as caught:
-        plan.build()
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert not plan.reports.exists()
+    (damage,) = rows(plan.tables().damaged)
+    assert damage.file == path.relative_to(plan.runs).as_posix()
+    assert damage.problem.isprintable()
+    (line,) = [line for line in plan.build().splitlines() if line.startswith(f"- {damage.file}: ")]
+    assert "\\" in line or damage.problem in line
 
 
 @pytest.mark.parametrize(
@@ -175,8 +174,21 @@ def test_damaged_file_is_one_line_that_names_it(files: Callable[..., Any], make:
     [
         ('"seed": 0', '"seed": 4', "holds seed 4, not 0"),
         ('"depth": 20', '"depth": 32', "holds resnet-20 (resnet, depth 32)"),
-        ('"test_error": 8.75', '"test_error": null', "says done, but its test_error is missing"),
-        ('"test_error": 8.75', '"test_error": "nan"', "says done, but its test_error is nan"),
+        ('"test_error": 8.75', '"test_error": null', "done at iteration 64000 of 64000, its test error is None"),
+        ('"test_error": 8.75', '"test_error": "nan"', "test_error: Input should be"),
+        ('"test_error": 8.75', '"test_error": 7.75', "a test error of 7.75 %, and history.csv says 8.75 %"),
+        ('"test_error": 8.75', '"test_error": 150.0', "test_error: Input should be less than or equal to 100"),
+        ('"test_error": 8.75', '"test_error": -5.0', "test_error: Input should be greater than or equal to 0"),
+        ('"iteration": 64000', '"iteration": 3', "done at iteration 3 of 64000"),
+        ('"momentum": 0.9', '"momentum": 0.8', "its settings are not those of its identity"),
+        ('"momentum": 0.9', '"momentum": [0.9]', "its settings are none"),
+        ('"split_seed": 0', '"split_seed": -1', "data.split_seed"),
+        ('"official": true', '"official": false', "official: false, and its fingerprints say otherwise"),
+        ('"seconds": 1200.0', '"seconds": 0', "segments.0.seconds"),
+        ('"seconds": 1200.0', '"seconds": NaN', "segments.0.seconds"),
+        ('"seconds": 1200.0', '"seconds": 100.0', "s of training in 100.0 s"),
+        ('"batch_size": 128', '"batch_size": "many"', "a batch size of 'many'"),
+        ('"first_iteration": 0', '"first_iteration": 9', "its segments are [(9, 64000)]"),
     ],
 )
 def test_record_in_the_wrong_place_or_without_its_result(
@@ -184,7 +196,14 @@ def test_record_in_the_wrong_place_or_without_its_result(
 ) -> None:
     plan = files("resnet-20", seeds=1)
     path = plan.train("resnet-20")
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(UserError, match=r"metrics\.json") as caught:
-        plan.tables()
-    assert line in str(caught.value)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    tables = plan.tables()
+    (damage,) = rows(tables.damaged)
+    assert damage.file == "train/resnet-20/seed-0/metrics.json"
+    assert line in damage.problem
+    assert list(tables.runs["status"]) == ["left out"]
+    page = plan.build()
+    assert "- train/resnet-20/seed-0/metrics.json: " in page
+    assert "left out" in page

@@ -8,7 +8,8 @@ import pytest
 
 from resnet.data import Data
 from resnet.params import Settings, load
-from resnet.runs.identity import WITHOUT_EFFECT, _bearing, identity
+from resnet.params.bearing import WITHOUT_EFFECT, bearing
+from resnet.runs.identity import identity
 
 
 @pytest.mark.parametrize(("key", "value"), [("learning_rate", 0.2), ("iterations", 13), ("warmup", "true")])
@@ -38,8 +39,8 @@ def test_a_key_that_came_later_counts_only_where_it_changes_something(
 ) -> None:
     """As if `momentum` had come after version 1: the runs from before had none to tell."""
     without = tiny().train.model_dump(mode="json", exclude=WITHOUT_EFFECT | {"momentum"})
-    monkeypatch.setattr("resnet.runs.identity.LATER", {"momentum"})
-    assert _bearing(tiny().train) == without
+    monkeypatch.setattr("resnet.params.bearing.LATER", {"momentum"})
+    assert bearing(tiny().train) == without
     assert identity(tiny(), digits.record, "fp32") != identity(tiny(momentum=0.8), digits.record, "fp32")
 
 

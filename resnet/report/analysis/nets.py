@@ -41,13 +41,13 @@ def over_seeds_by_machine(tables: Tables, name: str, quantity: str) -> dict[str,
 
 
 def status(tables: Tables, name: str) -> str:
-    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged` or `not run`."""
+    """`done`, `partial`, `mixed` (not averaged), `interrupted`, `diverged`, `left out` or `not run`."""
     statuses = set(tables.seeds(name)["status"])
     if tables.net(name).mixed:
         return "mixed"
     if "done" in statuses:
         return "partial" if len(statuses) > 1 else "done"
-    return next((stopped for stopped in ("interrupted", "diverged") if stopped in statuses), "not run")
+    return next((stopped for stopped in ("interrupted", "diverged", "left out") if stopped in statuses), "not run")
 
 
 class Stop(NamedTuple):

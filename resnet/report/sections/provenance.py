@@ -108,7 +108,7 @@ def _runs(tables: Tables, runs: str | None) -> str:
             "time": words.duration(run.seconds),
             "configuration, version": Markdown(f"{code(run.identity[0][:12])}, {run.identity[2]}"),
         }
-        for run in rows(tables.runs[tables.runs["status"] != "not run"])
+        for run in rows(tables.runs[~tables.runs["status"].isin(["not run", "left out"])])
     ]
     return table(lines, left=2)
 
@@ -128,6 +128,8 @@ def section(tables: Tables, runs: str | None) -> Section:
     parts.append(f"**Seeds planned**\n\n{_grouped(tables, list(tables.nets.index), seeds)}")
     nets = [net for net in rows(tables.nets) if net.files]
     files = bullets(f"{escaped(net.name)}: {', '.join(link(file, runs) for file in net.files)}" for net in nets)
+    damaged = bullets(f"{escaped(damage.file)}: {escaped(damage.problem)}" for damage in rows(tables.damaged))
+    parts += [f"**Left out, for they are damaged**\n\n{damaged}"] if damaged else []
     parts += [*_made_by(tables), _forecast(tables), details("Recipe: the parameters beside the paper", _recipe(tables))]
     parts += [details("Every training run", _runs(tables, runs)), details("Result files of each net", files)]
     return Section("What made it", "\n".join(filter(None, parts)) if len(tables.nets) else "")

@@ -73,6 +73,8 @@ def _status_lines(tables: Tables) -> Iterator[str]:
         missing, planned = list(tables.seeds(name, "not run")["seed"]), len(tables.seeds(name))
         stops = _stops(tables, name) if len(tables.seeds(name, "done")) else []
         stops += [f"{words.seeds(missing)} not run"] if 0 < len(missing) < planned else []
+        damaged = list(tables.seeds(name, "left out")["seed"])
+        stops += [f"{words.seeds(damaged)} left out, for its files are damaged"] if damaged else []
         if stops:
             yield f"{escaped(name)}: {'; '.join(stops)}."
 

@@ -1,0 +1,55 @@
+"""Which settings a run's numbers depend on, and the digest of them that an identity holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from resnet.params.problems import first_problem
+from resnet.params.sections import ModelParams, TrainParams
+
+WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
+"""Keys of `train` that do not bear on what one seed's run computes."""
+
+LATER = {"width"}
+"""Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
+before it keep counting: its default must be what they did.
+"""
+
+SHORTCUTS_ALONE = {"shortcut", "zero_padding"}
+"""Keys of `model` that do not bear on a plain net."""
+
+
+def bearing(section: ModelParams | TrainParams, without_effect: set[str] = WITHOUT_EFFECT) -> dict[str, Any]:
+    """The keys of a section that bear on what a run computes."""
+    at_default = LATER - section.model_dump(exclude_defaults=True).keys()
+    return section.model_dump(mode="json", exclude=without_effect | at_default)
+
+
+def configuration(net: str, depth: int, model: ModelParams, train: TrainParams, precision: str) -> str:
+    """SHA-256 (hex) of the settings that bear on a result; `precision` is the one that `auto` came to."""
+    value = {
+        "net": net,
+        "depth": depth,
+        "model": bearing(model, SHORTCUTS_ALONE if net == "plain" else set()),
+        "train": bearing(train) | {"precision": precision},
+    }
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def check_recorded(net: str, depth: int, settings: Mapping[str, Any], precision: str, recorded: str) -> None:
+    """Check that the settings that a result file prints are those whose digest it holds.
+
+    Raises:
+        ValueError: they are not, or are none.
+    """
+    try:
+        model, train = ModelParams.model_validate(settings["model"]), TrainParams.model_validate(settings["train"])
+    except ValidationError as error:
+        raise ValueError(f"its settings are none: {first_problem(error)}") from error
+    if configuration(net, depth, model, train, precision) != recorded:
+        raise ValueError("its settings are not those of its identity")

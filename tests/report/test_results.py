@@ -1,0 +1,194 @@
+"""Damaged result files, made by the hundred: each is named or holds together, and none ends the report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from resnet.records import (
+    Energy,
+    PublishedRecord,
+    PublishedRecords,
+    StoredFile,
+    TrainingRecord,
+)
+from resnet.report.pages import summary
+from resnet.report.style.drawing import style
+from resnet.report.tables import Tables, read_tables, rows
+from tests.records.damages import harm
+from tests.report.conftest import Files
+from tests.report.made_up import a_plan, a_sweep, a_system, some_data, some_peaks
+
+NETS = ("resnet-20", "resnet-56", "plain-20")
+
+
+def _with_digests(metrics: Path) -> None:
+    """Name the files beside a record in it, as training does."""
+    weights = metrics.with_name("model.safetensors")
+    weights.write_bytes(os.urandom(100))
+    files = {
+        name: StoredFile.describe(metrics.with_name(name))
+        for name in ("model.safetensors", "history.csv", "test_predictions.npy")
+    }
+    TrainingRecord.read(metrics).model_copy(update={"files": files}).write(metrics)
+    weights.unlink()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """A plan with a file of every kind; the records of seed 1 hold digests."""
+    plan = Files(a_plan(*NETS, seeds=2, report={"bootstrap_samples": 50}), tmp_path_factory.mktemp("whole") / "runs")
+    for place, name in enumerate(NETS):
+        for seed in (0, 1):
+            wrong = np.arange(500) % (7 + place + seed) == 0
+            metrics = plan.train(name, seed, wrong=wrong, systems=[a_system(), a_system()], energy=5.0)
+            if seed:
+                _with_digests(metrics)
+        plan.describe(name)
+        energy = Energy(images=(100, 200), joules=(1.0, 2.0), seconds=(1.0, 2.0))
+        plan.throughput(name, peaks=some_peaks(), energy=energy)
+        plan.responses(name, [1.0, 0.5, 0.2], [1.1, 0.6, 0.3])
+    plan.latency()
+    plan.usual_loop()
+    plan.forecast()
+    a_sweep(20, 9.0, 8.0).write(plan.runs / "sweep" / "resnet-20.json")
+    published = PublishedRecord(
+        net="resnet", depth=20, shortcut="A", weights="w.th", data="CIFAR-10", official=True, images=10_000, wrong=827,
+        data_fingerprint=some_data().fingerprint["test"], test_error=8.27, test_loss=0.3, name="theirs",
+        source="an address", parameters=269_722, weights_sha256="0" * 64, normalisation="subtracted",
+    )  # fmt: skip
+    PublishedRecords(evaluations=(published,), system=a_system()).write(plan.runs / "published.json")
+    assert plan.tables().damaged.empty
+    return plan
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _holds_together(tables: Tables) -> None:
+    """What the report shows of runs: within range, and told by all its files."""
+    done = tables.runs[tables.runs["status"] == "done"]
+    for run in rows(done):
+        assert 0 <= run.test_error <= 100
+        assert 0 <= run.training_error <= 100
+        assert run.iteration == run.iterations == run.settings["train.iterations"]
+        assert 0 < run.seconds < 1e13
+        assert 0 < run.images_per_second < 1e30
+        curve = tables.curves[(tables.curves["name"] == run.name) & (tables.curves["seed"] == run.seed)]
+        if len(curve):
+            assert curve["test_error"].iloc[-1] == run.test_error
+            assert curve["iteration"].iloc[-1] == run.iteration
+            assert curve["iteration"].is_monotonic_increasing
+        pairs = tables.predictions[(tables.predictions["name"] == run.name) & (tables.predictions["seed"] == run.seed)]
+        if len(pairs):
+            assert 100 * (pairs["label"] != pairs["predicted"]).sum() / len(pairs) == run.test_error
+    for step in rows(tables.speed):
+        assert 0 < step.images_per_second < 1e30
+    assert all(problem.isprintable() and 0 < len(problem) < 250 for problem in tables.damaged["problem"])
+
+
+def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) -> Tables:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(whole.runs, folder)
+    for file in draw(st.lists(st.sampled_from(_files(folder)), min_size=1, max_size=2, unique=True)):
+        harm(folder / file, draw)
+    tables = read_tables(whole.params, folder)
+    _holds_together(tables)
+    if drawn:
+        for section in summary(tables, "../runs"):
+            for picture in section.pictures:
+                with style():
+                    plt.close(picture.draw())
+    return tables
+
+
+def _examples(number: int) -> Any:
+    return settings(
+        max_examples=number, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+@_examples(40)
+@given(data=st.data())
+def test_a_damaged_file_is_named_or_holds_together(whole: Files, data: st.DataObject) -> None:
+    _try_one(whole, whole.runs.parent / "harmed", data.draw, drawn=False)
+
+
+@pytest.mark.slow
+@_examples(500)
+@given(data=st.data())
+def test_whatever_is_damaged_the_report_is_drawn(whole: Files, data: st.DataObject) -> None:
+    _try_one(whole, whole.runs.parent / "drawn", data.draw, drawn=True)
+
+
+def _predictions(plan: Files, name: str, seed: int) -> Path:
+    return plan.runs / f"train/{name}/seed-{seed}/test_predictions.npy"
+
+
+def test_one_seed_under_two_numbers_counts_once(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=3)
+    for seed in range(3):
+        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
+    for name in ("metrics.json", "history.csv", "test_predictions.npy"):
+        shutil.copy(plan.runs / f"train/resnet-20/seed-0/{name}", plan.runs / f"train/resnet-20/seed-2/{name}")
+    metrics = plan.runs / "train/resnet-20/seed-2/metrics.json"
+    metrics.write_text(metrics.read_text().replace('"seed": 0', '"seed": 2'))
+    tables = plan.tables()
+    assert list(tables.runs["status"]) == ["done", "done", "left out"]
+    assert list(rows(tables.damaged)) == [
+        ("train/resnet-20/seed-2/metrics.json", "the same predictions as resnet-20/seed-0")
+    ]
+    _predictions(plan, "resnet-20", 2).unlink()
+    assert list(plan.tables().damaged["problem"]) == ["the same learning curve as resnet-20/seed-0"]
+
+
+def test_another_nets_predictions_are_left_out_and_its_record_is_believed(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.train("resnet-20", wrong=np.arange(100) % 5 == 0)
+    plan.train("resnet-56", wrong=np.arange(100) % 10 == 0)
+    shutil.copy(_predictions(plan, "resnet-56", 0), _predictions(plan, "resnet-20", 0))
+    tables = plan.tables()
+    assert list(rows(tables.damaged)) == [
+        ("train/resnet-20/seed-0/test_predictions.npy", "says 10.0 %, its record 20.0 %")
+    ]
+    assert list(tables.runs["status"]) == ["done", "done"]
+    assert list(tables.runs["predictions"]) == ["", "read"]
+
+
+def test_labels_that_no_other_run_has_are_left_out(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=3)
+    for seed in range(3):
+        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
+    pairs = np.load(_predictions(plan, "resnet-20", 0))
+    np.save(_predictions(plan, "resnet-20", 0), (pairs + 1) % 10)
+    tables = plan.tables()
+    assert list(rows(tables.damaged)) == [
+        (
+            "train/resnet-20/seed-0/test_predictions.npy",
+            "its labels are not those of the other runs on the same data",
+        )
+    ]
+    assert sorted(set(tables.predictions["seed"])) == [1, 2]
+
+
+@pytest.mark.parametrize("place", ["", "train", "train/resnet-20", "train/resnet-20/seed-0", "describe"])
+@pytest.mark.parametrize("what", ["file", "loop"])
+def test_what_stands_in_a_folders_place_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    plan.describe("resnet-20")
+    path = plan.runs / place if place else plan.runs
+    shutil.rmtree(path)
+    path.write_text("") if what == "file" else path.symlink_to(path.name)
+    damaged = list(rows(plan.tables().damaged))
+    assert (place or ".", "not a folder that can be read") in damaged
