@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 import psutil
 import torch
@@ -76,6 +80,8 @@ class Machine:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
+        if resource is None:
+            return int(psutil.Process().memory_info().peak_wset)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 

@@ -116,7 +116,7 @@ def evaluate_weights(
 
 
 def _evaluate_published(params: Params, entry: PublishedWeights, data: Data, machine: Machine) -> PublishedRecord:
-    settings = params.settings_for(entry.net, entry.depth, entry.name)
+    settings = params.settings_for(entry.net, entry.depth, f"published-{entry.net}-{entry.depth}")
     model = settings.model.model_copy(update={"shortcut": entry.shortcut, "zero_padding": entry.zero_padding})
     settings = settings.model_copy(update={"model": model})
     evaluation = evaluate_weights(settings, entry.weights, data, machine, entry.mean, entry.std)

@@ -10,11 +10,12 @@ from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.files import locked, remove_partials
 from resnet.params import Settings
 from resnet.records import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
-from resnet.runs.folders import locked, seed_folders
+from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import WITHOUT_EFFECT
 from resnet.runs.run import Run, train_side_by_side
@@ -103,6 +104,8 @@ def train_seeds(
     console = console or Console(stderr=True)
     runs = [Run(settings, seed, data, seed_folders(out, seed, weights, checkpoints), machine) for seed in seeds]
     with locked(out):
+        for folder in {folder for run in runs for folder in run.folders}:
+            remove_partials(folder)
         finish_moves(out)
         arrangements = [arrange(run) for run in runs]
         if not overwrite:
