@@ -26,6 +26,12 @@ PARTIAL = ".partial"
 PARTIAL_SECONDS = 60.0
 """Age at which a dead process's temporary file is removed where no lock says that nobody else writes."""
 SECONDS_BETWEEN_TRIES = 0.1
+
+
+class BusyError(UserError):
+    """Another process holds the folder."""
+
+
 BUSY = (BlockingIOError, PermissionError)
 """What an attempt at a lock raises where another process has it: the second on Windows and some file systems."""
 
@@ -130,7 +136,7 @@ def locked(folder: Path, work: str = "training into this folder", *, wait: bool 
         wait: wait for a process that holds it, and say so.
 
     Raises:
-        UserError: another process holds it, and this one does not wait.
+        BusyError: another process holds it, and this one does not wait.
         OSError: the folder cannot be made or opened.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +144,7 @@ def locked(folder: Path, work: str = "training into this folder", *, wait: bool 
     try:
         if not _held(descriptor, folder, work):
             if not wait:
-                raise UserError(f"{folder}: another run is {work}")
+                raise BusyError(f"{folder}: another run is {work}")
             print(f"{folder}: waiting for another process to finish {work}", file=sys.stderr)
             while not _held(descriptor, folder, work):
                 time.sleep(SECONDS_BETWEEN_TRIES)

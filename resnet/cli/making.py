@@ -124,7 +124,7 @@ def sweep(
         typer.Option(metavar="FILE|URL", help="Or postgresql://..., for many workers [sweep.storage; OUT/study.db]."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace studies that other settings, data or code made.")
+        bool, typer.Option("--overwrite", help="Move aside studies that other settings, data or code made.")
     ] = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,

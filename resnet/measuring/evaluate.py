@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.data import Data
+from resnet.files import expanded
 from resnet.nets import fused
 from resnet.nets.model import DepthNet, count_parameters
 from resnet.nets.weights import load_weights
@@ -93,7 +94,7 @@ def evaluate_weights(
     """
     device, model = machine.device, settings.model
     net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, len(data.record.classes))
-    load_weights(net, weights)
+    load_weights(net, weights, finite=True)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     subtracted = (pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)).to(device)
     scale = (255 * torch.tensor([1.0, 1.0, 1.0] if std is None else std)).to(device)
@@ -112,7 +113,14 @@ def evaluate_weights(
         wrong=evaluation.wrong,
         test_error=evaluation.error,
         test_loss=evaluation.loss,
+        normalisation=_normalisation(mean, std),
     )
+
+
+def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
+    subtracted = "our per-pixel mean" if mean is None else f"the mean {_numbers(mean)}"
+    divided = "" if std is None else f", divided by {_numbers(std)}"
+    return f"{subtracted} subtracted{divided}"
 
 
 def _evaluate_published(params: Params, entry: PublishedWeights, data: Data, machine: Machine) -> PublishedRecord:
@@ -121,15 +129,12 @@ def _evaluate_published(params: Params, entry: PublishedWeights, data: Data, mac
     settings = settings.model_copy(update={"model": model})
     evaluation = evaluate_weights(settings, entry.weights, data, machine, entry.mean, entry.std)
     net = DepthNet(entry.net, entry.depth, entry.shortcut, entry.zero_padding, len(data.record.classes))
-    subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
-    divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
     return PublishedRecord(
         **evaluation.model_dump(exclude={"kind"}),
         name=entry.name,
         source=entry.source,
         parameters=count_parameters(net),
-        weights_sha256=hashlib.sha256(entry.weights.read_bytes()).hexdigest(),
-        normalisation=f"{subtracted} subtracted{divided}",
+        weights_sha256=hashlib.sha256(expanded(entry.weights).read_bytes()).hexdigest(),
     )
 
 

@@ -24,7 +24,8 @@ Count = Annotated[int, _Number, Field(ge=1, le=10**9)]
 Batch = Annotated[int, _Number, Field(ge=1, le=2**20)]
 Images = Annotated[int, _Number, Field(ge=0, le=10**9)]
 Positive = Annotated[float, _Number, Field(gt=0, le=1e9, allow_inf_nan=False)]
-Finite = Annotated[float, _Number, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Mean = Annotated[float, _Number, Field(ge=0, le=1)]
+Std = Annotated[float, _Number, Field(ge=1e-3, le=1)]
 Net = Literal["resnet", "plain", "preact"]
 
 SEEDS = 1000
@@ -171,9 +172,9 @@ class PublishedWeights(Section):
     """A state dict: safetensors or PyTorch's format."""
     shortcut: Literal["A", "B", "C"] = "A"
     zero_padding: Literal["both", "end"] = "both"
-    mean: tuple[Finite, Finite, Finite] | None = None
+    mean: tuple[Mean, Mean, Mean] | None = None
     """Of red, green and blue in 0..1, subtracted from the pixels; None: the per-pixel mean of our training images."""
-    std: tuple[Positive, Positive, Positive] | None = None
+    std: tuple[Std, Std, Std] | None = None
     """Of red, green and blue in 0..1, by which the pixels are divided; None: 1."""
     source: Line = ""
     """Where they come from, such as an address."""

@@ -26,6 +26,8 @@ class EvaluationRecord(Record):
     test_error: float
     """In %, single view."""
     test_loss: Number
+    normalisation: str = ""
+    """How the images were prepared."""
 
 
 class PublishedRecord(EvaluationRecord):

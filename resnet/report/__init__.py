@@ -4,6 +4,7 @@ Nothing here trains or measures, and torch is never imported: the report is rebu
 any machine. The same parameters and result files give the same bytes.
 """
 
+import os
 from pathlib import Path
 
 from resnet.params import Params
@@ -23,6 +24,8 @@ def build(params: Params, runs: Path, reports: Path) -> Path:
     Raises:
         UserError: a result file is damaged; nothing is written.
     """
+    # Figures are files: a notebook's or a desktop's choice of a window is not asked for, and may not be there.
+    os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
     from resnet.report.tables import read_tables
