@@ -166,9 +166,22 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    folder = Path(__file__).parent
     try:
-        folder = Path(__file__).parent
         done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+    except subprocess.CalledProcessError as error:
+        if "safe.directory" in error.stderr:
+            _mention_owner(folder.parent)
+        return None
+    except OSError:
         return None
     return done.stdout.strip()
+
+
+@cache
+def _mention_owner(folder: Path) -> None:
+    print(
+        f"{folder}: another user's clone, of which Git says nothing, so results name no commit: "
+        f"git config --global --add safe.directory {folder}",
+        file=sys.stderr,
+    )

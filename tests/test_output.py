@@ -15,7 +15,12 @@ import pytest
 from resnet.records import TrainingRecord
 from tests.conftest import Command
 
-LONG = ("--set=data.validation=200", "--set=train.iterations=20", "--set=train.batch_size=4", "--set=train.precision=fp32")
+LONG = (
+    "--set=data.validation=200",
+    "--set=train.iterations=20",
+    "--set=train.batch_size=4",
+    "--set=train.precision=fp32",
+)
 
 
 def training(folder: Path, digits_folder: Path) -> list[str]:
@@ -58,7 +63,10 @@ def test_results_that_cannot_be_printed_are_a_mistake_and_a_reader_who_leaves_is
         done = subprocess.run(
             [sys.executable, "-m", "resnet", "describe"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
-    assert (done.returncode, done.stderr) == (1, "resnet: standard output cannot be written (No space left on device)\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "resnet: standard output cannot be written (No space left on device)\n",
+    )
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

@@ -64,7 +64,7 @@ class Output:
 
 def _replaced(stream: TextIO | None, number: int) -> tuple[io.TextIOWrapper, _Lasting | None]:
     if stream is None:  # the process was started with the descriptor closed
-        return open(os.devnull, "w", encoding="utf-8"), None  # noqa: SIM115 - open as long as the process
+        return open(os.devnull, "w", encoding="utf-8"), None
     with suppress(OSError, ValueError):
         stream.flush()
     raw = _Lasting(number, "w", closefd=False)

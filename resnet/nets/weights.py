@@ -25,6 +25,8 @@ LEVELS = 5
 
 WRAPPERS = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Names that compiling, DataParallel, averaging and others put before or between a net's own."""
+COUNTER = "n_averaged"
+"""What PyTorch's averages keep beside the weights."""
 RENAMED = {"linear.": "fc.", ".shortcut.": ".downsample."}
 """Names of others for ours."""
 AVERAGES = ("ema", "averag", "teacher", "shadow", "swa")
@@ -43,7 +45,7 @@ def _refusal(path: Path) -> str | None:
         start = file.read(512)
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
-        return "an empty file"
+        return "an empty file, not weights"
     if text.startswith(b"version https://git-lfs"):
         return "a pointer of Git LFS, not the weights: fetch them with `git lfs pull`"
     if text[:1] == b"<":
@@ -82,8 +84,8 @@ def _contents(path: Path) -> Any:
     multiarray = np._core.multiarray  # type: ignore[attr-defined]
     harmless = [(multiarray.scalar, "numpy.core.multiarray.scalar"), multiarray.scalar, np.dtype]
     harmless += [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")]
-    with torch.serialization.safe_globals(harmless):
-        return torch.load(path, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(harmless), path.open("rb") as file:  # by its name it would guess the form
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _flat(contents: Mapping[Any, Any], prefix: str = "", level: int = 0) -> Iterator[tuple[str, Any]]:
@@ -102,7 +104,8 @@ def _nets(tensors: Mapping[str, Tensor]) -> list[str]:
     prefixes = [
         prefix
         for prefix in starts
-        if (not prefix or prefix.endswith(".")) and any(f"{prefix}{last}.weight" in tensors for last in ("fc", "linear"))
+        if (not prefix or prefix.endswith("."))
+        and any(f"{prefix}{last}.weight" in tensors for last in ("fc", "linear"))
     ]
 
     def rank(prefix: str) -> tuple[bool, int]:
@@ -155,7 +158,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         shown, others = nets[0].rstrip(".") or "the outermost", ", ".join(prefix.rstrip(".") for prefix in nets[1:])
         print(one_line(f"{path}: holds several nets: {shown} is read, {others} not"), file=sys.stderr)
     start = nets[0]
-    return {_renamed(name.removeprefix(start)): tensors[name] for name in tensors if name.startswith(start)}
+    own = (name for name in tensors if name.startswith(start) and name != f"{start}{COUNTER}")
+    return {_renamed(name.removeprefix(start)): tensors[name] for name in own}
 
 
 def load_weights(net: nn.Module, path: Path, *, finite: bool = False) -> None:

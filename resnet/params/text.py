@@ -58,7 +58,9 @@ def _octal(loader: yaml.SafeLoader, node: ScalarNode) -> Any:
     raise _refusal(f"{one_line(node.value, 60)} is read as different numbers: write it without the 0", node.start_mark)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver("!octal", re.compile(r"^[-+]?0\d+$"), list("-+0"))
 # Longer ones are text, which no setting takes for a number.
@@ -93,7 +95,7 @@ def parse(text: str, name: str) -> Any:
     if len(text) > TEXT_BYTES:
         raise UserError(f"{name}: {len(text):,} characters, far more than parameters need")
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - it is a safe loader
+        return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = "" if mark is None else f" in line {mark.line + 1}"

@@ -73,7 +73,9 @@ class Storage:
             try:
                 self.rdb = RDBStorage(url, engine_kwargs=engine)
             except RuntimeError as error:  # tables of another version of Optuna
-                raise UserError(f"study {self.shown}: {' '.join(str(error).split())}; or name another --study") from error
+                raise UserError(
+                    f"study {self.shown}: {' '.join(str(error).split())}; or name another --study"
+                ) from error
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -171,9 +173,7 @@ def _put_in_place(storage: Storage, name: str, identity: Identity) -> None:
     def rename(old: str, new: str) -> None:
         if new in optuna.get_all_study_names(storage.rdb):  # a copy that was cut: the old one is still whole
             optuna.delete_study(study_name=new, storage=storage.rdb)
-        optuna.copy_study(
-            from_study_name=old, from_storage=storage.rdb, to_storage=storage.rdb, to_study_name=new
-        )
+        optuna.copy_study(from_study_name=old, from_storage=storage.rdb, to_storage=storage.rdb, to_study_name=new)
         optuna.delete_study(study_name=old, storage=storage.rdb)
 
     if differing(storage, name, identity):

@@ -48,7 +48,10 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
     "backbone": lambda state: {"model": prefixed(state, "backbone.")},
     "an unheard-of name": lambda state: {"checkpoint": {"student": prefixed(state, "encoder.body.")}},
     "averaged": lambda state: {"n_averaged": torch.tensor(3)} | prefixed(state, "module."),
-    "model_state": lambda state: {"model_state": state, "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}}},
+    "model_state": lambda state: {
+        "model_state": state,
+        "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}},
+    },
     "params": lambda state: {"params": state},
     "network": lambda state: {"network": state},
     "ema": lambda state: {"ema": state, "steps": 5},
@@ -111,7 +114,10 @@ BAD: dict[str, tuple[Callable[[Path, State], object], str]] = {
     "half of one": (lambda path, state: path.write_bytes(save(state)[:20_000]), "not a file of weights"),
     "a lying header": (_bytes(struct.pack("<Q", 2**60) + b"{}"), "weights"),
     "noise": (_bytes(bytes(range(256)) * 8), "weights"),
-    "no net": (lambda path, state: torch.save({"epoch": 1, "losses": torch.ones(3)}, path), "what it holds: epoch, losses"),
+    "no net": (
+        lambda path, state: torch.save({"epoch": 1, "losses": torch.ones(3)}, path),
+        "what it holds: epoch, losses",
+    ),
     "a whole module": (lambda path, state: torch.save(nn.Linear(2, 2), path), "would run its code"),
     "NaN": (_changed(first=torch.full((16, 3, 3, 3), torch.nan)), r"conv1\.weight holds NaN"),
     "infinity in a statistic": (_changed(mean=torch.full((16,), torch.inf)), r"bn1\.running_mean holds NaN"),

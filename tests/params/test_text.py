@@ -124,7 +124,24 @@ def test_numbers_and_sizes_beyond_reason(assignment: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["..", ".", ".aside", "a/b", "/etc/passwd", "../x", "a\\b", "c:x", "a b", "a\nb", "", "`", "a|b", "$x$", "<b>", "é"],
+    [
+        "..",
+        ".",
+        ".aside",
+        "a/b",
+        "/etc/passwd",
+        "../x",
+        "a\\b",
+        "c:x",
+        "a b",
+        "a\nb",
+        "",
+        "`",
+        "a|b",
+        "$x$",
+        "<b>",
+        "é",
+    ],
 )
 def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
@@ -151,7 +168,21 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 
 
 WORDS = st.sampled_from(
-    [*Params.model_fields, "iterations", "seeds", "dir", "depth", "net", "resnet", "plain", "x", "official", "A", "..", ""]
+    [
+        *Params.model_fields,
+        "iterations",
+        "seeds",
+        "dir",
+        "depth",
+        "net",
+        "resnet",
+        "plain",
+        "x",
+        "official",
+        "A",
+        "..",
+        "",
+    ]
 )
 SCALARS = st.one_of(
     WORDS,
@@ -165,7 +196,9 @@ SCALARS = st.one_of(
 )
 TREES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | SCALARS.filter(lambda x: x == x), inner, max_size=4),  # type: ignore[arg-type]  # noqa: PLR0124
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(WORDS | SCALARS.filter(lambda x: x == x), inner, max_size=4)
+    ),  # type: ignore[arg-type]
     max_leaves=20,
 )
 SECTIONS = st.dictionaries(st.sampled_from([*Params.model_fields, "y"]), TREES, min_size=1)
