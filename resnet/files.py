@@ -81,7 +81,7 @@ def _escaped(name: str) -> str:
 
 
 def _is_dead(partial: Path) -> bool:
-    """Whether a temporary file's process is gone. Another machine's may have the number: it writes, so the file is new."""
+    """Whether a temporary file's process is gone; the file of another machine's process is new, since that writes."""
     number = partial.name.removesuffix(PARTIAL).rpartition(".")[2]
     if not number.isdecimal() or len(number) > 9 or psutil.pid_exists(int(number)):
         return False
@@ -200,7 +200,7 @@ def _lock(descriptor: int) -> None:
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     elif msvcrt is not None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         raise OSError("this Python has no locks")
 

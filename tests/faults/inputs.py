@@ -36,16 +36,57 @@ Maker = Callable[[Path, random.Random], Case]
 """Spoils something in a folder that holds what commands need, and gives the command that meets it."""
 
 HOSTILE = (
-    "true", "false", ".nan", ".inf", "-.inf", "nan", "1e999", "-1", "0x10", "010", "9" * 60, "[]", "{}", "[[[]]]", "''",
-    "text", "2026-01-01", "1:30", "!!binary eA==", "!!set {a}", "&a [*a]", "*a", "{a: 1, a: 2}", "\"\\0\"", "- 1", "[1,",
-    "!!python/object/apply:os.getcwd []", "[" * 200, "'" + "x" * 50_000 + "'", "[" + "0, " * 5000 + "0]", "é", "\U0001f600",
-)  # fmt: skip
+    "true",
+    "false",
+    ".nan",
+    ".inf",
+    "-.inf",
+    "nan",
+    "1e999",
+    "-1",
+    "0x10",
+    "010",
+    "9" * 60,
+    "[]",
+    "{}",
+    "[[[]]]",
+    "''",
+    "text",
+    "2026-01-01",
+    "1:30",
+    "!!binary eA==",
+    "!!set {a}",
+    "&a [*a]",
+    "*a",
+    "{a: 1, a: 2}",
+    "- 1",
+    "[1,",
+    "!!python/object/apply:os.getcwd []",
+    "[" * 200,
+    "'" + "x" * 50_000 + "'",
+    "[" + "0, " * 5000 + "0]",
+    "é",
+    "\U0001f600",
+    '"\\0"',
+)
 NUMBERS = (
-    "train.iterations", "train.batch_size", "train.learning_rate", "train.momentum", "train.weight_decay", "train.decay",
-    "train.warmup_window", "data.validation", "data.split_seed", "throughput.steps", "limits.hours", "report.margin",
-    "sweep.trials", "sweep.dead_after", "latency.seconds", "responses.images",
-)  # fmt: skip
-HARMLESS = {"1:30", "010"}
+    "train.iterations",
+    "train.batch_size",
+    "train.learning_rate",
+    "train.momentum",
+    "train.weight_decay",
+    "train.decay",
+    "train.warmup_window",
+    "data.validation",
+    "data.split_seed",
+    "throughput.steps",
+    "limits.hours",
+    "report.margin",
+    "sweep.trials",
+    "sweep.dead_after",
+    "latency.seconds",
+    "responses.images",
+)
 
 
 def _nested(key: str, value: str) -> str:
@@ -105,10 +146,21 @@ def usage(folder: Path, chance: random.Random) -> Case:
     )
     wrong = chance.choice(
         (
-            ("--nothing",), ("--depth",), ("surplus",), ("--set",), ("--params",), ("--\x00",), ("-x",), ("--depth", "8.5"),
-            ("--format", "xml"), ("--depth", "1" * 40), ("--seeds", "x", "--out", "o"), ("--depth", "-2"), ("--net=",),
+            ("--nothing",),
+            ("--depth",),
+            ("surplus",),
+            ("--set",),
+            ("--params",),
+            ("--\x00",),
+            ("-x",),
+            ("--depth", "8.5"),
+            ("--format", "xml"),
+            ("--depth", "1" * 40),
+            ("--seeds", "x", "--out", "o"),
+            ("--depth", "-2"),
+            ("--net=",),
         )
-    )  # fmt: skip
+    )
     return (
         Case((command, *wrong)) if chance.random() < 0.9 else Case((chance.choice(("", "nothing", "--nothing", "tr")),))
     )
@@ -152,16 +204,31 @@ def path(folder: Path, chance: random.Random) -> Case:
     (folder / "dangling").symlink_to("nowhere/at/all")
     (folder / "file").write_text("text")
     place = chance.choice(
-        ("nowhere/x", "pipe", "loop", "loop/x", "file/x", "x" * 300, "/proc/x/y", "/dev/null/x", "/dev/full/x", "dangling/", "a\x00b")
-    )  # fmt: skip
+        (
+            "nowhere/x",
+            "pipe",
+            "loop",
+            "loop/x",
+            "file/x",
+            "x" * 300,
+            "/proc/x/y",
+            "/dev/null/x",
+            "/dev/full/x",
+            "dangling/",
+            "a\x00b",
+        )
+    )
     command = chance.choice(
         (
-            ("describe", "--params", place), ("evaluate", "--depth", 8, "--weights", place),
-            ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", place), ("data", f"--set=data.source={place}"),
-            ("describe", "--all", "--params", "params.yaml", "--out", place), ("report", "--params", place),
+            ("describe", "--params", place),
+            ("evaluate", "--depth", 8, "--weights", place),
+            ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", place),
+            ("data", f"--set=data.source={place}"),
+            ("describe", "--all", "--params", "params.yaml", "--out", place),
+            ("report", "--params", place),
             ("responses", "--weights", place, "--out", "o.json", "--depth", 8, "--params", "params.yaml"),
         )
-    )  # fmt: skip
+    )
     writes = "--out" in command and command[0] == "describe"
     return Case(command, must_fail=not (writes and place in ("nowhere/x", "dangling/")))
 
@@ -178,8 +245,17 @@ def normalisation(folder: Path, chance: random.Random) -> Case:
     if chance.random() < 0.3:
         numbers = ["0.5"] * chance.choice((0, 1, 2, 4, 500))
     return Case(
-        ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", "data", f"{chance.choice(('--mean', '--std'))}={','.join(numbers)}")
-    )  # fmt: skip
+        (
+            "evaluate",
+            "--depth",
+            8,
+            "--weights",
+            "w.pth",
+            "--data",
+            "data",
+            f"{chance.choice(('--mean', '--std'))}={','.join(numbers)}",
+        )
+    )
 
 
 def archive(folder: Path, chance: random.Random) -> Case:
@@ -206,9 +282,20 @@ def checkpoint(folder: Path, chance: random.Random) -> Case:
     file = folder / "unfinished/seed-0/checkpoint.safetensors"
     sources.damage(file, chance)
     return Case(
-        ("train", "--depth", 8, "--seeds", 0, "--out", "unfinished", "--params", "params.yaml", *(["--overwrite"] * chance.randrange(2))),
+        (
+            "train",
+            "--depth",
+            8,
+            "--seeds",
+            0,
+            "--out",
+            "unfinished",
+            "--params",
+            "params.yaml",
+            *(["--overwrite"] * chance.randrange(2)),
+        ),
         must_fail=False,
-    )  # fmt: skip
+    )
 
 
 def result_file(folder: Path, chance: random.Random) -> Case:

@@ -174,12 +174,22 @@ def spoil_weights(path: Path, chance: random.Random) -> None:
             path.write_bytes(
                 chance.choice(
                     (
-                        b"", b"<!doctype html>", b"404: Not Found", b"version https://git-lfs.github.com/spec/v1", b"PK\x03\x04",
-                        bytes(5000), b"\x80\x02cos\ngetcwd\n(tR.", b"\x80\x04.", chance.randbytes(3000), b"\x89HDF\r\n\x1a\n" + bytes(99),
-                        encoded(np.zeros((3, 32, 32), np.uint8), "png"), gzip.compress(save(state)), b'{"a": 1}',
+                        b"",
+                        b"<!doctype html>",
+                        b"404: Not Found",
+                        b"version https://git-lfs.github.com/spec/v1",
+                        b"PK\x03\x04",
+                        bytes(5000),
+                        b"\x80\x02cos\ngetcwd\n(tR.",
+                        b"\x80\x04.",
+                        chance.randbytes(3000),
+                        b"\x89HDF\r\n\x1a\n" + bytes(99),
+                        encoded(np.zeros((3, 32, 32), np.uint8), "png"),
+                        gzip.compress(save(state)),
+                        b'{"a": 1}',
                     )
                 )
-            )  # fmt: skip
+            )
             return
     torch.save({chance.choice(("state_dict", "model", "ema")): state} if chance.random() < 0.5 else state, path)
 

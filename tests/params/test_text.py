@@ -148,7 +148,7 @@ def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"models": {name: {"net": "resnet", "depth": 8}}}))
     with pytest.raises(UserError, match="models"):
         load(file)
-    with pytest.raises(UserError, match="--name|depth"):
+    with pytest.raises(UserError, match=r"--name|depth"):
         load(None).settings_for("resnet", 8 if name else 7, name or None)
 
 
@@ -209,8 +209,10 @@ SECTIONS = st.dictionaries(st.sampled_from([*Params.model_fields, "y"]), TREES, 
 def test_anything_at_all_is_parameters_or_one_line(text: str, tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    refusal = ""
     try:
         load(file, [f"train={text}"])
     except UserError as error:
-        assert len(str(error)) < LINE + len(str(tmp_path))
-        assert "\n" not in str(error)
+        refusal = str(error)
+    assert len(refusal) < LINE + len(str(tmp_path))
+    assert "\n" not in refusal
