@@ -20,7 +20,9 @@ class UserError(Exception):
 def one_line(text: object, length: int = LINE) -> str:
     """A text as one printable line, its middle left out where it is long."""
     line = " ".join(str(text).split())
-    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in line[: 4 * length])
+    if len(line) > 4 * length:
+        line = line[: 2 * length] + line[-2 * length :]
+    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
     if len(line) > length:
         line = f"{line[: 2 * length // 3]} ... {line[-length // 4 :]}"
     return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ import psutil
 from resnet.errors import UserError
 
 PARTIAL = ".partial"
-PARTIAL_SECONDS = 60.0
-"""Age at which a dead process's temporary file is removed where no lock says that nobody else writes."""
+HOST = "".join(character for character in platform.node() if character.isalnum())[:40]
+"""Of this machine, in the names of temporary files: only its own processes can be seen to be dead."""
 SECONDS_BETWEEN_TRIES = 0.1
 
 
@@ -60,8 +61,9 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(_escaped(f".{path.name}.") + f"*{PARTIAL}"):
         if _is_dead(leftover):
-            leftover.unlink(missing_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+            with suppress(OSError):
+                leftover.unlink()
+    partial = path.with_name(f".{path.name}.{HOST}-{os.getpid()}{PARTIAL}")
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -81,14 +83,9 @@ def _escaped(name: str) -> str:
 
 
 def _is_dead(partial: Path) -> bool:
-    """Whether a temporary file's process is gone; the file of another machine's process is new, since that writes."""
-    number = partial.name.removesuffix(PARTIAL).rpartition(".")[2]
-    if not number.isdecimal() or len(number) > 9 or psutil.pid_exists(int(number)):
-        return False
-    try:
-        return time.time() - partial.stat().st_mtime > PARTIAL_SECONDS
-    except OSError:
-        return False
+    """Whether a temporary file is of a process of this machine that is gone."""
+    host, _, number = partial.name.removesuffix(PARTIAL).rpartition(".")[2].rpartition("-")
+    return host == HOST and number.isdecimal() and len(number) < 10 and not psutil.pid_exists(int(number))
 
 
 def remove_partials(folder: Path) -> None:

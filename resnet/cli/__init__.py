@@ -7,6 +7,7 @@ loads PyTorch.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -67,14 +68,22 @@ TRACEBACK = "RESNET_TRACEBACK"
 
 def main() -> None:
     """Run the command line, whatever the terminal can show and for however long it is there."""
-    threads.settle()
     output = Output()
+    sys.unraisablehook = _raise_again
     status = run(sys.argv[1:])
     lost = output.lost()
     if lost is not None:
         print(f"resnet: standard output cannot be written ({lost.strerror})", file=sys.stderr)
         status = status or 1
     sys.exit(status)
+
+
+def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise Ctrl-C again where it fell into a destructor, from which nothing is raised."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _expanded(argument: str) -> str:
@@ -92,6 +101,7 @@ def run(arguments: Sequence[str]) -> int:
         Exception: a defect of this program.
     """
     try:
+        threads.settle()
         return app([_expanded(argument) for argument in arguments], prog_name="resnet", standalone_mode=False) or 0
     except (typer.Abort, KeyboardInterrupt):
         print("resnet: interrupted", file=sys.stderr)

@@ -36,6 +36,8 @@ from resnet.records import Identity, with_identity
 
 POSTGRES = ("postgresql://", "postgres://")
 SLOT, HEARTBEAT, IDENTITY = "slot", "heartbeat", "identity"
+CLAIMED = "claimed"
+"""What an attempt has once its claim is whole: one without it, seen under the lock of claims, was cut."""
 FOLDER = "folder"
 """Which folder an attempt's worker holds for as long as it lives."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -240,6 +242,8 @@ class SharedStudy:
         and other machines' locks cannot be seen: then the heartbeat counts, by this worker's own clock. Neither
         clocks of several machines nor process numbers are compared.
         """
+        if CLAIMED not in attempt.user_attrs:
+            return True
         folder = attempt.user_attrs.get(FOLDER)
         if self.storage.file is not None and folder is not None and is_locked(Path(folder)) is False:
             return True
@@ -274,6 +278,7 @@ class SharedStudy:
                 self.study.enqueue_trial(given | known, user_attrs={SLOT: slot})
             trial = self.study.ask()
             suggest(trial)
+            trial.set_user_attr(CLAIMED, True)
             return trial
 
 

@@ -22,6 +22,7 @@ import resnet.report.pages
 import resnet.runs.seeds
 import resnet.tuning.sweep  # noqa: F401
 from resnet import __version__
+from resnet.files import remove_partials
 from tests.faults import inputs, kills, sources
 from tests.faults.processes import PATIENCE, Process
 from tests.faults.processes import resnet as command
@@ -43,7 +44,7 @@ def main() -> None:
     """Try faults and write what they did; exit code 1 if any did harm."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of real processes at random moments [200]")
-    parser.add_argument("--repro", type=int, default=9, help="of them of `dvc repro` [9]")
+    parser.add_argument("--repro", type=int, default=6, help="of them of `dvc repro` [6]")
     parser.add_argument("--inputs", type=int, default=1000, help="bad inputs [1000]")
     parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random [0]")
@@ -154,6 +155,7 @@ def _leave_a_checkpoint(ground: Path, folder: Path) -> None:
     process.send(signal.SIGKILL)
     process.wait()
     assert file.exists(), "it ended before it was stopped"
+    remove_partials(file.parent)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_a_figure_draws_a_name_as_it_is_written(name: str, tmp_path: Any, recwar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", ["a`b|c", "$\\frac{1$ <b>x</b>", "x](http://example.org) ![x](y)\n# x"])
 def test_a_report_of_hostile_names_has_the_elements_of_any_other(name: str, files: Callable[..., Any]) -> None:
     def report(name: str) -> list[str]:
         plan = files("resnet-20", "plain-20", seeds=2)
