@@ -20,7 +20,7 @@ def escaped(text: str) -> str:
     """Escape what Markdown or HTML would take for markup in text that comes from a file."""
     if isinstance(text, Markdown):
         return text
-    for sign in "\\`*_|[]<>":
+    for sign in "\\`*_|[]<>~$&":
         text = text.replace(sign, "\\" + sign)
     return " ".join(text.split())
 
