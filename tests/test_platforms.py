@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 WITHOUT = """
+import psutil  # has its own ways there
 import sys
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None

@@ -6,9 +6,10 @@ loads PyTorch.
 
 from __future__ import annotations
 
+import _thread
 import os
-import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Annotated
@@ -79,9 +80,9 @@ def main() -> None:
 
 
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Raise Ctrl-C again where it fell into a destructor, from which nothing is raised."""
+    """Raise Ctrl-C again, once that is over, where it fell into a destructor, from which nothing is raised."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+        threading.Timer(0.01, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(unraisable)
 
