@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -84,7 +85,8 @@ def _contents(path: Path) -> Any:
     multiarray = np._core.multiarray  # type: ignore[attr-defined]
     harmless = [(multiarray.scalar, "numpy.core.multiarray.scalar"), multiarray.scalar, np.dtype]
     harmless += [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")]
-    with torch.serialization.safe_globals(harmless), path.open("rb") as file:  # by its name it would guess the form
+    with torch.serialization.safe_globals(harmless), path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's, of what is refused or of no concern
         return torch.load(file, map_location="cpu", weights_only=True)
 
 

@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
     level = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if self.check_event(AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(AliasEvent):
             raise _refusal("anchors are not read: write the value out", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         if self.level == LEVELS:
             raise _refusal(f"more than {LEVELS} levels", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
