@@ -81,7 +81,8 @@ class Machine:
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
         if resource is None:
-            return int(psutil.Process().memory_info().peak_wset)
+            memory = psutil.Process().memory_info()
+            return int(getattr(memory, "peak_wset", memory.rss))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 
