@@ -9,6 +9,7 @@ help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 quickstart: .venv/ready  ## Run the whole experiment in miniature, without a network; minutes on two cores
+	@test -e .git || { echo "==> No .git here (a ZIP download?): DVC does without it"; $(BIN)/dvc config --local core.no_scm true; }
 	@echo "==> dvc repro quickstart/dvc.yaml: data, training, throughput and report, on digits that scikit-learn ships"
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro quickstart/dvc.yaml
 	@echo "==> Done: quickstart/reports/summary.md"
@@ -32,8 +33,8 @@ check: .venv/ready  ## Lint, types, spelling, and who imports whom
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
+	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "==> .venv is ready; 'source .venv/bin/activate' makes dvc, resnet and pytest plain commands"
 

@@ -59,7 +59,7 @@ def evaluation_line(record: EvaluationRecord) -> str:
     """The test error of weights."""
     which = "official CIFAR-10" if record.official else record.data
     error = f"test error {record.test_error:.2f} % of {record.images:,} images"
-    return f"{record.net}-{record.depth} on {which}: {error}"
+    return f"{record.net}-{record.depth} on {which}: {error} ({record.normalisation})"
 
 
 def published_line(record: PublishedRecord) -> str:

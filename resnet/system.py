@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 import psutil
 import torch
@@ -76,6 +80,9 @@ class Machine:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
         if self.device.type == "cuda":
             return int(torch.cuda.max_memory_reserved(self.device))
+        if resource is None:
+            memory = psutil.Process().memory_info()
+            return int(getattr(memory, "peak_wset", memory.rss))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 
@@ -160,9 +167,22 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    folder = Path(__file__).parent
     try:
-        folder = Path(__file__).parent
         done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+    except subprocess.CalledProcessError as error:
+        if "safe.directory" in error.stderr:
+            _mention_owner(folder.parent)
+        return None
+    except OSError:
         return None
     return done.stdout.strip()
+
+
+@cache
+def _mention_owner(folder: Path) -> None:
+    print(
+        f"{folder}: another user's clone, of which Git says nothing, so results name no commit: "
+        f"git config --global --add safe.directory {folder}",
+        file=sys.stderr,
+    )

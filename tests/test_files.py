@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from resnet.files import complete_or_absent, write_text
+from resnet import files
+from resnet.errors import UserError
+from resnet.files import complete_or_absent, expanded, is_locked, locked, locked_file, remove_partials, write_text
 
 
 def test_a_failing_writer_leaves_the_earlier_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -27,3 +34,99 @@ def test_a_file_has_ordinary_permissions(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from resnet.files import complete_or_absent, locked
+with locked(Path(sys.argv[1])), complete_or_absent(Path(sys.argv[1]) / "r.json") as partial:
+    partial.write_text("half")
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the folder and has written half a file there."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_folder_is_one_process_s_until_that_ends_however_it_does(
+    holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    assert is_locked(tmp_path) is True
+    with pytest.raises(UserError, match="another run is busy"), locked(tmp_path, "busy"):
+        pass
+    holder.send_signal(signal.SIGSTOP)
+    assert is_locked(tmp_path) is True
+    holder.kill()
+    holder.wait()
+    assert is_locked(tmp_path) is False
+    with locked(tmp_path):
+        pass
+    assert is_locked(tmp_path / "nowhere") is None
+
+
+def test_half_files_of_the_killed_are_removed(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    write_text(tmp_path / "r.json", "whole")
+    assert len(list(tmp_path.glob(".r.json.*.partial"))) == 1  # the other one is alive
+    (tmp_path / ".r.json.elsewhere-1.partial").write_text("another machine's")
+    holder.kill()
+    holder.wait()
+    write_text(tmp_path / "r.json", "whole")
+    assert sorted(os.listdir(tmp_path)) == [".r.json.elsewhere-1.partial", "r.json"]
+
+
+def test_under_its_lock_a_folder_s_half_files_go_at_once(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoint.safetensors.1.partial").write_text("half")
+    (tmp_path / "mine.partial").write_text("the user's")
+    (tmp_path / ".folder.partial").mkdir()
+    remove_partials(tmp_path)
+    remove_partials(tmp_path / "nowhere")
+    assert sorted(os.listdir(tmp_path)) == [".folder.partial", "mine.partial"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+def test_without_locks_work_goes_on_and_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    def missing(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.fcntl, "flock", missing)
+    for _ in range(2):
+        with locked(tmp_path / "a"), locked_file(tmp_path / "a.lock", "claiming"):
+            pass
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in said] == 2 * ["a file system without locks"]
+
+
+def test_without_a_folder_s_sync_files_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def files_alone(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_alone)
+    write_text(tmp_path / "x", "text")
+    assert (tmp_path / "x").read_text() == "text"
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    assert expanded("~/x") == Path.home() / "x"
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    with pytest.raises(UserError, match="no home folder is known"):
+        expanded("~/x")

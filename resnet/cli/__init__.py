@@ -6,14 +6,21 @@ loads PyTorch.
 
 from __future__ import annotations
 
+import _thread
+import os
 import sys
+import threading
+import traceback
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from resnet import __version__, threads
 from resnet.cli import making, measuring, reporting
-from resnet.errors import UserError
+from resnet.cli.output import Output
+from resnet.errors import explained, one_line
+from resnet.files import expanded
 
 COMMANDS = (
     making.data,
@@ -35,7 +42,6 @@ COMMANDS = (
 
 app = typer.Typer(
     help="The ResNet depth experiment on CIFAR-10: He et al., CVPR 2016, section 4.2.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -59,11 +65,56 @@ def _root(
     pass
 
 
+TRACEBACK = "RESNET_TRACEBACK"
+"""The variable that shows where an error comes from, beside its line."""
+
+
 def main() -> None:
-    """Run the command line: a user's mistake is one line on standard error and exit code 1."""
-    threads.settle()
+    """Run the command line, whatever the terminal can show and for however long it is there."""
+    output = Output()
+    sys.unraisablehook = _raise_again
+    status = run(sys.argv[1:])
+    lost = output.lost()
+    if lost is not None:
+        print(f"resnet: standard output cannot be written ({lost.strerror})", file=sys.stderr)
+        status = status or 1
+    sys.exit(status)
+
+
+def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise Ctrl-C again, once that is over, where it fell into a destructor, from which nothing is raised."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        threading.Timer(0.01, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _expanded(argument: str) -> str:
+    """Put the home folder where a shell would have, had it not been quoted or behind `--out=`."""
+    option, tilde, rest = argument.partition("~/")
+    if tilde and (not option or (option.startswith("--") and option.endswith("=") and option != "--set=")):
+        return option + str(expanded(tilde + rest))
+    return argument
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command, and give its exit code: what a user can mend is one line on standard error and code 1.
+
+    Raises:
+        Exception: a defect of this program.
+    """
     try:
-        app()
-    except UserError as error:
-        print(f"resnet: {error}", file=sys.stderr)
-        sys.exit(1)
+        threads.settle()
+        return app([_expanded(argument) for argument in arguments], prog_name="resnet", standalone_mode=False) or 0
+    except (typer.Abort, KeyboardInterrupt):
+        print("resnet: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # of the command line's own errors, whichever library's
+        line = explained(error) if usage is None else f"{one_line(usage())} (`resnet --help` lists what there is)"
+        if line is None:
+            raise
+        if os.environ.get(TRACEBACK):
+            traceback.print_exception(error)
+        print(f"resnet: {line}", file=sys.stderr)
+    return 1

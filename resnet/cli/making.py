@@ -20,6 +20,7 @@ from resnet.cli.options import (
     read_params,
     read_settings,
 )
+from resnet.cli.output import outlive_terminal
 from resnet.errors import UserError
 
 
@@ -66,6 +67,7 @@ def train(
     set_: SetOption = None,
 ) -> None:
     """Train a net, one run a seed; finished seeds are kept and interrupted ones go on."""
+    outlive_terminal()
     settings = read_settings(params, set_, net, depth, name)
     if seeds is not None:
         settings = settings.with_seeds(_seed_list(seeds))
@@ -124,12 +126,13 @@ def sweep(
         typer.Option(metavar="FILE|URL", help="Or postgresql://..., for many workers [sweep.storage; OUT/study.db]."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace studies that other settings, data or code made.")
+        bool, typer.Option("--overwrite", help="Move aside studies that other settings, data or code made.")
     ] = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
     """Tune nets on validation error at equal budget; several processes of this command share the work."""
+    outlive_terminal()
     plan = read_params(params, set_)
 
     from resnet.data import load as load_data

@@ -25,9 +25,12 @@ from resnet.cli.options import (
 )
 from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import write_text
 from resnet.records import PublishedRecords
+
+LEAST_STD = 1e-3
+"""Below that of any images, and below 1/255, by which whoever trained on pixels in 0..255 divides."""
 
 
 def describe(
@@ -73,15 +76,16 @@ def describe(
     console.print(printing.layer_table(record))
 
 
-def _channels(text: str | None, option: str) -> list[float] | None:
+def _channels(text: str | None, option: str, lowest: float) -> list[float] | None:
+    """Three numbers from `lowest` to 1: whoever counts pixels in 0..255, or divides by nothing, is told."""
     if text is None:
         return None
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    if len(values) != 3:
-        raise UserError(f"{option} {text}: write three numbers, of red, green and blue in 0..1")
+    if len(values) != 3 or not all(lowest <= value <= 1 for value in values):
+        raise UserError(f"{option} {one_line(text, 60)}: write three numbers, of red, green and blue, {lowest:g} to 1")
     return values
 
 
@@ -103,7 +107,7 @@ def evaluate(
 ) -> None:
     """Measure the test error of weights, ours or others', in fp32."""
     settings = read_settings(params, set_, net, depth, name)
-    channels = _channels(mean, "--mean"), _channels(std, "--std")
+    channels = _channels(mean, "--mean", 0.0), _channels(std, "--std", LEAST_STD)
 
     from resnet.data import read_for_evaluation
     from resnet.measuring.evaluate import evaluate_weights

@@ -26,9 +26,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from resnet.data.places import expanded, locked
 from resnet.errors import UserError
-from resnet.files import sync_folder
+from resnet.files import expanded, locked, sync_folder
 
 ARCHIVE = "cifar-10-python.tar.gz"
 URLS = (
@@ -156,7 +155,7 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str, progress
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
-            locked(target.parent, f"its download of {target.name}"),
+            locked(target.parent, f"its download of {target.name}", wait=True),
             Progress(*columns, console=Console(stderr=True), disable=not progress) as bars,
         ):
             if _is_whole(target, size, md5):

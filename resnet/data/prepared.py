@@ -21,10 +21,9 @@ from resnet.data.images import (
     smallest,
     validation_indices,
 )
-from resnet.data.places import expanded, locked
 from resnet.data.sources import read_source
 from resnet.errors import UserError
-from resnet.files import sync_folder
+from resnet.files import expanded, locked, sync_folder
 from resnet.params import DataParams
 from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord
 
@@ -118,7 +117,7 @@ def save(data: Data, folder: Path) -> None:
     try:
         folder = Path(os.path.realpath(folder))  # a linked folder stays linked; a link to itself fails below
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(folder.parent, f"the data in {folder.name}"):
+        with locked(folder.parent, f"the data in {folder.name}", wait=True):
             if folder.exists():
                 _check_replaceable(folder)
             beside = folder.with_name(f".{folder.name}.partial")

@@ -15,8 +15,8 @@ from resnet.data.download import official_archive
 from resnet.data.folder import read_image_folder
 from resnet.data.images import CLASSES, SETS, Images, Source, canonical, validation_indices
 from resnet.data.official import is_official, read_official
-from resnet.data.places import expanded
 from resnet.errors import UserError
+from resnet.files import expanded
 from resnet.records import OFFICIAL_FINGERPRINTS
 
 

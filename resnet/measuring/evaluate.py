@@ -77,7 +77,7 @@ def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) 
     """
     net = build(settings, classes)
     check_recorded(weights)
-    load_weights(net, weights)
+    load_weights(net, weights, finite=True)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -128,4 +128,15 @@ def evaluate_weights(
         wrong=evaluation.wrong,
         test_error=evaluation.error,
         test_loss=evaluation.loss,
+        normalisation=_normalisation(mean, std),
     )
+
+
+def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
+    subtracted = "our per-pixel mean" if mean is None else f"the mean {_numbers(mean)}"
+    divided = "" if std is None else f", divided by {_numbers(std)}"
+    return f"{subtracted} subtracted{divided}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from resnet.data import Data, Images
 from resnet.errors import UserError
+from resnet.files import expanded
 from resnet.measuring.evaluate import evaluate_weights, load_net, normalisation
 from resnet.measuring.responses import response_std
 from resnet.nets import fused
@@ -24,7 +25,7 @@ def _digest(entry: PublishedWeights) -> str:
         UserError: there is no such file, or it is another one than the parameters'.
     """
     try:
-        digest = hashlib.sha256(entry.weights.read_bytes()).hexdigest()
+        digest = hashlib.sha256(expanded(entry.weights).read_bytes()).hexdigest()
     except OSError as error:
         from_where = f"; it is to be had from {entry.source}" if entry.source else ""
         raise UserError(f"{entry.weights}: cannot be read ({error.strerror}){from_where}") from error
@@ -45,22 +46,15 @@ def _evaluate(params: Params, entry: PublishedWeights, digest: str, data: Data, 
     shown = slice(None, params.responses.images or None)
     images = on_device(Images(data.train.images[shown], data.train.labels[shown]), machine.device).images
     stds = response_std(net, images, normalisation(data, machine, entry.mean, entry.std), machine)
-    subtracted = "our per-pixel mean" if entry.mean is None else f"the mean {_numbers(entry.mean)}"
-    divided = "" if entry.std is None else f", divided by {_numbers(entry.std)}"
     return PublishedRecord(
         **evaluation.model_dump(exclude={"kind"}),
         name=entry.name,
         source=entry.source,
         parameters=count_parameters(net),
         weights_sha256=digest,
-        normalisation=f"{subtracted} subtracted{divided}",
         trained=entry.trained,
         responses=PublishedResponses(images=len(images), layers=tuple(stds), std=tuple(stds.values())),
     )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def evaluate_published(params: Params, load_data: Callable[[], Data]) -> PublishedRecords:

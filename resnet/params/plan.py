@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.params.problems import first_problem
 from resnet.params.sections import (
     DataParams,
@@ -16,6 +16,7 @@ from resnet.params.sections import (
     LimitsParams,
     ModelParams,
     Net,
+    NetName,
     ReportParams,
     ResponsesParams,
     Section,
@@ -71,10 +72,13 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     report: ReportParams = ReportParams()
     sweep: SweepParams = SweepParams()
-    models: dict[str, ModelEntry] = Field({})
+    models: dict[NetName, ModelEntry] = Field({})
 
     @model_validator(mode="after")
     def _entries(self) -> Self:
+        names = {name.casefold() for name in self.models}
+        if len(names) < len(self.models):
+            raise ValueError("models: two names that some file systems take for one")
         for name in self.models:
             self._settings(name, self.models[name])
         return self
@@ -105,6 +109,10 @@ class Params(Section):
             UserError: the net or the depth is none, or the entry of that name is another net.
         """
         name = name or f"{net}-{depth}"
+        try:
+            TypeAdapter(NetName).validate_python(name)
+        except ValidationError as error:
+            raise UserError(f"--name {one_line(name, 60)}: letters, digits, '.', '_' and '-' alone") from error
         entry = self.models.get(name)
         if entry is None:
             try:

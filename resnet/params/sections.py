@@ -5,24 +5,57 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from resnet.depth import blocks_per_stage
+from resnet.errors import one_line
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):  # which Python takes for 0 and 1
+        raise ValueError(f"must be a number (given: {str(value).lower()})")
+    return value
+
+
+_Number = BeforeValidator(_number)
+Fraction = Annotated[float, _Number, Field(gt=0, lt=1)]
+Seed = Annotated[int, _Number, Field(ge=0, lt=2**63)]
+Count = Annotated[int, _Number, Field(ge=1, le=10**9)]
+Batch = Annotated[int, _Number, Field(ge=1, le=2**20)]
+Images = Annotated[int, _Number, Field(ge=0, le=10**9)]
+Positive = Annotated[float, _Number, Field(gt=0, le=1e12, allow_inf_nan=False)]
+Mean = Annotated[float, _Number, Field(ge=0, le=1)]
+Std = Annotated[float, _Number, Field(ge=1e-3, le=1)]
 Net = Literal["resnet", "plain", "preact"]
+
+SEEDS = 1000
+"""That a net may have at most."""
+DEEPEST = 20_000
+"""Layers: the paper's deepest net has 1,202."""
 
 
 def _depth(depth: int) -> int:
+    if depth > DEEPEST:
+        raise ValueError(f"at most {DEEPEST:,} layers")
     blocks_per_stage(depth)
     return depth
 
 
-Depth = Annotated[int, AfterValidator(_depth)]
+Depth = Annotated[int, _Number, AfterValidator(_depth)]
 """6n + 2."""
+
+NetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+"""Of a net of the plan: files and folders are called by it, so it can be no path."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be of characters that can be printed")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_printable), Field(max_length=500)]
+"""Text that pages show."""
 
 
 class Section(BaseModel):
@@ -40,7 +73,7 @@ class DataParams(Section):
     """`official`, `digits`, or the path of an archive or a folder."""
     dir: Path = Path("data/cifar10")
     """Where the prepared arrays lie."""
-    validation: int = Field(5000, ge=0)
+    validation: Images = 5000
     """Images held out of the training set."""
     split_seed: Seed = 0
 
@@ -58,19 +91,19 @@ class TrainParams(Section):
     seeds: int | list[int] = 5
     """How many (0, 1, ...) or which."""
     iterations: Count = 64_000
-    batch_size: Count = 128
+    batch_size: Batch = 128
     learning_rate: Positive = 0.1
     milestones: list[Fraction] = [0.5, 0.75]
     """Fractions of `iterations` at which the learning rate is multiplied by `decay`."""
     decay: Positive = 0.1
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(1e-4, ge=0, allow_inf_nan=False)
+    momentum: Annotated[float, _Number, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, _Number, Field(ge=0, le=1e9, allow_inf_nan=False)] = 1e-4
     decay_batch_norm: bool = True
     """Whether weight decay also acts on batch norm's scale and shift and on biases."""
     warmup: bool = False
     """Section 4.2, ResNet-110: start at `warmup_learning_rate` until the training error falls."""
     warmup_learning_rate: Positive = 0.01
-    warmup_until_error: float = Field(80.0, gt=0, le=100)
+    warmup_until_error: Annotated[float, _Number, Field(gt=0, le=100)] = 80.0
     """In %, over the last `warmup_window` iterations."""
     warmup_window: Count = 100
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
@@ -101,10 +134,12 @@ class TrainParams(Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, seeds: Any) -> Any:
-        if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        if type(seeds) is int and 1 <= seeds <= SEEDS:
             return seeds
-        if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
-            raise ValueError(f"must be how many (1 or more) or a list of seeds (given: {seeds!r})")
+        listed = isinstance(seeds, list) and len(seeds) <= SEEDS
+        if not listed or not all(type(seed) is int for seed in seeds):
+            given = one_line(repr(seeds)[:200], 60)
+            raise ValueError(f"must be how many (1 to {SEEDS:,}) or a list of seeds (given: {given})")
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError("must name at least one seed, each once")
         if any(not 0 <= seed < 2**63 for seed in seeds):
@@ -117,7 +152,7 @@ class TrainParams(Section):
 
 
 class ThroughputParams(Section):
-    batch_size: Count = 128
+    batch_size: Batch = 128
     warmup_steps: Count = 3
     steps: Count = 5
     """Steps timed together in a repeat."""
@@ -125,29 +160,29 @@ class ThroughputParams(Section):
 
 
 class ResponsesParams(Section):
-    images: int = Field(5000, ge=0)
+    images: Images = 5000
     """Training images that Figure 7's responses are measured on, the first in canonical order; 0: all."""
 
 
 class PublishedWeights(Section):
     """Weights that others published: a row of the report, measured here."""
 
-    name: str = Field(min_length=1)
+    name: Line = Field(min_length=1)
     net: Net = "resnet"
     depth: Depth
     weights: Path
     """A state dict: safetensors or PyTorch's format."""
     shortcut: Literal["A", "B", "C"] = "A"
     zero_padding: Literal["both", "end"] = "both"
-    mean: tuple[float, float, float] | None = None
+    mean: tuple[Mean, Mean, Mean] | None = None
     """Of red, green and blue in 0..1, subtracted from the pixels; None: the per-pixel mean of our training images."""
-    std: tuple[Positive, Positive, Positive] | None = None
+    std: tuple[Std, Std, Std] | None = None
     """Of red, green and blue in 0..1, by which the pixels are divided; None: 1."""
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     """Of the file (hex): another file is refused. None: any file is taken."""
-    source: str = ""
+    source: Line = ""
     """Where they come from, such as an address."""
-    trained: str = ""
+    trained: Line = ""
     """On what and how long, such as `50,000 images, 200 epochs`."""
 
 
@@ -168,7 +203,7 @@ class ReportParams(Section):
     """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
     margin: Positive = 0.5
     """Points of test error within which two nets count as equivalent."""
-    bootstrap_samples: Count = 10_000
+    bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
     bootstrap_seed: Seed = 0
 
 
@@ -231,7 +266,7 @@ class LatencyParams(Section):
     """Whole nets; the blocks of both are always timed."""
     depths: list[Depth] = [20, 32, 44, 56, 110]
     """Whole nets, beside the sum of their blocks."""
-    batch_sizes: list[Count] = [1, 128]
+    batch_sizes: list[Batch] = [1, 128]
     modes: list[Literal["eager", "compiled", "graphed"]] = ["eager", "graphed"]
     """Those that the device has: CUDA graphs are GPUs' alone."""
     seconds: Positive = 1.0

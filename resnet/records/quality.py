@@ -28,6 +28,8 @@ class EvaluationRecord(Record):
     test_error: Error
     """In %, single view."""
     test_loss: Number
+    normalisation: str = ""
+    """How the images were prepared."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -4,6 +4,7 @@ Nothing here trains or measures, and torch is never imported: the report is rebu
 any machine. The same parameters and result files give the same bytes.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None)
     Raises:
         UserError: `readme` has no markers; nothing is written.
     """
+    # Figures are files: a notebook's or a desktop's choice of a window is not asked for, and may not be there.
+    os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
     from resnet.report.tables import read_tables

@@ -1,15 +1,9 @@
-"""Where a run's files lie, and the lock that keeps a second process out of them."""
+"""Where a run's files lie."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-
-from resnet.errors import UserError
 
 
 class Folders(NamedTuple):
@@ -48,22 +42,3 @@ def seed_folders(out: Path, seed: int, weights: Path | None = None, checkpoints:
     """The folders of one seed: `seed-<k>` below each of the three, which are `out` unless they are given."""
     name = f"seed-{seed}"
     return Folders(out / name, (weights or out) / name, (checkpoints or out) / name)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; the lock ends with the process, however that ends.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{folder}: another run is training into this folder") from error
-        yield
-    finally:
-        os.close(descriptor)

@@ -11,12 +11,13 @@ from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.files import locked, remove_partials
 from resnet.params import Settings
 from resnet.params.bearing import SHORTCUTS_ALONE, WITHOUT_EFFECT
 from resnet.records import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
-from resnet.runs.folders import locked, seed_folders
+from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
@@ -111,6 +112,8 @@ def train_seeds(
     console = console or Console(stderr=True)
     runs = [Run(settings, seed, data, seed_folders(out, seed, weights, checkpoints), machine) for seed in seeds]
     with locked(out):
+        for folder in {folder for run in runs for folder in run.folders}:
+            remove_partials(folder)
         finish_moves(out)
         arrangements = [arrange(run) for run in runs]
         if not overwrite:

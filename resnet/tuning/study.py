@@ -11,7 +11,6 @@ line, after which no worker can read it; SQLite rolls half a transaction back. I
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import time
@@ -32,10 +31,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from resnet.errors import UserError
+from resnet.files import expanded, is_locked, locked_file
 from resnet.records import Identity, with_identity
 
 POSTGRES = ("postgresql://", "postgres://")
 SLOT, HEARTBEAT, IDENTITY = "slot", "heartbeat", "identity"
+CLAIMED = "claimed"
+"""What an attempt has once its claim is whole: one without it, seen under the lock of claims, was cut."""
+FOLDER = "folder"
+"""Which folder an attempt's worker holds for as long as it lives."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 LOCK_KEY = 0x7E57E7  # any number: the advisory lock of a database that holds sweeps
 
@@ -54,7 +58,7 @@ class Storage:
     """
 
     def __init__(self, where: str) -> None:
-        self.file = None if "://" in where else Path(where)
+        self.file = None if "://" in where else expanded(where)
         if self.file is None and not where.startswith(POSTGRES):
             raise UserError(f"study {_shown(where)}: give a file or postgresql://USER@HOST/DATABASE")
         self.where, self.shown = where, _shown(where)
@@ -68,7 +72,12 @@ class Storage:
             # `pool_pre_ping`: a connection may have been closed during the hours of a trial.
             url, engine = f"postgresql+psycopg://{where.split('://', 1)[1]}", {"pool_pre_ping": True}
         with self.errors(), self.alone():  # alone: two workers must not both create the tables
-            self.rdb = RDBStorage(url, engine_kwargs=engine)
+            try:
+                self.rdb = RDBStorage(url, engine_kwargs=engine)
+            except RuntimeError as error:  # tables of another version of Optuna
+                raise UserError(
+                    f"study {self.shown}: {' '.join(str(error).split())}; or name another --study"
+                ) from error
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -83,8 +92,7 @@ class Storage:
     def alone(self) -> Iterator[None]:
         """Exclude every other worker; the lock ends with the process, however that ends."""
         if self.file is not None:
-            with self.file.with_name(f"{self.file.name}.lock").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with locked_file(self.file.with_name(f"{self.file.name}.lock"), "claiming a trial"):
                 yield
             return
         import psycopg
@@ -156,13 +164,35 @@ def differing(storage: Storage, name: str, identity: Identity) -> list[str]:
     return Identity.model_validate(held[IDENTITY]).differences(identity) if IDENTITY in held else []
 
 
+def _aside(name: str, identity: Identity) -> str:
+    return f"{name}@{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
+
+
+def _put_in_place(storage: Storage, name: str, identity: Identity) -> None:
+    """Put a study of another identity aside and take this one's back; after a kill in between, do it again."""
+    names = optuna.get_all_study_names(storage.rdb)
+
+    def rename(old: str, new: str) -> None:
+        if new in optuna.get_all_study_names(storage.rdb):  # a copy that was cut: the old one is still whole
+            optuna.delete_study(study_name=new, storage=storage.rdb)
+        optuna.copy_study(from_study_name=old, from_storage=storage.rdb, to_storage=storage.rdb, to_study_name=new)
+        optuna.delete_study(study_name=old, storage=storage.rdb)
+
+    if differing(storage, name, identity):
+        held = with_identity(optuna.load_study(study_name=name, storage=storage.rdb).user_attrs)
+        rename(name, _aside(name, Identity.model_validate(held[IDENTITY])))
+    if (own := _aside(name, identity)) in names:
+        rename(own, name)
+
+
 class SharedStudy:
     """One net's study, as one of its workers sees it.
 
     Args:
         storage: where it lies; it is created there if need be.
         name: the net's name.
-        identity: what its results depend on. A study of another one is deleted: ask `differing` first.
+        identity: what its results depend on. A study of another one is put aside under its own identity, and comes
+            back when that is asked for: ask `differing` first.
         trials: how many slots there are.
         defaults: the parameters of slot 0.
         sampler: chooses those of the others.
@@ -187,8 +217,7 @@ class SharedStudy:
         self.dead_after, self.clock = dead_after, clock
         self._heartbeats: dict[int, tuple[Any, float]] = {}
         with storage.alone():
-            if differing(storage, name, identity):
-                optuna.delete_study(study_name=name, storage=storage.rdb)
+            _put_in_place(storage, name, identity)
             self.study = optuna.create_study(
                 study_name=name, storage=storage.rdb, sampler=sampler, pruner=pruner, load_if_exists=True
             )
@@ -207,10 +236,17 @@ class SharedStudy:
         return [k for k in range(self.trials) if k not in attempts or attempts[k][-1].state not in FINISHED]
 
     def _is_dead(self, attempt: FrozenTrial) -> bool:
-        """Whether a running attempt's heartbeat has stood still for long, by this worker's own clock.
+        """Whether a running attempt's worker has ended, or its heartbeat has stood still for long.
 
-        Neither clocks of several machines nor process numbers are compared.
+        On one machine the lock of its folder tells at once that it has ended. A suspended worker keeps the lock,
+        and other machines' locks cannot be seen: then the heartbeat counts, by this worker's own clock. Neither
+        clocks of several machines nor process numbers are compared.
         """
+        if CLAIMED not in attempt.user_attrs:
+            return True
+        folder = attempt.user_attrs.get(FOLDER)
+        if self.storage.file is not None and folder is not None and is_locked(Path(folder)) is False:
+            return True
         heartbeat, now = attempt.user_attrs.get(HEARTBEAT), self.clock()
         seen, since = self._heartbeats.setdefault(attempt.number, (heartbeat, now))
         if seen != heartbeat:
@@ -222,8 +258,8 @@ class SharedStudy:
         """Take up the first slot that nobody works at; None if there is none.
 
         Args:
-            suggest: asks the trial for its parameters. It runs before another worker claims, so that
-                the sampler sees them.
+            suggest: asks the trial for its parameters, and may hold a folder for it and name that as `FOLDER`. It
+                runs before another worker claims, so that the sampler sees them.
         """
         with self.storage.alone():
             for attempts in self.attempts().values():
@@ -242,6 +278,7 @@ class SharedStudy:
                 self.study.enqueue_trial(given | known, user_attrs={SLOT: slot})
             trial = self.study.ask()
             suggest(trial)
+            trial.set_user_attr(CLAIMED, True)
             return trial
 
 

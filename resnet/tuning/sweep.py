@@ -11,9 +11,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +28,18 @@ from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.files import write_text
+from resnet.files import BusyError, locked, remove_partials, write_text
 from resnet.nets import fused
 from resnet.params import Params, Settings
 from resnet.records import Identity, SweepRecord, read_history
-from resnet.runs.folders import Folders, locked
+from resnet.runs.aside import ASIDE, arrange, label
+from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
 from resnet.system import Machine, choose_machine
 from resnet.training.recipe import milestones
-from resnet.tuning.study import SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
+from resnet.tuning.study import FOLDER, SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
 from resnet.tuning.trial import (
     DIVERGED,
     SECONDS,
@@ -149,7 +153,13 @@ class NetSweep:
         return None
 
     def open(self, storage: Storage) -> None:
-        """Create the study or go on with it; results of other settings are dropped."""
+        """Create the study or go on with it; what other settings have made is moved aside."""
+        if self.record_file.exists() and (other := SweepRecord.read(self.record_file).identity) != self.identity:
+            aside = self.out / ASIDE / label(other)
+            aside.mkdir(parents=True, exist_ok=True)
+            for file in (self.record_file, self.best_file):
+                if file.exists():
+                    file.replace(aside / file.name)
         sweep = self.sweep
         pruner: BasePruner = NopPruner()
         if sweep.pruner == "median":
@@ -173,35 +183,54 @@ class NetSweep:
         Raises:
             Interrupted: a signal asked to stop; the trial's checkpoint is saved and the trial is free.
         """
-        trial = self.shared.claim(self.suggest)
-        if trial is None:
-            return False
-        slot = trial.user_attrs[SLOT]
-        settings = trial_settings(self.base, self.sweep, **self.suggest(trial))
-        title = f"{self.name} trial {slot}"
-        train = settings.train
-        self.console.print(
-            f"{title}: learning rate {train.learning_rate:.3g}, weight decay {train.weight_decay:.3g}, "
-            f"warm-up {'on' if train.warmup else 'off'}, milestones {train.milestones}",
-            soft_wrap=True,
-        )
-        folder = self.trial_folders / str(slot)
-        # The parameters' own values are what the others are measured against: never pruned.
-        fair = self.fair if slot else set()
-        watch = Watch(trial, title, fair, min(30.0, self.sweep.dead_after / 5), self.console)
-        try:
+        with ExitStack() as holding:
+            trial = self.shared.claim(partial(self._take_up, holding))
+            if trial is None:
+                return False
+            slot = trial.user_attrs[SLOT]
+            settings = trial_settings(self.base, self.sweep, **self.suggest(trial))
+            title = f"{self.name} trial {slot}"
+            train = settings.train
+            self.console.print(
+                f"{title}: learning rate {train.learning_rate:.3g}, weight decay {train.weight_decay:.3g}, "
+                f"warm-up {'on' if train.warmup else 'off'}, milestones {train.milestones}",
+                soft_wrap=True,
+            )
+            # The parameters' own values are what the others are measured against: never pruned.
+            fair = self.fair if slot else set()
+            watch = Watch(trial, title, fair, min(30.0, self.sweep.dead_after / 5), self.console)
+            folder = Path(trial.user_attrs[FOLDER])
             try:
-                ending = self._train(trial, settings, folder, watch)
-            except BaseException:
-                self.shared.study.tell(trial, state=TrialState.FAIL)
-                raise
-        except UpdateFinishedTrialError:
-            # This process stood still for so long that another has given the trial up for dead.
-            self.console.print(f"{title}: taken over by another worker", soft_wrap=True)
+                try:
+                    ending = self._train(trial, settings, folder, watch)
+                except BaseException:
+                    self.shared.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+                    raise
+            except UpdateFinishedTrialError:
+                # This process stood still for so long that another has given the trial up for dead.
+                self.console.print(f"{title}: taken over by another worker", soft_wrap=True)
+                return True
+            self.console.print(f"{title}: {ending}", soft_wrap=True)
+            shutil.rmtree(folder, ignore_errors=True)
             return True
-        self.console.print(f"{title}: {ending}", soft_wrap=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        return True
+
+    def _take_up(self, holding: ExitStack, trial: Trial) -> None:
+        """Draw a trial's values, and hold the folder that shows that its worker lives.
+
+        Where a suspended worker still holds the slot's folder, it is another one, with the checkpoint of the first.
+        """
+        self.suggest(trial)
+        slot = trial.user_attrs[SLOT]
+        folder = self.trial_folders.absolute() / str(slot)
+        try:
+            holding.enter_context(locked(folder))
+        except BusyError:
+            checkpoint = Folders(folder, folder, folder).checkpoint_file
+            folder = folder.with_name(f"{slot}-{trial.number}")
+            holding.enter_context(locked(folder))
+            with suppress(FileNotFoundError):
+                shutil.copyfile(checkpoint, folder / checkpoint.name)
+        trial.set_user_attr(FOLDER, str(folder))
 
     def _train(self, trial: Trial, settings: Settings, folder: Path, watch: Watch) -> str:
         began = time.monotonic()
@@ -212,25 +241,28 @@ class NetSweep:
             trial.set_user_attr(SECONDS, time.monotonic() - began)
             trial.set_user_attr(SYSTEM, self.machine.describe(fused.available).model_dump(mode="json"))
 
-        with locked(folder):
-            run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
-            run.drop_foreign_checkpoint()
-            try:
-                record = run.execute(watch)
-            except TrialPruned:
-                leave_facts()
-                study.tell(trial, state=TrialState.PRUNED)
-                return f"pruned at iteration {max(watch.reported):,}"
-            # The last iterate's error, and all errors of a run that was complete before its worker could tell.
-            for point in read_history(folders.history_file):
-                watch.report(point.iteration, point.validation_error)
+        remove_partials(folder)
+        run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
+        for source, to in arrange(run).moves:  # a checkpoint of other settings
+            if os.path.lexists(source):
+                to.parent.mkdir(parents=True, exist_ok=True)
+                source.rename(to)
+        try:
+            record = run.execute(watch)
+        except TrialPruned:
             leave_facts()
-            if record.status == "diverged":
-                trial.set_user_attr(DIVERGED, True)
-                study.tell(trial, state=TrialState.PRUNED)
-                return f"diverged at iteration {record.iteration:,}"
-            study.tell(trial, record.validation_error)
-            return f"done, validation error {record.validation_error:.2f} %"
+            study.tell(trial, state=TrialState.PRUNED)
+            return f"pruned at iteration {max(watch.reported):,}"
+        # The last iterate's error, and all errors of a run that was complete before its worker could tell.
+        for point in read_history(folders.history_file):
+            watch.report(point.iteration, point.validation_error)
+        leave_facts()
+        if record.status == "diverged":
+            trial.set_user_attr(DIVERGED, True)
+            study.tell(trial, state=TrialState.PRUNED)
+            return f"diverged at iteration {record.iteration:,}"
+        study.tell(trial, record.validation_error)
+        return f"done, validation error {record.validation_error:.2f} %"
 
     def finished(self) -> bool:
         return not self.shared.open_slots()
@@ -254,7 +286,10 @@ class NetSweep:
         )
         record.write(self.record_file)
         if record.status == "done":
-            shutil.rmtree(self.trial_folders, ignore_errors=True)
+            for folder in self.trial_folders.glob("[0-9]*"):
+                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # it holds what was moved aside
+                self.trial_folders.rmdir()
             if record.best is not None:
                 write_text(self.best_file, best_params(self.params, record))
         return record
@@ -309,7 +344,7 @@ def sweep_nets(
         out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
         nets: entries of the parameters' `models`, instead of `sweep.nets`.
         storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
-        overwrite: drop studies and results that other settings, data or version have made.
+        overwrite: move aside studies and results that other settings, data or version have made.
         console: where progress is shown.
 
     Raises:
@@ -331,7 +366,7 @@ def sweep_nets(
     with place.errors():
         conflicts = [conflict for sweep in sweeps if (conflict := sweep.conflict(place))]
         if conflicts and not overwrite:
-            raise UserError(f"{conflicts[0]}: pass --overwrite to replace it, or another --out and --study")
+            raise UserError(f"{conflicts[0]}: pass --overwrite to move it aside, or another --out and --study")
         for sweep in sweeps:
             sweep.open(place)
         _check_forecast(sweeps, data, console)

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.files import locked
 from resnet.params import Settings
 from resnet.records import TrainingRecord
-from resnet.runs.folders import locked
 from resnet.runs.seeds import train_seeds
 from resnet.system import Machine
 from tests.conftest import CPU

@@ -11,26 +11,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.pruners import NopPruner
-from optuna.trial import Trial, TrialState
 from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Params, load
-from resnet.records import Identity, SweepRecord, TrainingRecord
-from resnet.tuning.study import SharedStudy, SlotSampler, Storage, fair_iterations
+from resnet.records import SweepRecord, TrainingRecord
 from resnet.tuning.sweep import sweep_nets
 from tests.conftest import Command
 
 QUIET = Console(quiet=True)
-PRINT = Identity(configuration="a", data="b", version=1)
 
 
 def plan(folder: Path, *assignments: str, depth: int = 8) -> Params:
@@ -58,94 +52,6 @@ def plan(folder: Path, *assignments: str, depth: int = 8) -> Params:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".json", ".yaml")}
-
-
-def shared(storage: Storage, trials: int = 4, **changes: Any) -> SharedStudy:
-    keys: dict[str, Any] = {
-        "identity": PRINT,
-        "trials": trials,
-        "defaults": {"x": 0.5},
-        "sampler": SlotSampler(0, 10),
-        "pruner": NopPruner(),
-        "dead_after": 10.0,
-    }
-    return SharedStudy(storage, "net", **(keys | changes))
-
-
-def suggest(trial: Trial) -> float:
-    return trial.suggest_float("x", 0, 1)
-
-
-def test_trials_are_compared_only_where_every_schedule_is_divided_equally_often() -> None:
-    # Measured at 10, 20, ..., 90: one division in all after 60 and until 70, two in all after 80.
-    assert fair_iterations([[50, 75], [60, 80], [40, 70]], 100, 5) == {70, 90, 95}
-    assert fair_iterations([[50, 75]], 100, 10) == {70, 90}
-    assert fair_iterations([[50, 75], []], 100, 10) == set()
-
-
-def test_each_slot_is_claimed_once_and_slot_0_has_the_defaults(tmp_path: Path) -> None:
-    one, other = (shared(Storage(str(tmp_path / "s.db"))) for _ in range(2))
-    claimed = [worker.claim(suggest) for worker in (one, other, one, other)]
-    assert [trial.user_attrs["slot"] for trial in claimed if trial] == [0, 1, 2, 3]
-    assert claimed[0] is not None
-    assert claimed[0].params == {"x": 0.5}
-    # Two workers draw different values, whoever of them claims.
-    assert len({trial.params["x"] for trial in claimed if trial}) == 4
-    assert one.claim(suggest) is None
-    assert one.open_slots() == [0, 1, 2, 3]
-
-
-def test_the_same_seed_draws_the_same_whatever_process_draws(tmp_path: Path) -> None:
-    def draws(name: str, workers: int) -> list[float]:
-        storage = Storage(str(tmp_path / name))
-        crew = [shared(storage) for _ in range(workers)]
-        drawn = []
-        for k in range(4):
-            trial = crew[k % workers].claim(suggest)
-            assert trial is not None
-            drawn.append(trial.params["x"])
-            crew[k % workers].study.tell(trial, trial.params["x"])
-        return drawn
-
-    assert draws("one.db", 1) == draws("two.db", 2)
-
-
-def test_a_dead_trial_is_taken_up_again_with_its_values_and_the_dead_may_not_tell(tmp_path: Path) -> None:
-    now = 0.0
-    storage = Storage(str(tmp_path / "s.db"))
-    dead, worker = shared(storage, trials=2), shared(storage, trials=2, clock=lambda: now)
-    first = dead.claim(suggest)
-    lost = dead.claim(suggest)
-    assert first is not None
-    assert lost is not None
-    first.set_user_attr("heartbeat", 1)
-    assert worker.claim(suggest) is None
-    now = 9.0
-    first.set_user_attr("heartbeat", 2)  # the first lives, the second does not
-    assert worker.claim(suggest) is None
-    now = 11.0
-    again = worker.claim(suggest)
-    assert again is not None
-    assert again.user_attrs["slot"] == 1
-    assert again.params == lost.params
-    with pytest.raises(UpdateFinishedTrialError):
-        lost.report(1.0, 1)
-    worker.study.tell(again, 3.0)
-    assert worker.open_slots() == [0]
-
-
-def test_a_worker_killed_between_its_steps_of_claiming(tmp_path: Path) -> None:
-    storage = Storage(str(tmp_path / "s.db"))
-    study = shared(storage, trials=2)
-    # Killed before it asked for what it had enqueued; killed before the values were drawn.
-    study.study.enqueue_trial({"x": 0.5}, user_attrs={"slot": 0})
-    trial = study.claim(lambda trial: None)
-    assert trial is not None
-    assert trial.user_attrs["slot"] == 0
-    study.study.tell(trial, state=TrialState.FAIL)
-    again = study.claim(suggest)
-    assert again is not None
-    assert (again.user_attrs["slot"], again.params) == (0, {"x": 0.5})
 
 
 @pytest.mark.slow
@@ -305,7 +211,8 @@ def killed_and_alone(folder: Path, digits_folder: Path, number: int) -> tuple[Sw
     cut.send_signal(number)
     assert cut.wait(60) == (130 if number == signal.SIGTERM else -number)
     assert SweepRecord.read(folder / "S/resnet-8.json").status == "interrupted"
-    again = worker(folder, *LONG, "--set=sweep.trials=3")
+    # At once, long before the heartbeat of the killed one would count as stopped.
+    again = worker(folder, *LONG, "--set=sweep.trials=3", "--set=sweep.dead_after=3600")
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
     # In a process like the other, with as many threads: some of PyTorch's sums depend on their number.
@@ -323,7 +230,26 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path
     assert [trial.attempts for trial in alone.trials] == [1, 1, 1]
     assert cut.trials[1].attempts == 2
     assert cut.trials[0].validation_errors[-1] == alone.trials[0].validation_errors[-1]
-    assert [trial.values for trial in cut.trials[:2]] == [trial.values for trial in alone.trials[:2]]
+    assert [trial.values for trial in cut.trials] == [trial.values for trial in alone.trials]
+
+
+@pytest.mark.slow
+def test_a_suspended_worker_stops_nobody_and_leaves_its_trial(digits_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(digits_folder, tmp_path / "digits")
+    plan(tmp_path)
+    arguments = (*LONG, "--set=sweep.trials=2", "--set=sweep.dead_after=5")
+    suspended = worker(tmp_path, *arguments)
+    wait_for(suspended, "trial 0: validation error")
+    suspended.send_signal(signal.SIGSTOP)
+    other = worker(tmp_path, *arguments)
+    output, _ = other.communicate(timeout=300)
+    assert other.returncode == 0, output
+    suspended.send_signal(signal.SIGCONT)
+    output, _ = suspended.communicate(timeout=120)
+    assert suspended.returncode == 0, output
+    assert "Traceback" not in output
+    record = SweepRecord.read(tmp_path / "S/resnet-8.json")
+    assert (record.status, record.trials[0].attempts) == ("done", 2)
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------

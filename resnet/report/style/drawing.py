@@ -1,6 +1,8 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
+import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -10,6 +12,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -18,6 +21,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 DASHED = (0, (4, 2))
+
+NUMBER = re.compile(r"\$\\mathdefault\{[-+0-9.^{} ]*\}\$")
+"""What Matplotlib itself writes in mathematics: powers of ten at the ticks of a logarithmic axis."""
 
 KIND_NAMES = {"plain": "plain nets", "resnet": "residual nets"}
 
@@ -127,9 +133,22 @@ def rendered(figure: Figure, name: str) -> dict[str, bytes]:
     files = {}
     for kind, fields in metadata.items():
         content = BytesIO()
-        figure.savefig(content, format=kind, metadata=fields)
+        for text in figure.findobj(Text):
+            _as_written(text)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
+            figure.savefig(content, format=kind, metadata=fields)
         files[f"{name}.{kind}"] = content.getvalue()
     return files
+
+
+def _as_written(text: Text) -> None:
+    """Draw a name as it is: Matplotlib takes dollars for mathematics, and stumbles over what cannot be printed."""
+    written = text.get_text()
+    if "$" in written and not NUMBER.fullmatch(written):
+        text.set_parse_math(False)
+    if not written.replace("\n", "").isprintable():
+        text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in written))
 
 
 class Picture(NamedTuple):

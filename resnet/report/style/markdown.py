@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from pandas import DataFrame
 
@@ -18,7 +20,7 @@ def escaped(text: str) -> str:
     """Escape what Markdown or HTML would take for markup in text that comes from a file."""
     if isinstance(text, Markdown):
         return text
-    for sign in "\\`*_|[]<>":
+    for sign in "\\`*_|[]<>~$&":
         text = text.replace(sign, "\\" + sign)
     return " ".join(text.split())
 
@@ -28,12 +30,17 @@ def bold(text: str) -> Markdown:
 
 
 def code(text: str) -> Markdown:
-    return Markdown(f"`{text}`")
+    """Text as code, whatever backticks it holds."""
+    text = " ".join(str(text).split()).replace("|", "\\|")  # a bar would end a table's cell
+    if "`" not in text:
+        return Markdown(f"`{text}`")
+    fence = "`" * (1 + max(len(run) for run in re.findall("`+", text)))
+    return Markdown(f"{fence} {text} {fence}")
 
 
 def link(file: str, folder: str | None) -> Markdown:
     """A link to a file in a folder; its name as code where there is no folder to link to."""
-    return code(file) if folder is None else Markdown(f"[{file}]({folder}/{file})")
+    return code(file) if folder is None else Markdown(f"[{escaped(file)}]({quote(f'{folder}/{file}')})")
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import yaml
 from resnet.errors import UserError
 from resnet.params import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_committed_file_is_the_papers_protocol() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from resnet import data
+from resnet import data, files
 from resnet.data import Data
-from resnet.data.places import locked
+from resnet.files import locked
 
 SAVE = """
 import sys
@@ -28,7 +27,7 @@ data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), pro
 def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
     folder = tmp_path / "prepared"
     command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
-    with locked(tmp_path, "the test"):
+    with locked(tmp_path, "the test", wait=True):
         waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
         for process in waiting:
             assert process.stderr is not None
@@ -47,7 +46,7 @@ def test_a_file_system_without_locks_is_said(
     def missing(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", missing)
+    monkeypatch.setattr(files.fcntl, "flock", missing)
     data.save(split, tmp_path / "prepared")
     data.load(tmp_path / "prepared")
     assert "without locks" in capsys.readouterr().err

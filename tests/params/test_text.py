@@ -1,0 +1,218 @@
+"""YAML of every kind gives values that are plain, or one short line."""
+
+from __future__ import annotations
+
+import math
+import os
+import string
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from resnet.errors import LINE, UserError
+from resnet.params import Params, load
+from resnet.params.text import parse
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"),
+        ("on", "on"),
+        ("1:30", "1:30"),
+        ("2026-01-02", "2026-01-02"),
+        ("1_000", "1_000"),
+        ("0x10", "0x10"),
+        ("=", "="),
+        ("<<", "<<"),
+        ("1e-4", 1e-4),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("-3", -3),
+        ("true", True),
+        ("~", None),
+        ("", None),
+        ("'5'", "5"),
+        ("[]", []),
+        ("9" * 40, "9" * 40),
+    ],
+)
+def test_only_numbers_true_false_and_null_are_not_text(text: str, value: object) -> None:
+    assert parse(text, "x") == value
+    assert type(parse(text, "x")) is type(value)
+    assert math.isnan(parse(".nan", "x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("train: {seeds: 1}\ntrain: {iterations: 3}", "twice"),
+        ("train: {seeds: 1, seeds: 2}", "twice"),
+        ("train: {seeds: 010}", "010 is read as different numbers"),
+        (LAUGHS, "anchors are not read"),
+        ("a: &a [*a]", "anchors are not read"),
+        ("[" * 60_002, "levels"),
+        ("{a: " * 60_002, "levels"),
+        ("- " * 60_002, "levels"),
+        ("{[1]: 2}", "a key must be a name"),
+        ("? {a: 1}\n: 2", "a key must be a name"),
+        ("x" * 2**20, "far more than parameters need"),
+        ("a: !!python/object/apply:os.system [ls]", "not YAML"),
+        ("a: !!timestamp x", "not YAML"),
+        ("a: !!int x", "not YAML"),
+        ("a: !!binary x", "not YAML"),
+        ("a: b: c", "not YAML"),
+        ("a: 1\n---\nb: 2", "not YAML"),
+        ("%YAML 9.9\n---\na: 1", "not YAML"),
+        ("a: \x07", "not YAML"),
+    ],
+)
+def test_what_is_refused_is_one_short_line(text: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"p\.yaml") as caught:
+        load(file)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < LINE
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "train.iterations=true",
+        "train.learning_rate=true",
+        "train.milestones=[true]",
+        "train.momentum=false",
+        "train.learning_rate=.inf",
+        "train.learning_rate=1e999",
+        "train.weight_decay=.nan",
+        "train.momentum=.nan",
+        "train.decay=nan",
+        "train.iterations=1e3000",
+        f"train.iterations={'9' * 5000}",
+        "train.seeds=1000000000",
+        "train.batch_size=100000000000",
+        "report.bootstrap_samples=10000000000",
+        "models.a={net: resnet, depth: 6000002}",
+        f"{'a.' * 60_002}b=1",
+        f"models.x.model.{'a.' * 10}b=1",
+        f"train.{'k' * 100_000}=1",
+        f"train.device={'k' * 100_000}",
+        f"train.seeds=[{'0, ' * 10_000}0]",
+        "data.dir=",
+        "models=3",
+        "models.x=",
+        "models.x.train=3",
+        "models.=3",
+        "=3",
+    ],
+)
+def test_numbers_and_sizes_beyond_reason(assignment: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(None, [assignment])
+    assert len(str(caught.value)) <= LINE
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        ".aside",
+        "a/b",
+        "/etc/passwd",
+        "../x",
+        "a\\b",
+        "c:x",
+        "a b",
+        "a\nb",
+        "",
+        "`",
+        "a|b",
+        "$x$",
+        "<b>",
+        "é",
+    ],
+)
+def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(yaml.safe_dump({"models": {name: {"net": "resnet", "depth": 8}}}))
+    with pytest.raises(UserError, match="models"):
+        load(file)
+    with pytest.raises(UserError, match=r"--name|depth"):
+        load(None).settings_for("resnet", 8 if name else 7, name or None)
+
+
+def test_two_names_that_are_one_folder() -> None:
+    with pytest.raises(UserError, match="take for one"):
+        load(None, ["models={a: {net: resnet, depth: 8}, A: {net: resnet, depth: 14}}"])
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(UserError, match="not a file"):
+            load(path)
+    (tmp_path / "large").write_bytes(bytes(2**20))
+    with pytest.raises(UserError, match="far more"):
+        load(tmp_path / "large")
+
+
+WORDS = st.sampled_from(
+    [
+        *Params.model_fields,
+        "iterations",
+        "seeds",
+        "dir",
+        "depth",
+        "net",
+        "resnet",
+        "plain",
+        "x",
+        "official",
+        "A",
+        "..",
+        "",
+    ]
+)
+SCALARS = st.one_of(
+    WORDS,
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.dates(),
+    st.binary(max_size=4),
+    st.text(max_size=8),
+)
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(WORDS | SCALARS.filter(lambda x: x == x), inner, max_size=4)
+    ),  # type: ignore[arg-type]
+    max_leaves=20,
+)
+SECTIONS = st.dictionaries(st.sampled_from([*Params.model_fields, "y"]), TREES, min_size=1)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(SECTIONS.map(yaml.dump), st.text(string.printable, max_size=60), st.text(max_size=30)))
+def test_anything_at_all_is_parameters_or_one_line(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    refusal = ""
+    try:
+        load(file, [f"train={text}"])
+    except UserError as error:
+        refusal = str(error)
+    assert len(refusal) < LINE + len(str(tmp_path))
+    assert "\n" not in refusal

@@ -1,0 +1,63 @@
+"""Names from outside are text on every page and in every figure, whatever they would be as markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from resnet.report.style.drawing import new_figure, save_or_remove
+from resnet.report.style.markdown import code, link, table
+from tests.report.made_up import a_system, some_data
+
+HOSTILE = (
+    "a`b", "``", "`", "a|b", "|", "$x_1$", "$\\frac{1$", "$\\mathdefault{x$", "<b>x</b>", "<script>alert(1)</script>",
+    "x](http://example.org)", "![x](y)", "*x* _y_", "# x", "a\nb", "- x", "\\", "&lt;", "~~x~~", "a\x07b", "日本",
+    "\U0001f600",    "-->", "[x]: y", "http://example.org", "a\r\n| b |", "\u202eabc",
+)  # fmt: skip
+READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def tags(text: str) -> list[str]:
+    """The elements of a page in their order, and where its links lead to."""
+    return [tag for tag in re.findall(r"<[^>]*>", READER.render(text)) if not tag.startswith("<!--")]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_cell_a_piece_of_code_and_a_link(name: str) -> None:
+    assert tags(table([{"net": name, "what": code(name)}])) == tags(table([{"net": "x", "what": code("x")}]))
+    assert tags(code(name)) == ["<p>", "<code>", "</code>", "</p>"]
+    (start, opened, closed, end) = tags(str(link(name, "../runs")))
+    assert (start, closed, end) == ("<p>", "</a>", "</p>")
+    assert opened.startswith('<a href="../runs/')
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_figure_draws_a_name_as_it_is_written(name: str, tmp_path: Any, recwarn: pytest.WarningsRecorder) -> None:
+    figure = new_figure(3.0, 2.0)
+    axes = figure.subplots()
+    axes.plot([1, 10], [1, 1000], label=name)
+    axes.set_yscale("log")
+    axes.set_title(name)
+    axes.legend()
+    save_or_remove(figure, tmp_path, "figure")
+    assert (tmp_path / "figure.svg").stat().st_size > 1000
+    assert not recwarn.list
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a`b|c", "$\\frac{1$ <b>x</b>", "x](http://example.org) ![x](y)\n# x"])
+def test_a_report_of_hostile_names_has_the_elements_of_any_other(name: str, files: Callable[..., Any]) -> None:
+    def report(name: str) -> list[str]:
+        plan = files("resnet-20", "plain-20", seeds=2)
+        system = a_system(device_name=name, processor=name, platform=name, versions={"torch": name}, commit=name)
+        for net in plan.params.models:
+            plan.throughput(net, system=system)
+            for seed in (0, 1):
+                plan.train(net, seed, data=some_data(official=False, name=name), systems=[system])
+        return tags(plan.build())
+
+    assert report(name) == report("x")

@@ -1,0 +1,98 @@
+"""A closed terminal or a broken pipe ends the display, not the training; no terminal is too simple."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from resnet.records import TrainingRecord
+from tests.conftest import Command
+
+LONG = (
+    "--set=data.validation=200",
+    "--set=train.iterations=20",
+    "--set=train.batch_size=4",
+    "--set=train.precision=fp32",
+)
+
+
+def training(folder: Path, digits_folder: Path) -> list[str]:
+    arguments = ["train", "--depth", "8", "--seeds", "0", "--out", str(folder / "out"), *LONG]
+    return [sys.executable, "-m", "resnet", *arguments, f"--set=data.dir={digits_folder}"]
+
+
+def assert_trained(folder: Path) -> None:
+    record = TrainingRecord.read(folder / "out/seed-0/metrics.json")
+    assert (record.status, record.iteration) == ("done", 20)
+
+
+def test_a_training_outlives_its_terminal(digits_folder: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        training(tmp_path, digits_folder), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown = b""
+    while b"iterations on" not in shown:  # the training has begun
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)  # what closing its window sends
+    assert process.wait(timeout=120) == 0
+    assert_trained(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_training_outlives_the_reader_of_its_pipe(digits_folder: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(training(tmp_path, digits_folder), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert_trained(tmp_path)
+
+
+def test_results_that_cannot_be_printed_are_a_mistake_and_a_reader_who_leaves_is_not(command: Command) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "resnet", "describe"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "resnet: standard output cannot be written (No space left on device)\n",
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "resnet", "describe"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_someone_made_non_blocking(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    command = [sys.executable, "-m", "resnet", "describe", "--depth", "1202", "--format", "json"]
+    process = subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    time.sleep(3)  # the pipe is full long since
+    with os.fdopen(reading, "rb") as file:
+        printed = file.read()
+    assert process.wait(timeout=60) == 0
+    assert printed.rstrip().endswith(b"}")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_simple_terminals(encoding: str) -> None:
+    """A name of bytes that are no text, as Linux allows, stands for what UTF-8 cannot show."""
+    code = "from resnet.cli.output import Output; Output(); print('8.3 \\u00b1 0.1', '\\udcff')"
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == {"ascii": "8.3 \\xb1 0.1 \\udcff\n", "utf-8": "8.3 ± 0.1 \\udcff\n"}[encoding]

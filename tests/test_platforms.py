@@ -1,0 +1,81 @@
+"""Where the system lacks what Unix has, the commands say so or do without."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT = """
+import psutil  # has its own ways there
+import sys
+for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[name] = None
+import os
+del os.sched_getaffinity, os.getuid
+opened = os.open
+def folders_cannot_be_opened(path, flags, *rest, **more):
+    if os.path.isdir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+    return opened(path, flags, *rest, **more)
+os.open = folders_cannot_be_opened
+from resnet.cli import run
+import json
+for arguments in json.loads(sys.argv[1]):
+    status = run(arguments)
+    assert status == 0, (arguments, status)
+"""
+"""Windows as far as it can be played here."""
+
+
+@pytest.mark.slow
+def test_commands_without_what_only_unix_has(tmp_path: Path) -> None:
+    import json
+
+    small = [
+        "--set=data={source: digits, dir: data, validation: 1200}",
+        "--set=train={iterations: 2, batch_size: 4, seeds: 1, precision: fp32, log_every: 1}",
+    ]
+    commands = [
+        ["describe", "--depth", "8"],
+        ["data", *small],
+        ["train", "--depth", "8", "--out", "runs/train/resnet-8", *small],
+        ["evaluate", "--depth", "8", "--weights", "runs/train/resnet-8/seed-0/model.safetensors", *small],
+        ["report", "--set=models={resnet-8: {net: resnet, depth: 8}}", *small],
+    ]
+    environment = os.environ | {"RESNET_FUSED": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, json.dumps(commands)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "a file system without locks" in done.stderr
+    assert (tmp_path / "reports/summary.md").exists()
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "TkAgg"])
+def test_the_report_does_not_ask_for_a_window(backend: str, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from resnet.params import load; from resnet.report import build; "
+        "build(load(None), Path('runs'), Path('reports'))"
+    )
+    environment = os.environ | {"MPLBACKEND": backend, "DISPLAY": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_clone_of_another_owner_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from resnet import system
+
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    system._mention_owner.cache_clear()
+    assert system._git("rev-parse", "HEAD") is None
+    assert system._git("rev-parse", "HEAD") is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "safe.directory" in said
