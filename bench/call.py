@@ -56,6 +56,10 @@ class Call:
         steps: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
         return steps
 
+    def done_before(self) -> set[str]:
+        """Steps that an earlier call has done."""
+        return {step["step"] for step in self._earlier if step["ended"] == "done"}
+
     def left(self) -> float:
         """Seconds for steps; none once somebody asked to stop."""
         return 0.0 if self.asked_to_stop else self.ends - time.monotonic() - RESERVE
@@ -130,7 +134,7 @@ class Call:
             for path in self._files():
                 try:
                     size = path.stat().st_size + 2 * 1024  # its headers and the padding
-                    if ".partial" in path.name:
+                    if path.name.startswith("."):  # half a file
                         continue
                     if size > room:
                         left_out.append(str(path.relative_to(self.place)))

@@ -94,8 +94,7 @@ def _memory_is_given_back(benchmark: BenchmarkFixture) -> Iterator[None]:
     if benchmark.enabled:
         torch.compiler.reset()  # a compiled module would be kept, and count as a recompilation of the next
         gc.collect()
-        if DEVICE.type == "cuda":
-            torch.cuda.empty_cache()
+        MACHINE.release_memory()
 
 
 @pytest.mark.usefixtures("_memory_is_given_back")

@@ -20,7 +20,7 @@ def test_a_machine_has_a_precision_that_it_computes_in() -> None:
 
 
 def test_what_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match="only GPUs have"):
+    with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
         choose_machine(TrainParams(device="cpu", precision="tf32"))
     # An evaluation does not ask for the training's precision.
     assert choose_machine(TrainParams(device="cpu", precision="tf32"), "fp32") == CPU

@@ -170,7 +170,8 @@ def throughput(
 def latency(
     out: Annotated[Path, typer.Option(help="Folder for DEVICE.json.")] = Path("runs/latency"),
     benchmarks: Annotated[
-        Path | None, typer.Option("--from", help="Measure nothing: take the file of pytest --benchmark-json.")
+        Path | None,
+        typer.Option("--from", help="Measure nothing: take pytest --benchmark-json's file, or DEVICE.json.partial."),
     ] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
@@ -181,12 +182,22 @@ def latency(
     from resnet.measuring.latency import from_benchmarks, measure_latency
     from resnet.system import choose_machine
 
+    partial: Path | None = None
     if benchmarks is not None:
         record = from_benchmarks(benchmarks)
     else:
         console = Console(stderr=True)
         machine = choose_machine(plan.train)
-        record = measure_latency(plan, machine, lambda line: console.print(line, soft_wrap=True, highlight=False))
+        # A measurement that is stopped leaves what it has beside the result, whose earlier form stays.
+        partial = out / f"{machine.device.type}.json.partial"
+        record = measure_latency(
+            plan,
+            machine,
+            lambda line: console.print(line, soft_wrap=True, highlight=False),
+            lambda record: record.write(partial),
+        )
     path = out / f"{record.system.device}.json"
     record.write(path)
+    if partial is not None:
+        partial.unlink(missing_ok=True)
     print(printing.latency_line(record, path))

@@ -7,6 +7,7 @@ import torch
 
 from resnet.data import Data, Images, Source, split
 from resnet.measuring.energy import measure_energy
+from resnet.measuring.graphs import graphed
 from resnet.measuring.peaks import measure_peaks, together
 from resnet.measuring.stopwatch import Step, time_step, wall_clock
 from resnet.nets import fused
@@ -36,7 +37,7 @@ def time_steps(step: Step, batch_size: int, machine: Machine, plan: ThroughputPa
     """Warm a step up, then time it as the plan says."""
     machine.forget_peak_memory()
     # On a GPU the first iterations are not yet replayed from a graph.
-    for _ in range(plan.warmup_steps + (EAGER_ITERATIONS if machine.device.type == "cuda" else 0)):
+    for _ in range(plan.warmup_steps + (EAGER_ITERATIONS if machine.abilities.graphs else 0)):
         step()
     seconds = time_step(step, wall_clock(machine), plan.steps, plan.repeats)
     return Timing(
@@ -60,7 +61,10 @@ def training_stepper(settings: Settings, machine: Machine, batch_size: int) -> S
 
 
 def inference_stepper(settings: Settings, machine: Machine, batch_size: int) -> Step:
-    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included."""
+    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included.
+
+    Where the device has graphs it is replayed from one, as a training step is.
+    """
     batches = Batches(noise(batch_size), seed=0, batch_size=batch_size, device=machine.device)
     net = build_net(settings, classes=10, seed=0, device=machine.device).eval()
 
@@ -69,7 +73,7 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int) -> 
         with machine.arithmetic():
             net(batches.single_view(batches.test.images))
 
-    return step
+    return graphed(step) if machine.abilities.graphs else step
 
 
 def measure_throughput(settings: Settings, machine: Machine) -> ThroughputRecord:
