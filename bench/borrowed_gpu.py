@@ -339,10 +339,14 @@ def main() -> None:
         sys.exit(take_in(arguments.archive, arguments.root, arguments.root / "params.yaml", arguments.suffix))
     if arguments.command == "check" and arguments.estimate:
         sys.path.insert(0, str(ROOT))
+        from resnet.errors import UserError
         from resnet.params import load
 
-        arguments.place = Path("P")
-        tell(checks(Path("P"), load(arguments.params, arguments.set), arguments), 60 * arguments.minutes)
+        try:
+            plan = load(arguments.params, arguments.set)
+        except UserError as error:
+            parser.error(str(error))
+        tell(checks(Path("P"), plan, arguments), 60 * arguments.minutes)
         return
     if arguments.place is None or arguments.archive is None:
         parser.error("--place and --archive are needed")

@@ -87,13 +87,13 @@ def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -
 
 def _kernel_takes(x: Tensor) -> bool:
     return (
-        x.device.type == "cpu"
+        not torch.compiler.is_compiling()
+        and not abilities(x.device).gpu
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.shape[1] % _LANES == 0
         and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
-        and not torch.compiler.is_compiling()
     )
 
 

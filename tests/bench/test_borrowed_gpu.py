@@ -270,13 +270,51 @@ def test_what_is_wrong_is_not_taken_in(
     assert fault == "other" or not there.exists()
 
 
+def check_arguments(**given: Any) -> argparse.Namespace:
+    return argparse.Namespace(**{"nets": None, "set": [], "only": None, "params": ROOT / "params.yaml"} | given)
+
+
+def test_a_later_call_does_what_the_earlier_ones_have_not(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, plan, begun = module("borrowed_gpu"), load(ROOT / "params.yaml"), list[str]()
+    first = call()
+    for name, ended in (("tests", "done"), ("rate", "exit code 1"), ("latency", "stopped")):
+        first.note(name, ended)
+    for only in (None, ["tests", "profile plain"]):
+        made = call()
+        monkeypatch.setattr(made, "run", lambda name, *rest, **environment: begun.append(name))
+        script.check(made, plan, check_arguments(only=only))
+    everything = [check.name for check in script.checks(Path("P"), plan, check_arguments())]
+    assert begun == [*everything[1:], "tests", "profile plain"]
+    assert everything[0] == "tests"
+    assert everything[-1] == "fp32"
+
+
+def test_what_a_call_would_do_is_told_with_what_it_takes(checkout: Path) -> None:
+    command = [sys.executable, checkout / "bench/borrowed_gpu.py", "check", "--estimate", "--minutes", "9"]
+    done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "params.yaml: no such file" in done.stderr.splitlines()[-1]
+    command += ["--params", str(ROOT / "params.yaml"), "--only", "rate", "profile"]
+    done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, check=True, timeout=60)
+    *steps, last = [line.split() for line in done.stdout.splitlines()]
+    assert [" ".join(step[2:]) for step in steps] == ["rate", "profile kernels", "profile plain", "profile compiled"]
+    assert int(last[0]) == sum(int(step[0]) for step in steps)
+    assert "of 540 s" in done.stdout
+    assert not (checkout.parent / "P").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["profile", "convolutions"])
 def test_a_step_is_taken_apart(what: str, tmp_path: Path) -> None:
-    options = ("--depth", "8", "--batch-size", "1", "--seconds", "0.001", "--set=train.device=cpu")
-    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *options, "--set=train.batch_size=4"]
-    subprocess.run([*command, "--out", tmp_path / "step.json"], cwd=tmp_path, check=True, timeout=300)
-    result = json.loads((tmp_path / "step.json").read_text())
+    given = ["resnet-8"] if what == "profile" else ["--batch-size", "1"]
+    options = ("--seconds", "0.001", "--set=train.device=cpu", "--set=train.batch_size=4")
+    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *given, *options]
+    subprocess.run([*command, "--out", tmp_path], cwd=tmp_path, check=True, timeout=300)
+    (file,) = tmp_path.glob("*.json")
+    result = json.loads(file.read_text())
+    assert file.stem == ("resnet-8" if what == "profile" else what)
     if what == "convolutions":
         assert len(result) == 3 * 2 * 2 * 4
         assert all(row["seconds"] > 0 for row in result)
