@@ -148,18 +148,14 @@ def checks(place: Path, plan: Params, arguments: argparse.Namespace) -> list[Che
         Check("rate", START + 8 * len(nets), 120, [step, "rate", *nets, *given, "--out", rates]),
         Check("profile kernels", START + 6 * len(ends), 60, [step, "profile", *ends, *given, "--out", profiles]),
     ]
-    for name in nets:
-        command = [
-            "-m",
-            "resnet",
-            "throughput",
-            *entry(plan, name),
-            *given,
-            "--out",
-            runs / "throughput" / f"{name}.json",
-        ]
-        steps.append(Check(f"throughput {name}", START + 16, 60, command))
+    in_turn = ["--all", "--nets", ",".join(nets)]
     steps += [
+        Check(
+            "throughput",
+            START + 16 * len(nets),
+            180,
+            ["-m", "resnet", "throughput", *in_turn, *given, "--out", runs / "throughput"],
+        ),
         Check(
             "alone",  # one seed, to tell what its neighbours cost
             START + 8 * len(ends),
@@ -307,6 +303,7 @@ def main() -> None:
         command.add_argument("--mebibytes", type=float, default=16.0, help="that the archive may have")
         command.add_argument("--every", type=float, default=60.0, help="seconds between archives during a step")
         command.add_argument("--minutes", type=float, default=9.0, help="that the call may take")
+        command.add_argument("--patience", type=float, default=1.0, help="multiplies the time limits of steps")
         command.add_argument("--resume", type=Path, help="archive of an earlier call")
         command.add_argument("--images", type=Path, help="folder with the images' file, or with parts of it")
         command.add_argument("--wheels", type=Path, help="folder with packages that are missing here")
@@ -350,9 +347,8 @@ def main() -> None:
         return
     if arguments.place is None or arguments.archive is None:
         parser.error("--place and --archive are needed")
-    call = Call(
-        arguments.place, arguments.archive, int(arguments.mebibytes * 2**20), 60 * arguments.minutes, arguments.every
-    )
+    size, seconds = int(arguments.mebibytes * 2**20), 60 * arguments.minutes
+    call = Call(arguments.place, arguments.archive, size, seconds, arguments.every, arguments.patience)
     try:
         if arguments.resume is not None:
             call.resume(arguments.resume)

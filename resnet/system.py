@@ -91,6 +91,12 @@ class Machine:
         elif self.abilities.gpu:
             torch.cuda.empty_cache()
 
+    def held_memory_bytes(self) -> int:
+        """What the framework holds on a GPU now; 0 on a CPU, where all that a process holds counts in its peak."""
+        if self.device.type == "mps":
+            return int(torch.mps.driver_allocated_memory())
+        return int(torch.cuda.memory_reserved(self.device)) if self.abilities.gpu else 0
+
     def peak_memory_bytes(self) -> int:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
         if self.abilities.peak_memory:

@@ -146,25 +146,38 @@ def throughput(
     net: NetOption = "resnet",
     depth: DepthOption = 20,
     name: NameOption = None,
-    out: Annotated[Path | None, typer.Option(help="Result file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Result file; with --all the folder for NAME.json files.")] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
     format_: FormatOption = Format.table,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every net of the parameters' models, a round of each in turn, into --out.")
+    ] = False,
+    nets: Annotated[str | None, typer.Option(help="With --all: such as resnet-20,resnet-56 [all].")] = None,
 ) -> None:
     """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
-    settings = read_settings(params, set_, net, depth, name)
+    plan = read_params(params, set_)
+    if all_ and out is None:
+        raise UserError("throughput --all needs --out")
+    if nets is not None and not all_:
+        raise UserError("throughput --nets needs --all")
+    names = nets.split(",") if nets else list(plan.models)
+    chosen = [plan.settings(entry) for entry in names] if all_ else [plan.settings_for(net, depth, name)]
 
     from resnet.measuring.throughput import measure_throughput
     from resnet.system import choose_machine
 
-    record = measure_throughput(settings, choose_machine(settings.train))
-    if out is not None:
-        record.write(out)
+    records = measure_throughput(chosen, [choose_machine(settings.train) for settings in chosen])
+    for record in records:
+        if out is not None:
+            record.write(out / f"{record.name}.json" if all_ else out)
     if format_ is Format.json:
-        print_json(record.model_dump(mode="json"))
+        trees = [record.model_dump(mode="json") for record in records]
+        print_json(trees if all_ else trees[0])
         return
-    for line in printing.throughput_lines(record):
-        print(line)
+    for record in records:
+        for line in printing.throughput_lines(record):
+            print(line)
 
 
 def latency(

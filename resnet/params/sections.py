@@ -89,7 +89,7 @@ class TrainParams(Section):
     """Iterations between rows of the learning curve."""
     evaluate_every: Count = 1000
     """Iterations between measurements of validation and test error for the curve."""
-    checkpoint_every: Literal["auto"] | Count = "auto"
+    checkpoint_every: Literal["auto"] | Count = 1000
     """Iterations that a kill can cost. `auto`: 5,000 on a GPU, where they take a minute and a save holds up all
     seeds side by side; 1,000 on a CPU."""
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.params import Settings, TrainParams
+from resnet.params import Settings
 from resnet.records import FIRST_SOURCE
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
@@ -56,7 +56,6 @@ def test_saves_are_rarer_on_a_gpu_unless_asked_for(tiny: Tiny) -> None:
     left_open, asked = tiny(checkpoint_every="auto").train, tiny(checkpoint_every=70).train
     assert [checkpoint_every(left_open, machine) for machine in (CPU, nvidia, apple)] == [1000, 5000, 5000]
     assert {checkpoint_every(asked, machine) for machine in (CPU, nvidia)} == {70}
-    assert TrainParams().checkpoint_every == "auto"
 
 
 @pytest.fixture
