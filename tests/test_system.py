@@ -50,6 +50,14 @@ def test_the_description_says_whether_compiled_operations_ran_on_a_cpu(compiled:
     assert CPU.peak_memory_bytes() > 50e6
 
 
+def test_before_its_first_use_a_gpu_has_no_peak_to_forget() -> None:
+    """PyTorch raises where its allocator is asked too early; without a GPU it is always too early."""
+    machine = Machine(torch.device("cuda"), "fp32")
+    machine.forget_peak_memory()
+    if not torch.cuda.is_initialized():
+        assert machine.held_memory_bytes() == machine.peak_memory_bytes() == 0
+
+
 @pytest.mark.gpu
 def test_a_gpus_description_does_not_ask_for_the_cpus_operations() -> None:
     machine = Machine(torch.device("cuda"), "fp32")
