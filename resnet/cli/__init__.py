@@ -21,6 +21,7 @@ COMMANDS = (
     making.train,
     measuring.evaluate,
     measuring.published,
+    measuring.export,
     measuring.responses,
     measuring.throughput,
     measuring.latency,

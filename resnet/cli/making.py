@@ -52,7 +52,9 @@ def train(
     net: NetOption = "resnet",
     depth: DepthOption = 20,
     name: NameOption = None,
-    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2 [train.seeds of the parameters].")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Which: 3 is seed 3 alone [train.seeds, where 3 is how many: 0, 1 and 2].")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder for seed-K/model.safetensors [OUT].")] = None,
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for the checkpoints of unfinished runs [OUT].")

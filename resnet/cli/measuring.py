@@ -1,4 +1,4 @@
-"""Commands that count and measure: layers, errors, responses, speed."""
+"""Commands that count, measure and hand on a net: layers, errors, responses, speed, export."""
 
 from __future__ import annotations
 
@@ -214,3 +214,25 @@ def latency(
     if partial is not None:
         partial.unlink(missing_ok=True)
     print(printing.latency_line(record, path))
+
+
+def export(
+    weights: Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")],
+    out: Annotated[Path, typer.Option(help="FILE.pt2 (torch.export), FILE.onnx or FILE.torchscript.")],
+    net: NetOption = "resnet",
+    depth: DepthOption = 20,
+    name: NameOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+) -> None:
+    """Write a trained net for other programs, and check the file against the net."""
+    settings = read_settings(params, set_, net, depth, name)
+
+    from resnet.nets.export import export as write
+    from resnet.nets.model import DepthNet
+    from resnet.nets.weights import load_weights
+
+    built = DepthNet(settings.net, settings.depth, settings.model.shortcut, settings.model.zero_padding)
+    load_weights(built, weights)
+    difference = write(built, out)
+    print(f"{out}: {settings.name}; its logits are within {difference:.1e} of the net's")

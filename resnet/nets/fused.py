@@ -85,9 +85,15 @@ def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -
     return F.relu(y) if relu else y
 
 
+def _recorded(x: Tensor) -> bool:
+    """Whether a compiler or an exporter records the operations: it must see PyTorch's own. FX sends no tensor."""
+    tracing = torch._C._is_tracing()
+    return torch.compiler.is_compiling() or tracing or not isinstance(x, Tensor)
+
+
 def _kernel_takes(x: Tensor) -> bool:
     return (
-        not torch.compiler.is_compiling()
+        not _recorded(x)
         and not abilities(x.device).gpu
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.bfloat16)
@@ -126,8 +132,6 @@ _Forward = Callable[[Tensor, nn.BatchNorm2d, Tensor | None, bool], Tensor]
 
 def _kernels(x: Tensor) -> tuple[_Forward, _Forward] | None:
     """What trains and what normalises on the input's device, if kernels there take the input."""
-    if torch.compiler.is_compiling():
-        return None
     if abilities(x.device).triton:
         gpu = gpu_kernels()
         return (gpu.train, gpu.normalise) if gpu is not None and gpu.takes(x) else None
@@ -143,7 +147,8 @@ def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = Non
     the compiled operation.
     """
     if (
-        type(bn) is not nn.BatchNorm2d
+        _recorded(x)
+        or type(bn) is not nn.BatchNorm2d
         or _hooked(bn)
         or bn.weight is None
         or bn.weight.dtype != torch.float32
