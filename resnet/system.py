@@ -81,7 +81,8 @@ class Machine:
     def forget_peak_memory(self) -> None:
         """Count the peak from now on. A CPU's cannot be forgotten: it is the process's."""
         self.release_memory()
-        if self.abilities.peak_memory and torch.cuda.is_initialized():  # else there is none yet
+        # Before the first use there is none.
+        if self.abilities.peak_memory and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.reset_peak_memory_stats(self.device)
 
     def release_memory(self) -> None:
