@@ -1,12 +1,15 @@
 """A GPU that is lent for minutes: each call has a time limit, and one archive brings home what it made.
 
     python3 bench/borrowed_gpu.py cut IMAGES.zip --parts 2 --into DIR       # at home: parts that may travel
+    python3 bench/borrowed_gpu.py check --estimate                          # anywhere: what is done, how long it takes
     python3 bench/borrowed_gpu.py check --place P --archive F --minutes 9   # there, first: right, and how fast?
     python3 bench/borrowed_gpu.py train --place P --archive F --minutes 9   # then, as often as it is lent
     python3 bench/borrowed_gpu.py take-in F                                 # at home: checked and put in place
 
-`check` runs the tests that are marked `gpu`, then measures: the rate of each net with its seeds side by side,
-throughput, the kernels of a step, latencies; fp32 last. `train` prepares the data and trains the plan's nets in
+`check` runs the tests that are marked `gpu`, then measures: the rate of each net with its seeds side by side and of
+one seed alone, the kernels of a step (with Triton, plain, compiled), throughput, convolutions, the usual loop,
+latencies; fp32 last. It prints what each takes by estimate; what an earlier call has done is not done again, unless
+--only names it. `train` prepares the data and trains the plan's nets in
 order. It begins a net only if, by its measured rate, the time that is left lets it finish, and goes on with one that
 it left unfinished.
 
@@ -31,9 +34,10 @@ import shutil
 import sys
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from call import GRACE, ROOT, Call
 
@@ -110,47 +114,116 @@ def options(arguments: argparse.Namespace) -> list[object]:
     return ["--params", arguments.params.resolve(), *(f"--set={assignment}" for assignment in arguments.set)]
 
 
-def check(call: Call, plan: Params, arguments: argparse.Namespace) -> None:
-    """All that says whether this machine computes rightly and how fast; each written as it ends."""
-    runs, only, given = call.place / "runs", arguments.only, options(arguments)
-    net = {depth: ["--net", "resnet", "--depth", depth, *given] for depth in arguments.depths}
-    device = plan.train.device
-    step, suites = "bench/gpu_step.py", ("nets", "training", "measuring", "test_system.py")
-    # Other folders' tests import what only a developer has.
+START = 12.0
+"""Estimated seconds until a process computes: Python, PyTorch, the device's context, kernels by Triton."""
+COMPILING = 60.0
+"""Estimated seconds until torch.compile has made the blocks' kernels for the first time."""
+
+
+class Check(NamedTuple):
+    """A step of `check`."""
+
+    name: str
+    """Its first word chooses it: `--only`."""
+    estimate: float
+    """Seconds that it takes; no GPU has been met yet."""
+    limit: float
+    """Seconds after which it is stopped."""
+    command: list[object]
+    environment: Mapping[str, str] = MappingProxyType({})
+
+
+def checks(place: Path, plan: Params, arguments: argparse.Namespace) -> list[Check]:
+    """What says whether this machine computes rightly and how fast: what is needed most comes first, fp32 last."""
+    given, step = options(arguments), "bench/gpu_step.py"
+    rates, profiles, runs = place / "rates", place / "profiles", place / "runs"
+    nets = arguments.nets or [name for name in plan.models if re.fullmatch(r"resnet-\d{2,3}", name)]
+    ends = list(dict.fromkeys([nets[0], nets[-1]]))
+    suites = ("nets", "training", "measuring", "test_system.py")  # other tests import what only a developer has
     tests = [ROOT / "tests" / suite for suite in suites if (ROOT / "tests" / suite).exists()]
-    steps: list[tuple[str, float, list[object], dict[str, str]]] = [
-        ("tests", 150, ["-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", *tests], {})
+    compiled, fp32 = "--set=train.compile=true", "--set=train.precision=fp32"
+    latencies = len(plan.latency.batch_sizes) * (12 + len(plan.latency.nets) * len(plan.latency.depths))
+    steps = [
+        Check("tests", 90, 150, ["-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", *tests]),
+        Check("rate", START + 8 * len(nets), 120, [step, "rate", *nets, *given, "--out", rates]),
+        Check("profile kernels", START + 6 * len(ends), 60, [step, "profile", *ends, *given, "--out", profiles]),
     ]
-    ours = [name for name in plan.models if re.fullmatch(r"resnet-\d{2,3}", name)]
-    for name in arguments.nets or ours:
-        rate = [step, "rate", *entry(plan, name), "--seeds", len(plan.settings(name).train.seed_list), *given]
-        steps.append((f"rate {name}", 60, [*rate, "--out", call.place / "rates" / f"{name}.json"], {}))
-    for depth in arguments.depths:
-        out = runs / "throughput" / f"resnet-{depth}.json"
-        steps.append((f"throughput {depth}", 60, ["-m", "resnet", "throughput", *net[depth], "--out", out], {}))
-    shallow = [depth for depth in arguments.depths if depth <= 110]
-    for depth in sorted({min(shallow), max(shallow)}):
-        for way, more, environment in (
-            ("kernels", [], {}),
-            ("plain", [], {"RESNET_FUSED": "0"}),
-            ("compiled", ["--set=train.compile=true"], {}),
-        ):
-            out = call.place / "profiles" / f"resnet-{depth}-{way}.json"
-            profile = [step, "profile", *net[depth], *more, "--out", out]
-            steps.append((f"profile {depth} {way}", 90, profile, environment))
-    convolutions = [step, "convolutions", "--seconds", 0.1, *given, "--out", call.place / "profiles/convolutions.json"]
-    usual = ["bench/usual_loop.py", "--depth", min(shallow), "--device", device]
-    latency = ["-m", "resnet", "latency", "--set=latency.seconds=0.1", *given, "--out", runs / "latency"]
-    fp32 = [step, "rate", *net[min(shallow)], "--seeds", 5, "--set=train.precision=fp32"]
+    in_turn = ["--all", "--nets", ",".join(nets)]
     steps += [
-        ("convolutions", 90, convolutions, {}),
-        ("usual loop", 90, [*usual, "--out", runs / "usual-loop"], {}),
-        ("latency", 150, latency, {}),
-        ("rate fp32", 60, [*fp32, "--out", call.place / "rates" / "fp32.json"], {}),
+        Check(
+            "throughput",
+            START + 16 * len(nets),
+            180,
+            ["-m", "resnet", "throughput", *in_turn, *given, "--out", runs / "throughput"],
+        ),
+        Check(
+            "alone",  # one seed, to tell what its neighbours cost
+            START + 8 * len(ends),
+            60,
+            [step, "rate", *ends, "--seeds", 1, *given, "--out", rates / "alone"],
+        ),
+        Check(
+            "profile plain",
+            START + 6 * len(ends),
+            60,
+            [step, "profile", *ends, *given, "--out", profiles / "plain"],
+            {"RESNET_FUSED": "0"},
+        ),
+        Check("convolutions", START + 30, 90, [step, "convolutions", "--seconds", 0.1, *given, "--out", profiles]),
+        Check(
+            "usual",
+            START + 25,
+            90,
+            [
+                "bench/usual_loop.py",
+                *entry(plan, nets[0])[:4],
+                "--device",
+                plan.train.device,
+                "--out",
+                runs / "usual-loop",
+            ],
+        ),
+        Check(
+            "latency",
+            START + 2 * 0.8 * latencies,
+            150,
+            ["-m", "resnet", "latency", "--set=latency.seconds=0.1", *given, "--out", runs / "latency"],
+        ),
+        Check(
+            "profile compiled",
+            START + COMPILING + 6 * len(ends),
+            150,
+            [step, "profile", *ends, *given, compiled, "--out", profiles / "compiled"],
+        ),
+        Check(
+            "compiled",
+            START + 15 + 8 * len(ends),  # the compiler's results are kept in the place
+            120,
+            [step, "rate", *ends, *given, compiled, "--out", rates / "compiled"],
+        ),
+        Check("fp32", START + 8, 60, [step, "rate", nets[0], *given, fp32, "--out", rates / "fp32"]),
     ]
-    for name, seconds, command, environment in steps:
-        if only is None or name.split()[0] in only:
-            call.run(name, command, seconds, **environment)
+    only = arguments.only
+    return [check for check in steps if only is None or check.name in only or check.name.split()[0] in only]
+
+
+def tell(steps: Sequence[Check], seconds: float) -> None:
+    """Print what is to be done, what it takes by estimate, and what there is."""
+    for check in steps:
+        print(f"{check.estimate:5.0f} s  {check.name}")
+    print(
+        f"{sum(check.estimate for check in steps):5.0f} s  by estimate, of {seconds:.0f} s: a later call goes on",
+        flush=True,
+    )
+
+
+def check(call: Call, plan: Params, arguments: argparse.Namespace) -> None:
+    """Do the steps that no earlier call has done; each writes its files as it goes."""
+    steps = checks(call.place, plan, arguments)
+    left = [check for check in steps if arguments.only or check.name not in call.done_before()]
+    tell(left, call.left())
+    for check in left:
+        call.run(check.name, check.command, check.limit, **check.environment)
 
 
 def entry(plan: Params, name: str) -> list[object]:
@@ -183,7 +256,7 @@ def forecast(call: Call, plan: Params, name: str, given: Sequence[object]) -> fl
         "compiled"
     )
     if not same:
-        measure = ["bench/gpu_step.py", "rate", *entry(plan, name), "--seeds", len(seeds), *given, "--out", path]
+        measure = ["bench/gpu_step.py", "rate", name, *given, "--out", path.parent]
         if not call.run(f"rate {name}", measure, 60):
             return None
         rate = json.loads(path.read_text())
@@ -210,6 +283,7 @@ def train(call: Call, plan: Params, arguments: argparse.Namespace) -> None:
                 if seconds is not None:
                     call.note(f"train {name}", f"not begun: {seconds:.0f} s")
                 continue
+            print(f"{seconds:5.0f} s  by forecast, of {call.left():.0f} s: train {name}", flush=True)
             folders = ["--out", out, "--weights", weights, "--checkpoints", place / "checkpoints" / name]
             if not call.run(f"train {name}", ["-m", "resnet", "train", *entry(plan, name), *folders, *given]):
                 continue
@@ -224,22 +298,23 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("check", "train"):
         command = commands.add_parser(name)
-        command.add_argument(
-            "--place", type=Path, required=True, help="folder outside the checkout for all that is made"
-        )
-        command.add_argument("--archive", type=Path, required=True, help="the one file to bring home")
+        command.add_argument("--place", type=Path, help="folder outside the checkout for all that is made")
+        command.add_argument("--archive", type=Path, help="the one file to bring home")
         command.add_argument("--mebibytes", type=float, default=16.0, help="that the archive may have")
         command.add_argument("--every", type=float, default=60.0, help="seconds between archives during a step")
         command.add_argument("--minutes", type=float, default=9.0, help="that the call may take")
+        command.add_argument("--patience", type=float, default=1.0, help="multiplies the time limits of steps")
         command.add_argument("--resume", type=Path, help="archive of an earlier call")
         command.add_argument("--images", type=Path, help="folder with the images' file, or with parts of it")
         command.add_argument("--wheels", type=Path, help="folder with packages that are missing here")
         command.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="the plan")
-        command.add_argument("--nets", nargs="*", help="entries of the plan's models [all; check: resnet-20 to 110]")
+        command.add_argument(
+            "--nets", nargs="*", help="entries of the plan's models [all; check: resnet-20 to resnet-110]"
+        )
         command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for every step")
         if name == "check":
-            command.add_argument("--depths", type=int, nargs="*", default=[20, 56, 110])
-            command.add_argument("--only", nargs="*", help="such as tests, rate, throughput, profile, latency")
+            command.add_argument("--only", nargs="+", help="such as tests, rate, 'profile plain', throughput, latency")
+            command.add_argument("--estimate", action="store_true", help="say what would be done and how long it takes")
     command = commands.add_parser("cut")
     command.add_argument("file", type=Path)
     command.add_argument("--parts", type=int, default=2)
@@ -259,9 +334,21 @@ def main() -> None:
         from take_in import take_in
 
         sys.exit(take_in(arguments.archive, arguments.root, arguments.root / "params.yaml", arguments.suffix))
-    call = Call(
-        arguments.place, arguments.archive, int(arguments.mebibytes * 2**20), 60 * arguments.minutes, arguments.every
-    )
+    if arguments.command == "check" and arguments.estimate:
+        sys.path.insert(0, str(ROOT))
+        from resnet.errors import UserError
+        from resnet.params import load
+
+        try:
+            plan = load(arguments.params, arguments.set)
+        except UserError as error:
+            parser.error(str(error))
+        tell(checks(Path("P"), plan, arguments), 60 * arguments.minutes)
+        return
+    if arguments.place is None or arguments.archive is None:
+        parser.error("--place and --archive are needed")
+    size, seconds = int(arguments.mebibytes * 2**20), 60 * arguments.minutes
+    call = Call(arguments.place, arguments.archive, size, seconds, arguments.every, arguments.patience)
     try:
         if arguments.resume is not None:
             call.resume(arguments.resume)

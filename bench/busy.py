@@ -14,7 +14,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,20 +39,19 @@ def busy_loops(count: int) -> Iterator[None]:
 
 def images_per_second(depth: int, precision: str, seconds: float) -> float:
     """Train for so many seconds, after three iterations to warm up."""
+    from resnet.measuring.stopwatch import repeat, wall_clock
     from resnet.measuring.throughput import training_stepper
     from resnet.params import load
     from resnet.system import choose_machine
 
     settings = load(None, ["train.device=cpu", f"train.precision={precision}"]).settings_for("resnet", depth)
     batch_size = settings.train.batch_size
-    step = training_stepper(settings, choose_machine(settings.train), batch_size)
+    machine = choose_machine(settings.train)
+    step, clock = training_stepper(settings, machine, batch_size), wall_clock(machine)
     for _ in range(3):
         step()
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step()
-        steps += 1
-    return batch_size * steps / (time.perf_counter() - began)
+    steps, passed = repeat(step, clock, seconds)
+    return batch_size * steps / passed
 
 
 def measure(arguments: argparse.Namespace, way: str, busy: int) -> float:

@@ -35,11 +35,14 @@ class Call:
         archive_bytes: what the archive may have.
         seconds: the call's time limit.
         every: seconds after which the archive is written anew during a step.
+        patience: by which the time limits of steps are multiplied, on a machine slower than a GPU's.
     """
 
-    def __init__(self, place: Path, archive: Path, archive_bytes: int, seconds: float, every: float = 60.0) -> None:
+    def __init__(
+        self, place: Path, archive: Path, archive_bytes: int, seconds: float, every: float = 60.0, patience: float = 1.0
+    ) -> None:
         self.place, self.archive, self.archive_bytes = place.resolve(), archive.resolve(), archive_bytes
-        self.every = every
+        self.every, self.patience = every, patience
         self.ends = time.monotonic() + seconds
         self.steps: list[dict[str, Any]] = []
         self.asked_to_stop = False
@@ -56,6 +59,10 @@ class Call:
         steps: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
         return steps
 
+    def done_before(self) -> set[str]:
+        """Steps that an earlier call has done."""
+        return {step["step"] for step in self._earlier if step["ended"] == "done"}
+
     def left(self) -> float:
         """Seconds for steps; none once somebody asked to stop."""
         return 0.0 if self.asked_to_stop else self.ends - time.monotonic() - RESERVE
@@ -69,9 +76,9 @@ class Call:
 
     def run(self, name: str, command: Sequence[object], seconds: float = 1e9, **environment: str) -> bool:
         """Run a step in a process of its own, for at most `seconds` and what is left; give whether it succeeded."""
+        seconds *= self.patience
         grace = min(GRACE, seconds / 4)
-        limit = min(seconds, self.left() - grace)
-        if limit < SHORTEST:
+        if min(seconds, self.left() - grace) < SHORTEST:
             self.note(name, "no time")
             return False
         log = self.place / "logs" / f"{name.replace(' ', '-')}.txt"
@@ -86,7 +93,7 @@ class Call:
                 stderr=subprocess.STDOUT,
                 process_group=0,  # stopped together with what it starts
             )
-            while process.poll() is None and time.monotonic() - began < limit and not self.asked_to_stop:
+            while process.poll() is None and time.monotonic() - began < seconds and self.left() > grace:
                 if time.monotonic() - packed > self.every:
                     self.pack()
                     packed = time.monotonic()
@@ -130,7 +137,7 @@ class Call:
             for path in self._files():
                 try:
                     size = path.stat().st_size + 2 * 1024  # its headers and the padding
-                    if ".partial" in path.name:
+                    if path.name.startswith("."):  # half a file
                         continue
                     if size > room:
                         left_out.append(str(path.relative_to(self.place)))

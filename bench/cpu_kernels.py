@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet.measuring.stopwatch import time_in_turn
+from resnet.measuring.stopwatch import repeat, time_in_turn
 from resnet.measuring.throughput import training_stepper
 from resnet.nets import fused
 from resnet.nets.model import he_initialisation, resnet
@@ -145,11 +145,8 @@ def images_per_second(depth: int, threads: int, duration: float) -> float:
     step = training_step(depth)
     for _ in range(3):
         step()
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < duration:
-        step()
-        steps += 1
-    return BATCH_SIZE * steps / (time.perf_counter() - began)
+    steps, passed = repeat(step, time.perf_counter, duration)
+    return BATCH_SIZE * steps / passed
 
 
 def processes(depth: int, threads: int, rounds: int, duration: float) -> None:

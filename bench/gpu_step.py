@@ -1,8 +1,8 @@
-"""One training step on this machine, seen three ways; each is written when it is known.
+"""One training step on this machine, seen three ways; each net's file is written when it is known.
 
-    python bench/gpu_step.py rate --net resnet --depth 20 --seeds 5 --out FILE      # all seeds side by side
-    python bench/gpu_step.py profile --net resnet --depth 110 --out FILE            # the kernels of one step
-    python bench/gpu_step.py convolutions --out FILE                                # by layout and cuDNN's settings
+    python bench/gpu_step.py rate resnet-20 resnet-56 --seeds 5 --out DIR    # all seeds side by side
+    python bench/gpu_step.py profile resnet-20 resnet-110 --out DIR          # the kernels of one step
+    python bench/gpu_step.py convolutions --out DIR                          # by layout and cuDNN's settings
 
 A rate holds what a forecast of `resnet train` needs: the seconds until the trainers are up to speed, of an
 iteration of all seeds, and of the evaluation of an image. A profile counts the kernels of one step and their time;
@@ -17,49 +17,42 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from resnet import threads
+
+threads.settle()
 
 import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from resnet.files import write_text
-from resnet.measuring.evaluate import evaluate
+from resnet.measuring.evaluate import evaluate, evaluation_batch_size
+from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_clock
 from resnet.measuring.throughput import noise
 from resnet.params import Settings, load
 from resnet.system import Machine, choose_machine
 from resnet.training.memory import seeds_at_once
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer
 
-IMAGES = 1000
 ROUNDS = 3
 
 
-def seconds_each(step: Callable[[], object], machine: Machine, seconds: float, number: int = ROUNDS) -> float:
+def seconds_each(step: Step, machine: Machine, seconds: float, rounds: int = ROUNDS) -> float:
     """Seconds of a step: the median of rounds of about `seconds` each."""
-    step()
-    machine.synchronise()
-    began = time.perf_counter()
-    step()
-    machine.synchronise()
-    steps = max(1, round(seconds / max(time.perf_counter() - began, 1e-6)))
-    rounds = []
-    for _ in range(number):
-        began = time.perf_counter()
-        for _ in range(steps):
-            step()
-        machine.synchronise()
-        rounds.append((time.perf_counter() - began) / steps)
-    return statistics.median(rounds)
+    clock = wall_clock(machine)
+    length, _ = steps_that_fill(step, clock, seconds)
+    return statistics.median(time_step(step, clock, length, rounds))
 
 
 def trainers(settings: Settings, machine: Machine, seeds: int) -> list[Trainer]:
     """Trainers up to speed, for as many iterations as a measurement needs; on a GPU their graphs are captured."""
     train = settings.train.model_copy(update={"iterations": 1_000_000, "warmup": False})
     endless = settings.model_copy(update={"train": train})
-    data = noise(IMAGES)
+    data = noise(max(1000, evaluation_batch_size(machine)))
     ready = [Trainer(endless, seed, data, machine) for seed in range(seeds)]
     for _ in range(EAGER_ITERATIONS + 2):
         for trainer in ready:
@@ -106,12 +99,13 @@ def kernels(settings: Settings, seconds: float) -> dict[str, Any]:
     machine = choose_machine(settings.train)
     (trainer,) = trainers(settings, machine, 1)
     step_seconds = seconds_each(trainer.advance, machine, seconds)
-    activity = ProfilerActivity.CUDA if machine.device.type == "cuda" else ProfilerActivity.CPU
+    on_gpu = machine.abilities.clock  # elsewhere the profiler sees the host alone
+    activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
     with profile(activities=[activity]) as profiler:
         trainer.advance()
         machine.synchronise()
     events = profiler.key_averages()
-    spent = "self_device_time_total" if machine.device.type == "cuda" else "self_cpu_time_total"
+    spent = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     rows = [{"kernel": e.key, "calls": e.count, "microseconds": getattr(e, spent)} for e in events]
     rows = sorted((row for row in rows if row["microseconds"]), key=lambda row: -row["microseconds"])
     return {
@@ -159,28 +153,42 @@ def write(path: Path, result: object) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("rate", "profile", "convolutions"))
-    parser.add_argument("--net", default="resnet")
-    parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--name", help="entry of the parameters' models [NET-DEPTH]")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--batch-size", type=int, default=128, help="of the convolutions")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a round that is timed")
-    parser.add_argument("--params", type=Path, help="parameters [the paper's]")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, required=True)
+    commands = parser.add_subparsers(dest="what", required=True)
+    for what in ("rate", "profile", "convolutions"):
+        command = commands.add_parser(what)
+        if what == "rate":
+            command.add_argument("names", nargs="+", help="entries of the parameters' models, or NET-DEPTH")
+            command.add_argument("--seeds", type=int, help="that train [the plan's]")
+        elif what == "profile":
+            command.add_argument("names", nargs="+", help="entries of the parameters' models, or NET-DEPTH")
+        else:
+            command.add_argument("--batch-size", type=int, default=128)
+        command.add_argument("--seconds", type=float, default=1.0, help="of a round that is timed")
+        command.add_argument("--params", type=Path, help="parameters [the paper's]")
+        command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+        command.add_argument("--out", type=Path, required=True, help="folder for NAME.json")
     arguments = parser.parse_args()
-    settings = load(arguments.params, arguments.set).settings_for(arguments.net, arguments.depth, arguments.name)
-    seconds = arguments.seconds
+    plan, seconds = load(arguments.params, arguments.set), arguments.seconds
     if arguments.what == "convolutions":
         rows: list[dict[str, Any]] = []
-        for row in convolutions(arguments.batch_size, choose_machine(settings.train), seconds):
+        for row in convolutions(arguments.batch_size, choose_machine(plan.train), seconds):
             rows.append(row)
-            write(arguments.out, rows)
-    else:
-        result = rate(settings, arguments.seeds, seconds) if arguments.what == "rate" else kernels(settings, seconds)
-        write(arguments.out, result)
-        print({key: value for key, value in result.items() if key != "by_kernel"})
+            write(arguments.out / "convolutions.json", rows)
+        return
+    for name in arguments.names:
+        settings = plan.settings(name) if name in plan.models else plan.settings_for(*net_and_depth(name))
+        if arguments.what == "rate":
+            result = rate(settings, arguments.seeds or len(settings.train.seed_list), seconds)
+        else:
+            result = kernels(settings, seconds)
+        write(arguments.out / f"{name}.json", result)
+        print({key: value for key, value in result.items() if key != "by_kernel"}, flush=True)
+
+
+def net_and_depth(name: str) -> tuple[str, int]:
+    """Take `resnet-20` apart."""
+    net, _, depth = name.partition("-")
+    return net, int(depth)
 
 
 if __name__ == "__main__":

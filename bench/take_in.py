@@ -121,7 +121,9 @@ def take_in(archive: Path, root: Path, params: Path, suffix: str = "") -> int:
             print(put(record, folder, place, root, name))
         for file in sorted(path for kind in MEASURED for path in (place / "runs" / kind).rglob("*") if path.is_file()):
             target = root / file.relative_to(place)
-            if target.exists():
+            if file.suffix == ".partial":
+                print(f"{file.relative_to(place)}: unfinished: left in the archive; `resnet latency --from` takes it")
+            elif target.exists():
                 print(f"{file.relative_to(place)}: one is there already: left in the archive")
             else:
                 copy(file, target)

@@ -53,10 +53,12 @@ FIELDS = tuple(field.name for field in fields(Case))
 def default_set() -> Iterator[Case]:
     """What tells most: training at the paper's batch, in this device's precision; one image at inference."""
     for mode in [mode for mode in modes(MACHINE) if mode != "compiled"]:
-        for passes, batch_size in (("inference", 1), ("forward", 128), ("forward+backward", 128)):
+        usual: tuple[tuple[Passes, int], ...] = (("inference", 1), ("forward", 128), ("forward+backward", 128))
+        for passes, batch_size in usual:
             yield from part_cases(passes, batch_size, PRECISION, mode)
             yield from net_cases(DEPTHS, passes, batch_size, PRECISION, mode, NETS)
-        for passes, batch_size in (("inference", 1), ("forward+backward", 8)):
+        few: tuple[tuple[Passes, int], ...] = (("inference", 1), ("forward+backward", 8))
+        for passes, batch_size in few:
             yield from net_cases([DEEPEST], passes, batch_size, PRECISION, mode, NETS[:1])
 
 
@@ -94,8 +96,7 @@ def _memory_is_given_back(benchmark: BenchmarkFixture) -> Iterator[None]:
     if benchmark.enabled:
         torch.compiler.reset()  # a compiled module would be kept, and count as a recompilation of the next
         gc.collect()
-        if DEVICE.type == "cuda":
-            torch.cuda.empty_cache()
+        MACHINE.release_memory()
 
 
 @pytest.mark.usefixtures("_memory_is_given_back")
@@ -118,12 +119,13 @@ def test_latency(
         pytest.skip(f"needs about {needed / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free")
     step = build_step(case, MACHINE, SHORTCUT)
     if benchmark.disabled:
-        benchmark.pedantic(step)
+        benchmark.pedantic(step)  # type: ignore[no-untyped-call]
         return
     asked = {name: pytestconfig.getoption(f"benchmark_{name}") for name in ("max_time", "min_rounds")}
     steps, rounds = plan_rounds(step, stream_clock(MACHINE), float(asked["max_time"]), asked["min_rounds"])
-    benchmark.pedantic(step, rounds=rounds, iterations=steps)
+    benchmark.pedantic(step, rounds=rounds, iterations=steps)  # type: ignore[no-untyped-call]
     gpu = {"launch_seconds": launch_seconds(step, MACHINE), "kernel_seconds": kernel_seconds(step, MACHINE)}
+    assert benchmark.stats is not None, "the step has run"
     stats = benchmark.stats.stats
     row = latency_row(case, SHORTCUT, steps, stats.data, **gpu)
     benchmark.extra_info |= {

@@ -21,6 +21,7 @@ except ImportError:  # Windows
 import psutil
 import torch
 
+from resnet.abilities import Abilities, abilities, computes_bf16, present_devices
 from resnet.errors import UserError
 from resnet.params import TrainParams
 from resnet.records import System
@@ -40,13 +41,17 @@ class Machine:
     precision: str
     """`fp32`, `tf32` or `bf16`, never `auto`. Weights, momentum and sums over iterations are fp32 in all of them."""
 
+    @property
+    def abilities(self) -> Abilities:
+        return abilities(self.device)
+
     def at(self, precision: str) -> Machine:
         """The same device in another precision."""
         return replace(self, precision=precision)
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """The context in which a net runs in this precision; on a GPU it also allows or forbids TF32."""
-        if self.device.type == "cuda":
+        if self.abilities.switches:
             torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
             torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
             # The same kernels in every run: a resumed run ends with the same bits.
@@ -56,30 +61,53 @@ class Machine:
 
     def synchronise(self) -> None:
         """Wait until the device has done what it was given, before a host clock is read."""
-        if self.device.type == "cuda":
+        if self.device.type == "mps":
+            torch.mps.synchronize()
+        elif self.abilities.gpu:
             torch.cuda.synchronize(self.device)
 
     def memory_bytes(self) -> int:
         """All memory of the GPU, or of the machine."""
-        if self.device.type == "cuda":
+        if self.device.type == "mps":  # a part of the machine's own
+            return int(torch.mps.recommended_max_memory())
+        if self.abilities.gpu:
             return int(torch.cuda.get_device_properties(self.device).total_memory)
         return int(psutil.virtual_memory().total)
 
     def free_memory_bytes(self) -> int:
         """Memory that nobody uses now."""
-        if self.device.type == "cuda":
+        if self.device.type == "mps":
+            return self.memory_bytes() - int(torch.mps.driver_allocated_memory())
+        if self.abilities.gpu:
             return int(torch.cuda.mem_get_info(self.device)[0])
         return int(psutil.virtual_memory().available)
 
     def forget_peak_memory(self) -> None:
         """Count the peak from now on. A CPU's cannot be forgotten: it is the process's."""
-        if self.device.type == "cuda":
+        self.release_memory()
+        # Before the first use there is none.
+        if self.abilities.peak_memory and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.reset_peak_memory_stats(self.device)
+
+    def release_memory(self) -> None:
+        """Give a GPU's memory back that the framework keeps and nothing uses: it would count in the next peak."""
+        if self.device.type == "mps":
+            torch.mps.empty_cache()
+        elif self.abilities.gpu:
+            torch.cuda.empty_cache()
+
+    def held_memory_bytes(self) -> int:
+        """What the framework holds on a GPU now; 0 on a CPU, where all that a process holds counts in its peak."""
+        if self.device.type == "mps":
+            return int(torch.mps.driver_allocated_memory())
+        return int(torch.cuda.memory_reserved(self.device)) if self.abilities.gpu else 0
 
     def peak_memory_bytes(self) -> int:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
-        if self.device.type == "cuda":
+        if self.abilities.peak_memory:
             return int(torch.cuda.max_memory_reserved(self.device))
+        if self.abilities.gpu:  # what it was given it keeps, until it gives it back
+            return int(torch.mps.driver_allocated_memory())
         if resource is None:
             memory = psutil.Process().memory_info()
             return int(getattr(memory, "peak_wset", memory.rss))
@@ -93,25 +121,27 @@ class Machine:
             compiled: whether the compiled operations run; asked on a CPU alone.
         """
         versions = {name: _version(name) for name in PACKAGES}
-        gpu = torch.cuda.get_device_properties(self.device) if self.device.type == "cuda" else None
-        if gpu is not None:
-            versions["cuda"] = str(torch.version.cuda)
-            versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-        head = _git("rev-parse", "HEAD")
+        gpu, name = self.abilities.gpu, _processor()
+        if self.abilities.switches:
+            name = torch.cuda.get_device_properties(self.device).name
+            toolkit, library = ("rocm", "miopen") if torch.version.hip else ("cuda", "cudnn")
+            versions[toolkit] = str(torch.version.hip or torch.version.cuda)
+            versions[library] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+        commit, modified = _checkout()
         return System(
             device=self.device.type,
-            device_name=gpu.name if gpu else _processor(),
+            device_name=name,
             processor=_processor(),
             cores=cores(),
             threads=torch.get_num_threads(),
             memory_bytes=psutil.virtual_memory().total,
-            device_memory_bytes=gpu.total_memory if gpu else None,
+            device_memory_bytes=self.memory_bytes() if gpu else None,
             platform=platform.platform(terse=True),
             python=platform.python_version(),
             versions=versions,
-            fused=compiled() if gpu is None else None,
-            commit=head or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
-            modified=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".")) if head else None,
+            fused=None if gpu else compiled(),
+            commit=commit or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
+            modified=modified,
         )
 
 
@@ -119,8 +149,8 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     """Choose the device and the precision of a command.
 
     Args:
-        train: its `device` is `auto` (a GPU where there is one), `cpu` or `cuda`. Its `precision` is `auto` (bf16
-            where the device computes it natively, else fp32) or one of `Machine`'s.
+        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda` (CUDA or ROCm) or `mps` (Apple). Its
+            `precision` is `auto` (bf16 where the device computes it natively, else fp32) or one of `Machine`'s.
         precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
@@ -131,26 +161,23 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
 
 
 def _device(wanted: str) -> torch.device:
+    present = present_devices()
     if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device is cuda, but PyTorch sees no GPU here: use auto or cpu")
+        wanted = present[0]
+    if wanted not in present:
+        raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {present[0]}")
     return torch.device(wanted)
 
 
 def _precision(wanted: str, device: torch.device) -> str:
     if wanted == "auto":
-        if device.type == "cuda":
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            abilities = torch.cpu.get_capabilities()
-            native = bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
-        return "bf16" if native else "fp32"
-    if wanted == "tf32" and device.type != "cuda":
-        raise UserError("train.precision is tf32, which only GPUs have: use auto, fp32 or bf16")
+        return "bf16" if computes_bf16(device) else "fp32"
+    if wanted == "tf32" and not abilities(device).tf32:
+        raise UserError("train.precision is tf32, which only NVIDIA's GPUs have: use auto, fp32 or bf16")
     return wanted
 
 
+@cache
 def _version(package: str) -> str:
     return str(importlib.metadata.version(package))
 
@@ -163,7 +190,17 @@ def _processor() -> str:
                 return line.partition(":")[2].strip()
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    brand = _output("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else None
+    return brand or platform.processor() or platform.machine()
+
+
+@cache
+def _checkout() -> tuple[str | None, bool | None]:
+    """The commit of the code and whether tracked files differ from it; asked once, since the code is loaded once."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return None, None
+    return commit, bool(_git("status", "--porcelain", "--untracked-files=no", "--", "."))
 
 
 def _git(*arguments: str) -> str | None:
@@ -175,6 +212,15 @@ def _git(*arguments: str) -> str | None:
             _mention_owner(folder.parent)
         return None
     except OSError:
+        return None
+    return done.stdout.strip()
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints; None where it is not there or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
 

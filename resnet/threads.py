@@ -1,4 +1,4 @@
-"""How PyTorch's threads wait for one another, and how many there are: settled before PyTorch is imported.
+"""What PyTorch reads as it is imported: how its threads wait for one another, how many there are, how it compiles.
 
 At the end of every parallel operation a thread that is done early spins until the others arrive, by default
 for some 300,000 rounds. Where other programs want the cores too, it keeps from work the very thread that it
@@ -18,10 +18,12 @@ SPINS_BUSY = 1_000
 """The same where others want the cores: 5 % slower on a quiet machine, ten times as fast on a very busy one."""
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 THREADS = "OMP_NUM_THREADS"
+COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
+"""With 1, torch.compile never chooses among kernels by timing them, which would give a resumed run other bits."""
 
 
 def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path("/")) -> None:
-    """Set what the user has not set: how long threads wait, and no more threads than a container's quota.
+    """Set what the user has not set: how long threads wait, no more threads than a container's quota, sure compilation.
 
     Args:
         environment: of this process; OpenMP reads it when PyTorch is loaded.
@@ -29,6 +31,7 @@ def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path
     """
     if not any(name in environment for name in WAITING):
         environment["GOMP_SPINCOUNT"] = str(SPINS_BUSY if busy(root) else SPINS)
+    environment.setdefault(COMPILER, "1")
     quota = cpu_quota(root)
     if THREADS not in environment and quota is not None and quota < cores():
         environment[THREADS] = str(max(1, int(quota)))

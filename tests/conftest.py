@@ -24,6 +24,9 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CPU = Machine(torch.device("cpu"), "fp32")
 
+KERNELS = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the kernels for GPUs run: compiled on a GPU, else in Triton's interpreter."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none, for one reason."""

@@ -182,6 +182,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no data": (("train", "--out", "x"), "run `resnet data`"),
     "no params": (("report", "--params", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
     "no source": (("data", "--set", "data.source=nowhere.zip"), "nowhere.zip: no such file"),
+    "all into nowhere": (("throughput", "--all"), "throughput --all needs --out"),
+    "nets without all": (("throughput", "--nets", "resnet-20"), "throughput --nets needs --all"),
     "no GPU": (("throughput", "--depth", "8", "--set", "train.device=cuda"), "train.device is cuda"),
     "mean": (("evaluate", "--weights", "w", "--mean", "1,2"), "--mean 1,2"),
     "all without out": (("describe", "--all"), "--out"),

@@ -20,7 +20,7 @@ def test_a_machine_has_a_precision_that_it_computes_in() -> None:
 
 
 def test_what_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match="only GPUs have"):
+    with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
         choose_machine(TrainParams(device="cpu", precision="tf32"))
     # An evaluation does not ask for the training's precision.
     assert choose_machine(TrainParams(device="cpu", precision="tf32"), "fp32") == CPU
@@ -48,6 +48,14 @@ def test_the_description_says_whether_compiled_operations_ran_on_a_cpu(compiled:
     assert system.versions.keys() == {"torch", "torchvision", "numpy"}
     assert 0 < CPU.free_memory_bytes() <= CPU.memory_bytes() == system.memory_bytes
     assert CPU.peak_memory_bytes() > 50e6
+
+
+def test_before_its_first_use_a_gpu_has_no_peak_to_forget() -> None:
+    """PyTorch raises where its allocator is asked too early; without a GPU it is always too early."""
+    machine = Machine(torch.device("cuda"), "fp32")
+    machine.forget_peak_memory()
+    if not torch.cuda.is_initialized():
+        assert machine.held_memory_bytes() == machine.peak_memory_bytes() == 0
 
 
 @pytest.mark.gpu

@@ -69,15 +69,16 @@ def test_threads_wait_a_shorter_time_where_others_want_the_cores(
         (root / "proc/loadavg").write_text(f"0.50 0.70 0.90 {running}/345 6789\n")
     environment: dict[str, str] = {}
     threads.settle(environment, root)
-    assert environment == {"GOMP_SPINCOUNT": str(spins)}
+    assert environment == {"GOMP_SPINCOUNT": str(spins), "TORCHINDUCTOR_DETERMINISTIC": "1"}
 
 
 def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
     root = groups(tmp_path, "0::/\n", cpu_DOT_max="100000 100000\n")
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
-        environment = {name: "ACTIVE", "OMP_NUM_THREADS": "7"}
+        given = {name: "ACTIVE", "OMP_NUM_THREADS": "7", "TORCHINDUCTOR_DETERMINISTIC": "0"}
+        environment = dict(given)
         threads.settle(environment, root)
-        assert environment == {name: "ACTIVE", "OMP_NUM_THREADS": "7"}
+        assert environment == given
 
 
 def test_a_command_settles_it_before_pytorch_is_there() -> None:

@@ -169,32 +169,47 @@ def throughput(
     net: NetOption = "resnet",
     depth: DepthOption = 20,
     name: NameOption = None,
-    out: Annotated[Path | None, typer.Option(help="Result file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Result file; with --all the folder for NAME.json files.")] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
     format_: FormatOption = Format.table,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every net of the parameters' models, a round of each in turn, into --out.")
+    ] = False,
+    nets: Annotated[str | None, typer.Option(help="With --all: such as resnet-20,resnet-56 [all].")] = None,
 ) -> None:
     """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
-    settings = read_settings(params, set_, net, depth, name)
+    plan = read_params(params, set_)
+    if all_ and out is None:
+        raise UserError("throughput --all needs --out")
+    if nets is not None and not all_:
+        raise UserError("throughput --nets needs --all")
+    names = nets.split(",") if nets else list(plan.models)
+    chosen = [plan.settings(entry) for entry in names] if all_ else [plan.settings_for(net, depth, name)]
 
     from resnet.data import prepared_classes
     from resnet.measuring.throughput import measure_throughput
     from resnet.system import choose_machine
 
-    record = measure_throughput(settings, choose_machine(settings.train), prepared_classes(settings.data.dir))
-    if out is not None:
-        record.write(out)
+    machines = [choose_machine(settings.train) for settings in chosen]
+    records = measure_throughput(chosen, machines, prepared_classes(plan.data.dir))
+    for record in records:
+        if out is not None:
+            record.write(out / f"{record.name}.json" if all_ else out)
     if format_ is Format.json:
-        print_json(record.model_dump(mode="json"))
+        trees = [record.model_dump(mode="json") for record in records]
+        print_json(trees if all_ else trees[0])
         return
-    for line in printing.throughput_lines(record):
-        print(line)
+    for record in records:
+        for line in printing.throughput_lines(record):
+            print(line)
 
 
 def latency(
     out: Annotated[Path, typer.Option(help="Folder for DEVICE.json.")] = Path("runs/latency"),
     benchmarks: Annotated[
-        Path | None, typer.Option("--from", help="Measure nothing: take the file of pytest --benchmark-json.")
+        Path | None,
+        typer.Option("--from", help="Measure nothing: take pytest --benchmark-json's file, or DEVICE.json.partial."),
     ] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
@@ -205,14 +220,24 @@ def latency(
     from resnet.measuring.latency import from_benchmarks, measure_latency
     from resnet.system import choose_machine
 
+    partial: Path | None = None
     if benchmarks is not None:
         record = from_benchmarks(benchmarks)
     else:
         console = Console(stderr=True)
         machine = choose_machine(plan.train)
-        record = measure_latency(plan, machine, lambda line: console.print(line, soft_wrap=True, highlight=False))
+        # A measurement that is stopped leaves what it has beside the result, whose earlier form stays.
+        partial = out / f"{machine.device.type}.json.partial"
+        record = measure_latency(
+            plan,
+            machine,
+            lambda line: console.print(line, soft_wrap=True, highlight=False),
+            lambda record: record.write(partial),
+        )
     path = out / f"{record.system.device}.json"
     record.write(path)
+    if partial is not None:
+        partial.unlink(missing_ok=True)
     print(printing.latency_line(record, path))
 
 

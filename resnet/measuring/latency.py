@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from resnet.errors import UserError
+from resnet.measuring.graphs import graphed
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
 from resnet.measuring.peaks import measure_peaks
 from resnet.measuring.stopwatch import Clock, Step, steps_that_fill, stream_clock, time_in_turn, time_round
@@ -96,7 +97,7 @@ def memory_needed(case: Case, shortcut: str) -> int:
 
 def modes(machine: Machine) -> tuple[str, ...]:
     """The modes that a device has."""
-    return MODES if machine.device.type == "cuda" else MODES[:2]
+    return MODES if machine.abilities.graphs else MODES[:2]
 
 
 def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
@@ -138,26 +139,7 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
 
     steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
     step = steps[case.passes]
-    return _graphed(step) if case.mode == "graphed" else step
-
-
-def _graphed(step: Step) -> Step:
-    """Capture a step into a CUDA graph; a call replays it."""
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        kept = step()
-
-    def replay() -> object:
-        graph.replay()
-        return kept  # the graph writes into what it returned: it must outlive it
-
-    return replay
+    return graphed(step) if case.mode == "graphed" else step
 
 
 def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tuple[int, int]:
@@ -171,7 +153,7 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
 
 def launch_seconds(step: Step, machine: Machine) -> float | None:
     """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
-    if machine.device.type != "cuda":
+    if not machine.abilities.gpu:
         return None
     seconds = []
     for _ in range(10):
@@ -183,13 +165,13 @@ def launch_seconds(step: Step, machine: Machine) -> float | None:
 
 
 def kernel_seconds(step: Step, machine: Machine) -> float | None:
-    """On a GPU: seconds of one step with no launch in it; None where that cannot be had, and on a CPU.
+    """Seconds of one step with no launch in it, by the device's clock; None where that cannot be had, as on a CPU.
 
     The GPU is first kept busy, so that the host has handed over the whole step before it begins. If the
     GPU was done waiting before the host was done (a step of more launches than the queue holds), the
     figure would hold launches, and there is none.
     """
-    if machine.device.type != "cuda":
+    if not machine.abilities.clock:
         return None
     launch = launch_seconds(step, machine)
     assert launch is not None, "there is a GPU"
@@ -234,6 +216,8 @@ def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: s
 
     Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
     """
+    if any(case.mode == "compiled" for case in cases):
+        torch.compiler.reset()  # an earlier case's graphs count against the next one's
     steps, clock = [build_step(case, machine, shortcut) for case in cases], stream_clock(machine)
     lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
     timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
@@ -250,7 +234,10 @@ def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: s
 
 
 def measure_latency(
-    params: Params, machine: Machine, tell: Callable[[str], object] = lambda line: None
+    params: Params,
+    machine: Machine,
+    tell: Callable[[str], object] = lambda line: None,
+    keep: Callable[[LatencyRecord], object] = lambda record: None,
 ) -> LatencyRecord:
     """Time the parts and nets that `params.latency` names.
 
@@ -258,29 +245,32 @@ def measure_latency(
         params: the `latency` section says what; modes that the device does not have are left out.
         machine: where, and in which precision.
         tell: given the name of every case before it is timed.
+        keep: given what is measured so far, after every case.
     """
     plan, shortcut = params.latency, params.model.shortcut
     cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
         cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
         cases += net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)
-    rows: list[LatencyRow] = []
-    for case in cases:
-        if memory_needed(case, shortcut) < machine.free_memory_bytes():
-            tell(case.name)
-            rows += measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
-        else:
-            tell(f"{case.name}: left out, its activations do not fit in memory")
-    return LatencyRecord(
+    record = LatencyRecord(
         shortcut=shortcut,
-        rows=tuple(rows),
+        rows=(),
         peaks=(measure_peaks(machine),),
         system=machine.describe(fused.available),
     )
+    for case in cases:
+        if memory_needed(case, shortcut) < machine.free_memory_bytes():
+            tell(case.name)
+            rows = measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
+            record = record.model_copy(update={"rows": (*record.rows, *rows)})
+            keep(record)
+        else:
+            tell(f"{case.name}: left out, its activations do not fit in memory")
+    return record
 
 
 def from_benchmarks(path: Path) -> LatencyRecord:
-    """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`.
+    """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`, or of a measurement that was stopped.
 
     Raises:
         UserError: the file cannot be read, or holds no benchmarks of this project.
@@ -291,6 +281,8 @@ def from_benchmarks(path: Path) -> LatencyRecord:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise UserError(f"{path}: not JSON: {error}") from error
+    if isinstance(tree, dict) and tree.get("kind") == "latency":
+        return LatencyRecord.read(path)
     try:
         rows = [
             {**bench["extra_info"]["row"], "seconds": bench["stats"]["data"], "steps": bench["stats"]["iterations"]}

@@ -13,10 +13,10 @@ from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_cl
 from resnet.records import Peaks
 from resnet.system import Machine
 
-MATRIX = {"cpu": 1024, "cuda": 8192}
+CPU_MATRIX, GPU_MATRIX = 1024, 8192
 """Rows and columns of the square matrices: large enough that the FLOP/s no longer grow."""
 
-COPIED = {"cpu": 2**26, "cuda": 2**30}
+CPU_COPIED, GPU_COPIED = 2**26, 2**30
 """Bytes copied: source and target are several times the usual cache, and small beside a net's memory."""
 
 ROUND_SECONDS = 0.05
@@ -49,13 +49,13 @@ def measure_peaks(machine: Machine, rounds: int = 5, size: int | None = None) ->
     Args:
         machine: where, and in which precision.
         rounds: how often each is timed.
-        size: rows and columns of the matrices, to override MATRIX.
+        size: rows and columns of the matrices, in place of the device's.
     """
-    size, copied = size or MATRIX[machine.device.type], COPIED[machine.device.type]
+    on_gpu = machine.abilities.gpu
+    size, copied = size or (GPU_MATRIX if on_gpu else CPU_MATRIX), GPU_COPIED if on_gpu else CPU_COPIED
     product_seconds = _product_seconds(machine, rounds, size)
     copy_seconds = _copy_seconds(machine, rounds, copied)
-    if machine.device.type == "cuda":
-        torch.cuda.empty_cache()  # what is kept would count in the peak of what is measured next
+    machine.release_memory()
     return Peaks(
         precision=machine.precision,
         matrix_size=size,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from resnet.data import Data, Images
 from resnet.errors import UserError
-from resnet.measuring.evaluate import BATCH_SIZE
+from resnet.measuring.evaluate import evaluation_batch_size
 from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
@@ -61,7 +61,7 @@ def response_std(
     def listen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             # Means near 0 and standard deviations near 1: sums of squares in float64 lose nothing.
-            response = output.double()
+            response = output.double() if machine.abilities.float64 else output.cpu().double()
             sums = torch.stack([response.sum(), response.square().sum()])
             moments[name] = moments[name] + sums if name in moments else sums
             count[name] = count.get(name, 0) + output.numel()
@@ -70,10 +70,11 @@ def response_std(
 
     handles = [module.register_forward_hook(listen(name)) for name, module in _batch_norms(net).items()]
     net.eval()
+    batch_size = evaluation_batch_size(machine)
     try:
         with machine.arithmetic():
-            for start in range(0, len(images), BATCH_SIZE):
-                net(single_view(images[start : start + BATCH_SIZE]))
+            for start in range(0, len(images), batch_size):
+                net(single_view(images[start : start + batch_size]))
     finally:
         for handle in handles:
             handle.remove()

@@ -34,13 +34,13 @@ def wall_clock(machine: Machine) -> Clock:
 
 
 def stream_clock(machine: Machine) -> Clock:
-    """On a GPU its own clock, by events of the current stream; on a CPU the host's.
+    """On a GPU that has one its own clock, by events of the current stream; on a CPU the host's.
 
     A reading is the sum of the intervals between events, each of which CUDA gives in ms as a float: over
     a single long interval its seven digits would not do.
     """
-    if machine.device.type != "cuda":
-        return time.perf_counter
+    if not machine.abilities.clock:
+        return wall_clock(machine)
     last: torch.cuda.Event | None = None
     seconds = 0.0
 
@@ -74,6 +74,20 @@ def steps_that_fill(step: Step, clock: Clock, seconds: float) -> tuple[int, floa
     time_round(step, clock, 1)
     once = max(time_round(step, clock, 1), 1e-7)
     return max(1, math.ceil(seconds / once)), once
+
+
+def repeat(step: Step, clock: Clock, seconds: float, stride: int = 1) -> tuple[int, float]:
+    """Repeat a step until some seconds have passed, and look at the clock every `stride` steps.
+
+    Returns:
+        How often it ran, and the seconds of all.
+    """
+    began, steps = clock(), 0
+    while (passed := clock() - began) < seconds:
+        for _ in range(stride):
+            step()
+        steps += stride
+    return steps, passed
 
 
 def time_in_turn(

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from resnet.data import Data, Images, Source, split
+from resnet.errors import UserError
 from resnet.measuring.energy import measure_energy
+from resnet.measuring.graphs import graphed
 from resnet.measuring.peaks import measure_peaks, together
-from resnet.measuring.stopwatch import Step, time_step, wall_clock
+from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
 from resnet.nets import fused
 from resnet.nets.layers import work
 from resnet.params import Settings, ThroughputParams
 from resnet.records import ThroughputRecord, Timing
 from resnet.system import Machine
 from resnet.training.batches import Batches
+from resnet.training.memory import SHARE, run_bytes
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 VERSION = 1
 """Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
 leaves it: a result names the commit that it was made with.
 """
+
+Stepper = Callable[[Settings, Machine, int, int], Step]
+"""Builds a net's step for a batch size and a number of classes."""
 
 
 def noise(images: int, classes: int = 10) -> Data:
@@ -32,19 +41,11 @@ def noise(images: int, classes: int = 10) -> Data:
     return split(Source("noise", tuple(map(str, range(classes))), train, test), validation=0, seed=0)
 
 
-def time_steps(step: Step, batch_size: int, machine: Machine, plan: ThroughputParams) -> Timing:
-    """Warm a step up, then time it as the plan says."""
-    machine.forget_peak_memory()
-    # On a GPU the first iterations are not yet replayed from a graph.
-    for _ in range(plan.warmup_steps + (EAGER_ITERATIONS if machine.device.type == "cuda" else 0)):
+def warm_up(step: Step, machine: Machine, steps: int) -> None:
+    """Do a step until it is as fast as it will be; on a GPU the first iterations are not yet replayed from a graph."""
+    for _ in range(steps + (EAGER_ITERATIONS if machine.abilities.graphs else 0)):
         step()
-    seconds = time_step(step, wall_clock(machine), plan.steps, plan.repeats)
-    return Timing(
-        batch_size=batch_size,
-        steps=plan.steps,
-        step_seconds=seconds,
-        peak_memory_bytes=machine.peak_memory_bytes(),
-    )
+    machine.synchronise()
 
 
 def training_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
@@ -60,7 +61,10 @@ def training_stepper(settings: Settings, machine: Machine, batch_size: int, clas
 
 
 def inference_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
-    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included."""
+    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included.
+
+    Where the device has graphs it is replayed from one, as a training step is.
+    """
     batches = Batches(noise(batch_size, classes), seed=0, batch_size=batch_size, device=machine.device)
     net = build_net(settings, classes, seed=0, device=machine.device).eval()
 
@@ -69,37 +73,94 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int, cla
         with machine.arithmetic():
             net(batches.single_view(batches.test.images))
 
-    return step
+    return graphed(step) if machine.abilities.graphs else step
 
 
-def measure_throughput(settings: Settings, machine: Machine, classes: int = 10) -> ThroughputRecord:
-    """Measure training and inference of the settings' net for so many classes on this machine, and the machine's peaks.
+@dataclass(frozen=True)
+class _Ready:
+    """A step of a net that is warm, and the memory that it takes."""
 
-    Inference comes first: on a CPU the peak of memory is the process's, and training's is higher.
+    plan: ThroughputParams
+    step: Step
+    peak_memory_bytes: int
+
+    def timing(self, seconds: tuple[float, ...]) -> Timing:
+        batch_size, steps, peak = self.plan.batch_size, self.plan.steps, self.peak_memory_bytes
+        return Timing(batch_size=batch_size, steps=steps, step_seconds=seconds, peak_memory_bytes=peak)
+
+
+def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int) -> _Ready:
+    plan = settings.throughput
+    machine.forget_peak_memory()
+    before = machine.held_memory_bytes()
+    step = stepper(settings, machine, plan.batch_size, classes)
+    warm_up(step, machine, plan.warmup_steps)
+    return _Ready(plan, step, machine.peak_memory_bytes() - before)
+
+
+def _bytes(settings: Settings, machine: Machine) -> float:
+    """About what a net's training fills, at the batch size that is measured."""
+    train = settings.train.model_copy(update={"batch_size": settings.throughput.batch_size})
+    return run_bytes(settings.model_copy(update={"train": train}), machine.precision)
+
+
+def _check_room(nets: Sequence[Settings], machines: Sequence[Machine]) -> None:
+    needed = sum(_bytes(net, machine) for net, machine in zip(nets, machines, strict=True))
+    if machines[0].abilities.gpu and len(nets) > 1 and needed > SHARE * machines[0].memory_bytes():
+        raise UserError(f"the nets take about {needed / 2**30:.0f} GiB beside one another: name fewer with --nets")
+
+
+def measure_throughput(
+    nets: Sequence[Settings], machines: Sequence[Machine], classes: int = 10
+) -> list[ThroughputRecord]:
+    """Measure training and inference of nets, a round of each in turn, and the machine's peaks.
+
+    So what else the machine does meets all alike. The nets are built from the smallest to the largest, inference before
+    training: a CPU's peak of memory is the process's, which is then that of the net just built.
+
+    Args:
+        nets: the most of their `throughput.repeats` holds for all.
+        machines: where each is measured, and in which precision; of one device.
+        classes: of all nets.
+
+    Raises:
+        UserError: they do not fit a GPU's memory beside one another.
     """
-    plan, batch_size, precision = settings.throughput, settings.throughput.batch_size, machine.precision
-    net = work(settings, classes)
-    step = inference_stepper(settings, machine, batch_size, classes)
-    inference, inference_energy = time_steps(step, batch_size, machine, plan), measure_energy(step, batch_size, machine)
-    # The peaks before and after training, so that a machine that others use is compared with itself.
-    before = measure_peaks(machine, plan.repeats)
-    step = training_stepper(settings, machine, batch_size, classes)
-    training, training_energy = time_steps(step, batch_size, machine, plan), measure_energy(step, batch_size, machine)
-    peaks = together(before, measure_peaks(machine, plan.repeats))
-    return ThroughputRecord(
-        name=settings.name,
-        net=settings.net,
-        depth=settings.depth,
-        parameters=net.parameters,
-        multiply_adds=net.multiply_adds,
-        precision=precision,
-        training=training,
-        inference=inference,
-        training_work=net.training_step(batch_size, precision),
-        inference_work=net.step("inference", batch_size, precision),
-        training_energy=training_energy,
-        inference_energy=inference_energy,
-        peaks=peaks,
-        settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
-        system=machine.describe(fused.available),
-    )
+    _check_room(nets, machines)
+    clock, rounds = wall_clock(machines[0]), max(net.throughput.repeats for net in nets)
+    ascending = sorted(range(len(nets)), key=lambda k: _bytes(nets[k], machines[k]))
+    kinds = (inference_stepper, training_stepper)
+    ready = [_ready(stepper, nets[k], machines[k], classes) for stepper in kinds for k in ascending]
+    # The peaks before and after, so that a machine that others use is compared with itself.
+    precisions = {machine.precision: machine for machine in machines}
+    before = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
+    seconds = time_in_turn([each.step for each in ready], clock, [each.plan.steps for each in ready], rounds)
+    timings = [each.timing(times) for each, times in zip(ready, seconds, strict=True)]
+    energies = [measure_energy(each.step, each.plan.batch_size, machines[0]) for each in ready]
+    after = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
+    measured = list(zip(timings, energies, strict=True))
+    inference = dict(zip(ascending, measured[: len(nets)], strict=True))
+    training = dict(zip(ascending, measured[len(nets) :], strict=True))
+    records = []
+    for k, (settings, machine) in enumerate(zip(nets, machines, strict=True)):
+        net, precision, batch_size = work(settings, classes), machine.precision, settings.throughput.batch_size
+        records.append(
+            ThroughputRecord(
+                name=settings.name,
+                net=settings.net,
+                depth=settings.depth,
+                parameters=net.parameters,
+                multiply_adds=net.multiply_adds,
+                precision=precision,
+                training=training[k][0],
+                inference=inference[k][0],
+                training_work=net.training_step(batch_size, precision),
+                inference_work=net.step("inference", batch_size, precision),
+                training_energy=training[k][1],
+                inference_energy=inference[k][1],
+                peaks=together(before[precision], after[precision]),
+                settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
+                system=machine.describe(fused.available),
+            )
+        )
+    return records

@@ -24,6 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from resnet.abilities import abilities
+from resnet.nets.backward import batch_norm_relu_backward
 from resnet.nets.library import available
 
 __all__ = ["available", "batch_norm_relu", "branch", "conv3x3"]
@@ -34,7 +36,7 @@ _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
 
 @functools.cache
 def gpu_kernels() -> ModuleType | None:
-    """The kernels for GPUs, if Triton is there and this GPU agrees with the plain operations; held once a process."""
+    """The kernels for GPUs, if Triton is there and the GPU agrees with the plain operations; asked once a process."""
     if os.environ.get("RESNET_FUSED", "1") == "0":
         return None
     try:
@@ -73,15 +75,7 @@ class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, weight, mean, invstd = ctx.saved_tensors
-        dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        # Without a ReLU the shortcut's gradient is dy itself.
-        masked = ctx.needs_input_grad[3] and y is not None
-        dx, dweight, dbias, dshortcut = torch.ops.resnet_fused.batch_norm_backward(
-            dy, x, y, weight, mean, invstd, masked
-        )
-        to_shortcut = (dshortcut if masked else dy) if ctx.needs_input_grad[3] else None
-        return dx, dweight, dbias, to_shortcut, None, None, None, None, None
+        return batch_norm_relu_backward(ctx, dy, torch.ops.resnet_fused.batch_norm_backward)
 
 
 def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -> Tensor:
@@ -100,7 +94,7 @@ def _recorded(x: Tensor) -> bool:
 def _kernel_takes(x: Tensor) -> bool:
     return (
         not _recorded(x)
-        and x.device.type == "cpu"
+        and not abilities(x.device).gpu
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.shape[1] % _LANES == 0
@@ -138,7 +132,7 @@ _Forward = Callable[[Tensor, nn.BatchNorm2d, Tensor | None, bool], Tensor]
 
 def _kernels(x: Tensor) -> tuple[_Forward, _Forward] | None:
     """What trains and what normalises on the input's device, if kernels there take the input."""
-    if x.device.type == "cuda":
+    if abilities(x.device).triton:
         gpu = gpu_kernels()
         return (gpu.train, gpu.normalise) if gpu is not None and gpu.takes(x) else None
     return (_train, _normalise) if _kernel_takes(x) and available() else None

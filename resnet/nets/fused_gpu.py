@@ -26,6 +26,8 @@ import triton.language as tl
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from resnet.nets.backward import batch_norm_relu_backward
+
 __all__ = ["check", "normalise", "takes", "train"]
 
 _TILE = 8192
@@ -306,14 +308,7 @@ class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, weight, saved = ctx.saved_tensors
-        dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
-        wanted = ctx.needs_input_grad[3]
-        # Without a ReLU the shortcut's gradient is dy itself.
-        masked = wanted and y is not None
-        dx, dweight, dbias, dshortcut = _backward(dy, x, y, weight, saved, masked)
-        to_shortcut = (dshortcut if masked else dy) if wanted else None
-        return dx, dweight, dbias, to_shortcut, None, None, None, None, None, None
+        return batch_norm_relu_backward(ctx, dy, _backward)
 
 
 def takes(x: Tensor) -> bool:

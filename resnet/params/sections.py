@@ -113,18 +113,20 @@ class TrainParams(Section):
     """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     recompute: Literal["auto"] | bool = "auto"
     """Whether the backward pass computes activations again instead of keeping them: the same bits, less
     memory. `auto`: where they would not fit."""
     seeds_at_once: Literal["auto"] | Count = "auto"
     """Seeds that train side by side, each with the result that it has alone. `auto`: on a GPU as many as
-    fit its memory, on a CPU one."""
+    fit its memory, eight at most; on a CPU one."""
     log_every: Count = 100
     """Iterations between rows of the learning curve."""
     evaluate_every: Count = 1000
     """Iterations between measurements of validation and test error for the curve."""
-    checkpoint_every: Count = 1000
+    checkpoint_every: Literal["auto"] | Count = 1000
+    """Iterations that a kill can cost. `auto`: 5,000 on a GPU, where they take a minute and a save holds up all
+    seeds side by side; 1,000 on a CPU."""
 
     @field_validator("milestones")
     @classmethod

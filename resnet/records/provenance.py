@@ -28,7 +28,7 @@ class System(Record):
     """The machine and the software that made a result."""
 
     device: str
-    """`cpu` or `cuda`."""
+    """`cpu`, `cuda` (CUDA or ROCm: `versions` names which) or `mps` (Apple)."""
     device_name: str
     """The processor's or the GPU's name as its driver gives it."""
     processor: str

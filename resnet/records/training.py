@@ -25,7 +25,9 @@ class Segment(Record):
     side_by_side: Positive = 1
     """Runs that shared the device for that time, this one included."""
     energy_joules: Amount | None = None
-    """Energy of the whole GPU over the stretch, whatever shared it; None where it is not measured."""
+    """This run's part of what the GPU's board took, idle power included: the board's divided equally among the runs
+    side by side, for as long as each of them ran. None where it is not measured.
+    """
     finished: str
     """When it ended, UTC, ISO 8601."""
     source: str
@@ -73,7 +75,9 @@ class TrainingRecord(Record):
     warmup_iterations: Count | None
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
     peak_memory_bytes: Count | None
-    """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+    """This run's part, equal among the runs side by side: on a GPU of the most memory that the framework held, on a
+    CPU of the process's peak resident size.
+    """
     recomputed: Flag = False
     """Whether activations were computed again in the backward pass instead of kept."""
     data: DataRecord

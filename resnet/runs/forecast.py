@@ -9,9 +9,10 @@ from typing import NamedTuple
 from rich.table import Table
 
 from resnet.errors import UserError
-from resnet.measuring.throughput import time_steps, training_stepper
+from resnet.measuring.stopwatch import time_step, wall_clock
+from resnet.measuring.throughput import training_stepper, warm_up
 from resnet.nets.layers import work
-from resnet.params import Settings, ThroughputParams
+from resnet.params import Settings
 from resnet.records import ForecastRow
 from resnet.system import Machine
 from resnet.threads import cores
@@ -20,7 +21,8 @@ from resnet.training.memory import recomputes, seeds_at_once
 DEEPEST_MEASURED = 110
 """Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
 
-MEASUREMENT = ThroughputParams(warmup_steps=2, steps=3, repeats=1)
+WARMUP_STEPS, STEPS = 2, 3
+"""Of a measurement."""
 
 RECOMPUTING = 4 / 3
 """A step that computes its activations again has four passes in place of three."""
@@ -119,7 +121,7 @@ class Forecaster:
             return
         costliest = sorted(self._forecasts, key=lambda forecast: forecast.row.hours, reverse=True)[:3]
         most = ", ".join(str(forecast) for forecast in costliest if forecast.row.hours)
-        on_cpu = costliest[0].machine.device.type == "cpu"
+        on_cpu = not costliest[0].machine.abilities.gpu
         load = os.getloadavg()[0]
         busy = ""
         if on_cpu and load > BUSY * cores():
@@ -148,7 +150,9 @@ def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
         for advance in steppers:
             advance()
 
-    return time_steps(step, seeds * batch_size, machine, MEASUREMENT).median_seconds / seeds
+    warm_up(step, machine, WARMUP_STEPS)
+    (seconds,) = time_step(step, wall_clock(machine), STEPS, rounds=1)
+    return seconds / seeds
 
 
 def forecast_table(rows: Sequence[ForecastRow], device_name: str) -> Table:

@@ -25,19 +25,21 @@ import torch
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import complete_or_absent
-from resnet.measuring.energy import EnergyMeter
+from resnet.measuring.energy import SharedEnergy
 from resnet.measuring.evaluate import evaluate
 from resnet.nets import fused
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.records import DamagedFile, HistoryRow, Segment, Status, TrainingRecord, write_history
+from resnet.records import DamagedFile, Segment, Status, TrainingRecord, write_history
 from resnet.runs.finished import first_damage, left_files
 from resnet.runs.folders import Folders
+from resnet.runs.history import History
 from resnet.runs.identity import identity, source
 from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
+    checkpoint_every,
     is_checkpoint_of,
     iterations_saved,
     previous,
@@ -46,7 +48,6 @@ from resnet.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from resnet.training.recipe import learning_rate
 from resnet.training.trainer import Trainer
 
 
@@ -56,30 +57,6 @@ class Interrupted(Exception):
 
 OnIteration = Callable[[Progress, float], object]
 """Called after every iteration with the progress and the iteration's learning rate."""
-
-
-def history(progress: Progress, settings: Settings, train_images: int) -> list[HistoryRow]:
-    """The learning curve so far, derived from what every iteration left behind."""
-    recipe = settings.train
-    losses, wrong = progress.losses.cpu().double(), progress.wrong.cpu().double()
-    ends = set(range(recipe.log_every, progress.iteration + 1, recipe.log_every))
-    rows, start = [], 0
-    for end in sorted(ends | set(progress.evaluations)):
-        validation, test = progress.evaluations.get(end, (None, None))
-        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
-        rows.append(
-            HistoryRow(
-                iteration=end,
-                epoch=end * recipe.batch_size / train_images,
-                learning_rate=learning_rate(end - 1, recipe, warming_up=warming_up),
-                training_loss=float(losses[start:end].mean()),
-                training_error=100 * float(wrong[start:end].mean()) / recipe.batch_size,
-                validation_error=validation,
-                test_error=test,
-            )
-        )
-        start = end
-    return rows
 
 
 @contextmanager
@@ -117,6 +94,7 @@ class Run:
         self.data = data
         self.folders = folders
         self.machine = machine
+        self.checkpoint_every = checkpoint_every(settings.train, machine)
         self.identity = identity(settings, data.record, machine.precision)
 
     def ended_record(self) -> TrainingRecord | None:
@@ -179,18 +157,21 @@ class Run:
         (record,) = train_side_by_side([self], [on_iteration])
         return record
 
-    def start(self, side_by_side: int = 1) -> None:
+    def start(self, side_by_side: int = 1, energy: SharedEnergy | None = None) -> None:
         """Build the net, or take it up from the last checkpoint.
 
         Args:
             side_by_side: runs that share the device, this one included; recorded beside its time.
+            energy: of the device that they share.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
         """
         self.side_by_side = side_by_side
+        self.system = self.machine.describe(fused.available)
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
+        self.history = History(self.settings, self.trainer.batches.train_images)
         with self.trainer.on_stream():
             damage = resume(
                 self.folders.checkpoint_file,
@@ -205,7 +186,8 @@ class Run:
                 print(line, file=sys.stderr)
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
-        self.energy = EnergyMeter(self.machine.device)
+        self.energy = energy or SharedEnergy(self.machine.device)
+        self.energy_before = self.energy.join()
 
     def _iterations_reported(self) -> int | None:
         """How far the results say that this run has come: they are written after every checkpoint."""
@@ -219,7 +201,7 @@ class Run:
         """A line for the user where this run goes on in other arithmetic than its last segment's."""
         if not self.progress.segments:
             return None
-        before, now = self.progress.segments[-1].system, self.machine.describe(fused.available)
+        before, now = self.progress.segments[-1].system, self.system
         changes = []
         if before.device != now.device:
             changes.append(f"on {now.device} (before: {before.device})")
@@ -251,10 +233,10 @@ class Run:
             if done % recipe.evaluate_every == 0 and not last:
                 self._evaluate(self.machine)
             # Losses are read where the device is waited for anyway.
-            due = done % min(recipe.evaluate_every, recipe.checkpoint_every) == 0
+            due = done % min(recipe.evaluate_every, self.checkpoint_every) == 0
             if due and not last and self._diverged():
                 return "diverged"
-            if done % recipe.checkpoint_every == 0 and not last:
+            if done % self.checkpoint_every == 0 and not last:
                 self.save()
             with self.trainer.on_stream():
                 on_iteration(progress, lr)
@@ -288,21 +270,21 @@ class Run:
         self.trainer.synchronise()
         if self.progress.iteration == self.began_at_iteration:
             return self.progress.segments
-        seconds = time.perf_counter() - self.began
+        seconds, energy = time.perf_counter() - self.began, self.energy.share()
         present = Segment(
             first_iteration=self.began_at_iteration,
             last_iteration=self.progress.iteration,
             seconds=seconds,
             training_seconds=seconds - self.outside_training,
             side_by_side=self.side_by_side,
-            energy_joules=self.energy.joules(),
+            energy_joules=None if energy is None or self.energy_before is None else energy - self.energy_before,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             source=source(),
-            system=self.machine.describe(fused.available),
+            system=self.system,
         )
         return [*self.progress.segments, present]
 
-    def _record(self, status: Status) -> TrainingRecord:
+    def _record(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
         progress, finished = self.progress, status == "done"
         epoch = min(progress.iteration, -(-self.trainer.batches.train_images // self.recipe.batch_size))
         last = slice(progress.iteration - epoch, progress.iteration)
@@ -323,19 +305,18 @@ class Run:
             training_error=100 * float(progress.wrong[last].float().mean()) / self.recipe.batch_size,
             training_loss=float(progress.losses[last].mean()),
             warmup_iterations=progress.warmup_iterations,
-            peak_memory_bytes=self.machine.peak_memory_bytes(),
+            peak_memory_bytes=self.machine.peak_memory_bytes() // self.side_by_side,
             recomputed=self.trainer.net.recompute,
             data=self.data.record,
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
-            segments=tuple(self._segments()),
+            segments=tuple(segments),
             files=left_files(self.folders, status),
         )
 
-    def _write_results(self, status: Status) -> TrainingRecord:
-        rows = history(self.progress, self.settings, self.trainer.batches.train_images)
-        write_history(self.folders.history_file, rows)
-        record = self._record(status)
+    def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
+        write_history(self.folders.history_file, self.history.rows(self.progress))
+        record = self._record(status, segments)
         record.write(self.folders.metrics_file)
         return record
 
@@ -343,10 +324,11 @@ class Run:
         """Save a checkpoint, and results that say how far the run is."""
         self.trainer.synchronise()
         began = time.perf_counter()
-        saved = Progress(**{**vars(self.progress), "segments": self._segments()})
+        segments = self._segments()
+        saved = Progress(**{**vars(self.progress), "segments": segments})
         with self.trainer.on_stream():
             save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.identity)
-            self._write_results("interrupted")
+            self._write_results("interrupted", segments)
         self.outside_training += time.perf_counter() - began
 
     def finish(self, status: Status) -> TrainingRecord:
@@ -359,7 +341,8 @@ class Run:
                 np.save(file, pairs)
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
-            record = self._write_results(status)
+            record = self._write_results(status, self._segments())
+        self.energy.leave()
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
@@ -372,7 +355,7 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
     ends with the bits that it ends with alone.
 
     Args:
-        runs: none depends on another.
+        runs: none depends on another; all are on one device.
         on_iterations: one a run, called after its every iteration.
 
     Raises:
@@ -381,8 +364,12 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
     """
     records = {run: run.take_over() for run in runs}
     going = {run: on_iteration for run, on_iteration in zip(runs, on_iterations, strict=True) if records[run] is None}
-    for run in going:
-        run.start(side_by_side=len(going))
+    if going:
+        machine = next(iter(going)).machine
+        machine.forget_peak_memory()
+        energy = SharedEnergy(machine.device)
+        for run in going:
+            run.start(len(going), energy)
     with _stop_on_signal() as stop_requested:
         while going:
             for run, on_iteration in list(going.items()):

@@ -157,7 +157,7 @@ def _check_forecast(settings: Settings, machine: Machine, waiting: Sequence[Run]
 
 def _train(runs: Sequence[Run], settings: Settings, machine: Machine, console: Console) -> dict[int, TrainingRecord]:
     where = f"{machine.device.type}, {machine.precision}"
-    if machine.device.type == "cpu":
+    if not machine.abilities.gpu:
         where += ", no GPU: this is slower, and exact all the same"
     if recomputes(settings, machine):
         where += "; activations are computed again instead of kept, to fit the memory"

@@ -15,15 +15,20 @@ What the paper leaves open:
 from __future__ import annotations
 
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from resnet.abilities import abilities
 from resnet.data import Data, Images
 from resnet.training.draws import generator
 
 PADDING = 4
+SCALE = 255.0
+"""Pixels are divided by it."""
 
 
 class Labelled(NamedTuple):
@@ -76,26 +81,52 @@ def on_device(images: Images, device: torch.device) -> Labelled:
     return Labelled(torch.from_numpy(last).to(device), labels.to(device))
 
 
-def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = 255.0) -> Tensor:
+def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = SCALE) -> Tensor:
     """Subtract the mean (in 0..255) and divide by the scale: uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
     return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
 
 
+class _Held:
+    """A data set on a device; nothing in it changes."""
+
+    def __init__(self, data: Data, device: torch.device) -> None:
+        self.data = data
+        self.mean = pixel_mean(data.train.images).to(device)
+        self.padded_mean = F.pad(self.mean, (0, 0, PADDING, PADDING, PADDING, PADDING))
+        train = on_device(data.train, device)
+        self.padded_train = F.pad(train.images, (0, 0, PADDING, PADDING, PADDING, PADDING))
+        self.train_labels = train.labels
+        self.validation = on_device(data.validation, device)
+        self.test = on_device(data.test, device)
+        if abilities(device).streams:  # others read it on streams of their own
+            torch.cuda.current_stream(device).synchronize()
+
+
+_held: WeakValueDictionary[tuple[int, torch.device], _Held] = WeakValueDictionary()
+"""By the data's identity and the device: what trainers side by side share, for as long as one of them is there."""
+
+
+def _hold(data: Data, device: torch.device) -> _Held:
+    held = _held.get((id(data), device))  # an entry keeps its data, so the number stands for no others
+    if held is None:
+        held = _held[id(data), device] = _Held(data, device)
+    return held
+
+
 class Batches:
-    """The training batches of one seed, and the evaluation batches, of one data set on one device."""
+    """The training batches of one seed, and the evaluation batches, of one data set on one device.
+
+    The images lie there once, however many seeds train beside one another.
+    """
 
     def __init__(self, data: Data, seed: int, batch_size: int, device: torch.device) -> None:
         self.seed = seed
         self.batch_size = batch_size
         self.device = device
-        mean = pixel_mean(data.train.images).to(device)
-        self.mean = mean
-        self.padded_mean = torch.nn.functional.pad(mean, (0, 0, PADDING, PADDING, PADDING, PADDING))
-        train = on_device(data.train, device)
-        self.padded_train = torch.nn.functional.pad(train.images, (0, 0, PADDING, PADDING, PADDING, PADDING))
-        self.train_labels = train.labels
-        self.validation = on_device(data.validation, device)
-        self.test = on_device(data.test, device)
+        held = self._held = _hold(data, device)
+        self.mean, self.padded_mean = held.mean, held.padded_mean
+        self.padded_train, self.train_labels = held.padded_train, held.train_labels
+        self.validation, self.test = held.validation, held.test
         self._draws: dict[int, Tensor] = {}
 
     @property
@@ -108,7 +139,7 @@ class Batches:
             while len(self._draws) >= 3:
                 self._draws.pop(next(iter(self._draws)))
             drawn = draw_epoch(self.train_images, self.seed, epoch).packed
-            if self.device.type == "cuda":
+            if abilities(self.device).streams:
                 drawn = drawn.pin_memory()  # so that the copy need not be waited for
             self._draws[epoch] = drawn.to(self.device, non_blocking=True)
         return self._draws[epoch]

@@ -25,10 +25,23 @@ from torch import Tensor, nn
 
 from resnet.errors import UserError
 from resnet.files import complete_or_absent, sync_folder
+from resnet.params import TrainParams
 from resnet.records import Identity, Record, Segment, with_identity
+from resnet.system import Machine
 
 HEADER, HEADER_DIGEST = "progress", "sha256"
 """A checkpoint's two entries among the metadata of safetensors."""
+
+
+CPU_EVERY, GPU_EVERY = 1000, 5000
+"""Iterations between checkpoints where the settings leave it open."""
+
+
+def checkpoint_every(recipe: TrainParams, machine: Machine) -> int:
+    """Iterations between checkpoints of a run on this machine."""
+    if recipe.checkpoint_every != "auto":
+        return recipe.checkpoint_every
+    return GPU_EVERY if machine.abilities.gpu else CPU_EVERY
 
 
 class DamagedCheckpoint(UserError):

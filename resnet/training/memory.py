@@ -12,6 +12,9 @@ SHARE = 0.8
 TEMPORARY = 1.3
 """Gradients and the convolutions' workspaces beside the activations that are kept."""
 
+MOST_AT_ONCE = 8
+"""Seeds side by side that fill any GPU: more would only wait for one another, and a kill would cost more runs."""
+
 FIXED_BYTES = 700 * 2**20
 """The data set as bytes, and the libraries' own."""
 
@@ -40,10 +43,11 @@ def recomputes(settings: Settings, machine: Machine) -> bool:
 
 
 def seeds_at_once(settings: Settings, machine: Machine) -> int:
-    """How many seeds of a net train side by side: on a GPU as many as fit, on a CPU one."""
+    """How many seeds of a net train side by side: on a GPU with streams as many as fit, `MOST_AT_ONCE` at most."""
     wanted = settings.train.seeds_at_once
     if wanted != "auto":
         return wanted
-    if machine.device.type != "cuda" or recomputes(settings, machine):
+    if not machine.abilities.streams or recomputes(settings, machine):
         return 1
-    return max(1, int(SHARE * machine.memory_bytes() / run_bytes(settings, machine.precision)))
+    fitting = int(SHARE * machine.memory_bytes() / run_bytes(settings, machine.precision))
+    return min(MOST_AT_ONCE, max(1, fitting))

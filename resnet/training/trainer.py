@@ -30,6 +30,8 @@ from resnet.training.recipe import learning_rate, optimiser, warmup_ends
 
 EAGER_ITERATIONS = 3
 """Iterations before the capture: libraries set themselves up and the momentum comes to be in them."""
+GRAPHS = 64
+"""Graphs that torch.compile may make of one function: beyond its limit it would silently compile no more."""
 
 
 def build_net(settings: Settings, classes: int, seed: int, device: torch.device) -> DepthNet:
@@ -87,7 +89,7 @@ def training_step(
         device, so that nothing waits for it.
     """
     with machine.arithmetic():
-        if machine.precision == "bf16" and machine.device.type == "cuda":
+        if machine.precision == "bf16" and machine.abilities.many_tensors:
             logits = functional_call(net, cast_weights(net, torch.bfloat16), (x,)).float()
         else:  # a CPU's kernels take the weights as they are
             logits = net(x).float()
@@ -108,13 +110,14 @@ class Trainer:
             seeds for them.
         data: the prepared data.
         machine: where it trains, and the precision of the iterations.
-        graphed: whether a GPU's iterations are replayed from a CUDA graph; a CPU has none.
+        graphed: whether iterations are replayed from a CUDA graph where the device has graphs.
     """
 
     def __init__(self, settings: Settings, seed: int, data: Data, machine: Machine, graphed: bool = True) -> None:
         recipe, device = settings.train, machine.device
         self.recipe, self.machine = recipe, machine
-        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        streams = machine.abilities.streams
+        self.stream = torch.cuda.Stream(device) if streams else None  # type: ignore[no-untyped-call]
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream(device))
         with self.on_stream():
@@ -124,6 +127,8 @@ class Trainer:
             self.net = build_net(settings, len(data.record.classes), first_weights, device).train()
             self.net.recompute = recomputes(settings, machine)
             if recipe.compile:
+                # A process may train several nets, each with shapes and options of its own.
+                torch._dynamo.config.recompile_limit = GRAPHS
                 for block in self.net.blocks():
                     block.compile(dynamic=False)
             self.sgd = optimiser(self.net, recipe)
@@ -132,7 +137,7 @@ class Trainer:
             self._draws = Draws(torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device))
             self._position = torch.zeros(1, dtype=torch.int64, device=device)
             self._learning_rate = torch.zeros((), device=device)
-        self._graphed = graphed and self.stream is not None
+        self._graphed = graphed and machine.abilities.graphs
         self._graph: torch.cuda.CUDAGraph | None = None
         self._run_here = 0
 
@@ -141,9 +146,11 @@ class Trainer:
         return torch.cuda.stream(self.stream) if self.stream is not None else nullcontext()
 
     def synchronise(self) -> None:
-        """Wait until this trainer's work is done; another's goes on."""
+        """Wait until this trainer's work is done; another's goes on, where the device has streams."""
         if self.stream is not None:
             self.stream.synchronize()
+        else:
+            self.machine.synchronise()
 
     def advance(self) -> float:
         """Do the next iteration; on a GPU, only ask for it.

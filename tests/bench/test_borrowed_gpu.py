@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
-from resnet.data import Data
 from resnet.params import load
 from resnet.records import TrainingRecord
-from resnet.runs.seeds import train_seeds
-from resnet.system import choose_machine
-
-ROOT = Path(__file__).parent.parent.parent
-
-PARAMS = """
-data: {source: digits, validation: 200}
-train:
-  seeds: 2
-  iterations: 60
-  batch_size: 16
-  precision: fp32
-  device: cpu
-  log_every: 10
-  evaluate_every: 30
-  checkpoint_every: 10
-responses: {images: 50}
-models:
-  resnet-8: {net: resnet, depth: 8}
-  plain-8: {net: plain, depth: 8}
-"""
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-
-
-def module(name: str) -> Any:
-    return importlib.import_module(name)
-
-
-@pytest.fixture
-def call(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Make a call of so many seconds; signals are as they were afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def make(seconds: float = 60, archive_bytes: int = 2**20, place: str = "place") -> Any:
-        return module("call").Call(tmp_path / place, tmp_path / "archive.tar.gz", archive_bytes, seconds, every=0.5)
-
-    yield make
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+from tests.bench.made import PARAMS, ROOT, module, take_in
 
 
 def names(archive: Path) -> list[str]:
@@ -176,107 +131,51 @@ def test_a_net_is_begun_only_if_it_can_be_finished(
     assert begun or ended(made) == {"train resnet-20": "not begun: 4190 s"}
 
 
-@pytest.fixture(scope="module")
-def archive(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a call brings home: two finished seeds of ResNet-8."""
-    place = tmp_path_factory.mktemp("place")
-    (place / "params.yaml").write_text(PARAMS)
-    settings = load(place / "params.yaml").settings("resnet-8")
-    train_seeds(
-        settings,
-        [0, 1],
-        digits,
-        place / "runs/train/resnet-8",
-        choose_machine(settings.train),
-        weights=place / "weights/resnet-8",
-    )
-    (place / "runs/latency").mkdir()
-    (place / "runs/latency/cuda.json").write_text("{}")
-    repack(place)
-    return place / "archive.tar.gz"
+def check_arguments(**given: Any) -> argparse.Namespace:
+    return argparse.Namespace(**{"nets": None, "set": [], "only": None, "params": ROOT / "params.yaml"} | given)
 
 
-def repack(place: Path) -> None:
-    with tarfile.open(place / "archive.tar.gz", "w:gz") as packed:
-        for name in ("runs", "weights"):
-            packed.add(place / name, name)
-
-
-def take_in(archive: Path, root: Path, suffix: str = "", params: str = PARAMS) -> int:
-    root.mkdir(exist_ok=True)
-    (root / "params.yaml").write_text(params)
-    code: int = module("take_in").take_in(archive, root, root / "params.yaml", suffix)
-    return code
-
-
-def test_results_are_taken_in_once(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert take_in(archive, tmp_path / "root") == 0
-    assert "resnet-8 seed-1: done at 60, test error" in capsys.readouterr().out
-    for name in ("metrics.json", "history.csv", "test_predictions.npy"):
-        assert (tmp_path / "root/runs/train/resnet-8/seed-0" / name).exists()
-    assert (tmp_path / "root/weights/resnet-8/seed-1/model.safetensors").exists()
-    assert take_in(archive, tmp_path / "root") == 0
-    output = capsys.readouterr().out
-    assert "seed" not in output
-    assert "runs/latency/cuda.json: one is there already" in output
-    assert "resnet adopt" in output
-
-
-def test_results_are_taken_in_under_another_name(archive: Path, tmp_path: Path) -> None:
-    assert take_in(archive, tmp_path / "root", "-gpu") == 1
-    assert take_in(archive, tmp_path / "root", "-gpu", PARAMS + "  resnet-8-gpu: {net: resnet, depth: 8}\n") == 0
-    record = TrainingRecord.read(tmp_path / "root/runs/train/resnet-8-gpu/seed-0/metrics.json")
-    assert record.name == "resnet-8-gpu"
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("settings", "made by other settings, precision or version than the plan's resnet-8"),
-        ("predictions", "the predictions are not those of test error"),
-        ("curve", "the learning curve is missing"),
-        ("seed", "the plan has no seed 1 of resnet-8"),
-        ("other", "made by other settings, data or version"),
-        ("archive", "nothing is put in place"),
-    ],
-)
-def test_what_is_wrong_is_not_taken_in(
-    fault: str, message: str, archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_later_call_does_what_the_earlier_ones_have_not(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, root = tmp_path / "place", tmp_path / "root"
-    shutil.copytree(archive.parent, place)
-    seed, params = place / "runs/train/resnet-8/seed-1", PARAMS
-    there = root / "runs/train/resnet-8/seed-0/metrics.json"
-    if fault == "settings":
-        params = PARAMS.replace("batch_size: 16", "batch_size: 32")
-    elif fault == "predictions":
-        pairs = np.load(seed / "test_predictions.npy")
-        pairs[:, 1] = (pairs[:, 0] + 1) % 10
-        np.save(seed / "test_predictions.npy", pairs)
-    elif fault == "curve":
-        (seed / "history.csv").unlink()
-    elif fault == "seed":
-        params = PARAMS.replace("seeds: 2", "seeds: 1")
-    elif fault == "other":
-        there.parent.mkdir(parents=True)
-        text = (place / "runs/train/resnet-8/seed-0/metrics.json").read_text()
-        there.write_text(text.replace(json.loads(text)["identity"]["configuration"], "0" * 64))
-    repack(place)
-    if fault == "archive":
-        (place / "archive.tar.gz").write_bytes((place / "archive.tar.gz").read_bytes()[:1000])
-    assert take_in(place / "archive.tar.gz", root, params=params) == 1
-    assert message in capsys.readouterr().err
-    assert not (root / "weights").exists()
-    assert fault == "other" or not there.exists()
+    script, plan, begun = module("borrowed_gpu"), load(ROOT / "params.yaml"), list[str]()
+    first = call()
+    for name, ended in (("tests", "done"), ("rate", "exit code 1"), ("latency", "stopped")):
+        first.note(name, ended)
+    for only in (None, ["tests", "profile plain"]):
+        made = call()
+        monkeypatch.setattr(made, "run", lambda name, *rest, **environment: begun.append(name))
+        script.check(made, plan, check_arguments(only=only))
+    everything = [check.name for check in script.checks(Path("P"), plan, check_arguments())]
+    assert begun == [*everything[1:], "tests", "profile plain"]
+    assert everything[0] == "tests"
+    assert everything[-1] == "fp32"
+
+
+def test_what_a_call_would_do_is_told_with_what_it_takes(checkout: Path) -> None:
+    command = [sys.executable, checkout / "bench/borrowed_gpu.py", "check", "--estimate", "--minutes", "9"]
+    done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "params.yaml: cannot be read" in done.stderr.splitlines()[-1]
+    command += ["--params", str(ROOT / "params.yaml"), "--only", "rate", "profile"]
+    done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, check=True, timeout=60)
+    *steps, last = [line.split() for line in done.stdout.splitlines()]
+    assert [" ".join(step[2:]) for step in steps] == ["rate", "profile kernels", "profile plain", "profile compiled"]
+    assert int(last[0]) == sum(int(step[0]) for step in steps)
+    assert "of 540 s" in done.stdout
+    assert not (checkout.parent / "P").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["profile", "convolutions"])
 def test_a_step_is_taken_apart(what: str, tmp_path: Path) -> None:
-    options = ("--depth", "8", "--batch-size", "1", "--seconds", "0.001", "--set=train.device=cpu")
-    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *options, "--set=train.batch_size=4"]
-    subprocess.run([*command, "--out", tmp_path / "step.json"], cwd=tmp_path, check=True, timeout=300)
-    result = json.loads((tmp_path / "step.json").read_text())
+    given = ["resnet-8"] if what == "profile" else ["--batch-size", "1"]
+    options = ("--seconds", "0.001", "--set=train.device=cpu", "--set=train.batch_size=4")
+    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *given, *options]
+    subprocess.run([*command, "--out", tmp_path], cwd=tmp_path, check=True, timeout=300)
+    (file,) = tmp_path.glob("*.json")
+    result = json.loads(file.read_text())
+    assert file.stem == ("resnet-8" if what == "profile" else what)
     if what == "convolutions":
         assert len(result) == 3 * 2 * 2 * 4
         assert all(row["seconds"] > 0 for row in result)
@@ -320,8 +219,9 @@ def test_a_rehearsal_on_the_cpu(checkout: Path, digits_folder: Path, capsys: pyt
     net = ("--nets", "resnet-8", "--set=train.iterations=240")
     shutil.copytree(digits_folder, folder / "first/data")
 
-    with start(checkout, "check", "first", "--only", "rate", *net) as script:
-        output, _ = script.communicate(timeout=300)
+    patient = ("--minutes", "60", "--patience", "20")
+    with start(checkout, "check", "first", "--only", "rate", *patient, *net) as script:
+        output, _ = script.communicate(timeout=1200)
     assert script.returncode == 0, output
     assert json.loads((folder / "first/rates/resnet-8.json").read_text())["iteration_seconds"] > 0
 
@@ -334,7 +234,7 @@ def test_a_rehearsal_on_the_cpu(checkout: Path, digits_folder: Path, capsys: pyt
 
     # To the end, from the archive alone.
     with start(checkout, "train", "second", "--resume", str(archive), "--minutes", "60", *net) as script:
-        output, _ = script.communicate(timeout=600)
+        output, _ = script.communicate(timeout=1200)
     assert script.returncode == 0, output
     assert "done         train resnet-8" in output
     assert "done         responses resnet-8" in output
@@ -350,10 +250,18 @@ def test_a_rehearsal_on_the_cpu(checkout: Path, digits_folder: Path, capsys: pyt
 
 
 @pytest.mark.slow
-def test_the_time_limit_stops_a_net_that_cannot_be_finished(checkout: Path, digits_folder: Path) -> None:
+def test_the_time_limit_stops_a_net_that_cannot_be_finished(
+    call: Callable[..., Any],
+    digits_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """The rate says that it can, and is wrong: the training is asked to stop, and its checkpoints come home."""
-    folder = checkout.parent
-    shutil.copytree(digits_folder, folder / "place/data")
+    made = call(seconds=3600, archive_bytes=2**24)
+    monkeypatch.setattr(module("call"), "GRACE", 200.0)  # on a machine as busy as it may be
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    shutil.copytree(digits_folder, made.place / "data")
     rate = {
         "precision": "fp32",
         "compiled": False,
@@ -362,24 +270,31 @@ def test_the_time_limit_stops_a_net_that_cannot_be_finished(checkout: Path, digi
         "iteration_seconds": 0,
         "evaluation_seconds_per_image": 0,
     }
-    (folder / "place/rates").mkdir()
-    (folder / "place/rates/resnet-8.json").write_text(json.dumps(rate))
-    endless = ("--set=train.iterations=1000000", "--set=limits.hours=1000")
-    with start(checkout, "train", "place", "--nets", "resnet-8", "--minutes", "1.5", *endless) as script:
-        output, _ = script.communicate(timeout=300)
-    assert script.returncode == 1
-    assert "stopped      train resnet-8" in output
-    assert "a checkpoint is saved" in output
-    with tarfile.open(folder / "archive.tar.gz") as packed:
-        packed.extractall(folder / "home", filter="data")
-    record = TrainingRecord.read(folder / "home/runs/train/resnet-8/seed-0/metrics.json")
+    (made.place / "rates").mkdir()
+    (made.place / "rates/resnet-8.json").write_text(json.dumps(rate))
+    endless = ["train.iterations=1000000", "limits.hours=1000", f"data.dir={made.place / 'data'}"]
+    arguments = argparse.Namespace(nets=["resnet-8"], set=endless, params=tmp_path / "params.yaml")
+
+    def end() -> None:
+        until((made.place / "checkpoints/resnet-8/seed-0/checkpoint.safetensors").exists)
+        made.ends = time.monotonic()
+
+    with ThreadPoolExecutor(1) as aside:
+        ending = aside.submit(end)
+        module("borrowed_gpu").train(made, load(tmp_path / "params.yaml", endless), arguments)
+        ending.result()
+    assert ended(made) == {"train resnet-8": "stopped"}
+    assert "a checkpoint is saved" in capsys.readouterr().out
+    with tarfile.open(made.archive) as packed:
+        packed.extractall(tmp_path / "home", filter="data")
+    record = TrainingRecord.read(tmp_path / "home/runs/train/resnet-8/seed-0/metrics.json")
     assert record.status == "interrupted"
     assert record.iteration > 0
-    assert (folder / "home/checkpoints/resnet-8/seed-0/checkpoint.safetensors").exists()
+    assert (tmp_path / "home/checkpoints/resnet-8/seed-0/checkpoint.safetensors").exists()
 
 
 def until(condition: Callable[[], bool], script: subprocess.Popen[str] | None = None) -> None:
-    for _ in range(3000):
+    for _ in range(9000):
         assert script is None or script.poll() is None, script.communicate()[0]
         if condition():
             return

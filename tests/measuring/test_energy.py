@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from resnet.measuring import energy
-from resnet.measuring.energy import EnergyMeter, measure_energy
+from resnet.measuring.energy import EnergyMeter, SharedEnergy, measure_energy
 from resnet.records import Energy
 from tests.conftest import CPU
 
@@ -25,6 +25,33 @@ def test_the_counter_is_in_millijoules_and_counts_from_the_start(monkeypatch: py
     monkeypatch.setattr(energy, "_counter", lambda device: lambda: next(readings))
     meter = EnergyMeter(CPU.device)
     assert (meter.joules(), meter.joules()) == (2.5, 7.0)
+
+
+def test_a_boards_energy_is_divided_among_those_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = 0
+    monkeypatch.setattr(energy, "_counter", lambda device: lambda: board)
+    shared, before = SharedEnergy(CPU.device), {}
+
+    def own(user: str) -> float | None:
+        share = shared.share()
+        return None if share is None else share - before[user]
+
+    before["a"] = shared.join()
+    board += 10_000
+    before["b"] = shared.join()
+    board += 6_000
+    assert (own("a"), own("b")) == (13.0, 3.0)
+    shared.leave()  # b
+    board += 4_000
+    assert own("a") == 17.0
+    assert own("a") == 17.0, "a look at it takes nothing"
+
+
+def test_without_a_counter_there_is_nothing_to_divide() -> None:
+    shared = SharedEnergy(CPU.device)
+    assert shared.join() is None
+    shared.leave()
+    assert shared.share() is None
 
 
 def test_joules_an_image_and_watts() -> None:

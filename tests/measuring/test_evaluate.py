@@ -7,18 +7,23 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.measuring.evaluate import evaluate, evaluate_weights
+from resnet.measuring import evaluate as evaluating
+from resnet.measuring.evaluate import Evaluation, evaluate, evaluate_weights, evaluation_batch_size
 from resnet.nets.model import he_initialisation, resnet
 from resnet.nets.weights import load_weights, read_state_dict
 from resnet.params import Settings, load
+from resnet.runs import run as running
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
@@ -69,6 +74,60 @@ def test_evaluating_a_runs_weights_gives_its_own_test_error(
     again = evaluate_weights(settings, tmp_path / "model.safetensors", digits, machine.at("fp32"))
     assert again.test_error == record.test_error
     assert again.test_loss == record.test_loss
+
+
+class Operations(TorchDispatchMode):
+    """Writes down what is computed: operations, shapes and numbers, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        said = [tuple(a.shape) if isinstance(a, torch.Tensor) else a for a in tree_leaves((args, kwargs or {}))]
+        self.lines.append(f"{func} {said}")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("compiled", ["false", "true"])
+def test_the_curve_the_last_iterate_and_the_command_compute_the_same(
+    compiled: str, tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operation by operation, in batches of one size: no image can fall to another side in one of them."""
+    evaluations: list[tuple[list[str], Evaluation]] = []
+
+    def watched(*arguments: Any) -> Evaluation | None:
+        with Operations() as operations:
+            evaluation = evaluate(*arguments)
+        assert evaluation is not None
+        evaluations.append((operations.lines, evaluation))
+        return evaluation
+
+    monkeypatch.setattr(evaluating, "CPU_BATCH_SIZE", 100)
+    monkeypatch.setattr(evaluating, "evaluate", watched)
+    monkeypatch.setattr(running, "evaluate", watched)
+    settings = tiny(compile=compiled, batch_size=4, iterations=4, evaluate_every=2)
+    with torch.compiler.set_stance("default", force_backend="eager"):
+        Run(settings, 0, digits, Folders(tmp_path, tmp_path, tmp_path), CPU).execute()
+    evaluate_weights(settings, tmp_path / "model.safetensors", digits, CPU)
+    (curve, _), (last, of_run), (command, of_command) = (e for e in evaluations if len(e[1].predictions) == 360)
+    assert curve == last == command
+    assert len([line for line in command if "cross_entropy" in line or "nll_loss" in line]) == 4
+    assert torch.equal(of_run.predictions, of_command.predictions)
+    assert of_run.loss == of_command.loss
+    stored = np.load(tmp_path / "test_predictions.npy")[:, 1]
+    assert (stored == of_command.predictions.numpy()).all()
+
+
+def test_a_gpu_evaluates_in_large_batches_everywhere() -> None:
+    nvidia, apple = (Machine(torch.device(name), "bf16") for name in ("cuda", "mps"))
+    sizes = {evaluation_batch_size(machine.at(precision)) for machine in (nvidia, apple) for precision in PRECISIONS}
+    assert sizes == {2500}
+    assert 10_000 % 2500 == 5_000 % 2500 == 0
+    assert evaluation_batch_size(CPU) == 500
+
+
+PRECISIONS = ("fp32", "bf16")
 
 
 def others(net: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -8,12 +8,16 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.benchmark import Timer
 
+from resnet.cli.measuring import latency
+from resnet.cli.options import DEFAULT_PARAMS
 from resnet.errors import UserError
+from resnet.measuring import latency as measuring
 from resnet.measuring.latency import (
     Case,
     build_step,
@@ -26,7 +30,7 @@ from resnet.measuring.latency import (
 )
 from resnet.measuring.stopwatch import stream_clock, time_round
 from resnet.params import load
-from resnet.records import LatencyRecord
+from resnet.records import LatencyRecord, LatencyRow
 from resnet.system import Machine
 from tests.conftest import CPU, Command
 
@@ -106,6 +110,30 @@ def test_the_pipelines_set() -> None:
     forward, both = record.rows[:2]
     assert (forward.passes, both.passes) == ("forward", "forward+backward")
     assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
+    assert len(record.peaks) == 1
+
+
+def test_a_measurement_that_is_stopped_leaves_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, times = measuring.measure, iter(range(9))
+
+    def measure(*arguments: Any) -> list[LatencyRow]:
+        if next(times) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(measuring, "measure", measure)
+    asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}", "train.device=cpu"]
+    earlier = tmp_path / "cpu.json"
+    earlier.write_text("what an earlier measurement left")
+    with pytest.raises(KeyboardInterrupt):
+        latency(out=tmp_path, benchmarks=None, params=DEFAULT_PARAMS, set_=asked)
+    assert earlier.read_text() == "what an earlier measurement left"
+    latency(out=tmp_path, benchmarks=tmp_path / "cpu.json.partial", params=DEFAULT_PARAMS, set_=None)
+    record = LatencyRecord.read(earlier)
+    assert [row.passes for row in record.rows] == 2 * ["forward", "forward+backward"]
     assert len(record.peaks) == 1
 
 

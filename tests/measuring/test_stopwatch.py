@@ -7,7 +7,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from resnet.measuring.stopwatch import steps_that_fill, stream_clock, time_in_turn, time_round, time_step, wall_clock
+from resnet.measuring.stopwatch import (
+    repeat,
+    steps_that_fill,
+    stream_clock,
+    time_in_turn,
+    time_round,
+    time_step,
+    wall_clock,
+)
 from resnet.system import Machine
 
 
@@ -46,6 +54,12 @@ def test_steps_fill_a_round_after_one_that_warms_up() -> None:
     # A step below what the clock resolves fills a round all the same.
     steps, once = steps_that_fill(laboratory.step("c", 0.0), laboratory.clock, 0.001)
     assert (steps, once) == (10_000, 1e-7)
+
+
+def test_a_step_is_repeated_until_the_time_is_over() -> None:
+    laboratory = Laboratory()
+    assert repeat(laboratory.step("a", 0.5), laboratory.clock, 1.2) == (3, 1.5)
+    assert repeat(laboratory.step("b", 0.5), laboratory.clock, 1.2, stride=2) == (4, 2.0)
 
 
 def test_steps_take_turns_and_warm_up_untimed_before_each() -> None:

@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.nets import fused
-from tests.nets.interpreter import DEVICE, fused_gpu, interpreted
+from tests.conftest import KERNELS
 
-pytestmark = [pytest.mark.usefixtures("interpreted"), *([pytest.mark.gpu] if DEVICE.type == "cuda" else [])]
-__all__ = ["interpreted"]
+pytest.importorskip("triton")
+from resnet.nets import fused_gpu
+
+pytestmark = [pytest.mark.gpu] if KERNELS.type == "cuda" else []
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Relative to the largest value of the reference: float32 rounding, and bfloat16's 8 bits of significand."""
@@ -29,7 +31,7 @@ def close(computed: Tensor, exact: Tensor, tolerance: float) -> None:
 
 def images(*shape: int, dtype: torch.dtype, seed: int = 0, mean: float = 1) -> Tensor:
     values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 2 + mean
-    return values.to(DEVICE, dtype).contiguous(memory_format=torch.channels_last)
+    return values.to(KERNELS, dtype).contiguous(memory_format=torch.channels_last)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
@@ -37,7 +39,7 @@ def norm(channels: int) -> nn.BatchNorm2d:
     with torch.no_grad():
         bn.weight.copy_(torch.rand(channels, generator=generator) + 0.5)
         bn.bias.copy_(torch.randn(channels, generator=generator))
-    return bn.to(DEVICE)
+    return bn.to(KERNELS)
 
 
 def trains_as_the_plain_operations(shape: tuple[int, ...], dtype: torch.dtype, with_shortcut: bool, relu: bool) -> None:
@@ -144,7 +146,7 @@ def test_the_same_inputs_give_the_same_bits(shape: tuple[int, ...], dtype: torch
 
 def test_a_large_mean_does_not_cancel_the_variance() -> None:
     x = images(8, 16, 32, 33, dtype=torch.float32, mean=2000)
-    y = fused_gpu.train(x, nn.BatchNorm2d(16).to(DEVICE), None, False)
+    y = fused_gpu.train(x, nn.BatchNorm2d(16).to(KERNELS), None, False)
     close(y.detach(), nn.BatchNorm2d(16).double()(x.double().cpu()).detach(), 1e-3)
 
 
@@ -152,7 +154,7 @@ def test_nan_stays_nan() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         x = images(2, 16, 4, 4, dtype=dtype)
         x[0, 3, 0, 1] = float("nan")
-        y = fused_gpu.train(x, nn.BatchNorm2d(16).to(DEVICE), None, True)
+        y = fused_gpu.train(x, nn.BatchNorm2d(16).to(KERNELS), None, True)
         assert y[:, 3].isnan().all()
         assert not y[:, 4].isnan().any()
 
@@ -170,8 +172,8 @@ def test_a_gradient_of_another_type_and_layout_is_taken() -> None:
 
 
 def test_the_check_passes_where_the_kernels_are_right_even_in_an_evaluation() -> None:
-    with torch.inference_mode(), torch.autocast(DEVICE.type, torch.bfloat16):
-        fused_gpu.check(DEVICE)
+    with torch.inference_mode(), torch.autocast(KERNELS.type, torch.bfloat16):
+        fused_gpu.check(KERNELS)
 
 
 def test_the_check_tells_a_wrong_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +185,10 @@ def test_the_check_tells_a_wrong_kernel(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(fused_gpu, "train", forgets_the_shortcut)
     with pytest.raises(RuntimeError, match=r"output in torch.float32 is .* from that of the plain operations"):
-        fused_gpu.check(DEVICE)
+        fused_gpu.check(KERNELS)
 
 
-@pytest.mark.skipif(DEVICE.type == "cuda", reason="a machine without a GPU")
+@pytest.mark.skipif(KERNELS.type == "cuda", reason="a machine without a GPU")
 def test_where_the_check_fails_a_line_is_logged_and_plain_operations_work(caplog: pytest.LogCaptureFixture) -> None:
     fused.gpu_kernels.cache_clear()
     try:
@@ -208,7 +210,7 @@ def test_turned_off_by_the_environment(monkeypatch: pytest.MonkeyPatch, caplog: 
         fused.gpu_kernels.cache_clear()
 
 
-@pytest.mark.skipif(DEVICE.type != "cuda", reason="only a GPU has graphs")
+@pytest.mark.skipif(KERNELS.type != "cuda", reason="only a GPU has graphs")
 def test_a_graph_replays_the_same_bits() -> None:
     x, shortcut = images(128, 16, 32, 32, dtype=torch.bfloat16), images(128, 16, 32, 32, dtype=torch.bfloat16, seed=1)
     dy = images(128, 16, 32, 32, dtype=torch.bfloat16, seed=2)

@@ -20,7 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from resnet.nets import fused
 from resnet.nets.model import DepthNet
 from resnet.training.trainer import cast_weights
-from tests.nets.interpreter import DEVICE, INTERPRET, fused_gpu
+from tests.conftest import KERNELS
+
+pytest.importorskip("triton")
+from resnet.nets import fused_gpu
 
 
 class Kernels(TorchDispatchMode):
@@ -51,7 +54,7 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def fake_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The same on DEVICE: without a GPU autograd has no backward pass for tensors on `cuda`."""
+    """The same on KERNELS: without a GPU autograd has no backward pass for tensors on `cuda`."""
     monkeypatch.setattr(fused, "_kernels", lambda x: (fused_gpu.train, fused_gpu.normalise))
     monkeypatch.setattr(fused, "available", lambda: False)
     with FakeTensorMode():
@@ -72,7 +75,7 @@ def forward(net: DepthNet, low: bool) -> Tensor:
     """The forward pass of 128 images."""
     x = torch.empty(128, 3, 32, 32, device=net.fc.weight.device).contiguous(memory_format=torch.channels_last)
     weights = cast_weights(net, torch.bfloat16) if low else {}
-    with torch.autocast(DEVICE.type, torch.bfloat16, enabled=low):  # for `cuda`, only where there is a GPU
+    with torch.autocast(KERNELS.type, torch.bfloat16, enabled=low):  # for `cuda`, only where there is a GPU
         logits: Tensor = functional_call(net, weights, (x.bfloat16() if low else x,))
     assert logits.shape == (128, 10)
     assert logits.dtype == (torch.bfloat16 if low else torch.float32)
@@ -120,7 +123,7 @@ def test_on_cuda_bfloat16_goes_through_the_kernels(fake_gpu: None) -> None:
 def test_gradients_flow_back_through_a_whole_net(
     net: str, shortcut: str, recompute: bool, low: bool, fake_kernels: None
 ) -> None:
-    model = build(DEVICE.type, net, 20, shortcut)
+    model = build(KERNELS.type, net, 20, shortcut)
     model.recompute = recompute
     with Kernels() as kernels:
         forward(model, low).sum().backward()  # type: ignore[no-untyped-call]
@@ -141,7 +144,7 @@ def test_the_kernels_of_a_layer_are_counted(fake_kernels: None, monkeypatch: pyt
     def of_a_layer() -> float:
         totals = []
         for depth in (20, 32):
-            net = build(DEVICE.type, "resnet", depth)
+            net = build(KERNELS.type, "resnet", depth)
             with Kernels() as kernels:
                 forward(net, low=True).sum().backward()  # type: ignore[no-untyped-call]
             # What PyTorch's own batch norm launches is more than the one that is counted.
@@ -210,7 +213,7 @@ for target, name, activations, whole in product(targets, names, ("*fp32", "*bf16
 
 @pytest.mark.slow
 def test_the_kernels_compile_for_gpus_that_are_not_here(tmp_path: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in INTERPRET}
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run(
         [sys.executable, "-c", COMPILE],
         env=environment | {"TRITON_CACHE_DIR": str(tmp_path)},

@@ -25,6 +25,7 @@ def test_settings_that_bear_on_the_result_count(
 def test_how_often_to_save_and_which_seeds_do_not(tiny: Callable[..., Settings], digits: Data) -> None:
     one = identity(tiny(), digits.record, "fp32")
     assert one == identity(tiny(checkpoint_every=3, seeds=7), digits.record, "fp32")
+    assert one == identity(tiny(checkpoint_every="auto", device="cpu"), digits.record, "fp32")
     assert one != identity(tiny(), digits.record, "bf16")
     assert one != identity(tiny(net="plain"), digits.record, "fp32")
 

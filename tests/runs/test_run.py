@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.measuring import energy
 from resnet.params import Settings
-from resnet.records import TrainingRecord, read_history
+from resnet.records import System, TrainingRecord, read_history
 from resnet.runs.folders import Folders
 from resnet.runs.identity import source
-from resnet.runs.run import Run
+from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_header
 from tests.conftest import CPU
@@ -165,6 +167,34 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tiny: Tiny, digits: Data, t
     with pytest.raises(UserError, match="not a checkpoint") as caught:
         run(tiny(), digits, tmp_path).execute()
     assert "\n" not in str(caught.value)
+
+
+def test_a_save_does_not_ask_again_what_the_machine_is(
+    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = Machine.describe, []
+
+    def describe(machine: Machine, compiled: Callable[[], bool]) -> System:
+        asked.append(machine)
+        return real(machine, compiled)
+
+    monkeypatch.setattr(Machine, "describe", describe)
+    run(tiny(checkpoint_every=2), digits, tmp_path).execute()
+    assert len(asked) == 1
+
+
+def test_what_runs_side_by_side_share_is_divided(
+    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = count(step=1000)  # the board takes a joule between two looks at its counter
+    monkeypatch.setattr(energy, "_counter", lambda device: lambda: next(readings))
+    monkeypatch.setattr(Machine, "peak_memory_bytes", lambda machine: 9_000)
+    runs = [run(tiny(), digits, tmp_path / str(seed), seed) for seed in range(3)]
+    records = train_side_by_side(runs, [lambda progress, learning_rate: None] * 3)
+    assert [record.peak_memory_bytes for record in records] == [3_000] * 3
+    taken = [record.energy_joules or 0.0 for record in records]
+    assert min(taken) > 1
+    assert sum(taken) < next(readings) / 1000, "no more than the board's"
 
 
 def test_an_unfinished_run_says_interrupted(tiny: Tiny, digits: Data, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -64,6 +66,20 @@ def test_a_gpus_batches_are_the_cpus(digits: Data) -> None:
         (x, labels), (y, expected) = there.batch(iteration), here.batch(iteration)
         assert torch.equal(labels.cpu(), expected)
         assert float((x.cpu() - y).abs().max()) <= PIXEL
+
+
+def test_the_images_lie_on_a_device_once_however_many_seeds_train_there(digits: Data) -> None:
+    one, other = (Batches(digits, seed=seed, batch_size=100, device=CPU) for seed in (0, 1))
+    for name in ("padded_train", "train_labels", "mean", "padded_mean"):
+        assert getattr(one, name) is getattr(other, name)
+    assert one.test.images is other.test.images
+    twin = Data(digits.record, digits.train, digits.validation, digits.test)
+    assert Batches(twin, seed=0, batch_size=100, device=CPU).padded_train is not one.padded_train
+    image = weakref.ref(one.padded_train)
+    del one
+    assert image() is not None
+    del other
+    assert image() is None, "the last one takes them with it"
 
 
 def test_draws_cover_all_crops_and_both_flips_evenly() -> None:

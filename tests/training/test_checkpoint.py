@@ -22,9 +22,11 @@ from resnet.params import Settings
 from resnet.records import FIRST_SOURCE
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
+from resnet.system import Machine
 from resnet.training.checkpoint import (
     HEADER,
     DamagedCheckpoint,
+    checkpoint_every,
     is_checkpoint_of,
     iterations_saved,
     load_checkpoint,
@@ -47,6 +49,13 @@ def advance(run: Run, iterations: int) -> Run:
     for _ in range(iterations):
         run.advance(lambda progress, learning_rate: None)
     return run
+
+
+def test_saves_are_rarer_on_a_gpu_unless_asked_for(tiny: Tiny) -> None:
+    nvidia, apple = (Machine(torch.device(name), "fp32") for name in ("cuda", "mps"))
+    left_open, asked = tiny(checkpoint_every="auto").train, tiny(checkpoint_every=70).train
+    assert [checkpoint_every(left_open, machine) for machine in (CPU, nvidia, apple)] == [1000, 5000, 5000]
+    assert {checkpoint_every(asked, machine) for machine in (CPU, nvidia)} == {70}
 
 
 @pytest.fixture

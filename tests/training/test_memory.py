@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from resnet.params import Settings
 from resnet.system import Machine
-from resnet.training.memory import activation_bytes, recomputes, seeds_at_once
+from resnet.training.memory import MOST_AT_ONCE, activation_bytes, recomputes, seeds_at_once
 from tests.conftest import CPU
 
 
@@ -26,3 +27,16 @@ def test_what_fits_is_kept_and_what_does_not_is_computed_again(
         assert not recomputes(tiny(), CPU)
     assert seeds_at_once(tiny(), CPU) == 1
     assert seeds_at_once(tiny(seeds_at_once=4), CPU) == 4
+
+
+def test_seeds_side_by_side_need_streams_and_are_eight_at_most(
+    tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvidia, apple = (Machine(torch.device(name), "fp32") for name in ("cuda", "mps"))
+    small, deep = (tiny(depth=depth, batch_size=128) for depth in (20, 1202))
+    monkeypatch.setattr(Machine, "memory_bytes", lambda machine: 141 * 2**30)
+    assert [seeds_at_once(small, machine) for machine in (nvidia, apple, CPU)] == [MOST_AT_ONCE, 1, 1]
+    assert MOST_AT_ONCE == 8
+    assert 1 < seeds_at_once(deep, nvidia) < MOST_AT_ONCE
+    monkeypatch.setattr(Machine, "memory_bytes", lambda machine: 6 * 2**30)
+    assert 1 < seeds_at_once(small, nvidia) < MOST_AT_ONCE

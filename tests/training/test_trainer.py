@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from torch.func import functional_call
 from resnet.data import Data
 from resnet.nets import fused
 from resnet.params import Settings
+from resnet.runs.folders import Folders
+from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net, cast_weights
 from tests.conftest import CPU
@@ -142,6 +145,35 @@ def test_blocks_are_compiled_once_whatever_the_depth(tiny: Callable[..., Setting
         assert trainer.net.state_dict().keys() == plainly.net.state_dict().keys()
         compiled[depth] = counters["stats"]["unique_graphs"]
     assert compiled == {14: 5, 26: 5}
+
+
+def test_training_and_evaluation_need_no_graph_beyond_the_five(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    """Curve, validation and last iterate, in bf16 and fp32, last batches that are smaller: all run as written."""
+    torch._dynamo.reset()
+    counters.clear()
+    settings = tiny(depth=14, compile="true", batch_size=4, iterations=5, evaluate_every=2)
+    with torch.compiler.set_stance("default", force_backend="eager"):  # graphs are made, and not compiled
+        record = Run(settings, 0, digits, Folders(*[tmp_path] * 3), CPU.at("bf16")).execute()
+    assert record.status == "done"
+    assert counters["stats"]["unique_graphs"] == 5
+    assert not counters["recompile_limit"]
+
+
+def test_a_process_compiles_whatever_nets_it_trains(tiny: Callable[..., Settings], digits: Data) -> None:
+    torch._dynamo.reset()
+    counters.clear()
+    options = [("A", "both"), ("A", "end"), ("B", "both"), ("C", "both")]
+    with torch.compiler.set_stance("default", force_backend="eager"):
+        for shortcut, padding in options:
+            settings = tiny(depth=14, compile="true", batch_size=4)
+            model = settings.model.model_copy(update={"shortcut": shortcut, "zero_padding": padding})
+            for precision in ("fp32", "bf16"):
+                Trainer(settings.model_copy(update={"model": model}), 0, digits, CPU.at(precision)).advance()
+    assert not counters["recompile_limit"]
+    # Identity blocks are alike in A and B; where a shape changes padding, its other way and a projection differ.
+    assert counters["stats"]["unique_graphs"] == 2 * (5 + 2 + 2 + 3)
 
 
 def test_one_source_of_randomness_can_be_fixed(tiny: Callable[..., Settings], digits: Data) -> None:
