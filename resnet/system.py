@@ -112,12 +112,12 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     """Choose the device and the precision of a command.
 
     Args:
-        train: its `device` is `auto` (a GPU where there is one), `cpu` or `cuda`. Its `precision` is `auto` (bf16
+        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1` and the like. Its `precision` is `auto` (bf16
             where the device computes it natively, else fp32) or one of `Machine`'s.
         precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
-        UserError: a GPU was asked for and there is none, or TF32 was asked for on a CPU.
+        UserError: a GPU was asked for that is not there, or TF32 was asked for on a CPU.
     """
     device = _device(train.device)
     return Machine(device, _precision(precision or train.precision, device))
@@ -126,9 +126,16 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
 def _device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device is cuda, but PyTorch sees no GPU here: use auto or cpu")
-    return torch.device(wanted)
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise UserError(f"train.device is {wanted}, but PyTorch sees no GPU here: use auto or cpu")
+        if device.index is not None:
+            gpus = torch.cuda.device_count()
+            if device.index >= gpus:
+                raise UserError(f"train.device is {wanted}, but PyTorch sees {gpus} here, counted from cuda:0")
+            torch.cuda.set_device(device)  # kernels of our own are started on the current device
+    return device
 
 
 def _precision(wanted: str, device: torch.device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,16 @@ def _depth(depth: int) -> int:
 
 Depth = Annotated[int, AfterValidator(_depth)]
 """6n + 2."""
+
+
+def _device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", device):
+        raise ValueError(f"must be auto, cpu, cuda, or a GPU by its number such as cuda:1 (given: {device!r})")
+    return device
+
+
+Device = Annotated[str, AfterValidator(_device)]
+"""`auto`: a GPU where there is one, else the CPU."""
 
 
 class Section(BaseModel):
@@ -78,7 +89,7 @@ class TrainParams(Section):
     """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
     """Whether the backward pass computes activations again instead of keeping them: the same bits, less
     memory. `auto`: where they would not fit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,11 +52,16 @@ def seed_folders(out: Path, seed: int, weights: Path | None = None, checkpoints:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, work: str = "training into this folder", *, wait: bool = False) -> Iterator[None]:
     """Hold a folder for this process alone; the lock ends with the process, however that ends.
 
+    Args:
+        folder: what to hold; it is made if need be.
+        work: what is done there, for the line that another process is at it.
+        wait: wait for a process that holds it, and say so.
+
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, and this one does not wait.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
@@ -63,7 +69,28 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{folder}: another run is training into this folder") from error
+            if not wait:
+                raise UserError(f"{folder}: another run is {work}") from error
+            print(f"{folder}: waiting for another process to finish {work}", file=sys.stderr)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool | None:
+    """Whether a process holds a folder by `locked`; None where that cannot be known here."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    else:
+        return False
     finally:
         os.close(descriptor)
