@@ -112,8 +112,8 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     """Choose the device and the precision of a command.
 
     Args:
-        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1` and the like. Its `precision` is `auto` (bf16
-            where the device computes it natively, else fp32) or one of `Machine`'s.
+        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda`, or `cuda:1` and the like. Its
+            `precision` is `auto` (bf16 where the device computes it natively, else fp32) or one of `Machine`'s.
         precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
