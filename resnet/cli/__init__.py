@@ -25,6 +25,7 @@ COMMANDS = (
     measuring.throughput,
     measuring.latency,
     making.forecast,
+    making.plan,
     reporting.status,
     making.adopt,
     making.sweep,

@@ -135,9 +135,8 @@ def _own_record(settings: Settings, folders: Folders, notes: list[str]) -> Train
     planned = identity(settings, record.data, record.precision if precision == "auto" else precision)
     if record.identity == planned:
         return record
-    notes.append(
-        f"{folders.results}: made by {' and '.join(record.identity.differences(planned))} other than the plan's"
-    )
+    differences = " and ".join(record.identity.differences(planned))
+    notes.append(f"{folders.results}: made with another {differences} than the plan's")
     return None
 
 
