@@ -262,5 +262,5 @@ def _follow(ray: Any, pending: dict[Any, Task], look: Any, console: Console) -> 
 
 
 def _nodes_line(ray: Any, tasks: int) -> str:
-    nodes = ray.nodes()
-    return f"{tasks} {'task' if tasks == 1 else 'tasks'} left on {sum(node['Alive'] for node in nodes)} of {len(nodes)} nodes of Ray"
+    nodes, noun = ray.nodes(), "task" if tasks == 1 else "tasks"
+    return f"{tasks} {noun} left on {sum(node['Alive'] for node in nodes)} of {len(nodes)} nodes of Ray"
