@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from resnet.depth import blocks_per_stage
 
@@ -89,6 +89,8 @@ class TrainParams(Section):
     """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
+    batch_norm_images: int | None = Field(None, ge=2)
+    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it."""
     device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
     """Whether the backward pass computes activations again instead of keeping them: the same bits, less
@@ -119,6 +121,12 @@ class TrainParams(Section):
         if any(not 0 <= seed < 2**63 for seed in seeds):
             raise ValueError(f"must not be negative, and below 2**63 (given: {seeds})")
         return seeds
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch_norm_images is not None and self.batch_size % self.batch_norm_images:
+            raise ValueError(f"batch_norm_images: must divide batch_size (given: {self.batch_norm_images})")
+        return self
 
     @property
     def seed_list(self) -> list[int]:

@@ -20,7 +20,7 @@ from resnet.training.recipe import VERSION
 WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on what one seed's run computes."""
 
-LATER: set[str] = set()
+LATER = {"batch_norm_images"}
 """Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
 before it keep counting: its default must be what they did.
 """

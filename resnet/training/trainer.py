@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from resnet.data import Data
+from resnet.nets.groups import group_batch_norm
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
 from resnet.system import Machine
@@ -35,6 +36,8 @@ def build_net(settings: Settings, classes: int, seed: int, device: torch.device)
     """Build the settings' net on the device, its weights drawn for this seed (He initialisation)."""
     model = settings.model
     net = DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, classes)
+    if settings.train.batch_norm_images is not None:
+        group_batch_norm(net, settings.train.batch_norm_images)
     he_initialisation(net, generator(seed, "initialisation"))
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -1,4 +1,4 @@
-"""Results travel: by a DVC remote, and from a machine with neither DVC nor Git by the recipe of docs/other-machines.md."""
+"""Results travel: by a DVC remote, and from a machine without DVC or Git by the recipe of docs/other-machines.md."""
 
 from __future__ import annotations
 
