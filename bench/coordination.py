@@ -1,20 +1,21 @@
 """What many runs on many devices cost beside their training, part by part: `python bench/coordination.py`.
 
-docs/limits.md adds the parts up for a thousand runs. Each figure is the median of a few, in seconds, on this machine as
-it is.
+docs/limits.md adds the parts up for a thousand runs. Each figure is the median of a few: seconds by the clock, and of
+processor time, which other programs on the machine do not lengthen much.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,19 +27,30 @@ from resnet.runs.run import Run
 from resnet.runs.status import plan_status
 from resnet.system import Machine
 
-REPEATS = 5
+REPEATS = 3
 SEEDS = 20
 """Of each net of the plan that is looked at: with 50 nets, a thousand runs."""
 
 
-def seconds(work: Callable[[], Any], repeats: int = REPEATS) -> float:
-    """Median time of a piece of work."""
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+class Cost(NamedTuple):
+    seconds: float
+    processor: float
+
+
+def processor_time() -> float:
+    """Seconds that this process and its ended children computed or read and wrote."""
+    return sum(os.times()[:4])
+
+
+def cost(work: Callable[[], Any], repeats: int = REPEATS) -> Cost:
+    """Median cost of a piece of work; where it is short, of many in a row."""
+    costs = []
+    for _ in range(REPEATS):
+        began, computed = time.perf_counter(), processor_time()
+        for _ in range(repeats):
+            work()
+        costs.append(((time.perf_counter() - began) / repeats, (processor_time() - computed) / repeats))
+    return Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
 
 
 def take_and_leave(folder: Path) -> None:
@@ -46,13 +58,13 @@ def take_and_leave(folder: Path) -> None:
         locks.take()
 
 
-def checkpoint(settings: Settings, folder: Path) -> tuple[float, int]:
-    """Time of a checkpoint with its results, and its bytes."""
+def checkpoint(settings: Settings, folder: Path) -> tuple[Cost, int]:
+    """Cost of a checkpoint with its results, and its bytes."""
     data = read("digits", DataParams(validation=200))
     run = Run(settings, 0, data, seed_folders(folder, 0), Machine(torch.device("cpu"), "fp32"))
     run.start()
     run.advance(lambda progress, learning_rate: None)
-    return seconds(run.save), run.folders.checkpoint_file.stat().st_size
+    return cost(run.save, 1), run.folders.checkpoint_file.stat().st_size
 
 
 def thousand_runs(folder: Path, record: str) -> Params:
@@ -66,22 +78,23 @@ def thousand_runs(folder: Path, record: str) -> Params:
     return load(None, (f"models={json.dumps(nets)}", f"train.seeds={SEEDS}"))
 
 
-def main() -> None:
-    parts: dict[str, Any] = {}
+def parts(folder: Path) -> Iterator[tuple[str, Cost]]:
+    yield "a seed's lock, taken and left", cost(lambda: take_and_leave(folder / "seed-0"), 200)
+    for depth in (20, 110):
+        settings = load(None, ("train.batch_size=16",)).settings_for("resnet", depth)
+        taken, size = checkpoint(settings, folder / str(depth))
+        yield f"a checkpoint of ResNet-{depth} and its results, {size / 1e6:.1f} MB", taken
+    record = (folder / "20/seed-0/metrics.json").read_text()
+    plan = thousand_runs(folder / "runs", record)
+    yield "a look at the status of 1,000 runs", cost(lambda: plan_status(plan, folder / "runs"), 1)
     command = [sys.executable, "-c", "import resnet.runs.seeds"]
-    parts["start of a process that trains"] = seconds(lambda: subprocess.run(command, check=True), 3)
+    yield "the start of a process that trains", cost(lambda: subprocess.run(command, check=True), 1)
+
+
+def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        parts["a seed's lock, taken and left"] = seconds(lambda: take_and_leave(folder / "seed-0"), 100)
-        for depth in (20, 110):
-            settings = load(None, ("train.batch_size=16",)).settings_for("resnet", depth)
-            took, size = checkpoint(settings, folder / str(depth))
-            parts[f"a checkpoint of ResNet-{depth}, of {size / 1e6:.1f} MB"] = took
-        record = (folder / "20/seed-0/metrics.json").read_text()
-        plan = thousand_runs(folder / "runs", record)
-        parts["a look at the status of 1,000 runs"] = seconds(lambda: plan_status(plan, folder / "runs"), 3)
-    for part, taken in parts.items():
-        print(f"{taken:10.4f} s  {part}", flush=True)
+        for part, (seconds, processor) in parts(Path(name)):
+            print(f"{seconds:10.4f} s  {processor:10.4f} s of a processor  {part}", flush=True)
 
 
 if __name__ == "__main__":

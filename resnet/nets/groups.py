@@ -26,7 +26,7 @@ class GroupedBatchNorm2d(nn.BatchNorm2d):
         """Normalise (N, channels, H, W)."""
         if not self.training or len(x) <= self.images:
             return super().forward(x)
-        first, *others = torch.split(x, self.images)  # type: ignore[no-untyped-call]
+        first, *others = torch.split(x, self.images)
         parts = [super().forward(first)]
         for group in others:
             parts.append(F.batch_norm(group, None, None, self.weight, self.bias, training=True, eps=self.eps))
