@@ -94,7 +94,7 @@ def parts(folder: Path) -> Iterator[tuple[str, Cost]]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for part, (seconds, processor) in parts(Path(name)):
-            print(f"{seconds:10.4f} s  {processor:10.4f} s of a processor  {part}", flush=True)
+            print(f"{1e3 * seconds:10.3f} ms  {1e3 * processor:10.3f} ms of a processor  {part}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ those of `dvc repro`, and in the end they are recorded in the plan's `dvc.lock`,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,7 +139,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         options["include_dashboard"] = False
     try:
         ray.init(address=address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray has no class for what goes wrong at its start
         raise UserError(f"--address {address or 'local'}: {' '.join(str(error).split())[:300]}") from error
     try:
         yield ray
@@ -235,7 +235,7 @@ def train_plan(params: Params, folder: Path, address: str | None, cores: int, co
     return plan_status(params, folder / "runs")
 
 
-def _follow(ray: Any, pending: dict[Any, Task], look: Any, console: Console) -> list[str]:
+def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], console: Console) -> list[str]:
     """Show the plan until all tasks have ended; what ended badly, one line each."""
     failures: list[str] = []
     shown = time.monotonic()
