@@ -34,6 +34,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A cluster of two nodes of one core each; the second may be killed."""
+    monkeypatch.setenv("RAY_worker_niceness", "5")  # of 15, a busy machine's other programs leave nothing
     # A node gives its parts 15 seconds to start. On a busy machine they need them compiled.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
