@@ -149,12 +149,13 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     """Choose the device and the precision of a command.
 
     Args:
-        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda` (CUDA or ROCm) or `mps` (Apple). Its
+        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda` (CUDA or ROCm; `cuda:1` for one of
+            several) or `mps` (Apple). Its
             `precision` is `auto` (bf16 where the device computes it natively, else fp32) or one of `Machine`'s.
         precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
-        UserError: a GPU was asked for and there is none, or TF32 was asked for on a CPU.
+        UserError: a GPU was asked for that is not there, or TF32 was asked for on a CPU.
     """
     device = _device(train.device)
     return Machine(device, _precision(precision or train.precision, device))
@@ -164,9 +165,15 @@ def _device(wanted: str) -> torch.device:
     present = present_devices()
     if wanted == "auto":
         wanted = present[0]
-    if wanted not in present:
+    device = torch.device(wanted)
+    if device.type not in present:
         raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {present[0]}")
-    return torch.device(wanted)
+    if device.index is not None:
+        gpus = torch.cuda.device_count()
+        if device.index >= gpus:
+            raise UserError(f"train.device is {wanted}, but PyTorch sees {gpus} here, counted from cuda:0")
+        torch.cuda.set_device(device)  # kernels of our own are started on the current device
+    return device
 
 
 def _precision(wanted: str, device: torch.device) -> str:

@@ -22,6 +22,10 @@ def test_a_machine_has_a_precision_that_it_computes_in() -> None:
 def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
         choose_machine(TrainParams(device="cpu", precision="tf32"))
+    with pytest.raises(UserError, match=r"train\.device is cuda:4444, but PyTorch sees"):
+        choose_machine(TrainParams(device="cuda:4444"))
+    with pytest.raises(ValueError, match="must be auto, cpu, cuda, or a GPU by its number"):
+        TrainParams(device="gpu:1")
     # An evaluation does not ask for the training's precision.
     assert choose_machine(TrainParams(device="cpu", precision="tf32"), "fp32") == CPU
 

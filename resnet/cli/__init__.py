@@ -33,6 +33,8 @@ COMMANDS = (
     measuring.throughput,
     measuring.latency,
     making.forecast,
+    making.plan,
+    reporting.status,
     making.adopt,
     making.sweep,
     reporting.report,

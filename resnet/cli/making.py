@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import chdir
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from resnet.cli.options import (
 )
 from resnet.cli.output import outlive_terminal
 from resnet.errors import UserError
+from resnet.params import load
 
 
 def data(
@@ -104,6 +107,42 @@ def forecast(
     from resnet.runs.plan import forecast_plan
 
     forecast_plan(read_params(params, set_), runs, out, Console())
+
+
+class Engine(StrEnum):
+    ray = "ray"
+
+
+def plan(
+    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+    engine: Annotated[Engine, typer.Option(help="What starts the runs; without one, `dvc repro` does.")] = Engine.ray,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster, or `auto` [this machine's cores and GPUs].")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of each run where there is no GPU.")] = 1,
+) -> None:
+    """Train all of a plan that is not finished, on many devices at once; dvc repro then finds it done."""
+    if not pipeline.exists():
+        raise UserError(f"{pipeline}: there is no such file: give the dvc.yaml of a plan")
+    folder = pipeline.parent
+    settings = load(folder / "params.yaml")
+
+    from resnet.runs.adopt import adopt as record_files
+    from resnet.runs.cluster import train_plan
+    from resnet.runs.plan import forecast_plan
+    from resnet.runs.run import Interrupted
+
+    console = Console(stderr=True)
+    try:
+        train_plan(settings, folder, address, cores, console)
+    except Interrupted as error:
+        print("interrupted: checkpoints are saved; the same command goes on from them", file=sys.stderr)
+        raise typer.Exit(130) from error
+    with chdir(folder):  # the gate that training waits for in dvc.yaml: nothing is left to forecast
+        forecast_plan(settings, Path("runs/train"), Path("runs/forecast"), console)
+    for stage, state in record_files(pipeline).items():
+        if stage.startswith("train@"):
+            print(f"{stage}: {state}")
 
 
 def adopt(

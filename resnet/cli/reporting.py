@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from resnet import printing
-from resnet.cli.options import DEFAULT_PARAMS, ParamsOption, SetOption, read_params
+from resnet.cli.options import (
+    DEFAULT_PARAMS,
+    Format,
+    FormatOption,
+    ParamsOption,
+    SetOption,
+    print_json,
+    read_params,
+)
+from resnet.errors import UserError
 
 
 def report(
@@ -40,3 +50,28 @@ def check(
     print(printing.check_line(checked.counts, len(checked.problems)))
     if checked.problems:
         raise typer.Exit(1)
+
+
+def status(
+    runs: Annotated[Path, typer.Option(help="Folder of result files.")] = Path("runs"),
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder for NET/seed-K/checkpoint.safetensors [RUNS/train].")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again until the plan is complete.")] = False,
+    params: ParamsOption = DEFAULT_PARAMS,
+    set_: SetOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Show how far the plan is: done, running, stopped, not begun, and the hours left."""
+    from resnet.runs import screen
+    from resnet.runs.status import plan_status
+
+    plan = read_params(params, set_)
+    if watch and format_ is Format.json:
+        raise UserError("--watch is for people: leave out --format json, or ask again")
+    if watch:
+        screen.watch(lambda: plan_status(plan, runs, checkpoints), Console())
+    elif format_ is Format.json:
+        print_json(plan_status(plan, runs, checkpoints).as_json())
+    else:
+        Console().print(screen.screen(plan_status(plan, runs, checkpoints)))

@@ -15,7 +15,7 @@ from resnet.params.sections import ModelParams, TrainParams
 WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on what one seed's run computes."""
 
-LATER = {"width"}
+LATER = {"batch_norm_images", "width"}
 """Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
 before it keep counting: its default must be what they did.
 """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from resnet.depth import blocks_per_stage
 from resnet.errors import one_line
@@ -56,6 +57,16 @@ def _printable(text: str) -> str:
 
 Line = Annotated[str, AfterValidator(_printable), Field(max_length=500)]
 """Text that pages show."""
+
+
+def _device(device: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,4})?", device):
+        raise ValueError(f"must be auto, cpu, mps, cuda, or a GPU by its number such as cuda:1 (given: {device!r})")
+    return device
+
+
+Device = Annotated[str, AfterValidator(_device)]
+"""`auto`: a GPU where there is one, else the CPU."""
 
 
 class Section(BaseModel):
@@ -113,7 +124,9 @@ class TrainParams(Section):
     """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    batch_norm_images: Annotated[int, _Number, Field(ge=2)] | None = None
+    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it."""
+    device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
     """Whether the backward pass computes activations again instead of keeping them: the same bits, less
     memory. `auto`: where they would not fit."""
@@ -147,6 +160,12 @@ class TrainParams(Section):
         if any(not 0 <= seed < 2**63 for seed in seeds):
             raise ValueError(f"must not be negative, and below 2**63 (given: {seeds})")
         return seeds
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch_norm_images is not None and self.batch_size % self.batch_norm_images:
+            raise ValueError(f"batch_norm_images: must divide batch_size (given: {self.batch_norm_images})")
+        return self
 
     @property
     def seed_list(self) -> list[int]:

@@ -19,6 +19,7 @@ from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
+from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once
@@ -105,31 +106,43 @@ def train_seeds(
         console: where progress is shown.
 
     Raises:
-        UserError: `out` holds other results and `overwrite` is not set, another process trains into it,
+        UserError: `out` holds other results and `overwrite` is not set, another process trains one of the seeds,
             or the forecast goes beyond `limits.hours`. Earlier results are then as they were.
         Interrupted: a signal asked to stop.
     """
     console = console or Console(stderr=True)
     runs = [Run(settings, seed, data, seed_folders(out, seed, weights, checkpoints), machine) for seed in seeds]
-    with locked(out):
-        for folder in {folder for run in runs for folder in run.folders}:
-            remove_partials(folder)
-        finish_moves(out)
-        arrangements = [arrange(run) for run in runs]
-        if not overwrite:
-            _refuse(out, runs, arrangements)
-        # Where each run lies before anything moves: a forecast that says no leaves all as it was.
-        present = [
-            Run(settings, run.seed, data, arrangement.source, machine)
-            for run, arrangement in zip(runs, arrangements, strict=True)
-        ]
-        unfinished = [run for run in present if run.finished_record() is None]
-        if unfinished:
-            _check_forecast(settings, machine, unfinished, data, console)
+    with SeedLocks(run.folders.results for run in runs) as locks:
+        try:
+            with locked(out, ARRANGING, wait=True):
+                finish_moves(out)
+                locks.take()
+                for folder in {folder for run in runs for folder in run.folders}:
+                    remove_partials(folder)
+                arrangements = [arrange(run) for run in runs]
+                if not overwrite:
+                    _refuse(out, runs, arrangements)
+            # Where each run lies before anything moves: a forecast that says no leaves all as it was.
+            present = [
+                Run(settings, run.seed, data, arrangement.source, machine)
+                for run, arrangement in zip(runs, arrangements, strict=True)
+            ]
+            unfinished = [run for run in present if run.finished_record() is None]
+            if unfinished:
+                _check_forecast(settings, machine, unfinished, data, console)
+        except UserError:
+            with locked(out, ARRANGING, wait=True):
+                locks.leave_no_empty_folder()
+            raise
         for run, arrangement in zip(runs, arrangements, strict=True):
             for line in arrangement.lines:
                 console.print(f"{settings.name} seed {run.seed}: {line}", soft_wrap=True, markup=False)
-        carry_out(out, [move for arrangement in arrangements for move in arrangement.moves])
+        moves = [move for arrangement in arrangements for move in arrangement.moves]
+        if moves:
+            with locked(out, ARRANGING, wait=True):
+                finish_moves(out)  # those of another process that was killed in the meantime
+                carry_out(out, moves)
+                locks.take()
         records = {run.seed: record for run in runs if (record := run.take_over()) is not None}
         waiting = [run for run in runs if run.seed not in records]
         for seed in records:

@@ -11,12 +11,13 @@ What the paper leaves open is decided here and said:
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from resnet.params import TrainParams
+
+if TYPE_CHECKING:  # whoever only asks for VERSION does not wait for PyTorch
+    import torch
+    from torch import nn
 
 VERSION = 1
 """Of what an iteration computes. Whoever changes it beyond rounding, in any module of `nets/` or `training/` or in
@@ -57,6 +58,8 @@ def warmup_ends(iteration: int, recent_error: float, recipe: TrainParams) -> boo
 
 def optimiser(net: nn.Module, recipe: TrainParams) -> torch.optim.SGD:
     """SGD with momentum and weight decay, all parameters updated by one fused kernel."""
+    import torch
+
     decayed: list[nn.Parameter] = []
     spared: list[nn.Parameter] = []
     for parameter in net.parameters():

@@ -19,6 +19,7 @@ from torch.func import functional_call
 
 from resnet.data import Data
 from resnet.nets.build import build
+from resnet.nets.groups import group_batch_norm
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
 from resnet.system import Machine
@@ -37,6 +38,8 @@ GRAPHS = 64
 def build_net(settings: Settings, classes: int, seed: int, device: torch.device) -> DepthNet:
     """Build the settings' net on the device, its weights drawn for this seed (He initialisation)."""
     net = build(settings, classes)
+    if settings.train.batch_norm_images is not None:
+        group_batch_norm(net, settings.train.batch_norm_images)
     he_initialisation(net, generator(seed, "initialisation"))
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

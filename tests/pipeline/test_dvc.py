@@ -90,7 +90,7 @@ def test_an_interrupted_measurement_leaves_the_earlier_result(project: Path) -> 
         start_new_session=True,
     ) as repro:
         assert repro.stdout is not None
-        next(line for line in repro.stdout if line.startswith("> resnet throughput"))
+        next(line for line in repro.stdout if line.startswith("> python -m resnet throughput"))
         os.killpg(repro.pid, signal.SIGINT)  # as Ctrl-C does
     assert repro.returncode != 0
     assert run(project, "git", "status", "--porcelain").stdout == ""

@@ -1,4 +1,4 @@
-"""One folder, one configuration, one process at a time."""
+"""One folder, one configuration, one process a seed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.files import locked
 from resnet.params import Settings
 from resnet.records import TrainingRecord
+from resnet.runs.locks import SeedLocks
 from resnet.runs.seeds import train_seeds
 from resnet.system import Machine
 from tests.conftest import CPU
 
 
-def test_two_processes_do_not_train_into_one_folder(
+def test_a_seed_that_another_process_trains_is_refused_and_the_others_train(
     tiny: Callable[..., Settings], digits: Data, tmp_path: Path
 ) -> None:
-    with locked(tmp_path / "out"), pytest.raises(UserError, match="another run is training"):
-        train_seeds(tiny(), [0], digits, tmp_path / "out", CPU)
-    assert list((tmp_path / "out").iterdir()) == []
-    (record,) = train_seeds(tiny(), [0], digits, tmp_path / "out", CPU)
-    assert record.status == "done"
+    out = tmp_path / "out"
+    with SeedLocks([out / "seed-0"]) as locks:
+        locks.take()
+        with pytest.raises(UserError, match="out/seed-0: another run is training this seed"):
+            train_seeds(tiny(), [1, 0], digits, out, CPU)
+        assert [path.name for path in out.iterdir()] == ["seed-0"]  # none of seed 1
+        (record,) = train_seeds(tiny(), [1], digits, out, CPU)
+        assert record.status == "done"
+    assert [record.status for record in train_seeds(tiny(), [0, 1], digits, out, CPU)] == ["done", "done"]
 
 
 def test_weights_and_checkpoints_can_lie_elsewhere(tiny: Callable[..., Settings], digits: Data, tmp_path: Path) -> None:

@@ -1,0 +1,266 @@
+"""A whole plan on Ray: every unfinished seed a task, on whatever cores and GPUs a cluster has.
+
+Tasks train into the plan's folders, which lie on storage that all nodes share. A node or a worker that dies costs what
+its runs had done since their last checkpoints: Ray starts their tasks elsewhere, and they go on from there. Results are
+those of `dvc repro`, and in the end they are recorded in the plan's `dvc.lock`, so that it finds them done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+from rich.live import Live
+
+import resnet
+from resnet.data import Data, load, read, save
+from resnet.errors import UserError
+from resnet.nets.layers import work
+from resnet.params import Params, Settings
+from resnet.runs.folders import seed_folders
+from resnet.runs.locks import is_training
+from resnet.runs.run import Interrupted, Run
+from resnet.runs.screen import screen
+from resnet.runs.seeds import train_seeds
+from resnet.runs.status import PlanStatus, plan_status
+from resnet.system import Machine, choose_machine
+from resnet.training.memory import run_bytes, seeds_at_once
+
+RETRIES = 20
+"""Times that a task whose worker or node died is started elsewhere."""
+SECONDS_FOR_LOCK = 600.0
+"""How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
+SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class Width(NamedTuple):
+    """What a net asks of a node's device."""
+
+    seeds: int
+    """Seeds that train side by side on it."""
+    precision: str
+
+
+class Task(NamedTuple):
+    """Some seeds of a net that one process trains, side by side where there are several."""
+
+    settings: Settings
+    """With these seeds alone, the node's kind of device, and the data's folder in full."""
+    out: Path
+    weights: Path
+
+    def __str__(self) -> str:
+        seeds = self.settings.train.seed_list
+        return f"{self.settings.name} {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+
+
+def widths(params: Params, device: str) -> dict[str, Width]:
+    """What each net of a plan asks of this machine's device; runs on a node."""
+    asked = {}
+    for settings in map(params.settings, params.models):
+        here = on_device(settings, device)
+        machine = choose_machine(here.train)
+        asked[settings.name] = Width(seeds_at_once(here, machine), machine.precision)
+    return asked
+
+
+def on_device(settings: Settings, device: str) -> Settings:
+    """The same settings on another device; the identity of a run does not hold it."""
+    return settings.model_copy(update={"train": settings.train.model_copy(update={"device": device})})
+
+
+def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[str, Width], device: str) -> list[Task]:
+    """The tasks of all seeds without finished results, the costliest first: what takes longest must not begin last.
+
+    Args:
+        params: the plan.
+        folder: where its `runs/` and `weights/` lie; its data's folder is relative to it.
+        data: the plan's.
+        asked: by net.
+        device: `cpu` or `cuda`.
+    """
+    tasks = []
+    for plain in map(params.settings, params.models):
+        section = plain.data.model_copy(update={"dir": folder / plain.data.dir})
+        settings = on_device(plain, device).model_copy(update={"data": section})
+        out, weights = folder / "runs/train" / settings.name, folder / "weights" / settings.name
+        width, precision = asked[settings.name]
+        machine = Machine(torch.device("cpu"), precision)  # an identity does not ask where
+        left = [
+            seed
+            for seed in settings.train.seed_list
+            if Run(settings, seed, data, seed_folders(out, seed, weights), machine).finished_record() is None
+        ]
+        chunks = [left[start : start + width] for start in range(0, len(left), width)]
+        tasks += [Task(settings.with_seeds(chunk), out, weights) for chunk in chunks]
+    return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
+
+
+def train(task: Task) -> None:
+    """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
+    began = time.monotonic()
+    seeds = task.settings.train.seed_list
+    while any(is_training(task.out / f"seed-{seed}") for seed in seeds):
+        if time.monotonic() - began > SECONDS_FOR_LOCK:
+            break  # training says who is in the way
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    data, machine = load(task.settings.data.dir, task.settings.data), choose_machine(task.settings.train)
+    train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True)
+
+
+def _prepared(params: Params, folder: Path) -> Data:
+    place = folder / params.data.dir
+    if not place.exists():
+        save(read(params.data.source, params.data), place)
+    return load(place, params.data)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """Ray, connected to a cluster, or started on this machine until the block ends.
+
+    Raises:
+        UserError: Ray is not installed, or there is no cluster at that address.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError("--engine ray needs Ray: pip install ray, or this project with its extra `ray`") from error
+    # Nodes run the code that lies here, on shared storage, whatever is installed there.
+    environment = {"env_vars": {"PYTHONPATH": str(Path(resnet.__file__).resolve().parent.parent)}}
+    options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        options["include_dashboard"] = False
+    try:
+        ray.init(address=address or "local", **options)
+    except Exception as error:  # Ray has no class for what goes wrong at its start
+        raise UserError(f"--address {address or 'local'}: {' '.join(str(error).split())[:300]}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _ask_nodes(ray: Any, params: Params, device: str) -> dict[str, Width]:
+    """What each net asks of the nodes' devices: as many seeds side by side as the smallest takes.
+
+    Raises:
+        UserError: the nodes' own precisions differ, so that a row would have two.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    kind = "GPU" if device == "cuda" else "CPU"
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(kind)]
+    ask = ray.remote(widths)
+    amount = {"num_gpus": 0.01, "num_cpus": 0} if device == "cuda" else {"num_cpus": 0}
+    answers: list[dict[str, Width]] = ray.get(
+        [
+            ask.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False), **amount
+            ).remote(params, device)
+            for node in nodes
+        ]
+    )
+    asked = {}
+    for name in params.models:
+        precisions = sorted({answer[name].precision for answer in answers})
+        if len(precisions) > 1:
+            raise UserError(
+                f"{name}: train.precision is auto, which is {' and '.join(precisions)} on this cluster's nodes: a row "
+                "has one precision, so set train.precision"
+            )
+        asked[name] = Width(min(answer[name].seeds for answer in answers), precisions[0])
+    return asked
+
+
+def _resources(ray: Any, task: Task, asked: Width, cores: int) -> dict[str, Any]:
+    """What Ray must keep free for a task: a share of a GPU, or cores and memory."""
+    seeds = len(task.settings.train.seed_list)
+    if task.settings.train.device == "cuda":
+        return {"num_cpus": 1, "num_gpus": max(0.01, round(seeds / asked.seeds, 2))}
+    most = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
+    # What does not fit is computed again in the backward pass: then all of the largest node's memory will do.
+    return {"num_cpus": cores, "memory": int(min(seeds * run_bytes(task.settings, asked.precision), most))}
+
+
+def train_plan(params: Params, folder: Path, address: str | None, cores: int, console: Console) -> PlanStatus:
+    """Train all of a plan that is not finished, and show how far it is.
+
+    Args:
+        params: the plan.
+        folder: of the plan, on storage that all nodes share under the same path.
+        address: of a running Ray cluster; None: this machine's cores and GPUs.
+        cores: of each task on a CPU: as many threads, on which a run's bits depend.
+        console: where progress is shown.
+
+    Returns:
+        How far the plan is in the end.
+
+    Raises:
+        UserError: Ray or the cluster is not there, or seeds could not be trained; the others were.
+        Interrupted: the user stopped it; checkpoints are saved.
+    """
+    folder = folder.resolve()
+    data = _prepared(params, folder)
+    with _cluster(address) as ray:
+        gpus = ray.cluster_resources().get("GPU", 0)
+        device = "cuda" if gpus and params.train.device != "cpu" else "cpu"
+        asked = _ask_nodes(ray, params, device)
+        tasks = unfinished_tasks(params, folder, data, asked, device)
+        # A process for each task: memory is measured, threads are settled, and it may die alone.
+        remote = ray.remote(max_calls=1, max_retries=RETRIES)(train)
+        pending = {
+            remote.options(
+                **_resources(ray, task, asked[task.settings.name], cores),
+                runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cores), "GOMP_SPINCOUNT": "1000"}},
+            ).remote(task): task
+            for task in tasks
+        }
+        console.print(f"{len(tasks)} tasks on {len(ray.nodes())} nodes of Ray", highlight=False)
+        try:
+            failures = _follow(ray, pending, lambda: plan_status(params, folder / "runs"), console)
+        except KeyboardInterrupt as error:
+            for reference in pending:
+                ray.cancel(reference)  # as Ctrl-C would: it saves a checkpoint
+            ray.wait(list(pending), num_returns=len(pending), timeout=60)
+            raise Interrupted from error
+    if failures:
+        raise UserError(f"{len(failures)} of {len(tasks)} tasks failed, the first: {failures[0]}")
+    return plan_status(params, folder / "runs")
+
+
+def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], console: Console) -> list[str]:
+    """Show the plan until all tasks have ended; what ended badly, one line each."""
+    failures: list[str] = []
+    shown = time.monotonic()
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    with live or nullcontext():
+        while pending:
+            ended, _ = ray.wait(list(pending), timeout=SECONDS_BETWEEN_LOOKS)
+            for reference in ended:
+                task = pending.pop(reference)
+                try:
+                    ray.get(reference)
+                    line = f"{task}: done"
+                except (ray.exceptions.RayError, UserError) as error:
+                    cause = getattr(error, "cause", None) or error
+                    line = f"{task}: {' '.join(str(cause).split())[:300]}"
+                    failures.append(line)
+                console.print(line, highlight=False, soft_wrap=True)
+            if live is not None:
+                live.update(screen(look(), _nodes_line(ray, len(pending))), refresh=True)
+            elif time.monotonic() - shown > SECONDS_BETWEEN_LINES:
+                shown = time.monotonic()
+                console.print(screen(look(), _nodes_line(ray, len(pending))))
+    return failures
+
+
+def _nodes_line(ray: Any, tasks: int) -> str:
+    nodes, noun = ray.nodes(), "task" if tasks == 1 else "tasks"
+    return f"{tasks} {noun} left on {sum(node['Alive'] for node in nodes)} of {len(nodes)} nodes of Ray"

@@ -1,0 +1,212 @@
+"""How far a plan is, from its result files and locks alone: PyTorch is not loaded.
+
+A run writes `metrics.json` whenever it saves a checkpoint, so the files say how far each is, how fast it went, and
+when; the lock of a seed's folder says whether a process trains there, on this machine or wherever the file system's
+locks reach.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from resnet.errors import UserError
+from resnet.params import Params, Settings
+from resnet.records import DescriptionRecord, ForecastRecord, ThroughputRecord, TrainingRecord
+from resnet.runs.folders import Folders, seed_folders
+from resnet.runs.identity import identity
+from resnet.runs.locks import is_training
+
+State = Literal["done", "diverged", "running", "stopped", "not begun"]
+ENDED: tuple[State, ...] = ("done", "diverged")
+
+
+@dataclass(frozen=True)
+class SeedStatus:
+    """How far one seed of a net is."""
+
+    seed: int
+    state: State
+    iteration: int
+    """Iterations saved: a running seed may be further by as many as lie between two checkpoints."""
+    images_per_second: float | None
+    """Of its last stretch by the clock, evaluations included; None before its first checkpoint."""
+    seconds_left: float | None
+    """Of a running seed, by its own speed or else by that of its net."""
+
+
+@dataclass(frozen=True)
+class NetStatus:
+    """How far one net of the plan is."""
+
+    name: str
+    iterations: int
+    """Planned, of each seed."""
+    seeds: tuple[SeedStatus, ...]
+    hours_left: float | None
+    """Hours of one device for what is saved of no seed; None where nothing says how fast the net is."""
+
+    def count(self, state: State) -> int:
+        return sum(seed.state == state for seed in self.seeds)
+
+
+@dataclass(frozen=True)
+class PlanStatus:
+    """How far a plan is."""
+
+    nets: tuple[NetStatus, ...]
+    notes: tuple[str, ...]
+    """What lies in the folders and is not the plan's: results of other settings, set aside or in the way."""
+
+    @property
+    def seeds(self) -> list[SeedStatus]:
+        return [seed for net in self.nets for seed in net.seeds]
+
+    @property
+    def complete(self) -> bool:
+        return all(seed.state in ENDED for seed in self.seeds)
+
+    @property
+    def hours_left(self) -> float | None:
+        """Hours of one device; None where that of a net is not known."""
+        known = [net.hours_left for net in self.nets if net.hours_left is not None]
+        return sum(known) if len(known) == len(self.nets) else None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self) | {"complete": self.complete, "hours_left": self.hours_left}
+
+
+def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> PlanStatus:
+    """Look how far a plan is.
+
+    Args:
+        params: the plan.
+        runs: the folder of result files, with `train/<net>/seed-<k>`, `forecast` and `throughput`.
+        checkpoints: where the checkpoints lie, as `<net>/seed-<k>`; None: beside the results.
+    """
+    notes: list[str] = []
+    all_settings = [params.settings(name) for name in params.models]
+    places, records = {}, {}
+    for settings in all_settings:
+        name, out = settings.name, runs / "train" / settings.name
+        parent = None if checkpoints is None else checkpoints / name
+        places[name] = [seed_folders(out, seed, checkpoints=parent) for seed in settings.train.seed_list]
+        records[name] = [_own_record(settings, folders, notes) for folders in places[name]]
+        notes += (f"{path}: set aside, of other settings, data or version" for path in sorted(out.glob(".aside/*/*")))
+    for out in sorted(runs.glob("train/*")):
+        if out.is_dir() and out.name not in params.models:
+            notes.append(f"{out}: no net of the plan")
+    speeds = _iteration_seconds(all_settings, runs, records)
+    nets = [
+        _net_status(settings, places[settings.name], records[settings.name], speeds.get(settings.name))
+        for settings in all_settings
+    ]
+    return PlanStatus(tuple(nets), tuple(notes))
+
+
+def _net_status(
+    settings: Settings, places: list[Folders], records: Sequence[TrainingRecord | None], speed: float | None
+) -> NetStatus:
+    seeds = tuple(
+        _seed_status(settings, seed, folders, record, speed)
+        for seed, folders, record in zip(settings.train.seed_list, places, records, strict=True)
+    )
+    left = sum(settings.train.iterations - seed.iteration for seed in seeds if seed.state not in ENDED)
+    hours = 0.0 if not left else None if speed is None else left * speed / 3600
+    return NetStatus(settings.name, settings.train.iterations, seeds, hours)
+
+
+def _own_record(settings: Settings, folders: Folders, notes: list[str]) -> TrainingRecord | None:
+    """The record in a seed's folder if it is the plan's; what else lies there is noted."""
+    path = folders.metrics_file
+    if not path.exists():
+        return None
+    try:
+        record = TrainingRecord.read(path)
+    except UserError as error:
+        notes.append(str(error))
+        return None
+    precision = settings.train.precision
+    planned = identity(settings, record.data, record.precision if precision == "auto" else precision)
+    if record.identity == planned:
+        return record
+    differences = " and ".join(record.identity.differences(planned))
+    notes.append(f"{folders.results}: made with another {differences} than the plan's")
+    return None
+
+
+def _seed_status(
+    settings: Settings, seed: int, folders: Folders, record: TrainingRecord | None, speed: float | None
+) -> SeedStatus:
+    recipe = settings.train
+    iteration = 0 if record is None else record.iteration
+    if record is not None and record.status in ENDED:
+        return SeedStatus(seed, "done" if record.status == "done" else "diverged", iteration, _speed(record), None)
+    if not is_training(folders.results):
+        # A kill right after the first checkpoint leaves no record; beside a record of other settings it is theirs.
+        begun = record is not None or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
+        return SeedStatus(seed, "stopped" if begun else "not begun", iteration, _speed(record), None)
+    own = _speed(record)
+    wall = recipe.batch_size / own if own else speed
+    left = None
+    if wall is not None:
+        # It has trained on since the last save.
+        left = max(0.0, wall * (recipe.iterations - iteration) - max(0.0, time.time() - _saved_at(folders)))
+    return SeedStatus(seed, "running", iteration, own, left)
+
+
+def _speed(record: TrainingRecord | None) -> float | None:
+    """Images/s of a run's last stretch by the clock; None where there is none yet."""
+    if record is None or not record.segments or not record.segments[-1].seconds:
+        return None
+    last = record.segments[-1]
+    done = last.last_iteration - last.first_iteration
+    return done * int(record.settings["train"]["batch_size"]) / last.seconds
+
+
+def _saved_at(folders: Folders) -> float:
+    """When the run saved last or, before it has, when its folder was made; seconds since 1970."""
+    times = [path.stat().st_mtime for path in (folders.metrics_file, folders.checkpoint_file) if path.exists()]
+    return max(times, default=folders.results.stat().st_mtime)
+
+
+def _iteration_seconds(
+    plan: Sequence[Settings], runs: Path, records: Mapping[str, Sequence[TrainingRecord | None]]
+) -> dict[str, float]:
+    """Seconds of one device for an iteration of each net of which anything says how fast it is.
+
+    By its own runs, the forecast, or its throughput, the first that there is; else by its multiply-adds beside those
+    of the nets that are known.
+    """
+    seconds: dict[str, float] = {}
+    work: dict[str, int] = {}
+    for settings in plan:
+        own = [record for record in records[settings.name] if record is not None]
+        measured = next(_measured(settings, runs, own), None)
+        if measured is not None:
+            seconds[settings.name] = measured
+        description = runs / f"describe/{settings.name}.json"
+        if description.exists():
+            work[settings.name] = DescriptionRecord.read(description).multiply_adds * settings.train.batch_size
+    known = [seconds[name] / work[name] for name in seconds if name in work]
+    if known:
+        seconds = {name: statistics.median(known) * amount for name, amount in work.items()} | seconds
+    return seconds
+
+
+def _measured(settings: Settings, runs: Path, records: Sequence[TrainingRecord]) -> Iterator[float]:
+    last = [record.segments[-1] for record in records if record.segments]
+    done = sum(segment.last_iteration - segment.first_iteration for segment in last)
+    if done:  # seeds that trained side by side shared the device
+        yield sum(segment.seconds / segment.side_by_side for segment in last) / done
+    forecast, throughput = runs / "forecast/forecast.json", runs / f"throughput/{settings.name}.json"
+    if forecast.exists():
+        rows = ForecastRecord.read(forecast).rows
+        yield from (row.step_seconds for row in rows if row.name == settings.name and row.step_seconds)
+    if throughput.exists():
+        yield settings.train.batch_size / ThroughputRecord.read(throughput).training.images_per_second

@@ -1,0 +1,60 @@
+"""Results travel: by a DVC remote, and from a machine without DVC or Git by the recipe of docs/other-machines.md."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from resnet.params import load
+from resnet.runs.status import plan_status
+from tests.pipeline.project import PARAMS, ROOT, clone, commit, run, running
+
+pytestmark = pytest.mark.slow
+
+
+def keep_one_net(project: Path) -> None:
+    (project / "params.yaml").write_text(PARAMS.replace("  plain-8: {net: plain, depth: 8}\n", ""))
+
+
+def test_a_clone_that_pulls_has_nothing_to_do(project: Path, tmp_path: Path) -> None:
+    keep_one_net(project)
+    run(project, "dvc", "remote", "add", "--default", "store", tmp_path / "store")
+    run(project, "dvc", "repro")
+    commit(project, "results")
+    run(project, "dvc", "push")
+    copy = clone(project, tmp_path / "clone")
+    assert not (copy / "weights").exists()
+    run(copy, "dvc", "pull")
+    weights = "weights/resnet-8/seed-0/model.safetensors"
+    assert (copy / weights).read_bytes() == (project / weights).read_bytes()
+    assert running(run(copy, "dvc", "repro").stdout) == {"report"}  # which is always made anew
+    assert run(copy, "git", "status", "--porcelain").stdout == ""
+
+
+def recipe() -> list[str]:
+    """The scripts of the page: what is done there, and what is done here."""
+    page = (ROOT / "docs/other-machines.md").read_text()
+    return re.findall(r"^```sh\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_recipe_brings_results_from_a_machine_without_dvc_and_git(project: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(project, there, ignore=shutil.ignore_patterns(".git", ".dvc"))
+    there_script, here_script = (script.replace("32", "8") for script in recipe())
+    assert "--depth 8 --name resnet-8" in there_script
+    run(there, "bash", "-euc", there_script)
+    shutil.copy(there / "results.tar", project)
+    run(project, "git", "config", "user.name", "tester")
+    run(project, "git", "config", "user.email", "tester@example.org")
+    run(project, "bash", "-euc", here_script)
+    (project / "results.tar").unlink()
+    assert run(project, "git", "status", "--porcelain").stdout == ""
+    resnet, plain = plan_status(load(project / "params.yaml"), project / "runs").nets
+    assert [seed.state for seed in (*resnet.seeds, *plain.seeds)] == ["done", "not begun"]
+    assert running(run(project, "dvc", "repro", "--dry", "--allow-missing").stdout) == {"report"}
+    # A clone of it, too, trains nothing.
+    copy = clone(project, tmp_path / "clone")
+    assert running(run(copy, "dvc", "repro", "--allow-missing").stdout) == {"report"}

@@ -1,0 +1,150 @@
+"""A plan on two nodes of Ray, real processes of this machine, one of them killed in the midst."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from resnet.data import Data, save
+from resnet.errors import UserError
+from resnet.params import load
+from resnet.records import TrainingRecord
+from resnet.runs.cluster import Width, unfinished_tasks
+from resnet.runs.locks import is_training
+from resnet.runs.seeds import train_seeds
+from tests.conftest import CPU, Command
+from tests.pipeline.project import PARAMS, commit, environment, run, running
+
+PLAN = PARAMS.replace("iterations: 4", "iterations: 60").replace("every: 2", "every: 5")
+NETS = ("resnet-8", "plain-8")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A cluster of two nodes of one core each; the second may be killed."""
+    monkeypatch.setenv("RAY_worker_niceness", "5")  # of 15, a busy machine's other programs leave nothing
+    # A node gives its parts 15 seconds to start. On a busy machine they need them compiled.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+    subprocess.run([sys.executable, "-c", "import ray.dashboard.agent, ray.dashboard.dashboard"], check=True)
+    utilities = pytest.importorskip("ray.cluster_utils")
+    memory = {"object_store_memory": 100 * 2**20}
+    cluster = utilities.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False} | memory
+    )
+    try:
+        cluster.second = cluster.add_node(num_cpus=1, **memory)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def record(project: Path, net: str) -> TrainingRecord | None:
+    try:
+        return TrainingRecord.read(project / f"runs/train/{net}/seed-0/metrics.json")
+    except UserError:
+        return None
+
+
+def both_train(project: Path) -> bool:
+    """Whether both nets train and have saved a checkpoint."""
+    return all(
+        is_training(project / f"runs/train/{net}/seed-0")
+        and (held := record(project, net)) is not None
+        and held.status == "interrupted"
+        for net in NETS
+    )
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_a_node_that_is_killed_costs_time_and_no_bit(
+    project: Path, digits: Data, tmp_path: Path, nodes: Any, one_thread: None
+) -> None:
+    (project / "params.yaml").write_text(PLAN)
+    save(digits, project / "data/digits")
+    commit(project, "a plan for two nodes")
+    shown = tmp_path / "shown"
+    with shown.open("w") as file:
+        plan = subprocess.Popen(
+            [sys.executable, "-m", "resnet", "plan", "--engine", "ray", "--address", nodes.address],
+            cwd=project,
+            env=environment(project) | ONE_THREAD,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        while not both_train(project):
+            assert plan.poll() is None, shown.read_text()
+            time.sleep(0.1)
+        nodes.remove_node(nodes.second, allow_graceful=False)
+        assert plan.wait() == 0, shown.read_text()
+    print(shown.read_text())
+    assert [line for line in shown.read_text().splitlines() if line.startswith("train@")] == [
+        "train@resnet-8: complete",
+        "train@plain-8: complete",
+    ]
+
+    records = [record(project, net) for net in NETS]
+    assert [held is not None and held.status for held in records] == ["done", "done"]
+    # One went on from a checkpoint, and repeated at most what it had done since then.
+    resumed = [held for held in records if held is not None and len(held.segments) > 1]
+    assert len(resumed) == 1
+    assert resumed[0].segments[1].first_iteration == resumed[0].segments[0].last_iteration
+    assert resumed[0].segments[0].last_iteration % 5 == 0
+
+    # Without Ray, with as many threads, each has the same bits.
+    params = load(project / "params.yaml")
+    for net in NETS:
+        train_seeds(params.settings(net), [0], digits, tmp_path / net, CPU)
+        ours = load_file(project / f"weights/{net}/seed-0/model.safetensors")
+        theirs = load_file(tmp_path / f"{net}/seed-0/model.safetensors")
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+    planned = running(run(project, "dvc", "repro", "--dry").stdout)
+    assert not any(stage.startswith(("data", "forecast", "train")) for stage in planned), planned
+
+
+def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    plan = load(tmp_path / "params.yaml", ("train.seeds=5", "models.resnet-14={net: resnet, depth: 14}"))
+    settings = plan.settings("plain-8")
+    out, weights = tmp_path / "runs/train/plain-8", tmp_path / "weights/plain-8"
+    train_seeds(settings, [1], digits, out, CPU, weights=weights)
+    asked = {"plain-8": Width(3, "fp32"), "resnet-8": Width(5, "fp32"), "resnet-14": Width(1, "fp32")}
+    tasks = unfinished_tasks(plan, tmp_path, digits, asked, "cuda")
+    assert [str(task) for task in tasks] == [
+        *(f"resnet-14 seed {seed}" for seed in range(5)),
+        "resnet-8 seeds 0, 1, 2, 3, 4",
+        "plain-8 seeds 0, 2, 3",
+        "plain-8 seed 4",
+    ]
+    assert {task.settings.train.device for task in tasks} == {"cuda"}
+    assert {task.settings.data.dir for task in tasks} == {tmp_path / "data/digits"}
+
+
+def test_what_is_no_cluster_is_one_clear_line(command: Command, tmp_path: Path) -> None:
+    done = command("plan", "--engine", "ray")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "resnet: dvc.yaml: there is no such file: give the dvc.yaml of a plan\n",
+    )
+    assert os.listdir(tmp_path) == []
