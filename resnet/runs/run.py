@@ -40,9 +40,7 @@ from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
     checkpoint_every,
-    is_checkpoint_of,
     iterations_saved,
-    previous,
     remove_checkpoints,
     resume,
     save_checkpoint,
@@ -131,14 +129,6 @@ class Run:
             record = record.model_copy(update={"name": self.settings.name})
             record.write(self.folders.metrics_file)
         return record
-
-    def drop_foreign_checkpoint(self) -> None:
-        """Delete the checkpoint and the one before it where this run can continue neither."""
-        path = self.folders.checkpoint_file
-        if not any(is_checkpoint_of(file, self.identity) for file in (path, previous(path))):
-            if path.exists():
-                print(f"{path}: dropped: damaged, or of other settings, data or version", file=sys.stderr)
-            remove_checkpoints(path)
 
     def iterations_left(self) -> int:
         """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""

@@ -136,11 +136,8 @@ def test_seeds_differ_and_a_seed_repeats_itself(device: torch.device, tiny: Tiny
 def test_a_checkpoint_of_another_configuration_is_refused(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         run(tiny(), digits, tmp_path).execute(stop_after(6))
-    other = run(tiny(learning_rate=0.05), digits, tmp_path)
     with pytest.raises(UserError, match="another configuration"):
-        other.execute()
-    other.drop_foreign_checkpoint()
-    assert other.execute().status == "done"
+        run(tiny(learning_rate=0.05), digits, tmp_path).execute()
 
 
 def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(

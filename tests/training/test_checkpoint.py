@@ -325,7 +325,6 @@ def test_a_damaged_checkpoint_costs_the_iterations_since_the_one_before(
     capsys.readouterr()
     again = Run(tiny(), 0, digits, saved.folders, CPU)
     assert iterations_saved(newest, again.identity) == 5
-    again.drop_foreign_checkpoint()  # as with --overwrite: it is this run's
     record = again.execute()
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
@@ -354,10 +353,6 @@ def test_two_damaged_checkpoints_are_named_in_one_line(
         run.start()
     assert "\n" not in str(caught.value)
     assert iterations_saved(tmp_path / NEWEST, run.identity) == 0
-    run.drop_foreign_checkpoint()
-    assert capsys.readouterr().err.startswith(f"{tmp_path / NEWEST}: dropped: damaged")
-    assert not (tmp_path / NEWEST).exists()
-    assert not (tmp_path / PREVIOUS).exists()
 
 
 def test_other_threads_and_other_operations_are_said(
