@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from resnet.records import (
     StoredFile,
     TrainingRecord,
 )
-from resnet.report.pages import summary
+from resnet.report.pages import headline_sections, pages
 from resnet.report.style.drawing import style
 from resnet.report.tables import Tables, read_tables, rows
 from tests.records.damages import harm
@@ -105,8 +106,9 @@ def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) 
     tables = read_tables(whole.params, folder)
     _holds_together(tables)
     if drawn:
-        for section in summary(tables, "../runs"):
-            for picture in section.pictures:
+        functions = [*headline_sections("dvc repro"), *itertools.chain(*pages("../runs").values())]
+        for function in functions:
+            for picture in function(tables).pictures:
                 with style():
                     plt.close(picture.draw())
     return tables
