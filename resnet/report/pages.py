@@ -14,10 +14,13 @@ from typing import NamedTuple
 
 from pandas import DataFrame
 
+from resnet.diagrams import Part
+from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
 from resnet.files import complete_or_absent, write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
+from resnet.report.analysis.nets import DEEPEST, main_nets
 from resnet.report.html import page as html_page
 from resnet.report.html.markup import from_markdown
 from resnet.report.sections import (
@@ -163,6 +166,15 @@ def _links(made: Iterable[str]) -> Section:
     return Section("", f"{' · '.join([*lines, *(f'[{file}]({file})' for file in TIDY)])}\n")
 
 
+def drawings(tables: Tables) -> dict[str, str]:
+    """The deepest residual net that is not beyond 110 layers, and its block that halves height and width, as SVG."""
+    names = [x for x in main_nets(tables, "resnet") if x in tables.descriptions and tables.net(x).depth <= DEEPEST]
+    if not names:
+        return {}
+    parts = {f"{names[-1]}, layer by layer": Part.net, "Where height and width are halved": Part.downsample}
+    return {title: drawn_net(tables.descriptions[names[-1]], part) for title, part in parts.items()}
+
+
 def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], set[str]]:
     """Make every file of the report in memory.
 
@@ -192,7 +204,7 @@ def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], s
         first += [verdicts.section(tables, STATISTICS), curves.section(tables), _links(texts)]
     summary = render(first)
     answers = [from_markdown(sentence) for sentence in answer.sentences(tables, command)]
-    texts |= html_page.files(tables, judged, beside, answers)
+    texts |= html_page.files(tables, judged, beside, answers, drawings(tables))
     files = {name: text.encode() for name, text in ({SUMMARY: summary.text} | texts).items()}
     return files | figures | summary.files, (absent | {*summary.absent}) - summary.files.keys()
 

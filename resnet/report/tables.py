@@ -81,6 +81,8 @@ class Tables:
 
     params: Params
     forecast: ForecastRecord | None
+    descriptions: dict[str, DescriptionRecord]
+    """The layer tables of the plan's nets, of those that have one."""
     unplanned: dict[str, list[str]]
     """Results that are not in the plan: folders of seeds by net, and nets under the empty name."""
     nets: DataFrame
@@ -229,15 +231,20 @@ def _peaks(peaks: Peaks | None) -> dict[str, Any]:
 
 
 def _gather_net(
-    results: Results, gathered: Rows, settings: Settings, runs: dict[tuple[str, int], RunFiles]
+    results: Results,
+    gathered: Rows,
+    settings: Settings,
+    runs: dict[tuple[str, int], RunFiles],
+    described: dict[str, DescriptionRecord],
 ) -> list[DataFrame]:
     """Add the rows of a net's files; gives the tables of its seeds' predictions."""
     name = settings.name
-    described, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
-    description = results.read(DescriptionRecord, described, settings)
+    table, timed, responded = (f"{kind}/{name}.json" for kind in ("describe", "throughput", "responses"))
+    description = results.read(DescriptionRecord, table, settings)
+    described |= {name: description} if description else {}
     throughput = results.read(ThroughputRecord, timed, settings)
     responses = results.read(ResponsesRecord, responded, settings)
-    files = [file for result, file in ((description, described), (throughput, timed), (responses, responded)) if result]
+    files = [file for result, file in ((description, table), (throughput, timed), (responses, responded)) if result]
     seeds = settings.train.seed_list
     predictions = [_gather_run(results, gathered, settings, seed, runs.get((name, seed)), files) for seed in seeds]
     trained = [run.record for seed in seeds if (run := runs.get((name, seed)))]
@@ -265,7 +272,7 @@ def _gather_net(
         "files": files,
     }
     gathered["nets"].append(_row("nets", settings, next(iter(trained), None) or description or throughput, **cells))
-    return [table for table in predictions if table is not None]
+    return [frame for frame in predictions if frame is not None]
 
 
 def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
@@ -288,9 +295,9 @@ def read_tables(params: Params, runs: Path) -> Tables:
     gathered, planned = Rows(list), {name: params.settings(name) for name in params.models}
     results = Results(runs)
     trained = results.all_runs(planned.values())
-    predictions = [
-        table for settings in planned.values() for table in _gather_net(results, gathered, settings, trained)
-    ]
+    described, predictions = dict[str, DescriptionRecord](), list[DataFrame]()
+    for settings in planned.values():
+        predictions += _gather_net(results, gathered, settings, trained, described)
     for file, record in results.all(LatencyRecord, "latency"):
         for case in record.rows:
             peaks = _peaks(next((peaks for peaks in record.peaks if peaks.precision == case.precision), None))
@@ -316,4 +323,4 @@ def read_tables(params: Params, runs: Path) -> Tables:
     tables = {name: _table(name, gathered[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
-    return Tables(params, forecast, unplanned, **tables)
+    return Tables(params, forecast, described, unplanned, **tables)

@@ -165,7 +165,7 @@ def main_nets(tables: Tables, kind: str) -> list[str]:
     return [name for depth in depths if (name := main_net(tables, kind, depth))]
 
 
-DEEPEST_OF_MOST = 110
+DEEPEST = 110
 """Deeper nets stand apart, as ResNet-1202 in the paper's Figure 6."""
 
 

@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from resnet.report.analysis.nets import main_nets
+from resnet.report.analysis.nets import DEEPEST, main_nets
 from resnet.report.tables import Tables
 
 Quantity = Literal["test_error", "training_error", "response"]
 Contrast = dict[str, int]
 """Nets with the coefficients of their means, which add up to 0."""
-
-DEEPEST = 110
-"""The deepest net that the paper's claims of falling error are about: ResNet-1202 it calls worse."""
 
 
 class Claim(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any
 
 from resnet.report.analysis import protocol
 from resnet.report.analysis.headline import beside_the_paper, comparable, judged_claims
-from resnet.report.analysis.nets import DEEPEST_OF_MOST, aside, over_seeds, without_ablations
+from resnet.report.analysis.nets import DEEPEST, aside, over_seeds, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
 from resnet.report.style import words
@@ -35,7 +35,7 @@ def _ends(tables: Tables, names: list[str]) -> list[str]:
     main = [name for name in without_ablations(tables) if name not in aside(tables)]
     names = [name for name in main if name in names] or names
     names = [name for name in names if tables.net(name).net != "plain"] or names
-    names = [name for name in names if tables.net(name).depth <= DEEPEST_OF_MOST] or names
+    names = [name for name in names if tables.net(name).depth <= DEEPEST] or names
     by_depth = sorted(names, key=lambda name: tables.net(name).depth)
     return list(dict.fromkeys([by_depth[0], by_depth[-1]]))
 

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from pandas import DataFrame
 
 from resnet.report.analysis.curves import averaged, curves_of
-from resnet.report.analysis.nets import DEEPEST_OF_MOST, aside, run_on, without_ablations
+from resnet.report.analysis.nets import DEEPEST, aside, run_on, without_ablations
 from resnet.report.analysis.protocol import deviations
 from resnet.report.style import drawing, words
 from resnet.report.style.drawing import Picture, Section
@@ -46,8 +46,8 @@ def _line(tables: Tables, name: str) -> Line:
 def panels(lines: list[Line]) -> dict[str, list[Line]]:
     """The lines of each panel under its title; a panel without a line is left out."""
     plain = [line for line in lines if line.kind == "plain"]
-    residual = [line for line in lines if line.kind == "resnet" and line.depth <= DEEPEST_OF_MOST]
-    beyond = [line for line in lines if line.kind == "resnet" and line.depth > DEEPEST_OF_MOST]
+    residual = [line for line in lines if line.kind == "resnet" and line.depth <= DEEPEST]
+    beyond = [line for line in lines if line.kind == "resnet" and line.depth > DEEPEST]
     deepest = [max(residual, key=lambda line: line.depth)] if residual and beyond else []
     depths = words.listed(str(line.depth) for line in deepest + beyond)
     titled = {"plain nets": plain, "residual nets": residual, f"residual nets, {depths} layers": deepest + beyond}
