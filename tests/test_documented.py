@@ -62,7 +62,10 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text()
         for block in re.findall(r"^```(?:console|sh|bash)\n(.*?)^```", text, flags=re.M | re.S):
+            if block.startswith("#!"):  # a script for a scheduler, not a command
+                continue
             for line in block.replace("\\\n", " ").splitlines():
+                line = re.sub(r"^\w+\$ ", "", line)  # whose machine it is typed on
                 yield from ((page.name, shlex.join(words)) for part in split(line) if (words := bare(part)))
         yield from ((page.name, command) for command in re.findall(r"`(resnet [a-z][^`]*)`", text))
 

@@ -149,13 +149,13 @@ def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendere
 
 def _beside(runs: Path, reports: Path) -> str | None:
     """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
-    relative = Path(os.path.relpath(runs.resolve(), reports.resolve())).as_posix()
+    relative = Path(os.path.relpath(os.path.realpath(runs), os.path.realpath(reports))).as_posix()
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
 
 def _command(reports: Path) -> str:
     """What runs the plan whose reports these are, in the root of its repository."""
-    plan = reports.resolve().parent
+    plan = Path(os.path.realpath(reports)).parent
     root = next((folder for folder in (plan, *plan.parents) if (folder / ".dvc").is_dir()), plan)
     return "dvc repro" if plan == root else f"dvc repro {shlex.quote((plan.relative_to(root) / 'dvc.yaml').as_posix())}"
 
@@ -172,7 +172,10 @@ def drawings(tables: Tables) -> dict[str, str]:
     if not names:
         return {}
     parts = {f"{names[-1]}, layer by layer": Part.net, "Where height and width are halved": Part.downsample}
-    return {title: drawn_net(tables.descriptions[names[-1]], part) for title, part in parts.items()}
+    try:
+        return {title: drawn_net(tables.descriptions[names[-1]], part) for title, part in parts.items()}
+    except UserError:  # a table that counts, and is of no net of the paper
+        return {}
 
 
 def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], set[str]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 
 from resnet.errors import UserError
 from resnet.measuring import throughput
 from resnet.measuring.stopwatch import Step
-from resnet.measuring.throughput import measure_throughput
+from resnet.measuring.throughput import Stepper, measure_throughput
 from resnet.params import Params, Settings, load
 from resnet.system import Machine
 from tests.conftest import CPU
@@ -29,9 +27,9 @@ def plan() -> Params:
 def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
-    def watched(kind: str, real: Callable[[Settings, Machine, int], Step]) -> Callable[[Settings, Machine, int], Step]:
-        def build(settings: Settings, machine: Machine, batch_size: int) -> Step:
-            step = real(settings, machine, batch_size)
+    def watched(kind: str, real: Stepper) -> Stepper:
+        def build(settings: Settings, machine: Machine, batch_size: int, classes: int) -> Step:
+            step = real(settings, machine, batch_size, classes)
 
             def watched_step() -> None:
                 done.append(f"{kind} {settings.name} {batch_size}")

@@ -90,6 +90,11 @@ class Files:
         assert path == self.reports / "summary.md"
         return unpadded(path.read_text(encoding="utf-8"))
 
+    def page(self, name: str) -> str:
+        """Build the report and give the text of a page behind summary.md."""
+        self.build()
+        return unpadded((self.reports / f"{name}.md").read_text(encoding="utf-8"))
+
     def tables(self) -> Tables:
         return read_tables(self.params, self.runs)
 

@@ -64,4 +64,5 @@ def write(plan: Any, tables: Tables, claim: Claim, side: Side, apart: float = 2.
             )
             plan.train(name, seed, errors["test_error"], training_error=errors["training_error"], history=[])
         if claim.quantity == "response":
-            plan.responses(name, *[[value] * (tables.net(name).depth - 1) for value in values])
+            depth = tables.net(name).depth
+            plan.responses(name, *[[10.0 + value] * (depth - 1) for value in values])  # none is below 0

@@ -45,14 +45,14 @@ def test_a_plan_without_a_result_has_all_tables_and_columns(files: Callable[...,
     assert tables.official
 
 
-def test_a_net_is_counted_by_its_description(files: Callable[..., Any]) -> None:
+def test_a_net_is_counted_by_its_runs_before_its_description(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20")
     path = plan.describe("resnet-20")
     path.write_text(path.read_text().replace("269722", "269723"))
     tables = plan.tables()
-    assert tables.net("resnet-20").parameters == tables.layers["parameters"].sum() == 269_723
-    assert tables.runs["parameters"].tolist() == [269_722]
+    assert tables.layers["parameters"].sum() == 269_723
+    assert tables.runs["parameters"].tolist() == [tables.net("resnet-20").parameters] == [269_722]
 
 
 def test_a_points_and_a_prediction_are_rows(files: Callable[..., Any]) -> None:
@@ -165,7 +165,7 @@ def test_damaged_file_is_left_out_and_named_in_one_line(files: Callable[..., Any
     (damage,) = rows(plan.tables().damaged)
     assert damage.file == path.relative_to(plan.runs).as_posix()
     assert damage.problem.isprintable()
-    (line,) = [line for line in plan.build().splitlines() if line.startswith(f"- {damage.file}: ")]
+    (line,) = [line for line in plan.page("provenance").splitlines() if line.startswith(f"- {damage.file}: ")]
     assert "\\" in line or damage.problem in line
 
 
@@ -204,6 +204,7 @@ def test_record_in_the_wrong_place_or_without_its_result(
     assert damage.file == "train/resnet-20/seed-0/metrics.json"
     assert line in damage.problem
     assert list(tables.runs["status"]) == ["left out"]
-    page = plan.build()
+    page = plan.page("provenance")
     assert "- train/resnet-20/seed-0/metrics.json: " in page
-    assert "left out" in page
+    assert "**Left out, for they are damaged**" in page
+    assert "1 damaged result file left out." in (plan.reports / "summary.md").read_text()

@@ -190,7 +190,7 @@ def test_only_the_tensors_of_this_net_are_taken_up(saved: Run, tmp_path: Path) -
     later = one | {"first_iteration": 5}
     refused(tensors, "segments that end at", segments=[later, one])
     refused(tensors, "segments that end at", segments=[one | {"last_iteration": 11}])
-    refused(tensors, "segments that end at", segments=[one | {"first_iteration": -1}])
+    refused(tensors, "segments.0.first_iteration", segments=[one | {"first_iteration": -1}])
     rewrite(path, tensors, header)
     load(path, saved)
 

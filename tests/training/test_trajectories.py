@@ -65,7 +65,7 @@ def _late_milestones(monkeypatch: Patch) -> None:
 def _doubled_decay(monkeypatch: Patch) -> None:
     sgd = torch.optim.SGD
     monkeypatch.setattr(
-        recipe.torch.optim, "SGD", lambda *groups, weight_decay, **rest: sgd(*groups, weight_decay=2e-4, **rest)
+        torch.optim, "SGD", lambda *groups, weight_decay, **rest: sgd(*groups, weight_decay=2e-4, **rest)
     )
 
 

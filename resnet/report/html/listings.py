@@ -132,7 +132,7 @@ def claims(judged: DataFrame) -> Markup:
 def trained(tables: Tables, runs: str | None) -> Markup:
     """A row a run that has begun."""
     lines, marks, seen = [], [], set()
-    for run in rows(tables.runs[tables.runs["status"] != "not run"]):
+    for run in rows(tables.runs[~tables.runs["status"].isin(["not run", "left out"])]):
         address = _address(run.file, runs)
 
         def error(value: float | None, address: str | None = address) -> Cell:

@@ -65,7 +65,7 @@ def reproduction(tables: Tables) -> str:
     """Ours beside the paper's, or why nothing can stand beside it."""
     done = [name for name in tables.nets.index if len(tables.seeds(name, "done"))]
     if not done:
-        started = len(tables.runs) > len(select(tables.runs, status="not run"))
+        started = not tables.runs["status"].isin(["not run", "left out"]).all()
         return "**No run is done yet.**" if started else "**Nothing has been trained yet.**"
     ours = words.listed(_error(tables, name) for name in _ends(tables, done))
     if not tables.official:

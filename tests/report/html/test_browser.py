@@ -229,23 +229,23 @@ HOSTILE = "</script><b>$x$`|\"'&amp;"
 
 
 def test_names_from_outside_come_out_as_text(tmp_path: Path, open_page: Open) -> None:
-    params = Params.model_validate({"train": {"seeds": 2}, "models": {HOSTILE: {"net": "resnet", "depth": 20}}})
+    params = Params.model_validate({"train": {"seeds": 2}, "models": {"resnet-20": {"net": "resnet", "depth": 20}}})
     files = Files(params, tmp_path / "runs")
-    files.describe(HOSTILE)
-    files.throughput(HOSTILE, system=a_system(device_name=HOSTILE))
+    files.describe("resnet-20")
+    files.throughput("resnet-20", system=a_system(device_name=HOSTILE))
     for seed in range(2):
-        files.train(HOSTILE, seed, 8.0 + seed, data=some_data(name=HOSTILE, official=False))
-    files.responses(HOSTILE, [1.0] * 18, [1.1] * 18)
+        files.train("resnet-20", seed, 8.0 + seed, data=some_data(name=HOSTILE, official=False))
+    files.responses("resnet-20", [1.0] * 18, [1.1] * 18)
     files.build()
     opened = open_page(files.reports / "index.html")
     assert opened.complaints == []
     assert opened.count("b") == 0
-    assert opened.texts("#results tbody td:first-child") == [HOSTILE]
-    assert opened.texts("button.net") == [HOSTILE]
-    assert descriptions(opened, "errors", "means") == descriptions(opened, "errors", "means") == [HOSTILE]
+    assert opened.texts("#results tbody td:first-child") == ["resnet-20"]
+    assert opened.texts("button.net") == ["resnet-20"]
+    assert descriptions(opened, "errors", "means") == ["resnet-20"]
     opened.page.locator("#errors svg g.means_marks path").first.hover(force=True)
     opened.page.wait_for_selector(TOOLTIP)
-    assert HOSTILE in opened.page.locator(TOOLTIP).inner_text()
+    assert "resnet-20" in opened.page.locator(TOOLTIP).inner_text()
     assert opened.count("b") == 0
     assert HOSTILE in opened.page.locator(".caution").first.inner_text()
     assert broken_links(opened, files.reports) == []

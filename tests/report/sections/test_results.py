@@ -42,7 +42,7 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
         "training images/s": "10,240 ± 2,402",
         # 128 / 0.004 s = 32,000; 32,000 twice and 25,600: 3,695.0
         "inference images/s": "32,000 ± 3,695",
-        "peak memory": "2.0 GiB",
+        "peak memory": "2.0 GiB (a training step)",
         "training time a seed": "20.0 ± 0.0 min (n = 3)",
     }
     assert row(plan, "plain-20")["paper's test error, %"] == "–"
