@@ -36,7 +36,12 @@ def assert_trained(folder: Path) -> None:
 def test_a_training_outlives_its_terminal(digits_folder: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        training(tmp_path, digits_folder), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        training(tmp_path, digits_folder),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        cwd=tmp_path,
     )
     os.close(theirs)
     shown = b""
@@ -50,7 +55,7 @@ def test_a_training_outlives_its_terminal(digits_folder: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_training_outlives_the_reader_of_its_pipe(digits_folder: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(training(tmp_path, digits_folder), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(training(tmp_path, digits_folder), stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert process.stderr is not None
     process.stderr.readline()
     process.stderr.close()
