@@ -99,7 +99,7 @@ def train(
 
 def forecast(
     runs: Annotated[Path, typer.Option(help="Folder of training results, to see what is left.")],
-    out: Annotated[Path, typer.Option(help="Folder for forecast.json and the gate that training waits for.")],
+    out: Annotated[Path, typer.Option(help="Folder for forecast.json.")],
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
@@ -138,7 +138,7 @@ def plan(
     except Interrupted as error:
         print("interrupted: checkpoints are saved; the same command goes on from them", file=sys.stderr)
         raise typer.Exit(130) from error
-    with chdir(folder):  # the gate that training waits for in dvc.yaml: nothing is left to forecast
+    with chdir(folder):  # of which nothing is left: so that dvc repro need not
         forecast_plan(settings, Path("runs/train"), Path("runs/forecast"), console)
     for stage, state in record_files(pipeline).items():
         if stage.startswith("train@"):
