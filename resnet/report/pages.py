@@ -146,13 +146,14 @@ def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendere
 
 def _beside(runs: Path, reports: Path) -> str | None:
     """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
-    relative = Path(os.path.relpath(runs.resolve(), reports.resolve())).as_posix()
+    # Not Path.resolve(), which raises RuntimeError on links in a circle.
+    relative = Path(os.path.relpath(os.path.realpath(runs), os.path.realpath(reports))).as_posix()
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
 
 def _command(reports: Path) -> str:
     """What runs the plan whose reports these are, in the root of its repository."""
-    plan = reports.resolve().parent
+    plan = Path(os.path.realpath(reports)).parent
     root = next((folder for folder in (plan, *plan.parents) if (folder / ".dvc").is_dir()), plan)
     return "dvc repro" if plan == root else f"dvc repro {shlex.quote((plan.relative_to(root) / 'dvc.yaml').as_posix())}"
 
