@@ -20,7 +20,6 @@ from resnet.cli.options import (
     ParamsOption,
     SetOption,
     read_params,
-    read_settings,
 )
 from resnet.cli.output import outlive_terminal
 from resnet.errors import UserError
@@ -71,16 +70,21 @@ def train(
 ) -> None:
     """Train a net, one run a seed; finished seeds are kept and interrupted ones go on."""
     outlive_terminal()
-    settings = read_settings(params, set_, net, depth, name)
+    plan = read_params(params, set_)
+    settings = plan.settings_for(net, depth, name)
     if seeds is not None:
         settings = settings.with_seeds(_seed_list(seeds))
 
     from resnet.data import load as load_data
+    from resnet.runs.asked import whole_plan_asked
+    from resnet.runs.plan import check_plan
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
     from resnet.system import choose_machine
 
     prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train)
+    if settings.name in plan.models and whole_plan_asked():
+        check_plan(plan, out.parent, out.parent.parent / "forecast", Console(stderr=True))
     try:
         train_seeds(
             settings,
