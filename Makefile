@@ -2,8 +2,21 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
+MARK := not slow
+UV_INSTALL := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet
 
-.PHONY: help quickstart test test-all check lock clean
+# `make CPU=1 ...`: PyTorch's CPU builds, of the locked versions. They have other hashes than the lock's, so that none is checked;
+# as constraints, the lock's packages for CUDA are not asked for.
+CPU ?=
+ifeq ($(CPU),)
+SIZE := about 6 GB with PyTorch's CUDA build; CPU=1 takes its CPU build
+INSTALL = $(UV_INSTALL) --compile-bytecode --require-hashes -r requirements.lock && $(UV_INSTALL) --no-deps --no-build-isolation -e .
+else
+SIZE := PyTorch's CPU build, no hashes checked
+INSTALL = $(UV_INSTALL) --compile-bytecode --torch-backend cpu --no-verify-hashes --constraint requirements.lock -e ".[dev]"
+endif
+
+.PHONY: help quickstart test test-all coverage check lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +34,12 @@ test: .venv/ready  ## Run the tests but for the slow ones
 test-all: .venv/ready  ## Run every test
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
 
+coverage: .venv/ready  ## Measure which lines the tests run, but for the slow ones (MARK= for all), with their subprocesses
+	$(BIN)/coverage erase
+	PATH="$(CURDIR)/$(BIN):$$PATH" coverage run -m pytest -m "$(MARK)"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 check: .venv/ready  ## Lint, types, spelling, and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,12 +48,11 @@ check: .venv/ready  ## Lint, types, spelling, and who imports whom
 	$(BIN)/lint-imports
 
 .venv/ready: requirements.lock pyproject.toml
-	@echo "==> Making .venv from requirements.lock (about 6 GB with PyTorch's CUDA build)"
+	@echo "==> Making .venv from requirements.lock ($(SIZE))"
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
-	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	$(INSTALL)
 	@touch $@
 	@echo "==> .venv is ready; 'source .venv/bin/activate' makes dvc, resnet and pytest plain commands"
 

@@ -127,12 +127,10 @@ def test_the_forecast_of_a_whole_plan(command: Command, digits_folder: Path, tmp
         ("plain-14", 1, True),
     ]
     assert 0 < record.hours < 1
-    gate = (tmp_path / "f/gate.txt").read_bytes()
     over = command("forecast", "--runs", "runs", "--out", "f", "--set=limits.hours=1e-9")
     assert over.returncode == 1
     assert "quickstart" in over.stderr
-    assert not (tmp_path / "f/gate.txt").exists()
-    assert gate == b"The plan was forecast to end within limits.hours.\n"
+    assert ForecastRecord.read(tmp_path / "f/forecast.json").limit_hours == 1e-9
 
 
 def test_throughput(command: Command, tmp_path: Path) -> None:
@@ -148,6 +146,20 @@ def test_throughput(command: Command, tmp_path: Path) -> None:
     assert record.training.peak_memory_bytes > 100e6
     assert record.multiply_adds == 12_239_488
     assert "images/s" in done.stdout
+
+
+def test_a_report_without_parameters_is_of_what_is_there(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    at = f"--set=data.dir={digits_folder}"
+    done = command("train", "--depth", "8", "--seeds", "0", "--out", "runs/train/resnet-8", at, *QUICK)
+    assert done.returncode == 0, done.stderr
+    done = command("report", "--set=report.bootstrap_samples=100")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "no params.yaml here: the plan is that of the results in runs: resnet-8\n"
+    metrics = json.loads((tmp_path / "reports/metrics.json").read_text())
+    assert (metrics["done"], metrics["planned"], [*metrics["error"]]) == (1, 1, ["resnet-8"])
+    lost = command("report", "--runs", "nowhere")
+    assert lost.returncode == 1
+    assert lost.stderr.startswith("resnet: no params.yaml here, and no results in nowhere (train/NET/seed-K/")
 
 
 def test_an_interrupted_measurement_leaves_the_earlier_result(command: Command, tmp_path: Path) -> None:

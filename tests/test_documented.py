@@ -21,7 +21,7 @@ import typer
 from resnet.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "CHANGELOG.md"})
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "quickstart/README.md"} - {ROOT / "CHANGELOG.md"})
 OTHERS = {
     "bash",
     "cd",
@@ -37,8 +37,9 @@ OTHERS = {
     "rsync",
     "sbatch",
 }
-OTHERS |= {"optuna-dashboard", "source", "tar"}
+OTHERS |= {"optuna-dashboard", "source", "tar", "venv"}
 """Programs that are not the project's: their commands are not checked."""
+OWN = {"resnet", "dvc", "make", "pytest"}
 
 
 def split(line: str) -> Iterator[list[str]]:
@@ -62,11 +63,12 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text()
         for block in re.findall(r"^```(?:console|sh|bash)\n(.*?)^```", text, flags=re.M | re.S):
-            if block.startswith("#!"):  # a script for a scheduler, not a command
-                continue
+            known = OWN if block.startswith("#!") else None  # a script has much else
             for line in block.replace("\\\n", " ").splitlines():
                 line = re.sub(r"^\w+\$ ", "", line)  # whose machine it is typed on
-                yield from ((page.name, shlex.join(words)) for part in split(line) if (words := bare(part)))
+                for part in split(line):
+                    if (words := bare(part)) and (known is None or words[0] in known):
+                        yield page.name, shlex.join(words)
         yield from ((page.name, command) for command in re.findall(r"`(resnet [a-z][^`]*)`", text))
 
 

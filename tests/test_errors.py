@@ -64,6 +64,9 @@ def test_a_line_is_printable_and_no_longer_than_it_may_be() -> None:
     assert len(one_line("\x00" * 10**6, 100)) <= 100
 
 
+NETS = "--set=models={resnet-8: {net: resnet, depth: 8}}"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -76,10 +79,12 @@ def test_a_line_is_printable_and_no_longer_than_it_may_be() -> None:
         ["train"],
         ["describe", "--format", "xml"],
         ["describe", "--set", "x" * 10**5],
-        ["report", "--out", "/proc/nowhere"],
-        ["report", "--out", "file/x"],
-        ["report", "--out", "x" * 300],
-        ["report", "--out", "loop/x"],
+        ["report", NETS, "--out", "/proc/nowhere"],
+        ["report", NETS, "--out", "file/x"],
+        ["report", NETS, "--out", "x" * 300],
+        ["report", NETS, "--out", "loop/x"],
+        ["report"],
+        ["report", "--runs", "loop"],
         ["describe", "--params", "loop"],
         ["evaluate", "--weights", "file", "--mean", "nan,0,0"],
         ["evaluate", "--weights", "file", "--std", "0,0,0"],

@@ -20,7 +20,6 @@ from resnet.cli.options import (
     ParamsOption,
     SetOption,
     read_params,
-    read_settings,
 )
 from resnet.cli.output import outlive_terminal
 from resnet.errors import UserError
@@ -71,16 +70,21 @@ def train(
 ) -> None:
     """Train a net, one run a seed; finished seeds are kept and interrupted ones go on."""
     outlive_terminal()
-    settings = read_settings(params, set_, net, depth, name)
+    plan = read_params(params, set_)
+    settings = plan.settings_for(net, depth, name)
     if seeds is not None:
         settings = settings.with_seeds(_seed_list(seeds))
 
     from resnet.data import load as load_data
+    from resnet.runs.asked import whole_plan_asked
+    from resnet.runs.plan import check_plan
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
     from resnet.system import choose_machine
 
     prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train)
+    if settings.name in plan.models and whole_plan_asked():
+        check_plan(plan, out.parent, out.parent.parent / "forecast", Console(stderr=True))
     try:
         train_seeds(
             settings,
@@ -99,7 +103,7 @@ def train(
 
 def forecast(
     runs: Annotated[Path, typer.Option(help="Folder of training results, to see what is left.")],
-    out: Annotated[Path, typer.Option(help="Folder for forecast.json and the gate that training waits for.")],
+    out: Annotated[Path, typer.Option(help="Folder for forecast.json.")],
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
@@ -138,7 +142,7 @@ def plan(
     except Interrupted as error:
         print("interrupted: checkpoints are saved; the same command goes on from them", file=sys.stderr)
         raise typer.Exit(130) from error
-    with chdir(folder):  # the gate that training waits for in dvc.yaml: nothing is left to forecast
+    with chdir(folder):  # of which nothing is left: so that dvc repro need not
         forecast_plan(settings, Path("runs/train"), Path("runs/forecast"), console)
     for stage, state in record_files(pipeline).items():
         if stage.startswith("train@"):

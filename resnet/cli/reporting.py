@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from resnet.cli.options import (
     read_params,
 )
 from resnet.errors import UserError
+from resnet.params import Params
 
 
 def report(
@@ -30,10 +32,30 @@ def report(
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
-    """Rebuild the tables, the figures and summary.md from result files alone."""
+    """Rebuild the tables, the figures and summary.md from result files alone; without parameters, of what is there."""
     from resnet.report import build
 
-    print(build(read_params(params, set_), runs, out, readme))
+    plan = read_params(params, set_)
+    if not plan.models and params == DEFAULT_PARAMS and not params.exists():
+        plan = _with_nets_of(runs, plan)
+    print(build(plan, runs, out, readme))
+
+
+def _with_nets_of(runs: Path, plan: Params) -> Params:
+    """The plan with the nets that results themselves hold, where there are no parameters."""
+    from resnet.report.results import plan_of
+
+    there = plan_of(runs)
+    if not there.models:
+        raise UserError(
+            f"no {DEFAULT_PARAMS} here, and no results in {runs} (train/NET/seed-K/metrics.json, throughput/NET.json): "
+            "go to the folder of a plan, or give --params and --runs"
+        )
+    print(
+        f"no {DEFAULT_PARAMS} here: the plan is that of the results in {runs}: {', '.join(there.models)}",
+        file=sys.stderr,
+    )
+    return plan.model_copy(update={"models": there.models, "data": there.data})
 
 
 def check(

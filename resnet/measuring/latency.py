@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
+from resnet.data import prepared_classes
 from resnet.errors import UserError
 from resnet.measuring.graphs import graphed
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
@@ -242,12 +243,17 @@ def measure_latency(
     """Time the parts and nets that `params.latency` names.
 
     Args:
-        params: the `latency` section says what; modes that the device does not have are left out.
+        params: the `latency` section says what; modes that the device does not have are left out. Nets are the
+            paper's, of width 1 with 10 classes: where the plan's are others, that is told.
         machine: where, and in which precision.
         tell: given the name of every case before it is timed.
         keep: given what is measured so far, after every case.
     """
     plan, shortcut = params.latency, params.model.shortcut
+    width, classes = params.model.width, prepared_classes(params.data.dir)
+    if (width, classes) != (1, 10):
+        theirs = f"the plan's, of width {width} with {classes}, are not timed"
+        tell(f"of the paper's nets, of width 1 with 10 classes: {theirs}")
     cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
         cases += part_cases(BACKWARD, batch_size, machine.precision, mode)

@@ -53,3 +53,33 @@ def check_recorded(net: str, depth: int, settings: Mapping[str, Any], precision:
         raise ValueError(f"its settings are none: {first_problem(error)}") from error
     if configuration(net, depth, model, train, precision) != recorded:
         raise ValueError("its settings are not those of its identity")
+
+
+def effective(net: str, sections: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """The settings that bear on a result by their dotted names, as `{"train.momentum": 0.9, ...}`.
+
+    Args:
+        net: `resnet` or `plain`.
+        sections: such as `model` and `train`, as a file holds them.
+        precision: the one that `auto` came to.
+    """
+    keys = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    dropped = {f"train.{key}" for key in WITHOUT_EFFECT}
+    dropped |= {f"model.{key}" for key in SHORTCUTS_ALONE} if net == "plain" else set()
+    return {key: value for key, value in keys.items() if key not in dropped} | {"train.precision": precision}
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """Name the first settings that differ, with both values; empty if none does. A setting that one lacks is no other.
+
+    Args:
+        theirs: of what is there, `effective`.
+        ours: of what is asked for.
+    """
+    differing = [
+        f"{key} is {theirs[key]} there and {value} here"
+        for key, value in ours.items()
+        if key in theirs and theirs[key] != value
+    ]
+    more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+    return ", ".join(differing[:3]) + more

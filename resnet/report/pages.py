@@ -6,7 +6,7 @@ Everything is made in memory first: an error anywhere leaves an earlier report a
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ TITLES = {
 }
 """Of the pages that the summary links to, in order."""
 
-TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "metrics.json")
+TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "benchmark.csv", "metrics.json")
 
 MARKERS = ("<!-- results -->", "<!-- end of results -->")
 """Between them stands the headline in another file, such as README.md."""
@@ -149,6 +149,7 @@ def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendere
 
 def _beside(runs: Path, reports: Path) -> str | None:
     """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
+    # Not Path.resolve(), which raises RuntimeError on links in a circle.
     relative = Path(os.path.relpath(os.path.realpath(runs), os.path.realpath(reports))).as_posix()
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
@@ -160,10 +161,10 @@ def _command(reports: Path) -> str:
     return "dvc repro" if plan == root else f"dvc repro {shlex.quote((plan.relative_to(root) / 'dvc.yaml').as_posix())}"
 
 
-def _links(made: Iterable[str]) -> Section:
+def _links(made: Collection[str]) -> Section:
     """Where the rest stands."""
     lines = [f"[{TITLES[page]}]({page})" for page in TITLES if page in made]
-    return Section("", f"{' · '.join([*lines, *(f'[{file}]({file})' for file in TIDY)])}\n")
+    return Section("", f"{' · '.join([*lines, *(f'[{file}]({file})' for file in TIDY if file in made)])}\n")
 
 
 def drawings(tables: Tables) -> dict[str, str]:
@@ -191,10 +192,12 @@ def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], s
         "errors.csv": overview.errors_table(tables),
         "curves.csv": overview.curves_table(tables),
         "claims.csv": judged[[*COLUMNS]],
+        "benchmark.csv": overview.benchmark(tables),
     }
-    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tidy.items()}
+    absent = {"benchmark.csv"} if tidy["benchmark.csv"].empty else set[str]()
+    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tidy.items() if name not in absent}
     texts["metrics.json"] = f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"
-    figures, absent = dict[str, bytes](), set[str]()
+    figures = dict[str, bytes]()
     for name, sections in pages(beside).items():
         page = render((section(tables) for section in sections), tell_absent=True)
         figures, absent = figures | page.files, absent | {*page.absent}

@@ -5,9 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from resnet.params import Settings
+from pydantic import ValidationError
+
+from resnet.errors import UserError
+from resnet.params import Params, Settings
 from resnet.params.bearing import check_recorded
-from resnet.records import PREDICTIONS, DamagedFile, Record
+from resnet.params.problems import first_problem
+from resnet.records import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
 from resnet.records.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
 
 R = TypeVar("R", bound=Record)
@@ -16,6 +20,39 @@ R = TypeVar("R", bound=Record)
 def run_folder(settings: Settings, seed: int) -> str:
     """Where a seed's files lie below the runs' folder."""
     return f"train/{settings.name}/seed-{seed}"
+
+
+def plan_of(runs: Path) -> Params:
+    """The plan whose results these are, from the settings that they hold: for a folder without its parameters.
+
+    Args:
+        runs: with `train/<net>/seed-<k>/metrics.json` or `throughput/<net>.json`.
+
+    Returns:
+        The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
+        result file holds is at its default. Without any net where there are no results that are whole.
+    """
+    results, models, data = Results(runs), dict[str, Any](), dict[str, Any]()
+
+    def add(record: TrainingRecord | ThroughputRecord) -> None:
+        sections = {part: record.settings.get(part) or {} for part in ("model", "train", "throughput")}
+        models[record.name] = {"net": record.net, "depth": record.depth, **sections}
+
+    for file in results.entries(runs / "throughput", ".json"):
+        if throughput := results.read(ThroughputRecord, f"throughput/{file}.json"):
+            add(throughput)
+    for net in results.entries(runs / "train"):
+        files = [f"train/{net}/{seed}/{METRICS}" for seed in results.entries(runs / "train" / net)]
+        records = [record for file in files if (record := results.read(TrainingRecord, file)) and record.name == net]
+        if records:
+            add(records[0])
+            models[net]["train"] = {**models[net]["train"], "seeds": sorted({record.seed for record in records})}
+            data = {"validation": records[0].data.validation_images, "split_seed": records[0].data.split_seed}
+    depths = sorted(models, key=lambda name: (models[name]["net"], models[name]["depth"], name))
+    try:
+        return Params.model_validate({"data": data, "models": {name: models[name] for name in depths}})
+    except ValidationError as error:
+        raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
 
 
 def _check_place(path: Path, result: Any, settings: Settings) -> None:

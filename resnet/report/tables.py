@@ -54,12 +54,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "responses": ("name", "seed", "layer", "std", "images", "data"),
     "speed": (
         *(*_NET, "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
-        *("images_per_second_std", "flops", "bytes", *_PEAKS, "joules_per_image"),
+        *("mode", "images_per_second_std", "flops", "bytes", *_PEAKS, "joules_per_image"),
     ),
     "machines": ("name", "kind", "seed", "system"),
     "latency": (
         *("file", "device", "device_name", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"),
-        *("passes", "seconds", "median_seconds", "backward_seconds", "launch_seconds", "kernel_seconds"),
+        *(
+            "parameters",
+            "multiply_adds",
+            "passes",
+            "seconds",
+            "median_seconds",
+            "backward_seconds",
+            "launch_seconds",
+            "kernel_seconds",
+        ),
         *("flops", "bytes", *_PEAKS),
     ),
     "usual_loop": (
@@ -258,6 +267,7 @@ def _gather_net(
         for kind in ("training", "inference"):
             timing, work, energy = (getattr(throughput, f"{kind}{part}") for part in ("", "_work", "_energy"))
             cells = _peaks(throughput.peaks) | {"kind": kind, "joules_per_image": energy and energy.joules_per_image}
+            cells["mode"] = "compiled" if throughput.settings["train"].get("compile") else "eager"
             cells |= {} if len(timing.step_seconds) > 1 else {"images_per_second_std": None}
             gathered["speed"].append(_row("speed", throughput, timing, work, throughput.system, **cells))
         gathered["machines"].append((name, "images/s", None, throughput.system))
@@ -316,7 +326,7 @@ def read_tables(params: Params, runs: Path) -> Tables:
         folders = {f"seed-{seed}" for seed in settings.train.seed_list}
         others = [folder for folder in results.entries(runs / "train" / name) if folder not in folders]
         unplanned[name] = [folder for folder in others if folder.startswith("seed-")]
-    # The forecast lies beside the results, or in a folder of its own with the gate that training waits for.
+    # The forecast lies beside the results, or in a folder of its own.
     forecasts = (results.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json"))
     forecast = next(filter(None, forecasts), None)
     gathered["damaged"] += results.damaged

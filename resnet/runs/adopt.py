@@ -15,7 +15,7 @@ from resnet.errors import UserError
 from resnet.params import Params, load
 from resnet.records import TrainingRecord
 from resnet.runs.folders import seed_folders
-from resnet.runs.identity import identity
+from resnet.runs.identity import difference, identity
 
 STAGES = ("data", "forecast", "train", "throughput", "responses", "published", "latency")
 """Those that train, measure or fetch. The others take seconds and no data: `dvc repro --allow-missing` runs them."""
@@ -39,10 +39,14 @@ def unfinished(params: Params, runs: Path) -> dict[str, str]:
             path = seed_folders(runs / settings.name, seed).metrics_file
             if not path.exists():
                 continue
-            record, precision = TrainingRecord.read(path), settings.train.precision
-            planned = identity(settings, record.data, record.precision if precision == "auto" else precision)
+            record, asked = TrainingRecord.read(path), settings.train.precision
+            precision = record.precision if asked == "auto" else asked
+            planned = identity(settings, record.data, precision)
             if record.identity != planned:
-                raise UserError(f"{path}: made by other settings or another version: not a result of this plan")
+                differs = difference(record, settings, planned, precision)
+                raise UserError(
+                    f"{path}: made by other settings or another version ({differs}): not a result of this plan"
+                )
             ended += record.status in ("done", "diverged")
         if ended < len(settings.train.seed_list):
             nets[settings.name] = f"{ended} of {len(settings.train.seed_list)} seeds"

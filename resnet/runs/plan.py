@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from resnet.data import load
-from resnet.files import write_text
 from resnet.nets import fused
 from resnet.params import Params, Settings
 from resnet.records import DataRecord, ForecastRecord, TrainingRecord
@@ -16,9 +15,6 @@ from resnet.runs.forecast import Forecaster, forecast_table
 from resnet.runs.identity import identity
 from resnet.system import Machine, choose_machine
 from resnet.training.checkpoint import iterations_saved
-
-GATE = "The plan was forecast to end within limits.hours.\n"
-"""Training waits for this file; its text never changes, so that a new forecast retrains nothing."""
 
 
 def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs: Path) -> list[int]:
@@ -43,7 +39,7 @@ def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:
-    """Forecast every net of the plan; leave `forecast.json`, and the gate only if the plan can finish.
+    """Forecast every net of the plan; leave `forecast.json`, also where the plan cannot finish.
 
     Raises:
         UserError: the forecast goes beyond `limits.hours`; the data are not prepared; a net asks for a device
@@ -61,9 +57,23 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
     )
     console.print(forecast_table(record.rows, record.system.device_name))
     record.write(out / "forecast.json")
-    gate = out / "gate.txt"
-    if record.hours > record.limit_hours:
-        gate.unlink(missing_ok=True)
     forecaster.check(record.limit_hours)
-    write_text(gate, GATE)
     return record
+
+
+def check_plan(params: Params, runs: Path, out: Path, console: Console) -> None:
+    """Forecast the plan, if `out` holds no forecast of it on this machine that is within `limits.hours`.
+
+    DVC does not promise to forecast before it trains: whichever net comes first asks.
+
+    Raises:
+        UserError: as `forecast_plan`.
+    """
+    file = out / "forecast.json"
+    if file.exists():
+        record, machine = ForecastRecord.read(file), choose_machine(params.train)
+        told = ([row.name for row in record.rows], record.limit_hours, record.system.device_name)
+        asked = ([*params.models], params.limits.hours, machine.describe(fused.available).device_name)
+        if told == asked and record.hours <= record.limit_hours:
+            return
+    forecast_plan(params, runs, out, console)

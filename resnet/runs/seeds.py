@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -13,57 +12,31 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import locked, remove_partials
 from resnet.params import Settings
-from resnet.params.bearing import SHORTCUTS_ALONE, WITHOUT_EFFECT
 from resnet.records import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
+from resnet.runs.identity import difference
 from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.memory import recomputes, seeds_at_once
 
 
-def _bearing(net: str, settings: dict[str, Any], precision: str) -> dict[str, Any]:
-    """What a run's numbers depend on, by its dotted name; the precision is the one that `auto` came to."""
-    keys = {f"{section}.{key}": value for section, keys in settings.items() for key, value in keys.items()}
-    dropped = {f"train.{key}" for key in WITHOUT_EFFECT}
-    dropped |= {f"model.{key}" for key in SHORTCUTS_ALONE} if net == "plain" else set()
-    return {key: value for key, value in keys.items() if key not in dropped} | {"train.precision": precision}
-
-
-def _differences(record: TrainingRecord, run: Run) -> str:
-    """Name the first settings in which a record is not this run's, with both values; else what else differs."""
-    sections, net = {"model", "train"}, run.settings.net
-    ours: dict[str, Any] = {"net": run.settings.net, "depth": run.settings.depth}
-    theirs: dict[str, Any] = {"net": record.net, "depth": record.depth}
-    ours |= _bearing(net, run.settings.model_dump(mode="json", include=sections), run.machine.precision)
-    theirs |= _bearing(net, {key: record.settings.get(key, {}) for key in sorted(sections)}, record.precision)
-    differing = [
-        f"{key} is {theirs[key]} there and {ours[key]} here"
-        for key in ours
-        if key in theirs and theirs[key] != ours[key]
-    ]
-    if not differing:
-        return f"another {' and '.join(record.identity.differences(run.identity))}"
-    more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
-    return ", ".join(differing[:3]) + more
-
-
 def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
     """Refuse results of another configuration, data or version, whichever seed of `out` has them."""
-    identities = {run.identity.model_dump_json() for run in runs}
+    identities, run = {run.identity.model_dump_json() for run in runs}, runs[0]
     for metrics in sorted(out.glob("seed-*/metrics.json")):
         try:
             record = TrainingRecord.read(metrics)
         except UserError as error:
             raise UserError(f"{error}: pass --overwrite to move it aside") from error
         if record.identity.model_dump_json() not in identities:
+            differs = difference(record, run.settings, run.identity, run.machine.precision)
             raise UserError(
-                f"{metrics.parent}: holds results of other settings, data or version "
-                f"({_differences(record, runs[0])}): pass --overwrite to move aside what is in the way, or give "
-                "another --out"
+                f"{metrics.parent}: holds results of other settings, data or version ({differs}): pass --overwrite to "
+                "move aside what is in the way, or give another --out"
             )
     for run, arrangement in zip(runs, arrangements, strict=True):
         # A fresh clone has no weights, for they lie in DVC's cache: training makes them again.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ from resnet.files import expanded, is_locked, locked_file
 from resnet.records import Identity, with_identity
 
 POSTGRES = ("postgresql://", "postgres://")
-SLOT, HEARTBEAT, IDENTITY = "slot", "heartbeat", "identity"
+SLOT, HEARTBEAT, IDENTITY, CONDITIONS = "slot", "heartbeat", "identity", "conditions"
 CLAIMED = "claimed"
 """What an attempt has once its claim is whole: one without it, seen under the lock of claims, was cut."""
 FOLDER = "folder"
@@ -164,6 +165,12 @@ def differing(storage: Storage, name: str, identity: Identity) -> list[str]:
     return Identity.model_validate(held[IDENTITY]).differences(identity) if IDENTITY in held else []
 
 
+def stored_conditions(storage: Storage, name: str) -> dict[str, Any]:
+    """The settings of the stored study of this name; empty in one from before they were stored."""
+    conditions: dict[str, Any] = optuna.load_study(study_name=name, storage=storage.rdb).user_attrs.get(CONDITIONS, {})
+    return conditions
+
+
 def _aside(name: str, identity: Identity) -> str:
     return f"{name}@{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
 
@@ -198,6 +205,7 @@ class SharedStudy:
         sampler: chooses those of the others.
         pruner: as `optuna.create_study` takes it.
         dead_after: seconds after which an attempt without a new heartbeat is given up.
+        conditions: the settings that the identity sums up, kept so that a refusal can name what differs.
         clock: seconds.
     """
 
@@ -211,6 +219,7 @@ class SharedStudy:
         sampler: SlotSampler,
         pruner: BasePruner,
         dead_after: float,
+        conditions: Mapping[str, Any] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage, self.trials, self.defaults = storage, trials, dict(defaults)
@@ -222,6 +231,7 @@ class SharedStudy:
                 study_name=name, storage=storage.rdb, sampler=sampler, pruner=pruner, load_if_exists=True
             )
             self.study.set_user_attr(IDENTITY, identity.model_dump())
+            self.study.set_user_attr(CONDITIONS, dict(conditions))
 
     def attempts(self) -> dict[int, list[FrozenTrial]]:
         """The attempts at each slot that has any, oldest first."""

@@ -14,13 +14,12 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.trial import Trial, TrialState
@@ -31,6 +30,7 @@ from resnet.errors import UserError
 from resnet.files import BusyError, locked, remove_partials, write_text
 from resnet.nets import fused
 from resnet.params import Params, Settings
+from resnet.params.bearing import differences, effective
 from resnet.records import Identity, SweepRecord, read_history
 from resnet.runs.aside import ASIDE, arrange, label
 from resnet.runs.folders import Folders
@@ -39,12 +39,22 @@ from resnet.runs.identity import identity
 from resnet.runs.run import Run
 from resnet.system import Machine, choose_machine
 from resnet.training.recipe import milestones
-from resnet.tuning.study import FOLDER, SLOT, SharedStudy, SlotSampler, Storage, differing, fair_iterations
+from resnet.tuning.study import (
+    FOLDER,
+    SLOT,
+    SharedStudy,
+    SlotSampler,
+    Storage,
+    differing,
+    fair_iterations,
+    stored_conditions,
+)
 from resnet.tuning.trial import (
     DIVERGED,
     SECONDS,
     SYSTEM,
     Watch,
+    best_params,
     stored_schedule,
     trial_record,
     trial_settings,
@@ -136,6 +146,13 @@ class NetSweep:
         return run.model_copy(update={"configuration": hashlib.sha256(configuration.encode()).hexdigest()})
 
     @property
+    def conditions(self) -> dict[str, Any]:
+        """The settings that the identity sums up, by their dotted names."""
+        sections = self.settings.model_dump(mode="json", include={"model", "train"})
+        sections["sweep"] = self.sweep.model_dump(mode="json", exclude=STORED)
+        return effective(self.base.net, sections, self.machine.precision)
+
+    @property
     def record_file(self) -> Path:
         return self.out / f"{self.name}.json"
 
@@ -147,10 +164,17 @@ class NetSweep:
         """Say what is there of this net that other settings, data or version have made."""
         differs = differing(storage, self.name, self.identity)
         if differs:
-            return f"study {storage.shown}: its {self.name} was made with another {' and '.join(differs)}"
-        if self.record_file.exists() and SweepRecord.read(self.record_file).identity != self.identity:
-            return f"{self.record_file}: the sweep of other settings, data or version"
+            named = self._named(stored_conditions(storage, self.name))
+            return f"study {storage.shown}: its {self.name} was made with another {' and '.join(differs)}{named}"
+        if self.record_file.exists() and (held := SweepRecord.read(self.record_file)).identity != self.identity:
+            named = self._named(effective(held.net, held.settings, held.precision))
+            return f"{self.record_file}: the sweep of other settings, data or version{named}"
         return None
+
+    def _named(self, theirs: Mapping[str, Any]) -> str:
+        """The settings in which another study of this net differs, in brackets."""
+        differs = differences(theirs, self.conditions)
+        return f" ({differs})" if differs else ""
 
     def open(self, storage: Storage) -> None:
         """Create the study or go on with it; what other settings have made is moved aside."""
@@ -175,6 +199,7 @@ class NetSweep:
             SlotSampler(sweep.sampler_seed, sweep.sampler_startup_trials),
             pruner,
             sweep.dead_after,
+            self.conditions,
         )
 
     def run_one(self) -> bool:
@@ -293,26 +318,6 @@ class NetSweep:
             if record.best is not None:
                 write_text(self.best_file, best_params(self.params, record))
         return record
-
-
-def best_params(params: Params, record: SweepRecord) -> str:
-    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
-    best = record.best
-    assert best is not None, "written only where a trial is complete"
-    assert best.values is not None, "a complete trial has values"
-    tree = params.model_dump(mode="json", exclude={"sweep"})
-    entry = tree["models"][record.name]
-    entry["train"] |= best.values.model_dump(mode="json")
-    tree["models"] = {record.name: entry}
-    default = record.default.validation_error
-    against = f", the parameters' own values {default:.2f} %" if default is not None else ""
-    head = (
-        f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
-        f"{record.iterations} iterations each.\n"
-        f"# Validation error of one run with one seed: {best.validation_error:.2f} %{against}.\n"
-        f"# resnet train --params FILE --net {record.net} --depth {record.depth} --name {record.name} --out DIR\n"
-    )
-    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
 
 
 def _check_forecast(sweeps: Sequence[NetSweep], data: Data, console: Console) -> None:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
-from resnet.params import Settings, SweepParams, TrainParams
-from resnet.records import SweepState, SweepTrial, SweepValues, System
+from resnet.params import Params, Settings, SweepParams, TrainParams
+from resnet.records import SweepRecord, SweepState, SweepTrial, SweepValues, System
 from resnet.training.checkpoint import Progress
 from resnet.tuning.study import HEARTBEAT
 
@@ -105,3 +106,23 @@ def trial_record(slot: int, attempts: Sequence[FrozenTrial]) -> SweepTrial:
         seconds=facts.get(SECONDS),
         system=System(**facts[SYSTEM]) if SYSTEM in facts else None,
     )
+
+
+def best_params(params: Params, record: SweepRecord) -> str:
+    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
+    best = record.best
+    assert best is not None, "written only where a trial is complete"
+    assert best.values is not None, "a complete trial has values"
+    tree = params.model_dump(mode="json", exclude={"sweep"})
+    entry = tree["models"][record.name]
+    entry["train"] |= best.values.model_dump(mode="json")
+    tree["models"] = {record.name: entry}
+    default = record.default.validation_error
+    against = f", the parameters' own values {default:.2f} %" if default is not None else ""
+    head = (
+        f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
+        f"{record.iterations} iterations each.\n"
+        f"# Validation error of one run with one seed: {best.validation_error:.2f} %{against}.\n"
+        f"# resnet train --params FILE --net {record.net} --depth {record.depth} --name {record.name} --out DIR\n"
+    )
+    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)

@@ -113,6 +113,17 @@ def test_the_pipelines_set() -> None:
     assert len(record.peaks) == 1
 
 
+def test_a_plan_of_wider_nets_is_told_that_they_are_not_timed() -> None:
+    plan = "latency={nets: [plain], depths: [8], batch_sizes: [1], seconds: 0.001}"
+    lines: list[str] = []
+    record = measure_latency(load(None, [plan, "model.width=2"]), CPU, lines.append)
+    told = [line for line in lines if "not timed" in line]
+    assert told == lines[:1]
+    assert "the plan's, of width 2 with 10, are not timed" in told[0]
+    (whole, _) = [row for row in record.rows if row.part == "net"]
+    assert whole.parameters == 75_290  # of the paper's width
+
+
 def test_a_measurement_that_is_stopped_leaves_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from resnet.records import TrainingRecord
-from tests.pipeline.project import clone, commit, environment, run, running
+from tests.pipeline.project import PARAMS, ROOT, clone, commit, environment, run, running
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,85 @@ def test_from_start_to_summary_then_clone_then_change(project: Path, tmp_path: P
     assert TrainingRecord.read(aside).iterations == 4
     assert (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes() == before
     assert "6 of the paper's 64,000 iterations" in (project / "reports/summary.md").read_text()
+
+
+def order(output: str) -> list[str]:
+    """The stages that ran, in their order, without their items."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return [line.split("'")[1].rpartition(":")[2].split("@")[0] for line in lines]
+
+
+@pytest.mark.parametrize("plan", [".", "small"])
+def test_a_plan_beyond_the_limit_ends_with_its_forecast(project: Path, plan: str) -> None:
+    """Where the plan is most of what is there, DVC goes by the order of dvc.yaml."""
+    folder = project / plan
+    if plan == "small":
+        folder.mkdir()
+        shutil.copy(ROOT / "quickstart/dvc.yaml", folder)
+        (folder / "params.yaml").write_text(PARAMS)
+    (folder / "params.yaml").write_text(PARAMS.replace("limits: {hours: 1}", "limits: {hours: 0.000001}"))
+    for targets in [[f"{plan}/dvc.yaml"], *([[]] if plan == "." else [])]:
+        done = run(project, "dvc", "repro", *targets, check=False)
+        assert done.returncode != 0
+        assert "forecast to take" in done.stdout + done.stderr
+        assert order(done.stdout)[-1] == "forecast"
+        assert not {"train", "throughput", "responses"} & {*order(done.stdout)}
+    assert not (folder / "runs/train").exists()
+    assert not (folder / "weights").exists()
+    # Within the limit it goes on from there. (A dry run ends where weights are missing.)
+    (folder / "params.yaml").write_text(PARAMS)
+    planned = order(run(project, "dvc", "repro", "--dry", f"{plan}/dvc.yaml", check=False).stdout)
+    assert planned[:2] == ["forecast", "train"]
+
+
+ORDER = """
+from dvc.repo import Repo
+from dvc.repo.reproduce import get_active_graph, plan_repro
+repo = Repo(".")
+stages = plan_repro(get_active_graph(repo.index.graph), list(repo.stage.collect("dvc.yaml")))
+print(*(stage.addressing for stage in stages))
+"""
+ENDLESS = "plain-8: {net: plain, depth: 8, train: {seeds: 1000, iterations: 640000}}"
+
+
+def test_a_plan_beyond_the_limit_trains_nothing_in_whichever_order(project: Path) -> None:
+    """Where a plan is one of several, DVC goes through it in the order of a set, which the seed of hashes decides."""
+    for plan in ("a", "b"):
+        (project / plan).mkdir()
+        shutil.copy(ROOT / "quickstart/dvc.yaml", project / plan)
+        (project / plan / "params.yaml").write_text(PARAMS)
+    (project / "params.yaml").write_text(PARAMS.replace("plain-8: {net: plain, depth: 8}", ENDLESS))
+    for seed in range(20):
+        hashes = f"PYTHONHASHSEED={seed}"
+        planned = run(project, "env", hashes, "python", "-c", ORDER).stdout.split()
+        if planned.index("train@resnet-8") < planned.index("forecast"):
+            break
+    else:
+        pytest.fail("no order with training before the forecast")
+    done = run(project, "env", hashes, "dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "forecast" not in running(done.stdout)  # a net has asked for it
+    assert "forecast to take" in done.stdout + done.stderr
+    assert not list((project / "runs").glob("train/*/*"))
+    assert (project / "runs/forecast/forecast.json").exists()
+    # The net that fits is none that was refused for its own sake.
+    run(project, "env", hashes, "dvc", "repro", "train@resnet-8")
+    assert (project / "runs/train/resnet-8/seed-0/metrics.json").exists()
+
+
+def test_one_net_is_asked_for_and_no_other_is_measured(project: Path) -> None:
+    """A net that would take days is none of its business; its own forecast is."""
+    params = PARAMS.replace("plain-8: {net: plain, depth: 8}", ENDLESS)
+    (project / "params.yaml").write_text(params)
+    done = run(project, "dvc", "repro", "train@resnet-8")
+    assert running(done.stdout) == {"data", "train@resnet-8"}
+    assert "plain-8" not in done.stdout + done.stderr
+    assert (project / "runs/train/resnet-8/seed-0/metrics.json").exists()
+    assert not (project / "runs/forecast").exists()
+    refused = run(project, "dvc", "repro", "train@plain-8", check=False)
+    assert refused.returncode != 0
+    assert "forecast to take" in refused.stdout + refused.stderr
+    assert stage_dates(project / "runs/train/plain-8") == {}
 
 
 def test_a_plan_beyond_the_limit_stops_before_training(project: Path) -> None:

@@ -53,6 +53,7 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> 
         "curves.csv",
         "errors.csv",
         "claims.csv",
+        "benchmark.csv",
         "metrics.json",
         "index.html",
         "vega.js",
@@ -120,6 +121,8 @@ def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: An
     assert (whole.reports / "notes.md").exists()
     assert "![" not in text
     assert headings(text) == []
+    assert not (whole.reports / "benchmark.csv").exists()
+    assert "benchmark.csv" not in text
     assert (whole.reports / "errors.csv").read_text() == "name,net,depth,seed,test_error\n"
     assert json.loads((whole.reports / "metrics.json").read_text()) == {"done": 0, "planned": 6}
     with (whole.reports / "table.csv").open(newline="") as file:

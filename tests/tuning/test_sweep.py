@@ -110,12 +110,14 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     other = ("sweep", "--params", "p.yaml", "--out", "S", "--set=sweep.learning_rate=[0.05, 0.5]")
     refused = command(*other)
     assert refused.returncode == 1
-    assert "made with another configuration: pass --overwrite" in refused.stderr
+    low, high = params.sweep.learning_rate
+    named = f"(sweep.learning_rate is [{low}, {high}] there and [0.05, 0.5] here)"
+    assert f"made with another configuration {named}: pass --overwrite" in refused.stderr
     assert contents(tmp_path / "S") == before
     # So is a new database beside them.
     refused = command(*other, "--study", "other.db")
     assert refused.returncode == 1
-    assert "pass --overwrite" in refused.stderr
+    assert f"resnet-8.json: the sweep of other settings, data or version {named}: pass --overwrite" in refused.stderr
     assert command(*other, "--overwrite", "--set=sweep.trials=1").returncode == 0
     assert len(SweepRecord.read(tmp_path / "S/resnet-8.json").trials) == 1
     # More trials go on with a study.

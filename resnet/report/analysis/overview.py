@@ -65,6 +65,50 @@ def overview(tables: Tables) -> DataFrame:
     return frame.astype({column: "Int64" for column in frame if str(column).endswith(whole)})
 
 
+BENCHMARK = [
+    *("model", "kind", "batch_size", "samples_per_sec", "step_time", "param_count", "gmacs"),
+    *("precision", "mode", "device", "source"),
+]
+"""The names of timm's benchmark files, where they have one."""
+_KINDS = {"training": "train", "inference": "infer"}
+
+
+def _latency_model(case: Any) -> str:
+    option = f"-option-{case.shortcut.lower()}" if case.net == "resnet" and case.shortcut != "A" else ""
+    return f"{case.net}-{case.depth:.0f}{option}"
+
+
+def benchmark(tables: Tables) -> DataFrame:
+    """A row a timed step of a whole net, as timm's `benchmark-*.csv`; empty if nothing was measured.
+
+    `kind`: `train` (a whole training step), `infer`; of a latency also `forward` and `forward+backward`, which are no
+    training steps. `samples_per_sec` and `step_time` (ms) are of the median repeat; `param_count` is in millions,
+    `gmacs` of one image's forward pass.
+    """
+    nets = select(tables.latency, part="net")
+    timed = [
+        *((case.name, case.kind, "throughput", case) for case in rows(tables.speed)),
+        *((_latency_model(case), case.passes, "latency", case) for case in rows(nets)),
+    ]
+    cells = [
+        {
+            "model": model,
+            "kind": _KINDS.get(kind, kind),
+            "batch_size": int(case.batch_size),
+            "samples_per_sec": case.batch_size / case.median_seconds,
+            "step_time": 1e3 * case.median_seconds,
+            "param_count": case.parameters / 1e6,
+            "gmacs": case.multiply_adds / 1e9,
+            "precision": case.precision,
+            "mode": case.mode,
+            "device": case.device_name,
+            "source": source,
+        }
+        for model, kind, source, case in timed
+    ]
+    return DataFrame(cells, columns=BENCHMARK)
+
+
 def curves_table(tables: Tables) -> DataFrame:
     return drawn_runs(tables)[[*COLUMNS["curves"]]].replace([np.inf, -np.inf], np.nan)
 

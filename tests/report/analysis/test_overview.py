@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from resnet.report.analysis.overview import curves_table, errors_table, metrics, overview
+from resnet.report.analysis.overview import BENCHMARK, benchmark, curves_table, errors_table, metrics, overview
 
 
 def cells(plan: Any, name: str) -> dict[str, Any]:
@@ -102,3 +103,47 @@ def test_infinite_losses_leave_their_cell_empty(files: Callable[..., Any]) -> No
     history = [point._replace(training_loss=float("inf")) for point in plan.history(100, 10.0, rows=4)]
     plan.train("resnet-20", status="diverged", iteration=100, history=history)
     assert curves_table(plan.tables())["training_loss"].isna().all()
+
+
+def test_the_benchmark_has_a_row_a_timed_step_of_a_whole_net(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "plain-20", seeds=1)
+    assert benchmark(plan.tables()).empty
+    plan.throughput("resnet-20")
+    plan.latency(batch_size=64)
+    table = benchmark(plan.tables())
+    assert [*table] == BENCHMARK
+    assert list(table["kind"]) == ["train", "infer", "infer", "forward", "forward+backward"]
+    assert list(table["source"]) == ["throughput"] * 2 + ["latency"] * 3
+    assert table.iloc[0].to_dict() == {
+        "model": "resnet-20",
+        "kind": "train",
+        "batch_size": 128,
+        "samples_per_sec": 10_240.0,
+        "step_time": 12.5,
+        "param_count": 0.269722,
+        "gmacs": 0.04055,
+        "precision": "bf16",
+        "mode": "eager",
+        "device": "Example GPU",
+        "source": "throughput",
+    }
+    row = table.iloc[3]
+    assert (row["model"], row["batch_size"], row["precision"], row["mode"]) == ("resnet-20", 64, "fp32", "eager")
+    assert (row["step_time"], row["samples_per_sec"]) == pytest.approx((60.0, 64 / 0.06))
+    assert row["device"] == "Example GPU"
+
+
+def test_a_compiled_step_and_another_shortcut_are_named(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    for path, key, value in (
+        (plan.throughput("resnet-20"), ("settings", "train", "compile"), True),
+        (plan.latency(), ("shortcut",), "B"),
+    ):
+        record = part = json.loads(path.read_text())
+        for name in key[:-1]:
+            part = part[name]
+        part[key[-1]] = value
+        path.write_text(json.dumps(record))
+    table = benchmark(plan.tables())
+    assert [*table[table["source"] == "throughput"]["mode"]] == ["compiled"] * 2
+    assert {*table[table["source"] == "latency"]["model"]} == {"resnet-20-option-b"}

@@ -1,0 +1,34 @@
+"""The plan that results hold, for a folder without its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from resnet.report.results import plan_of
+from resnet.report.tables import read_tables
+
+
+def test_results_hold_their_plan(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "plain-20", "resnet-56", seeds=3, train={"momentum": 0.8})
+    for name in ("resnet-20", "resnet-B-20"):
+        for seed in (0, 2):
+            plan.train(name, seed)
+    plan.throughput("plain-20")
+    there = plan_of(plan.runs)
+    assert [*there.models] == ["plain-20", "resnet-20", "resnet-B-20"]
+    for name in there.models:
+        ours, asked = there.settings(name), plan.params.settings(name)
+        assert ours.model == asked.model
+        assert ours.train.model_copy(update={"seeds": 3}) == asked.train
+    assert there.settings("resnet-20").train.seed_list == [0, 2]
+    assert plan_of(plan.runs / "nothing").models == {}
+    runs = read_tables(there, plan.runs).runs
+    assert list(runs[runs["name"] == "resnet-20"]["status"]) == ["done", "done"]
+
+
+def test_a_damaged_result_is_no_net_of_the_plan_that_results_hold(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "plain-20", seeds=1)
+    plan.train("plain-20")
+    plan.train("resnet-20").write_text("{}")
+    assert [*plan_of(plan.runs).models] == ["plain-20"]
