@@ -39,7 +39,6 @@ OTHERS = {
 }
 OTHERS |= {"optuna-dashboard", "source", "tar", "venv"}
 """Programs that are not the project's: their commands are not checked."""
-OWN = {"resnet", "dvc", "make", "pytest"}
 
 
 def split(line: str) -> Iterator[list[str]]:
@@ -63,11 +62,11 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text()
         for block in re.findall(r"^```(?:console|sh|bash)\n(.*?)^```", text, flags=re.M | re.S):
-            known = OWN if block.startswith("#!") else None  # a script has much else
+            if block.startswith("#!"):  # a script for a scheduler, not a command
+                continue
             for line in block.replace("\\\n", " ").splitlines():
-                for part in split(line):
-                    if (words := bare(part)) and (known is None or words[0] in known):
-                        yield page.name, shlex.join(words)
+                line = re.sub(r"^\w+\$ ", "", line)  # whose machine it is typed on
+                yield from ((page.name, shlex.join(words)) for part in split(line) if (words := bare(part)))
         yield from ((page.name, command) for command in re.findall(r"`(resnet [a-z][^`]*)`", text))
 
 
