@@ -149,7 +149,6 @@ def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendere
 
 def _beside(runs: Path, reports: Path) -> str | None:
     """The path from the reports to the runs if they lie side by side: a machine's paths stay out."""
-    # Not Path.resolve(), which raises RuntimeError on links in a circle.
     relative = Path(os.path.relpath(os.path.realpath(runs), os.path.realpath(reports))).as_posix()
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
