@@ -78,22 +78,25 @@ def train(
     from resnet.data import load as load_data
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
-    from resnet.system import choose_machine
+    from resnet.training.distributed import joined, present_processes
 
-    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train)
+    prepared = load_data(settings.data.dir, settings.data)
     try:
-        train_seeds(
-            settings,
-            settings.train.seed_list,
-            prepared,
-            out,
-            machine,
-            weights=weights,
-            checkpoints=checkpoints,
-            overwrite=overwrite,
-        )
+        with joined(settings.train) as (processes, machine):
+            train_seeds(
+                settings,
+                settings.train.seed_list,
+                prepared,
+                out,
+                machine,
+                weights=weights,
+                checkpoints=checkpoints,
+                overwrite=overwrite,
+                processes=processes,
+            )
     except Interrupted as error:
-        print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
+        if present_processes().is_main:
+            print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
         raise typer.Exit(130) from error
 
 
