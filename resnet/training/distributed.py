@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.params import Settings, TrainParams
 from resnet.system import Machine, choose_machine
 
@@ -37,7 +37,10 @@ def _exchange() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise LostProcess(f"another process of torchrun has ended ({error})") from error
+        raise LostProcess(
+            "another process of torchrun has ended; with --max-restarts, or by the same command, the run goes on from its "
+            "last checkpoint"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,24 @@ def check_shares(train: TrainParams, size: int) -> None:
         raise UserError(f"set train.batch_norm_images to {share}: {size} processes normalise {share} images each")
 
 
+def _connect(processes: Processes, backend: str) -> None:
+    """Let the processes find one another, by the store of torchrun.
+
+    On one machine that store outlives a restart, with the addresses of the dead in it: each start has a part of its
+    own. Agents of several machines do not count restarts alike; `docs/clusters.md` says how they have new stores.
+    """
+    try:
+        store = next(distributed.rendezvous("env://", timeout=PATIENCE))[0]
+        if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
+            store = distributed.PrefixStore(f"start-{os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+        distributed.init_process_group(
+            backend, store=store, rank=processes.rank, world_size=processes.size, timeout=PATIENCE
+        )
+    except RuntimeError as error:
+        reason = one_line(error, 200)
+        raise UserError(f"process {processes.rank} of torchrun does not reach the others ({reason})") from error
+
+
 @contextmanager
 def joined(train: TrainParams) -> Iterator[tuple[Processes, Machine]]:
     """Join the processes that torchrun has started, each with a device of its own.
@@ -165,7 +186,7 @@ def joined(train: TrainParams) -> Iterator[tuple[Processes, Machine]]:
         machine = choose_machine(train.model_copy(update={"device": f"cuda:{os.environ['LOCAL_RANK']}"}))
     if machine.device.type not in BACKENDS:
         raise UserError(f"several processes train on CPUs or CUDA's GPUs, not on {machine.device}: set train.device")
-    distributed.init_process_group(BACKENDS[machine.device.type], timeout=PATIENCE)
+    _connect(processes, BACKENDS[machine.device.type])
     try:
         yield processes, machine
     except LostProcess:
