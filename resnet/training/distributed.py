@@ -38,8 +38,8 @@ def _exchange() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostProcess(
-            "another process of torchrun has ended; with --max-restarts, or by the same command, the run goes on from its "
-            "last checkpoint"
+            "another process of torchrun has ended; with --max-restarts, or by the same command, the run goes on from "
+            "the last checkpoint"
         ) from error
 
 
@@ -155,9 +155,10 @@ def _connect(processes: Processes, backend: str) -> None:
     own. Agents of several machines do not count restarts alike; `docs/clusters.md` says how they have new stores.
     """
     try:
-        store = next(distributed.rendezvous("env://", timeout=PATIENCE))[0]
+        store = next(distributed.rendezvous("env://", timeout=PATIENCE))[0]  # type: ignore[attr-defined]
         if os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
-            store = distributed.PrefixStore(f"start-{os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+            start = f"start-{os.environ['TORCHELASTIC_RESTART_COUNT']}"
+            store = distributed.PrefixStore(start, store)  # type: ignore[attr-defined]
         distributed.init_process_group(
             backend, store=store, rank=processes.rank, world_size=processes.size, timeout=PATIENCE
         )
