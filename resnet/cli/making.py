@@ -80,24 +80,27 @@ def train(
     from resnet.runs.plan import check_plan
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
-    from resnet.system import choose_machine
+    from resnet.training.distributed import joined, present_processes
 
-    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train)
+    prepared = load_data(settings.data.dir, settings.data)
     if settings.name in plan.models and whole_plan_asked():
         check_plan(plan, out.parent, out.parent.parent / "forecast", Console(stderr=True))
     try:
-        train_seeds(
-            settings,
-            settings.train.seed_list,
-            prepared,
-            out,
-            machine,
-            weights=weights,
-            checkpoints=checkpoints,
-            overwrite=overwrite,
-        )
+        with joined(settings.train) as (processes, machine):
+            train_seeds(
+                settings,
+                settings.train.seed_list,
+                prepared,
+                out,
+                machine,
+                weights=weights,
+                checkpoints=checkpoints,
+                overwrite=overwrite,
+                processes=processes,
+            )
     except Interrupted as error:
-        print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
+        if present_processes().is_main:
+            print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
         raise typer.Exit(130) from error
 
 

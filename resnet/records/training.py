@@ -24,6 +24,8 @@ class Segment(Record):
     """The part of it that was spent in training iterations."""
     side_by_side: Positive = 1
     """Runs that shared the device for that time, this one included."""
+    processes: Positive = 1
+    """Processes that trained the net together, each on a device of its own."""
     energy_joules: Amount | None = None
     """This run's part of what the GPU's board took, idle power included: the board's divided equally among the runs
     side by side, for as long as each of them ran. None where it is not measured.

@@ -46,6 +46,7 @@ from resnet.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from resnet.training.distributed import ALONE, Processes
 from resnet.training.trainer import Trainer
 
 
@@ -83,15 +84,25 @@ class Run:
         data: the prepared data.
         folders: where the run's files lie; a checkpoint there is continued.
         machine: where it trains, and the precision of its iterations.
+        processes: those that train its net together; this is the first of them.
     """
 
-    def __init__(self, settings: Settings, seed: int, data: Data, folders: Folders, machine: Machine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        data: Data,
+        folders: Folders,
+        machine: Machine,
+        processes: Processes = ALONE,
+    ) -> None:
         self.settings = settings
         self.recipe = settings.train
         self.seed = seed
         self.data = data
         self.folders = folders
         self.machine = machine
+        self.processes = processes
         self.checkpoint_every = checkpoint_every(settings.train, machine)
         self.identity = identity(settings, data.record, machine.precision)
 
@@ -159,10 +170,10 @@ class Run:
         """
         self.side_by_side = side_by_side
         self.system = self.machine.describe(fused.available)
-        self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
+        self.trainer = Trainer(self.settings, self.seed, self.data, self.machine, processes=self.processes)
         self.progress = self.trainer.progress
         self.history = History(self.settings, self.trainer.batches.train_images)
-        with self.trainer.on_stream():
+        with self.trainer.on_stream(), self.processes.main_first():
             damage = resume(
                 self.folders.checkpoint_file,
                 self.trainer.net,
@@ -172,12 +183,13 @@ class Run:
                 self._iterations_reported(),
             )
         for line in (damage, self._other_arithmetic()):
-            if line is not None:
+            if line is not None and self.processes.is_main:
                 print(line, file=sys.stderr)
         self.began_at_iteration = self.progress.iteration
         self.began, self.outside_training = time.perf_counter(), 0.0
         self.energy = energy or SharedEnergy(self.machine.device)
-        self.energy_before = self.energy.join()
+        joined = self.energy.join()
+        self.energy_before = joined if self.processes.size == 1 else None  # one device's is not the run's
 
     def _iterations_reported(self) -> int | None:
         """How far the results say that this run has come: they are written after every checkpoint."""
@@ -192,7 +204,9 @@ class Run:
         if not self.progress.segments:
             return None
         before, now = self.progress.segments[-1].system, self.system
-        changes = []
+        changes, size = [], self.processes.size
+        if (processes := self.progress.segments[-1].processes) != size:
+            changes.append(f"in {'one process' if size == 1 else f'{size} processes'} (before: {processes})")
         if before.device != now.device:
             changes.append(f"on {now.device} (before: {before.device})")
         elif now.device == "cpu":  # a GPU's bits depend on neither
@@ -267,6 +281,7 @@ class Run:
             seconds=seconds,
             training_seconds=seconds - self.outside_training,
             side_by_side=self.side_by_side,
+            processes=self.processes.size,
             energy_joules=None if energy is None or self.energy_before is None else energy - self.energy_before,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             source=source(),
@@ -321,7 +336,7 @@ class Run:
             self._write_results("interrupted", segments)
         self.outside_training += time.perf_counter() - began
 
-    def finish(self, status: Status) -> TrainingRecord:
+    def finish(self, status: Status) -> TrainingRecord | None:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
             self._evaluate(self.machine.at("fp32"))
@@ -360,6 +375,7 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
         energy = SharedEnergy(machine.device)
         for run in going:
             run.start(len(going), energy)
+        processes = next(iter(going)).processes
     with _stop_on_signal() as stop_requested:
         while going:
             for run, on_iteration in list(going.items()):
@@ -367,8 +383,9 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
                 if status is not None:
                     records[run] = run.finish(status)
                     del going[run]
-            if stop_requested() and going:
+            if going and processes.any(stop_requested()):
                 for run in going:
                     run.save()
+                processes.wait()  # torchrun ends all when one has ended
                 raise Interrupted
     return [record for record in records.values() if record is not None]
