@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,8 @@ class Tally:
         counts = self.harm.setdefault(kind, Counter())
         if harm is not None:
             counts[harm] += 1
-            self.failures.append(f"- {kind}: {harm}: `{' '.join(example.split())[:300].replace('`', chr(39))}`")
+            shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(example.split()))  # a machine's paths stay out
+            self.failures.append(f"- {kind}: {harm}: `{shown[:300].replace('`', chr(39))}`")
 
     def merge(self, other: Tally) -> None:
         """Count what another has counted."""
