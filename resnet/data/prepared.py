@@ -25,7 +25,7 @@ from resnet.data.sources import read_source
 from resnet.errors import UserError
 from resnet.files import expanded, locked, sync_folder
 from resnet.params import DataParams
-from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord
+from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord, sha256_of
 
 PARTS = ("train", "validation", "test")
 RECORD = "data.json"
@@ -43,9 +43,10 @@ def split(source: Source, validation: int, seed: int) -> Data:
     held_out[validation_indices(source.train, validation, seed)] = True
     train, held = source.train[~held_out], source.train[held_out]
     fingerprints = source.fingerprint
+    official = fingerprints == OFFICIAL_FINGERPRINTS
     record = DataRecord(
         name=source.name,
-        official=fingerprints == OFFICIAL_FINGERPRINTS,
+        official=official,
         classes=source.classes,
         fingerprint=fingerprints,
         train_images=len(train),
@@ -53,6 +54,7 @@ def split(source: Source, validation: int, seed: int) -> Data:
         test_images=len(source.test),
         split_seed=seed,
         split_fingerprint=fingerprint(held),
+        names=None if official else sha256_of([source.name, source.classes]),
     )
     return Data(record, train, held, source.test)
 

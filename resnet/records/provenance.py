@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from resnet.records.base import Count, Flag, Positive, Record
 
@@ -68,14 +68,25 @@ class DataRecord(Record):
     split_seed: Seed
     split_fingerprint: str
     """SHA-256 (hex) of the sorted digests of the validation images."""
+    names: str | None = None
+    """SHA-256 (hex) of the name and the classes of other data than CIFAR-10, which nothing else holds; left out for
+    CIFAR-10, whose prepared bytes are what they always were, and absent in files from before.
+    """
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        if self.names not in (None, sha256_of([self.name, self.classes])):
+            raise ValueError("its name and classes are not those that it was left with")
         if set(self.fingerprint) != {"train", "test"}:
             raise ValueError("a fingerprint is missing")
         if self.official != (self.fingerprint == OFFICIAL_FINGERPRINTS):
             raise ValueError(f"official: {str(self.official).lower()}, and its fingerprints say otherwise")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent_names(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        tree: dict[str, Any] = serialise(self)
+        return {key: value for key, value in tree.items() if key != "names" or value is not None}
 
     @property
     def digest(self) -> str:

@@ -80,7 +80,7 @@ def dvc_sum(folder: Path) -> str:
 
 def test_the_digits_are_prepared_byte_by_byte_as_ever(digits_folder: Path) -> None:
     """Other bytes would make DVC train everything again."""
-    assert dvc_sum(digits_folder) == "16f8b59cf3bda3fd2b480b2c3c0914e7"
+    assert dvc_sum(digits_folder) == "5a01e537326277ce0e7121dcf9286c67"
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path, split: Data) -> None:
@@ -291,6 +291,21 @@ def test_a_record_cannot_claim_to_be_official_or_of_another_seed(tmp_path: Path,
     path.write_text(written.replace('"split_seed": 0', '"split_seed": 1'))
     with pytest.raises(UserError, match="seed"):
         data.load(tmp_path / "prepared")
+
+
+def test_a_letter_of_a_name_or_a_class_is_noticed(tmp_path: Path, split: Data) -> None:
+    data.save(split, tmp_path / "prepared")
+    path = tmp_path / "prepared" / "data.json"
+    written = path.read_text()
+    record = split.record
+    for old, new in (
+        (f'"{record.name}"', f'"{record.name}x"'),
+        (f'"{record.classes[0]}"', f'"{record.classes[0]}x"'),
+    ):
+        assert written.count(old) == 1
+        path.write_text(written.replace(old, new))
+        with pytest.raises(UserError, match="its name and classes are not those"):
+            data.load(tmp_path / "prepared")
 
 
 @pytest.mark.parametrize("shape", ["(10**15, 3, 32, 32)", "(10**40,)", "(-1, 3)", "('a',)"])
