@@ -25,7 +25,7 @@ quickstart: .venv/ready  ## Run the whole experiment in miniature, without a net
 	@test -e .git || { echo "==> No .git here (a ZIP download?): DVC does without it"; $(BIN)/dvc config --local core.no_scm true; }
 	@echo "==> dvc repro quickstart/dvc.yaml: data, training, throughput and report, on digits that scikit-learn ships"
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro quickstart/dvc.yaml
-	@echo "==> Done: quickstart/reports/summary.md"
+	@echo "==> Done: quickstart/reports/index.html, and summary.md beside it"
 
 test: .venv/ready  ## Run the tests but for the slow ones
 	@echo "==> pytest, without the tests marked slow (make test-all runs them too)"

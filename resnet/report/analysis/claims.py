@@ -73,7 +73,7 @@ def _unmet(tables: Tables, claim: Claim, samples: Mapping[str, Sample | None]) -
     missing = tuple(name for name in samples if not samples[name]) if claim.quantity == "response" else ()
     if missing and not any(tables.net(name).mixed for name in samples):
         return Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing)
-    return obstacle(tables, samples)
+    return obstacle(tables, samples, claim.varied)
 
 
 def _judged(tables: Tables, claim: Claim) -> dict[str, Any]:

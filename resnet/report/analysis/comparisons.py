@@ -45,8 +45,8 @@ def depth_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [*pairwise(names), *((names[0], name) for name in names[2:])]
 
 
-def obstacle(tables: Tables, samples: Mapping[str, Sample | None]) -> Unmet | None:
-    """What keeps nets from being compared, given a sample of each over its finished seeds."""
+def obstacle(tables: Tables, samples: Mapping[str, Sample | None], varied: str | None = None) -> Unmet | None:
+    """What keeps nets from being compared, given a sample of each over its finished seeds; not the setting `varied`."""
     mixed = [name for name in samples if tables.net(name).mixed]
     missing = tuple(name for name in samples if tables.seeds(name, "done").empty)
     if mixed:
@@ -54,7 +54,8 @@ def obstacle(tables: Tables, samples: Mapping[str, Sample | None]) -> Unmet | No
     if missing:
         reasons = (f"no seed of {name} done" if len(tables.started(name)) else f"{name} not run" for name in missing)
         return Unmet(f"runs missing: {'; '.join(reasons)}", missing)
-    if differing := different(key for pair in combinations(samples, 2) for key in nets.incomparable(tables, *pair)):
+    keys = (key for pair in combinations(samples, 2) for key in nets.incomparable(tables, *pair) if key != varied)
+    if differing := different(keys):
         return Unmet(f"the runs differ in {', '.join(differing)}")
     single = [name for name, values in samples.items() if values is None or values.n < 2]
     return Unmet(f"one seed of {' and '.join(single)} shows no spread") if single else None

@@ -150,13 +150,36 @@ def incomparable(tables: Tables, first: str, second: str) -> list[str]:
 
 
 def main_net(tables: Tables, kind: str, depth: int) -> str | None:
-    """The net that stands for a kind and depth: of several, the first with the fewest settings of its own."""
+    """The net that stands for a kind and depth: of several, the first with the fewest settings of its own.
 
-    def own(name: str) -> int:
+    A row of another precision is the same experiment: it stands for both once it is complete, and the first is not.
+    """
+
+    def own(name: str) -> tuple[int, bool]:
         entry = tables.params.models[name]
-        return sum(not key.startswith("warmup") for key in {*entry.model, *entry.train} - {"seeds", "device"})
+        keys = {*entry.model, *entry.train} - {"seeds", "device", "precision"}
+        complete = len(tables.seeds(name, "done")) == len(tables.seeds(name))
+        return sum(not key.startswith("warmup") for key in keys), not complete
 
     return min(select(tables.nets, net=kind, depth=depth).index, key=own, default=None)
+
+
+def precisions(tables: Tables) -> list[tuple[str, str]]:
+    """Pairs of nets that differ in their precision alone, in the plan's order: (the first, the other)."""
+
+    def alike(name: str) -> tuple[Any, ...]:
+        settings = tables.params.settings(name)
+        rest = {"precision", "seeds", "device", "seeds_at_once", "checkpoint_every"}
+        return settings.net, settings.depth, settings.model, settings.train.model_dump_json(exclude=rest)
+
+    names = [name for name in tables.nets.index if name in tables.params.models]
+    first: dict[tuple[Any, ...], str] = {}
+    pairs = []
+    for name in names:
+        other = first.setdefault(alike(name), name)
+        asked = [tables.params.settings(net).train.precision for net in (other, name)]
+        pairs += [(other, name)] if other != name and asked[0] != asked[1] else []
+    return pairs
 
 
 def main_nets(tables: Tables, kind: str) -> list[str]:

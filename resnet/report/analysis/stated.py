@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from resnet.report.analysis.nets import DEEPEST, main_nets
+from resnet.report.analysis.nets import DEEPEST, main_nets, precisions
 from resnet.report.tables import Tables
 
 Quantity = Literal["test_error", "training_error", "response"]
+PRECISION = "train.precision"
 Contrast = dict[str, int]
 """Nets with the coefficients of their means, which add up to 0."""
 
@@ -28,6 +29,8 @@ class Claim(NamedTuple):
     bound: float = 0.0
     """In points."""
     family: Literal["primary", "secondary"] = "secondary"
+    varied: str | None = None
+    """The setting that the claim is about, in which its nets may differ."""
 
     @property
     def nets(self) -> tuple[str, ...]:
@@ -139,6 +142,10 @@ def _secondary(tables: Tables) -> Iterator[Claim]:
     for name in filter(twins.get, [*plain[:1], *(ends.deep for ends in deep_plain)]):
         sentence = f"Residual nets respond less: the layers of {twins[name]} less than those of {name}"
         yield Claim(sentence, "response", (change(name, twins[name]),), -1)
+    for first, other in precisions(tables):
+        # Two one-sided tests: neither is worse than the other by the margin.
+        sentence = f"Precision does not matter: {other} and {first} differ by less than {margin:g} points in test error"
+        yield Claim(sentence, "test_error", (change(first, other), change(other, first)), -1, margin, varied=PRECISION)
     for ends in deep_residual:
         sentence = f"Deeper residual nets respond less per layer: {ends.deep} less than {ends.shallow}"
         yield Claim(sentence, "response", (change(*ends),), -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy import stats
 
 from resnet.params import Params
 from resnet.report.analysis.claims import COLUMNS, claims, verdict, weigh
+from resnet.report.analysis.nets import main_net
 from resnet.report.analysis.stated import planned_tests, stated
 from resnet.report.tables import rows
+from tests.report.conftest import Files
 from tests.report.sides import Side, drawn, means, write
 
 
@@ -287,3 +290,24 @@ def test_names_in_the_table_of_claims_are_not_escaped(files: Callable[..., Any])
     models = {f"a_{name}": entry.model_dump() for name, entry in plan.params.models.items()}
     plan.params = Params.model_validate({"models": models})
     assert claims(plan.tables())["claim"].iloc[0] == "Test error falls from a_resnet-20 to a_resnet-56"
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.1, "shown"), (0.4, "undecided"), (2.0, "contradicted")])
+def test_a_row_of_another_precision_is_held_against_the_first_by_the_margin(
+    tmp_path: Path, apart: float, expected: str
+) -> None:
+    sentence = "Precision does not matter: resnet-20-bf16 and resnet-20 differ by less than 0.5 points in test error"
+    precisions = {"resnet-20": "fp32", "resnet-20-bf16": "bf16"}
+    models = {x: {"net": "resnet", "depth": 20, "train": {"precision": y}} for x, y in precisions.items()}
+    plan = Files(Params.model_validate({"models": models, "train": {"seeds": 5}}), tmp_path / "runs")
+    for seed in range(5):
+        plan.train("resnet-20", seed, 8.5 + 0.1 * seed, precision="fp32")
+        if seed < 4:
+            plan.train("resnet-20-bf16", seed, 8.5 + 0.1 * seed + apart, precision="bf16")
+    assert main_net(plan.tables(), "resnet", 20) == "resnet-20"
+    plan.train("resnet-20-bf16", 4, 8.9 + apart, precision="bf16")
+    judged = claims(plan.tables()).set_index("claim")
+    assert judged.loc[sentence, "verdict"] == expected
+    assert main_net(plan.tables(), "resnet", 20) == "resnet-20"  # complete as well, and first
+    (plan.runs / "train/resnet-20/seed-0/metrics.json").unlink()
+    assert main_net(plan.tables(), "resnet", 20) == "resnet-20-bf16"
