@@ -183,6 +183,8 @@ def _list_zip(archive: zipfile.ZipFile, files: Files) -> None:
     members = archive.infolist()
     _check_size(files, len(members), sum(member.file_size for member in members))
     for member in members:
+        if not member.filename:  # zipfile ends names at a zero, and from Python 3.12 on lets this pass
+            raise ValueError("a member has no name")
         mode = member.external_attr >> 16
         if member.is_dir() or not stat.S_IFMT(mode):  # made where files have no modes
             mode = stat.S_IFDIR if member.is_dir() else stat.S_IFREG
