@@ -127,7 +127,7 @@ def test_a_damaged_file_is_named_or_holds_together(whole: Files, data: st.DataOb
 
 
 @pytest.mark.slow
-@_examples(500)
+@_examples(30)
 @given(data=st.data())
 def test_whatever_is_damaged_the_report_is_drawn(whole: Files, data: st.DataObject) -> None:
     _try_one(whole, whole.runs.parent / "drawn", data.draw, drawn=True)

@@ -99,6 +99,8 @@ def section(tables: Tables) -> Section:
         f"{_verdict(tables, trained)}\n\n{ran}.\n\nWhat the errors do not mean:\n\n{bullets(f'{x}.' for x in limits)}\n"
         "The paper's experiment is the same commands with other parameters: the `params.yaml` at the root.\n"
     )
-    caption = f"Training error against iterations on {data.name}, test error at the end, and the error of guessing."
+    caption = (
+        f"Training error against iterations on {escaped(data.name)}, test error at the end, and the error of guessing."
+    )
     picture = Picture("first-look", caption, "", partial(figure, tables))
     return Section("A first look", text, (picture,))

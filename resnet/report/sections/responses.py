@@ -105,6 +105,6 @@ def section(tables: Tables) -> Section:
         explained += f"\nLeft out, because so few iterations leave no trained weights: {words.listed(few)}.\n"
     caption = "How strongly the 3x3 layers respond, as in the paper's Figure 7."
     if trained := words.listed(dict.fromkeys(x.trained for x in _measured(tables) if x.trained)):
-        caption += f" Dotted: others' weights ({trained})."
+        caption += f" Dotted: others' weights ({escaped(trained)})."
     picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, tables))
     return Section("Layer responses", table(lines) + explained if lines else "", (picture,))
