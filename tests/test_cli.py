@@ -48,7 +48,7 @@ def test_the_layer_table_for_programs(command: Command) -> None:
 
 
 def test_classes_are_those_of_the_prepared_data(command: Command, digits: Data, tmp_path: Path) -> None:
-    record = digits.record.model_copy(update={"classes": tuple(f"class-{k:02}" for k in range(100))})
+    record = digits.record.model_copy(update={"classes": tuple(f"class-{k:02}" for k in range(100)), "names": None})
     record.write(tmp_path / "data/data.json")
     printed = json.loads(command("describe", "--depth", "8", "--set=data.dir=data", "--format", "json").stdout)
     assert (printed["classes"], printed["parameters"]) == (100, 81_140)
