@@ -23,9 +23,9 @@ from resnet.data.images import (
 )
 from resnet.data.sources import read_source
 from resnet.errors import UserError
-from resnet.files import expanded, locked, sync_folder
+from resnet.files import expanded, locked, sha256_of, sync_folder
 from resnet.params import DataParams
-from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord, sha256_of
+from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord
 
 PARTS = ("train", "validation", "test")
 RECORD = "data.json"

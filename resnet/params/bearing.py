@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from resnet.files import sha256_of
 from resnet.params.problems import first_problem
 from resnet.params.sections import ModelParams, TrainParams
 
@@ -38,7 +37,7 @@ def configuration(net: str, depth: int, model: ModelParams, train: TrainParams, 
         "model": bearing(model, SHORTCUTS_ALONE if net == "plain" else set()),
         "train": bearing(train) | {"precision": precision},
     }
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256_of(value)
 
 
 def check_recorded(net: str, depth: int, settings: Mapping[str, Any], precision: str, recorded: str) -> None:

@@ -13,7 +13,6 @@ from resnet.records.provenance import (
     DataRecord,
     Identity,
     System,
-    sha256_of,
     with_identity,
 )
 from resnet.records.quality import (
@@ -96,7 +95,6 @@ __all__ = [
     "file_digest",
     "read_history",
     "read_predictions",
-    "sha256_of",
     "with_identity",
     "write_history",
 ]

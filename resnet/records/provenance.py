@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from resnet.files import sha256_of
 from resnet.records.base import Count, Flag, Positive, Record
 
 OFFICIAL_FINGERPRINTS = {
@@ -17,11 +16,6 @@ OFFICIAL_FINGERPRINTS = {
 """Of the official binary version's 50,000 and 10,000 records; `resnet/data/images.py` says how they are made."""
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-
-
-def sha256_of(value: object) -> str:
-    """SHA-256 (hex) of a value as JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 class System(Record):

@@ -58,6 +58,6 @@ def section(tables: Tables) -> Section:
     papers, main = beside_the_paper(tables), nets.without_ablations(tables)
     lines = [_row(tables, name, shared, papers) for name in started if name in main]
     below = _not_run(tables, [name for name in main if name not in started])
-    damaged = len(getattr(tables, "damaged", ()))
+    damaged = len(tables.damaged)
     left_out = f"{words.numbered(damaged, 'damaged result file')} left out.\n" if damaged else ""
     return Section("", "\n".join(filter(None, [table(lines), below, left_out])) if lines or damaged else "")
