@@ -1,6 +1,6 @@
 """What the first page says in figures: ours beside the paper's, and the claims that count most."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pandas import DataFrame
 
@@ -57,6 +57,5 @@ def papers_error(tables: Tables, name: str) -> PublishedError | None:
 def judged_claims(tables: Tables) -> DataFrame:
     """The claims, the primary ones first; `primary` and `interim` are truth values."""
     judged = claims(tables)
-    family: Any = judged.get("family", "primary")
-    judged = judged.assign(primary=family == "primary", interim=judged.get("interim", False))
+    judged = judged.assign(primary=judged["family"] == "primary")
     return judged.astype({"interim": bool}).sort_values("primary", ascending=False, kind="stable")
