@@ -3,6 +3,9 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 MARK := not slow
+# Tests run side by side, in as many processes as suit two cores; WORKERS=0 runs them in one.
+WORKERS ?= 2
+TESTS = PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses $(WORKERS) --dist worksteal --benchmark-disable
 UV_INSTALL := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet
 
 # `make CPU=1 ...`: PyTorch's CPU builds, of the locked versions. They have other hashes than the lock's, so that none is checked;
@@ -29,14 +32,14 @@ quickstart: .venv/ready  ## Run the whole experiment in miniature, without a net
 
 test: .venv/ready  ## Run the tests but for the slow ones
 	@echo "==> pytest, without the tests marked slow (make test-all runs them too)"
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -m "not slow"
+	$(TESTS) -m "not slow"
 
 test-all: .venv/ready  ## Run every test
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
+	$(TESTS)
 
 coverage: .venv/ready  ## Measure which lines the tests run, but for the slow ones (MARK= for all), with their subprocesses
 	$(BIN)/coverage erase
-	PATH="$(CURDIR)/$(BIN):$$PATH" coverage run -m pytest -m "$(MARK)"
+	$(subst pytest,coverage run -m pytest,$(TESTS)) -m "$(MARK)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -125,7 +125,8 @@ class TrainParams(Section):
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
     batch_norm_images: Annotated[int, _Number, Field(ge=2)] | None = None
-    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it."""
+    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it.
+    A mini-batch of fewer images is one group."""
     device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
     """Whether the backward pass computes activations again instead of keeping them: the same bits, less
@@ -137,7 +138,7 @@ class TrainParams(Section):
     """Iterations between rows of the learning curve."""
     evaluate_every: Count = 1000
     """Iterations between measurements of validation and test error for the curve."""
-    checkpoint_every: Literal["auto"] | Count = 1000
+    checkpoint_every: Literal["auto"] | Count = "auto"
     """Iterations that a kill can cost. `auto`: 5,000 on a GPU, where they take a minute and a save holds up all
     seeds side by side; 1,000 on a CPU."""
 
@@ -163,9 +164,14 @@ class TrainParams(Section):
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:
-        if self.batch_norm_images is not None and self.batch_size % self.batch_norm_images:
+        if self.batch_size % self.normalised_together:
             raise ValueError(f"batch_norm_images: must divide batch_size (given: {self.batch_norm_images})")
         return self
+
+    @property
+    def normalised_together(self) -> int:
+        """Images that batch norm normalises together: the mini-batch, or a part of it."""
+        return min(self.batch_norm_images or self.batch_size, self.batch_size)
 
     @property
     def seed_list(self) -> list[int]:

@@ -39,8 +39,9 @@ GRAPHS = 64
 def build_net(settings: Settings, classes: int, seed: int, device: torch.device) -> DepthNet:
     """Build the settings' net on the device, its weights drawn for this seed (He initialisation)."""
     net = build(settings, classes)
-    if settings.train.batch_norm_images is not None:
-        group_batch_norm(net, settings.train.batch_norm_images)
+    together = settings.train.normalised_together
+    if together < settings.train.batch_size:
+        group_batch_norm(net, together)
     he_initialisation(net, generator(seed, "initialisation"))
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -70,3 +70,9 @@ def test_the_setting_makes_the_groups_and_another_identity(digits: Data) -> None
 def test_groups_that_are_not_whole_are_refused() -> None:
     with pytest.raises(UserError, match="batch_norm_images: must divide batch_size"):
         load(None, ("train.batch_norm_images=48",))
+
+
+def test_a_mini_batch_of_fewer_images_is_one_group(digits: Data) -> None:
+    settings = load(None, ("train.batch_size=16", "train.batch_norm_images=64")).settings_for("resnet", 8)
+    norms = [module for module in Trainer(settings, 0, digits, CPU).net.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert [type(norm) for norm in norms] == [nn.BatchNorm2d] * 7
