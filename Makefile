@@ -5,7 +5,7 @@ BIN := .venv/bin
 MARK := not slow
 # Tests run side by side, in as many processes as suit two cores; WORKERS=0 runs them in one.
 WORKERS ?= 2
-TESTS = PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses $(WORKERS) --dist worksteal --benchmark-disable
+TESTS = PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses $(WORKERS) --dist worksteal --benchmark-disable --durations=15
 UV_INSTALL := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet
 
 # `make CPU=1 ...`: PyTorch's CPU builds, of the locked versions. They have other hashes than the lock's, so that none is checked;
