@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from resnet.params import Params, Settings, load
+from resnet.runs.live import Viewer
 
 DEFAULT_PARAMS = Path("params.yaml")
 
@@ -30,6 +31,10 @@ NetOption = Annotated[str, typer.Option(help="resnet or plain.")]
 DepthOption = Annotated[int, typer.Option(help="6n + 2: 8, 14, 20, ..., 1202.")]
 NameOption = Annotated[
     str | None, typer.Option(help="Entry of the parameters' models whose settings hold [NET-DEPTH].")
+]
+LiveOption = Annotated[
+    Viewer | None,
+    typer.Option("--live", envvar="RESNET_LIVE", help="Write curves for a program that shows them during training."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 
