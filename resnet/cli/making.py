@@ -18,7 +18,9 @@ from resnet.cli.options import (
     LiveOption,
     NameOption,
     NetOption,
+    OverwriteOption,
     ParamsOption,
+    PipelineArgument,
     SetOption,
     read_params,
 )
@@ -63,9 +65,7 @@ def train(
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for the checkpoints of unfinished runs [OUT].")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Move aside results that other settings, data or code made.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     live: LiveOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
@@ -126,7 +126,7 @@ class Engine(StrEnum):
 
 
 def plan(
-    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+    pipeline: PipelineArgument = Path("dvc.yaml"),
     engine: Annotated[Engine, typer.Option(help="What starts the runs; without one, `dvc repro` does.")] = Engine.ray,
     address: Annotated[
         str | None, typer.Option(help="Of a running Ray cluster, or `auto` [this machine's cores and GPUs].")
@@ -161,7 +161,7 @@ def plan(
 
 
 def adopt(
-    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+    pipeline: PipelineArgument = Path("dvc.yaml"),
 ) -> None:
     """Take the files that are there as a plan's results: made elsewhere, or of a plan stopped half-way."""
     from resnet.runs.adopt import adopt as record_files
@@ -179,9 +179,7 @@ def sweep(
         str | None,
         typer.Option(metavar="FILE|URL", help="Or postgresql://..., for many workers [sweep.storage; OUT/study.db]."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Move aside studies that other settings, data or code made.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:

@@ -32,6 +32,13 @@ DepthOption = Annotated[int, typer.Option(help="6n + 2: 8, 14, 20, ..., 1202.")]
 NameOption = Annotated[
     str | None, typer.Option(help="Entry of the parameters' models whose settings hold [NET-DEPTH].")
 ]
+RunsOption = Annotated[Path, typer.Option(help="Folder of result files.")]
+ResultOption = Annotated[Path, typer.Option(help="Result file.")]
+WeightsFileOption = Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Move aside what other settings, data or code made.")
+]
+PipelineArgument = Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")]
 LiveOption = Annotated[
     Viewer | None,
     typer.Option("--live", envvar="RESNET_LIVE", help="Write curves for a program that shows them during training."),
