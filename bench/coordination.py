@@ -21,7 +21,9 @@ import torch
 
 from resnet.data import read
 from resnet.params import DataParams, Params, Settings, load
+from resnet.records import HistoryRow
 from resnet.runs.folders import seed_folders
+from resnet.runs.live import EVENTS, LiveCurve
 from resnet.runs.locks import SeedLocks
 from resnet.runs.run import Run
 from resnet.runs.status import plan_status
@@ -67,6 +69,23 @@ def checkpoint(settings: Settings, folder: Path) -> tuple[Cost, int]:
     return cost(run.save, 1), run.folders.checkpoint_file.stat().st_size
 
 
+def curve(folder: Path) -> tuple[Cost, int]:
+    """Cost and bytes of what a checkpoint adds for TensorBoard: 10 rows, the last of them with all errors."""
+    live = LiveCurve(folder, 128)
+    rows: list[HistoryRow] = []
+
+    def save() -> None:
+        for end in range(len(rows) + 1, len(rows) + 11):
+            test_error = 10.0 if end % 10 == 0 else None
+            rows.append(HistoryRow(100 * end, end / 4, 0.1, 1 / end, 50 / end, test_error, test_error))
+        live.write(rows, ())
+
+    save()  # which loads TensorBoard
+    taken = cost(save, 20)  # in all the rows of a run
+    (events,) = folder.glob(f"{EVENTS}*")
+    return taken, 10 * events.stat().st_size // len(rows)
+
+
 def thousand_runs(folder: Path, record: str) -> Params:
     """A plan of 50 nets whose 20 seeds each are all there: copies of one record."""
     nets = {f"resnet-8-{number}": {"net": "resnet", "depth": 8} for number in range(50)}
@@ -84,6 +103,8 @@ def parts(folder: Path) -> Iterator[tuple[str, Cost]]:
         settings = load(None, ("train.batch_size=16",)).settings_for("resnet", depth)
         taken, size = checkpoint(settings, folder / str(depth))
         yield f"a checkpoint of ResNet-{depth} and its results, {size / 1e6:.1f} MB", taken
+    taken, size = curve(folder / "20/seed-0")
+    yield f"a checkpoint's curves for TensorBoard, {size / 1e3:.1f} kB", taken
     record = (folder / "20/seed-0/metrics.json").read_text()
     plan = thousand_runs(folder / "runs", record)
     yield "a look at the status of 1,000 runs", cost(lambda: plan_status(plan, folder / "runs"), 1)

@@ -37,7 +37,7 @@ OTHERS = {
     "rsync",
     "sbatch",
 }
-OTHERS |= {"optuna-dashboard", "source", "tar", "venv"}
+OTHERS |= {"optuna-dashboard", "source", "tar", "tensorboard", "venv"}
 """Programs that are not the project's: their commands are not checked."""
 OWN = {"resnet", "dvc", "make", "pytest"}
 

@@ -15,9 +15,12 @@ from resnet import printing
 from resnet.cli.options import (
     DEFAULT_PARAMS,
     DepthOption,
+    LiveOption,
     NameOption,
     NetOption,
+    OverwriteOption,
     ParamsOption,
+    PipelineArgument,
     SetOption,
     read_params,
 )
@@ -62,9 +65,8 @@ def train(
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for the checkpoints of unfinished runs [OUT].")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Move aside results that other settings, data or code made.")
-    ] = False,
+    overwrite: OverwriteOption = False,
+    live: LiveOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
@@ -77,11 +79,13 @@ def train(
 
     from resnet.data import load as load_data
     from resnet.runs.asked import whole_plan_asked
+    from resnet.runs.live import check_installed
     from resnet.runs.plan import check_plan
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
     from resnet.training.distributed import joined, present_processes
 
+    check_installed(live)
     prepared = load_data(settings.data.dir, settings.data)
     if settings.name in plan.models and whole_plan_asked():
         check_plan(plan, out.parent, out.parent.parent / "forecast", Console(stderr=True))
@@ -97,6 +101,7 @@ def train(
                 checkpoints=checkpoints,
                 overwrite=overwrite,
                 processes=processes,
+                live=live,
             )
     except Interrupted as error:
         if present_processes().is_main:
@@ -121,12 +126,13 @@ class Engine(StrEnum):
 
 
 def plan(
-    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+    pipeline: PipelineArgument = Path("dvc.yaml"),
     engine: Annotated[Engine, typer.Option(help="What starts the runs; without one, `dvc repro` does.")] = Engine.ray,
     address: Annotated[
         str | None, typer.Option(help="Of a running Ray cluster, or `auto` [this machine's cores and GPUs].")
     ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Cores of each run where there is no GPU.")] = 1,
+    live: LiveOption = None,
 ) -> None:
     """Train all of a plan that is not finished, on many devices at once; dvc repro then finds it done."""
     if not pipeline.exists():
@@ -136,12 +142,14 @@ def plan(
 
     from resnet.runs.adopt import adopt as record_files
     from resnet.runs.cluster import train_plan
+    from resnet.runs.live import check_installed
     from resnet.runs.plan import forecast_plan
     from resnet.runs.run import Interrupted
 
+    check_installed(live)
     console = Console(stderr=True)
     try:
-        train_plan(settings, folder, address, cores, console)
+        train_plan(settings, folder, address, cores, console, live)
     except Interrupted as error:
         print("interrupted: checkpoints are saved; the same command goes on from them", file=sys.stderr)
         raise typer.Exit(130) from error
@@ -153,7 +161,7 @@ def plan(
 
 
 def adopt(
-    pipeline: Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")] = Path("dvc.yaml"),
+    pipeline: PipelineArgument = Path("dvc.yaml"),
 ) -> None:
     """Take the files that are there as a plan's results: made elsewhere, or of a plan stopped half-way."""
     from resnet.runs.adopt import adopt as record_files
@@ -171,9 +179,7 @@ def sweep(
         str | None,
         typer.Option(metavar="FILE|URL", help="Or postgresql://..., for many workers [sweep.storage; OUT/study.db]."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Move aside studies that other settings, data or code made.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:

@@ -18,7 +18,9 @@ from resnet.cli.options import (
     NameOption,
     NetOption,
     ParamsOption,
+    ResultOption,
     SetOption,
+    WeightsFileOption,
     print_json,
     read_params,
     read_settings,
@@ -90,7 +92,7 @@ def _channels(text: str | None, option: str, lowest: float) -> list[float] | Non
 
 
 def evaluate(
-    weights: Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")],
+    weights: WeightsFileOption,
     net: NetOption = "resnet",
     depth: DepthOption = 20,
     name: NameOption = None,
@@ -122,7 +124,7 @@ def evaluate(
 
 
 def published(
-    out: Annotated[Path, typer.Option(help="Result file.")],
+    out: ResultOption,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
@@ -143,7 +145,7 @@ def published(
 
 def responses(
     weights: Annotated[Path, typer.Option(help="Folder of seed-K/model.safetensors.")],
-    out: Annotated[Path, typer.Option(help="Result file.")],
+    out: ResultOption,
     net: NetOption = "resnet",
     depth: DepthOption = 20,
     name: NameOption = None,
@@ -242,7 +244,7 @@ def latency(
 
 
 def export(
-    weights: Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")],
+    weights: WeightsFileOption,
     out: Annotated[Path, typer.Option(help="FILE.pt2 (torch.export), FILE.onnx or FILE.torchscript.")],
     net: NetOption = "resnet",
     depth: DepthOption = 20,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from resnet.params import Params, Settings, load
+from resnet.runs.live import Viewer
 
 DEFAULT_PARAMS = Path("params.yaml")
 
@@ -30,6 +31,17 @@ NetOption = Annotated[str, typer.Option(help="resnet or plain.")]
 DepthOption = Annotated[int, typer.Option(help="6n + 2: 8, 14, 20, ..., 1202.")]
 NameOption = Annotated[
     str | None, typer.Option(help="Entry of the parameters' models whose settings hold [NET-DEPTH].")
+]
+RunsOption = Annotated[Path, typer.Option(help="Folder of result files.")]
+ResultOption = Annotated[Path, typer.Option(help="Result file.")]
+WeightsFileOption = Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Move aside what other settings, data or code made.")
+]
+PipelineArgument = Annotated[Path, typer.Argument(help="The dvc.yaml of a plan.")]
+LiveOption = Annotated[
+    Viewer | None,
+    typer.Option("--live", envvar="RESNET_LIVE", help="Write curves for a program that shows them during training."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for programs.")]
 

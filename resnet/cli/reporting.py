@@ -15,6 +15,7 @@ from resnet.cli.options import (
     Format,
     FormatOption,
     ParamsOption,
+    RunsOption,
     SetOption,
     print_json,
     read_params,
@@ -24,7 +25,7 @@ from resnet.params import Params
 
 
 def report(
-    runs: Annotated[Path, typer.Option(help="Folder of result files.")] = Path("runs"),
+    runs: RunsOption = Path("runs"),
     out: Annotated[Path, typer.Option(help="Folder for summary.md, figures and tables.")] = Path("reports"),
     readme: Annotated[
         Path | None, typer.Option(help="A file beside that folder, in which to put the headline between its markers.")
@@ -75,7 +76,7 @@ def check(
 
 
 def status(
-    runs: Annotated[Path, typer.Option(help="Folder of result files.")] = Path("runs"),
+    runs: RunsOption = Path("runs"),
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for NET/seed-K/checkpoint.safetensors [RUNS/train].")
     ] = None,

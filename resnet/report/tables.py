@@ -46,7 +46,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "runs": (
         *(*_NET, "seed", "file", "status", "iteration", "iterations", "parameters", "multiply_adds", "precision"),
         *("test_error", "training_error", "validation_error", "warmup_iterations", "peak_memory_bytes", "seconds"),
-        *("energy_joules", "images_per_second", "data", "settings", "identity", "predictions"),
+        *("energy_joules", "images_per_second", "segments", "data", "settings", "identity", "predictions"),
     ),
     "curves": (*_NET, "seed", *HistoryRow._fields),
     "layers": ("name", "layer", "kind", "kernel", "stride", "output", "parameters", "multiply_adds"),

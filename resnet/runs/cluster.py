@@ -23,6 +23,7 @@ from resnet.errors import UserError
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.runs.folders import seed_folders
+from resnet.runs.live import Viewer
 from resnet.runs.locks import is_training
 from resnet.runs.run import Interrupted, Run
 from resnet.runs.screen import screen
@@ -102,7 +103,7 @@ def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[st
     return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
 
 
-def train(task: Task) -> None:
+def train(task: Task, live: Viewer | None = None) -> None:
     """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
     began = time.monotonic()
     seeds = task.settings.train.seed_list
@@ -111,7 +112,7 @@ def train(task: Task) -> None:
             break  # training says who is in the way
         time.sleep(SECONDS_BETWEEN_LOOKS)
     data, machine = load(task.settings.data.dir, task.settings.data), choose_machine(task.settings.train)
-    train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True)
+    train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True, live=live)
 
 
 def _prepared(params: Params, folder: Path) -> Data:
@@ -189,7 +190,9 @@ def _resources(ray: Any, task: Task, asked: Width, cores: int) -> dict[str, Any]
     return {"num_cpus": cores, "memory": int(min(seeds * run_bytes(task.settings, asked.precision), most))}
 
 
-def train_plan(params: Params, folder: Path, address: str | None, cores: int, console: Console) -> PlanStatus:
+def train_plan(
+    params: Params, folder: Path, address: str | None, cores: int, console: Console, live: Viewer | None = None
+) -> PlanStatus:
     """Train all of a plan that is not finished, and show how far it is.
 
     Args:
@@ -198,6 +201,7 @@ def train_plan(params: Params, folder: Path, address: str | None, cores: int, co
         address: of a running Ray cluster; None: this machine's cores and GPUs.
         cores: of each task on a CPU: as many threads, on which a run's bits depend.
         console: where progress is shown.
+        live: what shows the curves while they train.
 
     Returns:
         How far the plan is in the end.
@@ -219,7 +223,7 @@ def train_plan(params: Params, folder: Path, address: str | None, cores: int, co
             remote.options(
                 **_resources(ray, task, asked[task.settings.name], cores),
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cores), "GOMP_SPINCOUNT": "1000"}},
-            ).remote(task): task
+            ).remote(task, live): task
             for task in tasks
         }
         console.print(f"{len(tasks)} tasks on {len(ray.nodes())} nodes of Ray", highlight=False)

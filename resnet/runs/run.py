@@ -36,6 +36,7 @@ from resnet.runs.finished import first_damage, left_files
 from resnet.runs.folders import Folders
 from resnet.runs.history import History
 from resnet.runs.identity import identity, source
+from resnet.runs.live import LiveCurve, Viewer
 from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
@@ -85,6 +86,7 @@ class Run:
         folders: where the run's files lie; a checkpoint there is continued.
         machine: where it trains, and the precision of its iterations.
         processes: those that train its net together; this is the first of them.
+        live: what shows its curve while it trains.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Run:
         folders: Folders,
         machine: Machine,
         processes: Processes = ALONE,
+        live: Viewer | None = None,
     ) -> None:
         self.settings = settings
         self.recipe = settings.train
@@ -103,6 +106,7 @@ class Run:
         self.folders = folders
         self.machine = machine
         self.processes = processes
+        self.live = live
         self.checkpoint_every = checkpoint_every(settings.train, machine)
         self.identity = identity(settings, data.record, machine.precision)
 
@@ -173,6 +177,7 @@ class Run:
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine, processes=self.processes)
         self.progress = self.trainer.progress
         self.history = History(self.settings, self.trainer.batches.train_images)
+        self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
         with self.trainer.on_stream(), self.processes.main_first():
             damage = resume(
                 self.folders.checkpoint_file,
@@ -320,9 +325,12 @@ class Run:
         )
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
-        write_history(self.folders.history_file, self.history.rows(self.progress))
+        rows = self.history.rows(self.progress)
+        write_history(self.folders.history_file, rows)
         record = self._record(status, segments)
         record.write(self.folders.metrics_file)
+        if self.curve is not None:
+            self.curve.write(rows, segments)
         return record
 
     def save(self) -> None:

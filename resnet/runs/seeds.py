@@ -19,6 +19,7 @@ from resnet.runs.folders import seed_folders
 from resnet.runs.follower import follow
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import difference
+from resnet.runs.live import Viewer
 from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
@@ -66,6 +67,7 @@ def train_seeds(
     overwrite: bool = False,
     console: Console | None = None,
     processes: Processes = ALONE,
+    live: Viewer | None = None,
 ) -> list[TrainingRecord]:
     """Train every seed that is not already complete in `out`, and give all their records.
 
@@ -81,6 +83,7 @@ def train_seeds(
         overwrite: move aside what other settings, data or version have made, or what cannot be read, of these seeds.
         console: where progress is shown.
         processes: those that train each net together. All but the first give no records.
+        live: what shows the curves while they train.
 
     Raises:
         UserError: `out` holds other results and `overwrite` is not set, another process trains one of the seeds,
@@ -92,7 +95,9 @@ def train_seeds(
         return []
     console = console or Console(stderr=True)
     places = [seed_folders(out, seed, weights, checkpoints) for seed in seeds]
-    runs = [Run(settings, seed, data, place, machine, processes) for seed, place in zip(seeds, places, strict=True)]
+    runs = [
+        Run(settings, seed, data, place, machine, processes, live) for seed, place in zip(seeds, places, strict=True)
+    ]
     with SeedLocks(run.folders.results for run in runs) as locks:
         try:
             with locked(out, ARRANGING, wait=True):

@@ -7,16 +7,16 @@ locks reach.
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import time as now
 from typing import Any, Literal
 
 from resnet.errors import UserError
 from resnet.params import Params, Settings
 from resnet.records import DescriptionRecord, ForecastRecord, ThroughputRecord, TrainingRecord
+from resnet.records.iteration_time import IterationTime, Sources, iteration_times
 from resnet.runs.folders import Folders, seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.locks import is_training
@@ -101,23 +101,23 @@ def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> 
     for out in sorted(runs.glob("train/*")):
         if out.is_dir() and out.name not in params.models:
             notes.append(f"{out}: no net of the plan")
-    speeds = _iteration_seconds(all_settings, runs, records)
+    times = _times(all_settings, runs, records)
     nets = [
-        _net_status(settings, places[settings.name], records[settings.name], speeds.get(settings.name))
+        _net_status(settings, places[settings.name], records[settings.name], times.get(settings.name))
         for settings in all_settings
     ]
     return PlanStatus(tuple(nets), tuple(notes))
 
 
 def _net_status(
-    settings: Settings, places: list[Folders], records: Sequence[TrainingRecord | None], speed: float | None
+    settings: Settings, places: list[Folders], records: Sequence[TrainingRecord | None], time: IterationTime | None
 ) -> NetStatus:
     seeds = tuple(
-        _seed_status(settings, seed, folders, record, speed)
+        _seed_status(settings, seed, folders, record, time)
         for seed, folders, record in zip(settings.train.seed_list, places, records, strict=True)
     )
     left = sum(settings.train.iterations - seed.iteration for seed in seeds if seed.state not in ENDED)
-    hours = 0.0 if not left else None if speed is None else left * speed / 3600
+    hours = 0.0 if not left else None if time is None else left * time.seconds / 3600
     return NetStatus(settings.name, settings.train.iterations, seeds, hours)
 
 
@@ -141,7 +141,7 @@ def _own_record(settings: Settings, folders: Folders, notes: list[str]) -> Train
 
 
 def _seed_status(
-    settings: Settings, seed: int, folders: Folders, record: TrainingRecord | None, speed: float | None
+    settings: Settings, seed: int, folders: Folders, record: TrainingRecord | None, time: IterationTime | None
 ) -> SeedStatus:
     recipe = settings.train
     iteration = 0 if record is None else record.iteration
@@ -152,11 +152,11 @@ def _seed_status(
         begun = record is not None or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
         return SeedStatus(seed, "stopped" if begun else "not begun", iteration, _speed(record), None)
     own = _speed(record)
-    wall = recipe.batch_size / own if own else speed
+    wall = recipe.batch_size / own if own else time and time.seconds
     left = None
     if wall is not None:
         # It has trained on since the last save.
-        left = max(0.0, wall * (recipe.iterations - iteration) - max(0.0, time.time() - _saved_at(folders)))
+        left = max(0.0, wall * (recipe.iterations - iteration) - max(0.0, now() - _saved_at(folders)))
     return SeedStatus(seed, "running", iteration, own, left)
 
 
@@ -175,38 +175,24 @@ def _saved_at(folders: Folders) -> float:
     return max(times, default=folders.results.stat().st_mtime)
 
 
-def _iteration_seconds(
+def _times(
     plan: Sequence[Settings], runs: Path, records: Mapping[str, Sequence[TrainingRecord | None]]
-) -> dict[str, float]:
-    """Seconds of one device for an iteration of each net of which anything says how fast it is.
-
-    By its own runs, the forecast, or its throughput, the first that there is; else by its multiply-adds beside those
-    of the nets that are known.
-    """
-    seconds: dict[str, float] = {}
-    work: dict[str, int] = {}
-    for settings in plan:
-        own = [record for record in records[settings.name] if record is not None]
-        measured = next(_measured(settings, runs, own), None)
-        if measured is not None:
-            seconds[settings.name] = measured
-        description = runs / f"describe/{settings.name}.json"
-        if description.exists():
-            work[settings.name] = DescriptionRecord.read(description).multiply_adds * settings.train.batch_size
-    known = [seconds[name] / work[name] for name in seconds if name in work]
-    if known:
-        seconds = {name: statistics.median(known) * amount for name, amount in work.items()} | seconds
-    return seconds
+) -> dict[str, IterationTime]:
+    """The time of an iteration of each net whose speed anything tells."""
+    forecasts = [path for path in (runs / "forecast.json", runs / "forecast/forecast.json") if path.exists()]
+    forecast = ForecastRecord.read(forecasts[0]) if forecasts else None
+    return iteration_times({each.name: _sources(each, runs, records[each.name]) for each in plan}, forecast)
 
 
-def _measured(settings: Settings, runs: Path, records: Sequence[TrainingRecord]) -> Iterator[float]:
-    last = [record.segments[-1] for record in records if record.segments]
-    done = sum(segment.last_iteration - segment.first_iteration for segment in last)
-    if done:  # seeds that trained side by side shared the device
-        yield sum(segment.seconds / segment.side_by_side for segment in last) / done
-    forecast, throughput = runs / "forecast/forecast.json", runs / f"throughput/{settings.name}.json"
-    if forecast.exists():
-        rows = ForecastRecord.read(forecast).rows
-        yield from (row.step_seconds for row in rows if row.name == settings.name and row.step_seconds)
-    if throughput.exists():
-        yield settings.train.batch_size / ThroughputRecord.read(throughput).training.images_per_second
+def _sources(settings: Settings, runs: Path, records: Sequence[TrainingRecord | None]) -> Sources:
+    own = [record for record in records if record is not None]
+    batch_size, name = settings.train.batch_size, f"{settings.name}.json"
+    measured, described = runs / "throughput" / name, runs / "describe" / name
+    throughput = ThroughputRecord.read(measured) if measured.exists() else None
+    description = DescriptionRecord.read(described) if described.exists() else None
+    time, counted = None, next(iter(own), None) or description or throughput
+    if throughput is not None:
+        seconds = batch_size / throughput.training.images_per_second
+        time = IterationTime(seconds, throughput.system.device_name)
+    work = None if counted is None else counted.multiply_adds * batch_size
+    return Sources([record.segments[-1] for record in own if record.segments], time, work)

@@ -23,6 +23,7 @@ from resnet.runs.locks import is_training
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS, commit, environment, run, running
+from tests.runs.test_live import check_curves
 
 PLAN = PARAMS.replace("iterations: 4", "iterations: 60").replace("every: 2", "every: 5")
 NETS = ("resnet-8", "plain-8")
@@ -85,7 +86,17 @@ def test_a_node_that_is_killed_costs_time_and_no_bit(
     shown = tmp_path / "shown"
     with shown.open("w") as file:
         plan = subprocess.Popen(
-            [sys.executable, "-m", "resnet", "plan", "--engine", "ray", "--address", nodes.address],
+            [
+                sys.executable,
+                "-m",
+                "resnet",
+                "plan",
+                "--engine",
+                "ray",
+                "--address",
+                nodes.address,
+                "--live=tensorboard",
+            ],
             cwd=project,
             env=environment(project) | ONE_THREAD,
             stdout=file,
@@ -109,6 +120,9 @@ def test_a_node_that_is_killed_costs_time_and_no_bit(
     assert len(resumed) == 1
     assert resumed[0].segments[1].first_iteration == resumed[0].segments[0].last_iteration
     assert resumed[0].segments[0].last_iteration % 5 == 0
+
+    for net in NETS:
+        check_curves(project / f"runs/train/{net}/seed-0")
 
     # Without Ray, with as many threads, each has the same bits.
     params = load(project / "params.yaml")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import pytest
 
-from resnet.report.analysis.remaining import measured_speed, remaining
+from resnet.report.analysis.remaining import remaining, times
+from resnet.runs.status import plan_status
 
 
 def test_runs_and_hours_that_are_left(files: Callable[..., Any]) -> None:
@@ -19,17 +21,18 @@ def test_runs_and_hours_that_are_left(files: Callable[..., Any]) -> None:
     plan.train("resnet-20", 2, status="interrupted", iteration=60_000)
     left = remaining(plan.tables())
     assert (left.runs, left.devices) == (4, ("Example GPU",))
-    assert left.seconds == pytest.approx(0.0125 * (4_000 + 3 * 64_000))
+    own = 3 * 1200 / (64_000 + 100 + 60_000)  # seconds an iteration of resnet-20's runs
+    assert left.seconds == pytest.approx(own * 4_000 + 0.0125 * 3 * 64_000)
 
 
-def test_the_forecast_comes_before_the_throughput_and_that_before_a_run(files: Callable[..., Any]) -> None:
+def test_a_run_comes_before_the_forecast_and_that_before_the_throughput(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=2)
-    plan.train("resnet-20", 0, seconds=6400.0, systems=[plan.system(device_name="A")])
-    assert measured_speed(plan.tables(), "resnet-20") == (0.1, "A")
     plan.throughput("resnet-20", system=plan.system(device_name="B"))
-    assert measured_speed(plan.tables(), "resnet-20") == (pytest.approx(0.0125), "B")
+    assert times(plan.tables())["resnet-20"] == (pytest.approx(0.0125), "B")
     plan.forecast()
-    assert measured_speed(plan.tables(), "resnet-20") == (0.1, "Example GPU")
+    assert times(plan.tables())["resnet-20"] == (0.1, "Example GPU")
+    plan.train("resnet-20", 0, seconds=12800.0, systems=[plan.system(device_name="A")])
+    assert times(plan.tables())["resnet-20"] == (0.2, "A")
 
 
 def test_a_net_that_nobody_timed_is_scaled_by_multiply_adds(files: Callable[..., Any]) -> None:
@@ -46,3 +49,34 @@ def test_without_a_speed_or_a_count_the_time_is_unknown(files: Callable[..., Any
     assert remaining(plan.tables()).seconds is None
     plan.train("resnet-56", 0)
     assert remaining(plan.tables()) == (0, 0.0, ())
+
+
+def test_resnet_status_says_the_same(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-44", "resnet-56", "plain-20", seeds=2)
+
+    def hours() -> float:
+        """Of the report, which the status shares."""
+        left, status = remaining(plan.tables()), plan_status(plan.params, plan.runs)
+        assert left.runs == len([seed for seed in status.seeds if seed.state not in ("done", "diverged")])
+        if left.seconds is None:
+            assert status.hours_left is None
+            return float("nan")
+        assert status.hours_left == pytest.approx(left.seconds / 3600)
+        return left.seconds / 3600
+
+    assert isnan(hours())
+    plan.forecast()
+    for name in plan.params.models:
+        plan.describe(name)
+    of_forecasts = hours()  # resnet-20's, and what is scaled by it
+    assert of_forecasts > 0
+    plan.throughput("resnet-32")
+    plan.throughput("resnet-20")
+    of_throughputs = hours()
+    assert of_throughputs < of_forecasts
+    machines = [plan.system(device_name="A"), plan.system(device_name="B")]
+    plan.train("resnet-20", 0, seconds=64_000.0, systems=machines)
+    plan.train("resnet-44", 0, status="interrupted", iteration=30_000, seconds=90_000.0, systems=machines[:1])
+    plan.train("resnet-44", 1, status="diverged", iteration=100, seconds=10.0)
+    plan.train("plain-20", 1, seconds=96_000.0, systems=machines)
+    assert hours() > of_throughputs
