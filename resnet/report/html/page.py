@@ -10,11 +10,10 @@ import vl_convert
 from pandas import DataFrame
 
 from resnet.report.analysis import protocol
-from resnet.report.analysis.nets import over_seeds, series
 from resnet.report.html import charts, listings, values
 from resnet.report.html.markup import Markup, data, element, link
 from resnet.report.style import words
-from resnet.report.tables import Tables, select
+from resnet.report.tables import Tables
 
 HERE = Path(__file__).parent
 TITLE = "Depth and error of residual and plain nets"
@@ -33,26 +32,6 @@ def library() -> str:
     if "</script" in script.lower():
         raise ValueError("the library of the charts cannot stand in a page: it has the end of a script in it")
     return script
-
-
-def answer(tables: Tables, judged: DataFrame) -> list[str]:
-    """What was asked and what came out, a sentence each, in plain text."""
-    done = len(select(tables.runs, status="done"))
-    planned = words.count(len(tables.runs))
-    if not done:
-        return [f"{planned} training runs are planned; none is done yet."]
-    told = []
-    for family, names in series(tables, _main(tables)).items():
-        errors = [(tables.net(x).depth, sample) for x in names if (sample := over_seeds(tables, x, "test_error"))]
-        ends = errors[:1] + errors[1:][-1:]
-        parts = [f"{words.spread(sample.mean, sample.std, None)} % at {depth} layers" for depth, sample in ends]
-        told += [f"{family} {' and '.join(parts)}"] if parts else []
-    sentences = [f"{words.count(done)} of {planned} planned training runs are done."]
-    sentences += [f"Test error: {'; '.join(told)}."] if told else []
-    if judged["difference"].notna().any():
-        verdicts = [f"{count} {verdict}" for verdict, count in judged["verdict"].value_counts(sort=False).items()]
-        sentences.append(f"Claims of section 4.2: {words.listed(verdicts)}.")
-    return sentences
 
 
 def _main(tables: Tables) -> list[str]:
@@ -136,7 +115,7 @@ def page(
     tables: Tables,
     judged: DataFrame,
     runs: str | None,
-    answers: Sequence[str] | None = None,
+    answers: Sequence[str],
     drawings: Mapping[str, str] | None = None,
 ) -> str:
     """The whole page.
@@ -145,11 +124,10 @@ def page(
         tables: what was read.
         judged: the claims with their verdicts.
         runs: the runs' folder as seen from the page; None where its files cannot be linked.
-        answers: sentences for the top, plain or `Markup`; `answer`'s where None are given.
+        answers: sentences for the top, plain or `Markup`.
         drawings: SVG elements by their titles.
     """
     figures, specs = _charts(tables)
-    sentences = answer(tables, judged) if answers is None else answers
     head = [
         Markup('<meta charset="utf-8">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -159,7 +137,7 @@ def page(
         element("style", Markup((HERE / "page.css").read_text(encoding="utf-8"))),
     ]
     opening = [element("h1", TITLE), element("p", SOURCE, class_="source")]
-    opening += [element("p", sentence, class_="answer") for sentence in sentences]
+    opening += [element("p", sentence, class_="answer") for sentence in answers]
     opening += [element("p", caution, class_="caution") for caution in _deviations(tables)]
     parts = [element("header", *opening), figures, _drawings(drawings or {})]
     listed = (listings.results(tables, runs), listings.claims(judged), listings.trained(tables, runs))
@@ -180,7 +158,7 @@ def files(
     tables: Tables,
     judged: DataFrame,
     runs: str | None,
-    answers: Sequence[str] | None = None,
+    answers: Sequence[str],
     drawings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""

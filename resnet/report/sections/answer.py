@@ -1,9 +1,12 @@
 """The answer: what is reproduced, what depth does and what is left, a sentence each."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from pandas import DataFrame
+
 from resnet.report.analysis import protocol
-from resnet.report.analysis.headline import beside_the_paper, comparable, judged_claims
+from resnet.report.analysis.headline import beside_the_paper, comparable
 from resnet.report.analysis.nets import DEEPEST, aside, over_seeds, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
@@ -107,9 +110,9 @@ def _statement(claim: Any) -> str:
     return f"{escaped(gist)} (**{claim.verdict}**{interim}, {claim.difference:+.2f} {claim.unit})"
 
 
-def depth(tables: Tables) -> str:
-    """The verdicts of the primary claims."""
-    judged = select(judged_claims(tables), primary=True)
+def depth(tables: Tables, judged: DataFrame) -> str:
+    """The verdicts of the primary claims; `judged` are all."""
+    judged = select(judged, family="primary")
     if judged.empty:
         return ""
     tested = judged[judged["verdict"] != "not tested"]
@@ -140,12 +143,19 @@ def left(tables: Tables, command: str) -> str:
     return f"**Left: {words.count(rest.runs)} of {planned} runs**, {takes}: {code(command)}{raised}."
 
 
-def sentences(tables: Tables, command: str) -> list[str]:
-    """The answer, a Markdown sentence each; empty without a net. `command` runs the plan."""
-    all_three = (reproduction(tables), depth(tables), left(tables, command)) if len(tables.nets) else ()
+def sentences(tables: Tables, judged: DataFrame, command: str) -> list[str]:
+    """The answer, a Markdown sentence each; empty without a net.
+
+    Args:
+        tables: what was read.
+        judged: the claims with their verdicts.
+        command: what runs the plan.
+    """
+    all_three = (reproduction(tables), depth(tables, judged), left(tables, command)) if len(tables.nets) else ()
     return [*filter(None, all_three)]
 
 
-def section(tables: Tables, command: str) -> Section:
-    text = bullets(sentences(tables, command)) or "The parameters name no net: there is nothing to report."
+def section(answers: Sequence[str]) -> Section:
+    """The section of these sentences."""
+    text = bullets(answers) or "The parameters name no net: there is nothing to report."
     return Section("", f"{TITLE}\n\n{text}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from resnet.report.analysis.claims import VERDICTS, claims
+from resnet.report.analysis.claims import VERDICTS
 from resnet.report.analysis.nets import main_nets
 from resnet.report.analysis.published import published
 from resnet.report.analysis.stated import planned_tests, stated
@@ -71,8 +71,7 @@ def _explained(tables: Tables) -> str:
     )
 
 
-def section(tables: Tables) -> Section:
-    judged = claims(tables)
+def section(tables: Tables, judged: DataFrame) -> Section:
     if judged.empty:
         return Section("Claims", "The plan holds no two nets that a claim is about." if len(tables.nets) else "")
     families = [(family, select(judged, family=family)) for family in ("primary", "secondary")]

@@ -211,7 +211,7 @@ def test_the_pages_of_this_repository(plan: str, open_page: Open, tmp_path: Path
     tables = read_tables(load(ROOT / plan / "params.yaml"), runs)
     shutil.copytree(ROOT / plan / "reports", reports)
     relative = Path(os.path.relpath(runs, reports)).as_posix()
-    for name, text in page_files(tables, claims(tables), relative).items():
+    for name, text in page_files(tables, claims(tables), relative, ()).items():
         (reports / name).write_text(text)
     assert (reports / "index.html").stat().st_size < 1_500_000
     for width in (400, 1280):

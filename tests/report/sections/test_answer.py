@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from resnet.report.analysis import headline
-from resnet.report.sections.answer import section
+from resnet.report.analysis.claims import claims
+from resnet.report.sections.answer import section, sentences
 
 
 def answer(plan: Any) -> list[str]:
     """The sentences, without their bullets."""
-    title, *lines = plan.text(section, command="dvc repro").splitlines()
+    tables = plan.tables()
+    title, *lines = section(sentences(tables, claims(tables), "dvc repro")).text.splitlines()
     assert title.startswith("# ")
-    sentences = [line.removeprefix("- ") for line in lines if line]
-    assert len(sentences) <= 3
-    return sentences
+    told = [line.removeprefix("- ") for line in lines if line]
+    assert len(told) <= 3
+    return told
 
 
 def test_a_few_seeds_of_the_papers_protocol(files: Callable[..., Any]) -> None:
@@ -79,16 +78,16 @@ def test_other_data_are_said_not_to_compare(files: Callable[..., Any]) -> None:
     assert last == "**Left: nothing**; all 2 planned runs have been made."
 
 
-def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=3)
     for name, error in (("resnet-20", 8.5), ("resnet-56", 7.0)):
         for seed in range(3):
             plan.train(name, seed, error + 0.1 * seed)
-    stated = headline.claims(plan.tables())
+    tables = plan.tables()
+    stated = claims(tables)
     primary = stated["claim"].str.startswith(("Test error falls", "Residual nets respond"))
     family = primary.map({True: "primary", False: "secondary"})
-    monkeypatch.setattr(headline, "claims", lambda _: stated.assign(family=family, interim=True))
-    second = answer(plan)[1]
+    _, second, _ = sentences(tables, stated.assign(family=family, interim=True), "dvc repro")
     assert second == "**Depth**: test error falls from resnet-20 to resnet-56 (**shown**, interim, -1.50 points)."
 
 
