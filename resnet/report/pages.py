@@ -41,6 +41,7 @@ from resnet.report.sections import (
     results,
     roofline,
     seeds,
+    starts,
     sweep,
     table6,
     throughput,
@@ -215,8 +216,8 @@ def make(tables: Tables, runs: Path, reports: Path) -> Report:
         if page.text and len(tables.nets):
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{page.text}"
     head = render(headline_sections(tables, answers))
-    below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), _links(texts)]
-    rest = render(below if len(tables.nets) else ())
+    below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), starts.section(tables)]
+    rest = render([*below, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
     texts |= html_page.files(tables, judged, beside, [*map(from_markdown, answers)], drawings(tables))
     texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts

@@ -84,7 +84,7 @@ def _charts(tables: Tables) -> tuple[Markup, dict[str, charts.Spec]]:
     level = f"{100 * tables.params.report.confidence:g} %"
     specs, parts = {}, []
     if points := values.errors(tables, nets):
-        others = values.others(tables, nets)
+        others = values.others(tables)
         seeds, shown = values.seeds(tables, points), values.at_full_length(tables, nets)
         specs["errors"] = charts.errors(points, seeds, others, nets, values.axes(points), shown)
         text = f"Large points are means over seeds with their {level} interval, small ones seeds"

@@ -26,7 +26,8 @@ def section(tables: Tables, judged: DataFrame, statistics: str) -> Section:
     if tested.empty:
         return Section("Claims", "")
     primary, secondary = (select(tested, family=family) for family in ("primary", "secondary"))
-    parts = [f"With the {level}:\n\n{bullets(map(_line, rows(primary)))}"] if len(primary) else []
+    apart = "; a verdict allows for the number of claims (Holm), the interval does not"
+    parts = [f"With the {level}{apart}:\n\n{bullets(map(_line, rows(primary)))}"] if len(primary) else []
     counted = words.numbered(len(secondary), "secondary claim")
     opened = bullets(map(_line, rows(secondary)))
     parts += [details(f"{counted} with a verdict, with the {level}", opened)] if opened else []

@@ -73,7 +73,7 @@ def test_published_figures_stand_on_their_data_alone(files: Callable[..., Any]) 
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20")
     tables = plan.tables()
-    figures = values.others(tables, values.legend(tables))
+    figures = values.others(tables)
     (paper,) = [figure for figure in figures if figure["paper"]]
     assert (paper["error"], paper[values.DEPTH]) == (8.75, 20)
     assert {"nabla0001", "akamaster"} <= {figure["source"] for figure in figures}
@@ -81,7 +81,19 @@ def test_published_figures_stand_on_their_data_alone(files: Callable[..., Any]) 
     assert values.at_full_length(tables, values.legend(tables))
     plan.train("resnet-20", data=plan.data(official=False))
     tables = plan.tables()
-    assert values.others(tables, values.legend(tables)) == []
+    assert values.others(tables) == []
+
+
+def test_published_figures_stand_at_every_depth_of_the_plan(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "resnet-1202", "plain-56", seeds=1)
+    plan.describe("resnet-20")
+    plan.train("resnet-20")
+    figures = values.others(plan.tables())
+    papers = {(x["name"], x[values.DEPTH], x["begun"]) for x in figures if x["paper"]}
+    assert papers == {("resnet-20", 20, True), ("resnet-1202", 1202, False)}
+    assert {x["name"] for x in figures} == {"resnet-20", "resnet-1202", "plain-56"}
+    assert {x["shortcut"] for x in figures if values.AXES[1] in x} == {"A"}  # another net has other parameters
+    assert "B" in {x["shortcut"] for x in figures}
 
 
 def test_a_long_curve_is_thinned_and_keeps_every_test_error(files: Callable[..., Any]) -> None:

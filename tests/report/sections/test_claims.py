@@ -72,5 +72,5 @@ def test_other_data_and_schedules_label_every_sentence(files: Callable[..., Any]
 
 
 def test_a_plan_of_one_net_claims_nothing(files: Callable[..., Any]) -> None:
-    assert "The plan holds no two nets" in files("resnet-20").text(section)
-    assert files().text(section).strip() == ""
+    assert "The plan holds no two nets" in told(files("resnet-20"))
+    assert told(files()).strip() == ""
