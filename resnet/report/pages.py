@@ -22,7 +22,6 @@ from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
 from resnet.report.analysis.nets import DEEPEST, main_nets
 from resnet.report.html import page as html_page
-from resnet.report.html.markup import from_markdown
 from resnet.report.sections import (
     answer,
     comparisons,
@@ -219,7 +218,7 @@ def make(tables: Tables, runs: Path, reports: Path) -> Report:
     below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), starts.section(tables)]
     rest = render([*below, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
-    texts |= html_page.files(tables, judged, beside, [*map(from_markdown, answers)], drawings(tables))
+    texts |= html_page.files(tables, judged, beside, answers, opening.cautions(tables), drawings(tables))
     texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts
     files = {name: text.encode() for name, text in texts.items()} | figures | head.files | rest.files
     return Report(files, absent - files.keys(), head.text)

@@ -9,10 +9,8 @@ from pathlib import Path
 import vl_convert
 from pandas import DataFrame
 
-from resnet.report.analysis import protocol
 from resnet.report.html import charts, listings, values
-from resnet.report.html.markup import Markup, data, element, link
-from resnet.report.style import words
+from resnet.report.html.markup import Markup, data, element, from_markdown, link
 from resnet.report.tables import Tables
 
 HERE = Path(__file__).parent
@@ -32,22 +30,6 @@ def library() -> str:
     if "</script" in script.lower():
         raise ValueError("the library of the charts cannot stand in a page: it has the end of a script in it")
     return script
-
-
-def _main(tables: Tables) -> list[str]:
-    """The nets that the page is about: those that its charts show at first."""
-    return [net["name"] for net in values.legend(tables) if net["shown"]]
-
-
-def _deviations(tables: Tables) -> list[str]:
-    """What keeps the errors of these nets from being the paper's."""
-    if not tables.official:
-        names = words.listed(sorted({record.name for record in tables.data}))
-        return [f"The data are {names}, not the official CIFAR-10: no error here compares with the paper's."]
-    main = _main(tables) or list(tables.nets.index)
-    told = {name: "; ".join(x.sentence for x in protocol.deviations(tables, name)) for name in main}
-    alike = words.grouped({name: sentences for name, sentences in told.items() if sentences}, len(main))
-    return [f"{sentences} ({who}): not the paper's experiment." for sentences, who in alike.items()]
 
 
 def _legend(nets: Sequence[values.Row]) -> Markup:
@@ -116,6 +98,7 @@ def page(
     judged: DataFrame,
     runs: str | None,
     answers: Sequence[str],
+    cautions: Sequence[str] = (),
     drawings: Mapping[str, str] | None = None,
 ) -> str:
     """The whole page.
@@ -124,7 +107,8 @@ def page(
         tables: what was read.
         judged: the claims with their verdicts.
         runs: the runs' folder as seen from the page; None where its files cannot be linked.
-        answers: sentences for the top, plain or `Markup`.
+        answers: sentences for the top, in Markdown.
+        cautions: what keeps the errors from being the paper's, likewise.
         drawings: SVG elements by their titles.
     """
     figures, specs = _charts(tables)
@@ -137,8 +121,8 @@ def page(
         element("style", Markup((HERE / "page.css").read_text(encoding="utf-8"))),
     ]
     opening = [element("h1", TITLE), element("p", SOURCE, class_="source")]
-    opening += [element("p", sentence, class_="answer") for sentence in answers]
-    opening += [element("p", caution, class_="caution") for caution in _deviations(tables)]
+    opening += [element("p", from_markdown(sentence), class_="answer") for sentence in answers]
+    opening += [element("p", from_markdown(caution), class_="caution") for caution in cautions]
     parts = [element("header", *opening), figures, _drawings(drawings or {})]
     listed = (listings.results(tables, runs), listings.claims(judged), listings.trained(tables, runs))
     parts += [element("section", part) for part in listed if part]
@@ -159,7 +143,8 @@ def files(
     judged: DataFrame,
     runs: str | None,
     answers: Sequence[str],
+    cautions: Sequence[str] = (),
     drawings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""
-    return {"index.html": page(tables, judged, runs, answers, drawings), "vega.js": library()}
+    return {"index.html": page(tables, judged, runs, answers, cautions, drawings), "vega.js": library()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from resnet.report.analysis.cost import UNITS, costs_of
 from resnet.report.analysis.curves import drawn_runs
-from resnet.report.analysis.nets import aside, main_net, over_seeds, series, started, without_ablations
+from resnet.report.analysis.nets import aside, error_interval, main_net, over_seeds, series, started, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.responses import profile, responses_by_seed
 from resnet.report.style import words
@@ -59,7 +59,7 @@ def errors(tables: Tables, nets: Sequence[Row]) -> list[Row]:
         sample = over_seeds(tables, net["name"], "test_error")
         if not sample:
             continue
-        ends = sample.interval(level)
+        ends = error_interval(tables, sample)
         costs = costs_of(tables, net["name"])
         seeds = [int(seed) for seed in tables.seeds(net["name"], "done")["seed"]]
         written.append(

@@ -7,7 +7,7 @@ from pandas import DataFrame
 
 from resnet.report.analysis import protocol
 from resnet.report.analysis.headline import beside_the_paper, comparable
-from resnet.report.analysis.nets import DEEPEST, aside, over_seeds, without_ablations
+from resnet.report.analysis.nets import DEEPEST, aside, error_interval, over_seeds, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
 from resnet.report.analysis.stated import stated
@@ -28,9 +28,8 @@ def _error(tables: Tables, name: str) -> str:
     values, level = over_seeds(tables, name, "test_error"), tables.params.report.confidence
     if values is None:
         return f"{escaped(name)}: mixed settings"
-    ends = values.interval(level)
-    # A few scattered seeds give an interval wider than an error can be.
-    where = f"{100 * level:g} % interval {max(0, ends.low):.2f} to {min(100, ends.high):.2f}, " if ends else ""
+    ends = error_interval(tables, values)
+    where = f"{100 * level:g} % interval {ends.low:.2f} to {ends.high:.2f}, " if ends else ""
     return f"{escaped(name)} **{values.mean:.2f} %** ({where}{words.numbered(values.n, 'seed')})"
 
 

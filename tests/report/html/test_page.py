@@ -60,8 +60,9 @@ def test_drawings_stand_in_the_page_as_they_are(made_up: Files) -> None:
 def test_a_shorter_schedule_is_said_and_hides_published_figures_at_first(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", train={"iterations": 640, "milestones": [0.5, 0.75]})
     plan.train("resnet-20", history=a_history(640, 40.0))
-    text = written(plan)
-    assert '<p class="caution">Shortened schedule: 640 of the paper&#x27;s 64,000 iterations' in text
+    plan.build()
+    text = (plan.reports / "index.html").read_text()
+    assert '<p class="caution"><strong>Shortened schedule: 640 of the paper&#x27;s 64,000 iterations' in text
     (specifications,) = re.findall(r'id="specifications">(.*?)</script>', text)
     values = {param["name"]: param.get("value") for param in json.loads(specifications)["errors"]["params"]}
     assert values["published"] is False

@@ -60,6 +60,15 @@ def test_a_point_has_mean_interval_seeds_and_costs(files: Callable[..., Any]) ->
     ]
 
 
+def test_an_interval_ends_where_an_error_can(files: Callable[..., Any]) -> None:
+    plan = files("plain-56", seeds=2)
+    for seed, error in enumerate([40.0, 90.0]):
+        plan.train("plain-56", seed, error)
+    tables = plan.tables()
+    (point,) = values.errors(tables, values.legend(tables))
+    assert (point["low"], point["high"], point["95 % interval"]) == (0.0, 100.0, "0.00 to 100.00 %")
+
+
 def test_seeds_that_are_not_alike_have_no_point_and_no_curve(files: Callable[..., Any]) -> None:
     plan = files("resnet-20")
     plan.train("resnet-20", 0)
