@@ -21,9 +21,9 @@ def _shares(start: Start) -> str:
     return _between([100 * iteration / start.iterations for iteration in start.begun], " %")
 
 
-def _when(start: Start, share: str = "") -> str:
+def _when(start: Start, who: str, share: str = "") -> str:
     """Write `after 300 to 740 iterations of resnet-56 (5 to 12 %)`."""
-    return f"after {_between(start.begun, ' iterations')} of {escaped(start.name)} ({_shares(start)}{share})"
+    return f"after {_between(start.begun, ' iterations')} of {who} ({_shares(start)}{share})"
 
 
 def _never(start: Start) -> str:
@@ -36,11 +36,17 @@ def _sentence(tables: Tables, main: Sequence[Start]) -> str:
     """The first and the last of the nets, those that never begin, and what that is of the paper's schedule."""
     train, papers = tables.params.train, published().protocol.iterations
     begun = sorted((start for start in main if start.begun), key=lambda start: (start.median, start.begun))
-    told = [_when(start, "" if place else " of the schedule") for place, start in enumerate(begun[:1] + begun[1:][-1:])]
+    alike = len(begun) == len(main) > 1 and len({(start.begun[0], start.begun[-1]) for start in begun}) == 1
+    ends = begun[:1] if alike else begun[:1] + begun[1:][-1:]
+    others = ", the others between" if len(begun) > len(ends) > 1 else ""
+    told = [
+        _when(start, "every net" if alike else escaped(start.name), "" if place else " of the schedule")
+        for place, start in enumerate(ends)
+    ]
     told += [_never(start) for start in main if len(start.begun) < len(start.seeds)]
     text = (
         f"At first a net guesses. Its training error, mean of {words.count(train.warmup_window)} iterations, falls "
-        f"below {train.warmup_until_error:g} % {words.listed(told)}{', the others between' if len(begun) > 2 else ''}."
+        f"below {train.warmup_until_error:g} % {words.listed(told)}{others}."
     )
     text += " Deeper nets of a kind begin later." if deeper_are_later(tables, main) else ""
     latest = max((start.begun[-1] for start in begun), default=0)

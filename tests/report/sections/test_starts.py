@@ -27,6 +27,14 @@ def test_the_first_the_last_and_those_that_never_begin(files: Callable[..., Any]
     assert "<summary>When each seed begins to learn</summary>" in text
 
 
+def test_nets_that_begin_alike(files: Callable[..., Any]) -> None:
+    plan = files("plain-20", "resnet-20", seeds=1, train={"iterations": 800})
+    for name in plan.params.models:
+        plan.train(name, history=history([90, 60, *[50] * 14]))
+    sentence = plan.text(section).splitlines()[0]
+    assert "falls below 80 % after 100 iterations of every net (12 % of the schedule). Of the paper's" in sentence
+
+
 def test_one_net_and_none(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1, train={"iterations": 300})
     assert plan.text(section).strip() == ""
