@@ -102,15 +102,8 @@ def tooltip(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(field=name, type="nominal", title=titles.get(x, x)) for x, name in names.items()]
 
 
-def errors(
-    points: Sequence[Row],
-    seeds: Sequence[Row],
-    others: Sequence[Row],
-    nets: Sequence[Row],
-    axes: Sequence[str],
-    published: bool,
-) -> Spec:
-    """Test error against what the reader chooses: mean with interval, each seed, and published figures, hollow."""
+def _error_layers(nets: Sequence[Row], level: str) -> dict[str, Any]:
+    """The layers of `errors` by their names, in the order in which they are drawn; `level` names the interval."""
     places = alt.Axis(values=alt.ExprRef("ticks[axis]"), format=",.4~g", labelOverlap="greedy")
     x = alt.X("place:Q", title=None, scale=alt.Scale(type="log", padding=28, nice=False), axis=places)
     y = alt.Y("error:Q", title="test error, %", scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(tickCount=6))
@@ -123,7 +116,6 @@ def errors(
     means = placed("points").transform_calculate(
         where="format(datum.place, '.4~g') + (datum.devices[axis] ? ' on ' + datum.devices[axis] : '')"
     )
-    level = next((key for key in (points[0] if points else ()) if key.endswith("% interval")), "interval")
     hover = [
         *tooltip("name", "test error", level, "seeds"),
         alt.Tooltip("where:N", title="at"),
@@ -150,11 +142,24 @@ def errors(
     dots = dots.encode(x, y, color=colour, shape=shape, tooltip=tooltip("name", "seed", "test error"))
     marks = means.mark_point(size=120, filled=True, opacity=1)
     marks = marks.encode(x, y, color=colour, shape=shape, tooltip=hover, description=alt.Description("name:N"))
+    return {"kinds": lines, "hollow": hollow, "intervals": intervals, "dots": dots, "means": marks}
+
+
+def errors(
+    points: Sequence[Row],
+    seeds: Sequence[Row],
+    others: Sequence[Row],
+    nets: Sequence[Row],
+    axes: Sequence[str],
+    published: bool,
+) -> Spec:
+    """Test error against what the reader chooses: mean with interval, each seed, and published figures, hollow."""
+    level = next((key for key in (points[0] if points else ()) if key.endswith("% interval")), "interval")
     title = alt.TitleParams(
         alt.ExprRef("axis"), orient="bottom", fontSize=12, fontWeight="normal", color="currentColor", offset=12
     )
-    drawn = {"kinds": lines, "hollow": hollow, "intervals": intervals, "dots": dots, "means": marks}
-    chart = layered(**{name: layer for name, layer in drawn.items() if others or name != "hollow"})
+    drawn = _error_layers(nets, level).items()
+    chart = layered(**{name: layer for name, layer in drawn if others or name != "hollow"})
     chart = chart.properties(title=title)
     chart = chart.add_params(_shown(nets), _select("axis", "against", axes, axes[0]))
     ours, theirs = ({row[axes[0]] for row in rows} for rows in (points, others))
@@ -166,9 +171,11 @@ def errors(
     chart = chart.add_params(
         alt.param(name="ticks", expr=f"published ? {ticks[0]} : {ticks[1]}" if others else ticks[1])
     )
-    said = "A point a net, its mean over seeds; a line its interval; small points are seeds, hollow ones published."
+    described = (
+        "A point a net, its mean over seeds; a line its interval; small points are seeds, hollow ones published."
+    )
     data = {"points": list(points), "seeds": list(seeds), "others": list(others)}
-    return _spec(chart, "Test error of the nets", said, 400, **data)
+    return _spec(chart, "Test error of the nets", described, 400, **data)
 
 
 def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
@@ -205,8 +212,8 @@ def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
         _select("quantity", "show", QUANTITIES, QUANTITIES[0]),
         _select("top", "up to, %", TOPS, top),
     )
-    said = "A line a seed of the nets that are shown; colours tell depths, dashes kinds of nets."
-    return _spec(chart, "Error while training", said, 380, runs=list(runs))
+    described = "A line a seed of the nets that are shown; colours tell depths, dashes kinds of nets."
+    return _spec(chart, "Error while training", described, 380, runs=list(runs))
 
 
 def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
@@ -228,5 +235,5 @@ def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
     chart = layered(ranges=bands, lines=lines, points=points.add_params(HOVER)).add_params(
         _shown(nets), _select("order", "layers", ORDERS, ORDERS[0])
     )
-    said = "Standard deviation after batch norm, before ReLU and addition; a line a net, mean over seeds."
-    return _spec(chart, "Responses of the layers", said, 320, layers=list(layers))
+    described = "Standard deviation after batch norm, before ReLU and addition; a line a net, mean over seeds."
+    return _spec(chart, "Responses of the layers", described, 320, layers=list(layers))
