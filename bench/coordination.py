@@ -98,7 +98,7 @@ def thousand_runs(folder: Path, record: str) -> Params:
 
 
 def parts(folder: Path) -> Iterator[tuple[str, Cost]]:
-    yield "a seed's lock, taken and left", cost(lambda: take_and_leave(folder / "seed-0"), 200)
+    yield "a seed's lock, taken and left", cost(lambda: take_and_leave(folder / "seed-0"), 5_000)
     for depth in (20, 110):
         settings = load(None, ("train.batch_size=16",)).settings_for("resnet", depth)
         taken, size = checkpoint(settings, folder / str(depth))

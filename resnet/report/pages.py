@@ -6,7 +6,7 @@ Everything is made in memory first: an error anywhere leaves an earlier report a
 import json
 import os
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
 from resnet.report.analysis.nets import DEEPEST, main_nets
 from resnet.report.html import page as html_page
-from resnet.report.html.markup import from_markdown
 from resnet.report.sections import (
     answer,
     comparisons,
@@ -41,6 +40,7 @@ from resnet.report.sections import (
     results,
     roofline,
     seeds,
+    starts,
     sweep,
     table6,
     throughput,
@@ -69,17 +69,18 @@ MARKERS = ("<!-- results -->", "<!-- end of results -->")
 """Between them stands the headline in another file, such as README.md."""
 
 
-def pages(runs: str | None) -> dict[str, Sections]:
+def pages(judged: DataFrame, runs: str | None) -> dict[str, Sections]:
     """The sections of every page that the summary links to.
 
     Args:
+        judged: the claims with their verdicts.
         runs: the runs' folder as seen from the page; None where its files are named and not linked.
     """
     return {
         STATISTICS: (
             opening.section,
             results.errors_section,
-            claims_section.section,
+            partial(claims_section.section, judged=judged),
             table6.section,
             seeds.section,
             comparisons.degradation_section,
@@ -106,9 +107,9 @@ def pages(runs: str | None) -> dict[str, Sections]:
     }
 
 
-def headline_sections(command: str) -> Sections:
+def headline_sections(tables: Tables, answers: Sequence[str]) -> list[Section]:
     """The answer, the main figure (of other data: learning) and the table: what also stands in README.md."""
-    return (partial(answer.section, command=command), first_look.section, depth.section, headline.section)
+    return [answer.section(answers), first_look.section(tables), depth.section(tables), headline.section(tables)]
 
 
 class Rendered(NamedTuple):
@@ -178,40 +179,49 @@ def drawings(tables: Tables) -> dict[str, str]:
         return {}
 
 
-def make(tables: Tables, runs: Path, reports: Path) -> tuple[dict[str, bytes], set[str]]:
-    """Make every file of the report in memory.
+class Report(NamedTuple):
+    """A report in memory."""
 
-    Returns:
-        The files by their path below the reports, summary.md first; and the paths that this report has nothing
-        for, where an earlier one may have left a file.
-    """
-    judged, beside, command = claims(tables), _beside(runs, reports), _command(reports)
-    tidy: dict[str, DataFrame] = {
+    files: dict[str, bytes]
+    """By their path below the reports, summary.md first."""
+    absent: set[str]
+    """Paths that it has nothing for, where an earlier one may have left a file."""
+    headline: str
+    """What summary.md begins with, and README.md holds."""
+
+
+def _tidy(tables: Tables, judged: DataFrame) -> dict[str, str]:
+    """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
+    made = {
         "table.csv": overview.overview(tables),
         "errors.csv": overview.errors_table(tables),
         "curves.csv": overview.curves_table(tables),
         "claims.csv": judged[[*COLUMNS]],
         "benchmark.csv": overview.benchmark(tables),
     }
-    absent = {"benchmark.csv"} if tidy["benchmark.csv"].empty else set[str]()
-    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tidy.items() if name not in absent}
-    texts["metrics.json"] = f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"
-    figures = dict[str, bytes]()
-    for name, sections in pages(beside).items():
+    kept = {name: table for name, table in made.items() if name != "benchmark.csv" or len(table)}
+    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in kept.items()}
+    return texts | {"metrics.json": f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"}
+
+
+def make(tables: Tables, runs: Path, reports: Path) -> Report:
+    """Make every file of the report in memory."""
+    judged, beside = claims(tables), _beside(runs, reports)
+    answers = answer.sentences(tables, judged, _command(reports))
+    texts, figures, absent = _tidy(tables, judged), dict[str, bytes](), set[str]()
+    for name, sections in pages(judged, beside).items():
         page = render((section(tables) for section in sections), tell_absent=True)
         figures, absent = figures | page.files, absent | {*page.absent}
         if page.text and len(tables.nets):
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{page.text}"
-        else:
-            absent.add(name)
-    first = [section(tables) for section in headline_sections(command)]
-    if len(tables.nets):
-        first += [verdicts.section(tables, STATISTICS), curves.section(tables), _links(texts)]
-    summary = render(first)
-    answers = [from_markdown(sentence) for sentence in answer.sentences(tables, command)]
-    texts |= html_page.files(tables, judged, beside, answers, drawings(tables))
-    files = {name: text.encode() for name, text in ({SUMMARY: summary.text} | texts).items()}
-    return files | figures | summary.files, (absent | {*summary.absent}) - summary.files.keys()
+    head = render(headline_sections(tables, answers))
+    below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), starts.section(tables)]
+    rest = render([*below, _links(texts)] if len(tables.nets) else ())
+    absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
+    texts |= html_page.files(tables, judged, beside, answers, opening.cautions(tables), drawings(tables))
+    texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts
+    files = {name: text.encode() for name, text in texts.items()} | figures | head.files | rest.files
+    return Report(files, absent - files.keys(), head.text)
 
 
 def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
@@ -231,21 +241,21 @@ def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
 
 def write(tables: Tables, runs: Path, reports: Path, readme: Path | None = None) -> Path:
     """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    text = with_headline(readme, tables, reports) if readme else None
-    place(*make(tables, runs, reports), reports)
+    report = make(tables, runs, reports)
+    text = with_headline(readme, report.headline, reports) if readme else None
+    place(report.files, report.absent, reports)
     if readme and text is not None:
         write_text(readme, text)
     return reports / SUMMARY
 
 
-def headline_block(tables: Tables, reports: Path) -> str:
-    """The answer, the figure and the table without their title, as they stand in a file beside the reports."""
-    text = render([section(tables) for section in headline_sections(_command(reports))]).text
-    return text.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({reports.name}/figures/")
+def with_headline(path: Path, made: str, reports: Path) -> str:
+    """The text of a file beside the reports, such as README.md, with the headline between its markers.
 
-
-def with_headline(path: Path, tables: Tables, reports: Path) -> str:
-    """The text of a file, such as README.md, with the headline between its markers.
+    Args:
+        path: the file.
+        made: the headline of a report; its title is left out.
+        reports: where its figures lie.
 
     Raises:
         UserError: the file cannot be read, or has not each marker once.
@@ -258,4 +268,5 @@ def with_headline(path: Path, tables: Tables, reports: Path) -> str:
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
         raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
     before, after = text.split(start)[0], text.split(end)[1]
-    return f"{before}{start}\n\n{headline_block(tables, reports)}\n{end}{after}"
+    block = made.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({reports.name}/figures/")
+    return f"{before}{start}\n\n{block}\n{end}{after}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +56,8 @@ from tests.report.made_up import (
     digest,
     some_data,
     some_peaks,
+    unpadded,
 )
-
-
-def unpadded(text: str) -> str:
-    """Markdown with one space where a table has several."""
-    return "\n".join(re.sub(" +", " ", line) if line.startswith("|") else line for line in text.splitlines()) + "\n"
 
 
 def _cells(line: str) -> list[str]:

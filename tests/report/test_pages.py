@@ -18,7 +18,7 @@ import pytest
 from resnet.errors import UserError
 from resnet.params import load
 from resnet.report import build, pages
-from resnet.report.pages import MARKERS, place, render, with_headline
+from resnet.report.pages import MARKERS, make, place, render, with_headline
 from resnet.report.style.drawing import Picture, Section, new_figure
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT
@@ -183,8 +183,9 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
 
 def test_the_readme_of_this_repository_holds_what_its_results_say() -> None:
     tables = read_tables(load(ROOT / "params.yaml"), ROOT / "runs")
-    readme = ROOT / "README.md"
-    assert readme.read_text() == with_headline(readme, tables, ROOT / "reports"), "resnet report --readme README.md"
+    readme, reports = ROOT / "README.md", ROOT / "reports"
+    made = make(tables, ROOT / "runs", reports).headline
+    assert readme.read_text() == with_headline(readme, made, reports), "resnet report --readme README.md"
 
 
 def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from resnet.records import (
     StoredFile,
     TrainingRecord,
 )
+from resnet.report.analysis.claims import claims
 from resnet.report.pages import headline_sections, pages
 from resnet.report.style.drawing import style
 from resnet.report.tables import Tables, read_tables, rows
@@ -106,9 +107,9 @@ def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) 
     tables = read_tables(whole.params, folder)
     _holds_together(tables)
     if drawn:
-        functions = [*headline_sections("dvc repro"), *itertools.chain(*pages("../runs").values())]
-        for function in functions:
-            for picture in function(tables).pictures:
+        functions = itertools.chain(*pages(claims(tables), "../runs").values())
+        for section in [*headline_sections(tables, []), *(function(tables) for function in functions)]:
+            for picture in section.pictures:
                 with style():
                     plt.close(picture.draw())
     return tables

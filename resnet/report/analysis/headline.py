@@ -1,10 +1,7 @@
-"""What the first page says in figures: ours beside the paper's, and the claims that count most."""
+"""What the first page says in figures: ours beside the paper's."""
 
 from typing import NamedTuple
 
-from pandas import DataFrame
-
-from resnet.report.analysis.claims import claims
 from resnet.report.analysis.comparisons import on_the_papers_schedule, published_comparisons
 from resnet.report.analysis.nets import without_ablations
 from resnet.report.analysis.published import PublishedError, published
@@ -52,10 +49,3 @@ def papers_error(tables: Tables, name: str) -> PublishedError | None:
     """What the paper prints of a net, whether or not ours has run."""
     net = tables.net(name)
     return published().paper(net.net, net.depth, net.shortcut)
-
-
-def judged_claims(tables: Tables) -> DataFrame:
-    """The claims, the primary ones first; `primary` and `interim` are truth values."""
-    judged = claims(tables)
-    judged = judged.assign(primary=judged["family"] == "primary")
-    return judged.astype({"interim": bool}).sort_values("primary", ascending=False, kind="stable")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from resnet.params import ModelParams, TrainParams
 from resnet.report.analysis.published import published
-from resnet.report.analysis.statistics import Sample, sample
+from resnet.report.analysis.statistics import Interval, Sample, sample
 from resnet.report.tables import Tables, different, flattened, rows, select
 
 WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
@@ -26,6 +26,12 @@ def over_seeds(tables: Tables, name: str, quantity: str) -> Sample | None:
     """
     several = quantity in OF_A_MACHINE and len(training_devices(tables, name)) > 1
     return None if tables.net(name).mixed or several else sample(tables.seeds(name, "done")[quantity])
+
+
+def error_interval(tables: Tables, errors: Sample) -> Interval | None:
+    """The interval of a mean error in %, cut at 0 and 100: few scattered seeds give a wider one. None for one seed."""
+    ends = errors.interval(tables.params.report.confidence)
+    return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
 
 
 def over_seeds_by_machine(tables: Tables, name: str, quantity: str) -> dict[str, Sample]:

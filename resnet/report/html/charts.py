@@ -6,6 +6,7 @@ Text and axes take the page's colour, so that a dark page has light axes. The pa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,6 +43,8 @@ HOVERED = alt.condition(HOVER, alt.value(1), alt.value(0))
 """Points that answer a pointer are not seen until it is there: the lines say where they are."""
 THOUSANDS = "datum.value < 1000 ? datum.label : format(datum.value / 1000, '~g') + 'k'"
 SHOWN = "indexof(nets, datum.name) >= 0"
+PUBLISHED = f"published && ({SHOWN} || !datum.begun)"
+"""A published figure of a net that has not begun has no switch of its own."""
 
 
 def families(nets: Sequence[Row]) -> dict[str, int]:
@@ -80,8 +83,8 @@ def _spec(chart: Any, title: str, description: str, height: int, **datasets: Any
 
 
 def _rows(name: str, *conditions: str) -> Any:
-    """Rows by their name in `datasets`, of the nets that are shown."""
-    chart: Any = alt.Chart(alt.NamedData(name)).transform_filter(SHOWN)
+    """Rows by their name in `datasets` for which all conditions hold."""
+    chart: Any = alt.Chart(alt.NamedData(name))
     for condition in conditions:
         chart = chart.transform_filter(condition)
     return chart
@@ -99,27 +102,20 @@ def tooltip(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(field=name, type="nominal", title=titles.get(x, x)) for x, name in names.items()]
 
 
-def errors(
-    points: Sequence[Row],
-    seeds: Sequence[Row],
-    others: Sequence[Row],
-    nets: Sequence[Row],
-    axes: Sequence[str],
-    published: bool,
-) -> Spec:
-    """Test error against what the reader chooses: mean with interval, each seed, and published figures, hollow."""
+def _error_layers(nets: Sequence[Row], level: str) -> dict[str, Any]:
+    """The layers of `errors` by their names, in the order in which they are drawn; `level` names the interval."""
     places = alt.Axis(values=alt.ExprRef("ticks[axis]"), format=",.4~g", labelOverlap="greedy")
     x = alt.X("place:Q", title=None, scale=alt.Scale(type="log", padding=28, nice=False), axis=places)
     y = alt.Y("error:Q", title="test error, %", scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(tickCount=6))
     colour, shape = _by_depth(nets), _by_family(alt.Shape, nets, SHAPES)
 
-    def placed(name: str) -> Any:
-        return _rows(name).transform_calculate(place="datum[axis]").transform_filter("isValid(datum.place)")
+    def placed(name: str, condition: str = SHOWN) -> Any:
+        rows = _rows(name, condition).transform_calculate(place="datum[axis]")
+        return rows.transform_filter("isValid(datum.place)")
 
     means = placed("points").transform_calculate(
         where="format(datum.place, '.4~g') + (datum.devices[axis] ? ' on ' + datum.devices[axis] : '')"
     )
-    level = next((key for key in (points[0] if points else ()) if key.endswith("% interval")), "interval")
     hover = [
         *tooltip("name", "test error", level, "seeds"),
         alt.Tooltip("where:N", title="at"),
@@ -131,38 +127,62 @@ def errors(
     )
     intervals = means.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2, opacity=0.8)
     intervals = intervals.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=colour)
-    hollow = placed("others").transform_filter("published")
-    hollow = hollow.mark_point(size=50, strokeWidth=1.4, stroke="currentColor", xOffset=11).encode(
-        x,
-        y,
-        shape=alt.condition("datum.paper", alt.value("diamond"), alt.value("triangle-down")),
-        opacity=alt.condition("datum.paper", alt.value(0.9), alt.value(0.45)),
-        tooltip=tooltip("source", "name", "published"),
+    hollow = (
+        placed("others", PUBLISHED)
+        .mark_point(size=50, strokeWidth=1.4, stroke="currentColor", xOffset=11)
+        .encode(
+            x,
+            y,
+            shape=alt.condition("datum.paper", alt.value("diamond"), alt.value("triangle-down")),
+            opacity=alt.condition("datum.paper", alt.value(0.9), alt.value(0.45)),
+            tooltip=tooltip("source", "name", "published", "shortcut"),
+        )
     )
     dots = placed("seeds").mark_point(size=20, filled=True, opacity=0.6, xOffset=-11)
     dots = dots.encode(x, y, color=colour, shape=shape, tooltip=tooltip("name", "seed", "test error"))
     marks = means.mark_point(size=120, filled=True, opacity=1)
     marks = marks.encode(x, y, color=colour, shape=shape, tooltip=hover, description=alt.Description("name:N"))
+    return {"kinds": lines, "hollow": hollow, "intervals": intervals, "dots": dots, "means": marks}
+
+
+def errors(
+    points: Sequence[Row],
+    seeds: Sequence[Row],
+    others: Sequence[Row],
+    nets: Sequence[Row],
+    axes: Sequence[str],
+    published: bool,
+) -> Spec:
+    """Test error against what the reader chooses: mean with interval, each seed, and published figures, hollow."""
+    level = next((key for key in (points[0] if points else ()) if key.endswith("% interval")), "interval")
     title = alt.TitleParams(
         alt.ExprRef("axis"), orient="bottom", fontSize=12, fontWeight="normal", color="currentColor", offset=12
     )
-    drawn = {"kinds": lines, "hollow": hollow, "intervals": intervals, "dots": dots, "means": marks}
-    chart = layered(**{name: layer for name, layer in drawn.items() if others or name != "hollow"})
+    drawn = _error_layers(nets, level).items()
+    chart = layered(**{name: layer for name, layer in drawn if others or name != "hollow"})
     chart = chart.properties(title=title)
     chart = chart.add_params(_shown(nets), _select("axis", "against", axes, axes[0]))
-    ticks = {axes[0]: sorted({point[axes[0]] for point in points})}
-    chart = chart.add_params(alt.param(name="ticks", value=ticks))
+    ours, theirs = ({row[axes[0]] for row in rows} for rows in (points, others))
+    ticks = [json.dumps({axes[0]: sorted(depths)}) for depths in (ours | theirs, ours)]
     if others:
         box = alt.binding_checkbox(name="published figures")
         chart = chart.add_params(alt.param(name="published", value=published, bind=box))
-    said = "A point a net, its mean over seeds; a line its interval; small points are seeds, hollow ones published."
+    # At the depths that are drawn; an axis of another quantity has the ticks that Vega chooses.
+    chart = chart.add_params(
+        alt.param(name="ticks", expr=f"published ? {ticks[0]} : {ticks[1]}" if others else ticks[1])
+    )
+    described = (
+        "A point a net, its mean over seeds; a line its interval; small points are seeds, hollow ones published."
+    )
     data = {"points": list(points), "seeds": list(seeds), "others": list(others)}
-    return _spec(chart, "Test error of the nets", said, 400, **data)
+    return _spec(chart, "Test error of the nets", described, 400, **data)
 
 
 def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
     """Error against iterations, a line a seed."""
-    base = _rows("runs").transform_flatten(["iteration", *QUANTITIES]).transform_calculate(error="datum[quantity]")
+    base = (
+        _rows("runs", SHOWN).transform_flatten(["iteration", *QUANTITIES]).transform_calculate(error="datum[quantity]")
+    )
     base = base.transform_filter("isValid(datum.error)")
     ends = alt.Scale(domainMin=0, nice=False)
     x = alt.X("iteration:Q", title="iteration", axis=alt.Axis(labelExpr=THOUSANDS, grid=False, tickCount=8), scale=ends)
@@ -192,14 +212,14 @@ def curves(runs: Sequence[Row], nets: Sequence[Row], top: float) -> Spec:
         _select("quantity", "show", QUANTITIES, QUANTITIES[0]),
         _select("top", "up to, %", TOPS, top),
     )
-    said = "A line a seed of the nets that are shown; colours tell depths, dashes kinds of nets."
-    return _spec(chart, "Error while training", said, 380, runs=list(runs))
+    described = "A line a seed of the nets that are shown; colours tell depths, dashes kinds of nets."
+    return _spec(chart, "Error while training", described, 380, runs=list(runs))
 
 
 def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
     """How strongly each layer responds, a line a net with its range over seeds: the paper's Figure 7."""
     columns = ["layer", "mean", "low", "high"]
-    base = _rows("layers", "datum.order == order").transform_flatten(columns)
+    base = _rows("layers", SHOWN, "datum.order == order").transform_flatten(columns)
     # A net of a thousand layers leaves no room for others on an even scale.
     deep = max(len(row["layer"]) for row in layers) > 200
     along = alt.Scale(type="log" if deep else "linear", nice=False)
@@ -215,5 +235,5 @@ def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
     chart = layered(ranges=bands, lines=lines, points=points.add_params(HOVER)).add_params(
         _shown(nets), _select("order", "layers", ORDERS, ORDERS[0])
     )
-    said = "Standard deviation after batch norm, before ReLU and addition; a line a net, mean over seeds."
-    return _spec(chart, "Responses of the layers", said, 320, layers=list(layers))
+    described = "Standard deviation after batch norm, before ReLU and addition; a line a net, mean over seeds."
+    return _spec(chart, "Responses of the layers", described, 320, layers=list(layers))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pandas import DataFrame
 
-from resnet.report.analysis.nets import over_seeds
+from resnet.report.analysis.nets import error_interval, over_seeds
 from resnet.report.analysis.published import published
 from resnet.report.html.markup import NOTHING, Cell, Markup, element, link, table
 from resnet.report.html.values import interval
@@ -49,7 +49,7 @@ def _seeds(tables: Tables, name: str, runs: str | None) -> Cell:
 def _net(tables: Tables, net: Any, runs: str | None) -> Line:
     name, level = net.name, tables.params.report.confidence
     sample = over_seeds(tables, name, "test_error")
-    ends = sample.interval(level) if sample else None
+    ends = error_interval(tables, sample) if sample else None
     paper = published().paper(net.net, net.depth, net.shortcut) if tables.official else None
     counted = next((file for kind in ("describe", "train", "throughput") for file in net.files if kind in file), None)
     speeds = {timed.kind: timed for timed in rows(select(tables.speed, name=name))}

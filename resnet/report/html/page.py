@@ -9,12 +9,9 @@ from pathlib import Path
 import vl_convert
 from pandas import DataFrame
 
-from resnet.report.analysis import protocol
-from resnet.report.analysis.nets import over_seeds, series
 from resnet.report.html import charts, listings, values
-from resnet.report.html.markup import Markup, data, element, link
-from resnet.report.style import words
-from resnet.report.tables import Tables, select
+from resnet.report.html.markup import Markup, data, element, from_markdown, link
+from resnet.report.tables import Tables
 
 HERE = Path(__file__).parent
 TITLE = "Depth and error of residual and plain nets"
@@ -33,42 +30,6 @@ def library() -> str:
     if "</script" in script.lower():
         raise ValueError("the library of the charts cannot stand in a page: it has the end of a script in it")
     return script
-
-
-def answer(tables: Tables, judged: DataFrame) -> list[str]:
-    """What was asked and what came out, a sentence each, in plain text."""
-    done = len(select(tables.runs, status="done"))
-    planned = words.count(len(tables.runs))
-    if not done:
-        return [f"{planned} training runs are planned; none is done yet."]
-    told = []
-    for family, names in series(tables, _main(tables)).items():
-        errors = [(tables.net(x).depth, sample) for x in names if (sample := over_seeds(tables, x, "test_error"))]
-        ends = errors[:1] + errors[1:][-1:]
-        parts = [f"{words.spread(sample.mean, sample.std, None)} % at {depth} layers" for depth, sample in ends]
-        told += [f"{family} {' and '.join(parts)}"] if parts else []
-    sentences = [f"{words.count(done)} of {planned} planned training runs are done."]
-    sentences += [f"Test error: {'; '.join(told)}."] if told else []
-    if judged["difference"].notna().any():
-        verdicts = [f"{count} {verdict}" for verdict, count in judged["verdict"].value_counts(sort=False).items()]
-        sentences.append(f"Claims of section 4.2: {words.listed(verdicts)}.")
-    return sentences
-
-
-def _main(tables: Tables) -> list[str]:
-    """The nets that the page is about: those that its charts show at first."""
-    return [net["name"] for net in values.legend(tables) if net["shown"]]
-
-
-def _deviations(tables: Tables) -> list[str]:
-    """What keeps the errors of these nets from being the paper's."""
-    if not tables.official:
-        names = words.listed(sorted({record.name for record in tables.data}))
-        return [f"The data are {names}, not the official CIFAR-10: no error here compares with the paper's."]
-    main = _main(tables) or list(tables.nets.index)
-    told = {name: "; ".join(x.sentence for x in protocol.deviations(tables, name)) for name in main}
-    alike = words.grouped({name: sentences for name, sentences in told.items() if sentences}, len(main))
-    return [f"{sentences} ({who}): not the paper's experiment." for sentences, who in alike.items()]
 
 
 def _legend(nets: Sequence[values.Row]) -> Markup:
@@ -105,7 +66,7 @@ def _charts(tables: Tables) -> tuple[Markup, dict[str, charts.Spec]]:
     level = f"{100 * tables.params.report.confidence:g} %"
     specs, parts = {}, []
     if points := values.errors(tables, nets):
-        others = values.others(tables, nets)
+        others = values.others(tables)
         seeds, shown = values.seeds(tables, points), values.at_full_length(tables, nets)
         specs["errors"] = charts.errors(points, seeds, others, nets, values.axes(points), shown)
         text = f"Large points are means over seeds with their {level} interval, small ones seeds"
@@ -136,7 +97,8 @@ def page(
     tables: Tables,
     judged: DataFrame,
     runs: str | None,
-    answers: Sequence[str] | None = None,
+    answers: Sequence[str],
+    cautions: Sequence[str] = (),
     drawings: Mapping[str, str] | None = None,
 ) -> str:
     """The whole page.
@@ -145,11 +107,11 @@ def page(
         tables: what was read.
         judged: the claims with their verdicts.
         runs: the runs' folder as seen from the page; None where its files cannot be linked.
-        answers: sentences for the top, plain or `Markup`; `answer`'s where None are given.
+        answers: sentences for the top, in Markdown.
+        cautions: what keeps the errors from being the paper's, likewise.
         drawings: SVG elements by their titles.
     """
     figures, specs = _charts(tables)
-    sentences = answer(tables, judged) if answers is None else answers
     head = [
         Markup('<meta charset="utf-8">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -159,8 +121,8 @@ def page(
         element("style", Markup((HERE / "page.css").read_text(encoding="utf-8"))),
     ]
     opening = [element("h1", TITLE), element("p", SOURCE, class_="source")]
-    opening += [element("p", sentence, class_="answer") for sentence in sentences]
-    opening += [element("p", caution, class_="caution") for caution in _deviations(tables)]
+    opening += [element("p", from_markdown(sentence), class_="answer") for sentence in answers]
+    opening += [element("p", from_markdown(caution), class_="caution") for caution in cautions]
     parts = [element("header", *opening), figures, _drawings(drawings or {})]
     listed = (listings.results(tables, runs), listings.claims(judged), listings.trained(tables, runs))
     parts += [element("section", part) for part in listed if part]
@@ -180,8 +142,9 @@ def files(
     tables: Tables,
     judged: DataFrame,
     runs: str | None,
-    answers: Sequence[str] | None = None,
+    answers: Sequence[str],
+    cautions: Sequence[str] = (),
     drawings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""
-    return {"index.html": page(tables, judged, runs, answers, drawings), "vega.js": library()}
+    return {"index.html": page(tables, judged, runs, answers, cautions, drawings), "vega.js": library()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from resnet.report.analysis.cost import UNITS, costs_of
 from resnet.report.analysis.curves import drawn_runs
-from resnet.report.analysis.nets import aside, main_net, over_seeds, series, started
+from resnet.report.analysis.nets import aside, error_interval, main_net, over_seeds, series, started, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.responses import profile, responses_by_seed
 from resnet.report.style import words
@@ -59,7 +59,7 @@ def errors(tables: Tables, nets: Sequence[Row]) -> list[Row]:
         sample = over_seeds(tables, net["name"], "test_error")
         if not sample:
             continue
-        ends = sample.interval(level)
+        ends = error_interval(tables, sample)
         costs = costs_of(tables, net["name"])
         seeds = [int(seed) for seed in tables.seeds(net["name"], "done")["seed"]]
         written.append(
@@ -105,24 +105,30 @@ def seeds(tables: Tables, points: Sequence[Row]) -> list[Row]:
     ]
 
 
-def others(tables: Tables, nets: Sequence[Row]) -> list[Row]:
-    """What was published about nets of these kinds and depths; on the official data alone."""
+def others(tables: Tables) -> list[Row]:
+    """What was published about the kinds and depths of the plan, run or not; on the official data alone.
+
+    A figure stands under the net that stands for its kind and depth, and disappears with it; `begun`: the reader has a
+    switch for that. With another shortcut than the net's it has no other place than its depth.
+    """
     if not tables.official:
         return []
-    known = published()
+    known, begun = published(), started(tables)
     return [
         {
-            "family": net["family"],
-            "name": net["name"],
+            "name": net.name,
+            "begun": net.name in begun,
             "source": figure.source,
             "paper": figure.source == "paper",
             "error": figure.error,
             "published": f"{words.spread(figure.error, figure.std, figure.n)} %",
-            **{axis: place for axis, place in _places(tables, net["name"]).items() if axis in AXES[:3]},
+            "shortcut": known.shortcut_of(figure),
+            **{axis: places[axis] for axis in (AXES[:3] if alike else AXES[:1]) if axis in places},
         }
-        for net in nets
-        for row in [tables.net(net["name"])]
-        for figure in known.errors_of(row.net, row.depth, row.shortcut)
+        for net in map(tables.net, without_ablations(tables))
+        for places in [_places(tables, net.name)]
+        for figure in known.errors_of(net.net, net.depth)
+        for alike in [known.shortcut_of(figure) == net.shortcut]
     ]
 
 

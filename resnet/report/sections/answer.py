@@ -1,12 +1,16 @@
 """The answer: what is reproduced, what depth does and what is left, a sentence each."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from pandas import DataFrame
+
 from resnet.report.analysis import protocol
-from resnet.report.analysis.headline import beside_the_paper, comparable, judged_claims
-from resnet.report.analysis.nets import DEEPEST, aside, over_seeds, without_ablations
+from resnet.report.analysis.headline import beside_the_paper, comparable
+from resnet.report.analysis.nets import DEEPEST, aside, error_interval, over_seeds, without_ablations
 from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
+from resnet.report.analysis.stated import stated
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bullets, code, escaped
@@ -24,18 +28,21 @@ def _error(tables: Tables, name: str) -> str:
     values, level = over_seeds(tables, name, "test_error"), tables.params.report.confidence
     if values is None:
         return f"{escaped(name)}: mixed settings"
-    ends = values.interval(level)
-    # A few scattered seeds give an interval wider than an error can be.
-    where = f"{100 * level:g} % interval {max(0, ends.low):.2f} to {min(100, ends.high):.2f}, " if ends else ""
+    ends = error_interval(tables, values)
+    where = f"{100 * level:g} % interval {ends.low:.2f} to {ends.high:.2f}, " if ends else ""
     return f"{escaped(name)} **{values.mean:.2f} %** ({where}{words.numbered(values.n, 'seed')})"
 
 
 def _ends(tables: Tables, names: list[str]) -> list[str]:
-    """Of these nets the shallowest and the deepest main ones: residual and up to 110 layers where there are such."""
+    """Of these nets the shallowest and the deepest main ones that the primary claims are about, where there are such.
+
+    They are residual, have up to 110 layers and several planned seeds.
+    """
     main = [name for name in without_ablations(tables) if name not in aside(tables)]
     names = [name for name in main if name in names] or names
     names = [name for name in names if tables.net(name).net != "plain"] or names
     names = [name for name in names if tables.net(name).depth <= DEEPEST] or names
+    names = [name for name in names if len(tables.seeds(name)) > 1] or names
     by_depth = sorted(names, key=lambda name: tables.net(name).depth)
     return list(dict.fromkeys([by_depth[0], by_depth[-1]]))
 
@@ -100,30 +107,39 @@ def _few(names: list[str], most: int = 3) -> list[str]:
 
 
 def _statement(claim: Any) -> str:
-    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`."""
+    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
     gist = str(claim.claim).split(":")[0]
     gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
-    interim = ", interim" if claim.interim else ""
-    return f"{escaped(gist)} (**{claim.verdict}**{interim}, {claim.difference:+.2f} {claim.unit})"
+    undecided = claim.verdict == "undecided"
+    amount = words.interval((claim.low, claim.high)) if undecided else f"{claim.difference:+.2f}"
+    return f"{escaped(gist)} (**{claim.verdict}**, {amount} {claim.unit})"
 
 
-def depth(tables: Tables) -> str:
-    """The verdicts of the primary claims."""
-    judged = select(judged_claims(tables), primary=True)
+def depth(tables: Tables, judged: DataFrame) -> str:
+    """The verdicts of the primary claims; `judged` are all."""
+    judged = select(judged, family="primary")
     if judged.empty:
         return ""
     tested = judged[judged["verdict"] != "not tested"]
-    missing = [*dict.fromkeys(escaped(name) for names in judged["missing"].dropna() for name in names)]
-    lacking = f" (no runs yet of {words.listed(_few(missing))})" if missing else ""
+    nets = dict.fromkeys(name for claim in stated(tables) if claim.family == "primary" for name in claim.nets)
+    done = {name: len(tables.seeds(name, "done")) for name in nets}
+    few = [(word, [escaped(name) for name in nets if done[name] == n]) for n, word in enumerate(("none", "one"))]
+    lacking = " and ".join(f"{word} of {words.listed(_few(names))}" for word, names in reversed(few) if names)
     if tested.empty:
-        return f"**Depth: nothing can be said**, for no claim has the seeds that it needs{lacking}."
+        why = f"a claim needs two seeds of each of its nets, and so far there is {lacking}"
+        return f"**Depth: nothing can be said**: {why if lacking else 'no claim could be tested'}."
     lengths = {int(tables.net(name).iterations) for name in without_ablations(tables) if len(tables.started(name))}
     where = [] if tables.official else [f"on {words.listed(escaped(data.name) for data in tables.data)}"]
     where += [f"after {words.listed(map(words.count, sorted(lengths)))} iterations"] if not comparable(tables) else []
     statements = [*map(_statement, rows(tested))]
     statements = [*statements[:MOST], *([f"{len(statements) - MOST} more below"] if len(statements) > MOST else [])]
-    rest = f"; {len(judged) - len(tested)} not tested{lacking}" if len(tested) < len(judged) else ""
-    return f"**Depth**{''.join(f' {part}' for part in where)}: {'; '.join(statements)}{rest}."
+    untested = len(judged) - len(tested)
+    statements += [f"{untested} not tested{f' (of seeds there is {lacking})' if lacking else ''}"] if untested else []
+    planned = sum(len(tables.seeds(name)) for name in nets)
+    interim = (
+        f" Interim: {sum(done.values())} of {planned} seeds of these nets are done." if any(tested["interim"]) else ""
+    )
+    return f"**Depth**{''.join(f' {part}' for part in where)}: {'; '.join(statements)}.{interim}"
 
 
 def left(tables: Tables, command: str) -> str:
@@ -140,12 +156,19 @@ def left(tables: Tables, command: str) -> str:
     return f"**Left: {words.count(rest.runs)} of {planned} runs**, {takes}: {code(command)}{raised}."
 
 
-def sentences(tables: Tables, command: str) -> list[str]:
-    """The answer, a Markdown sentence each; empty without a net. `command` runs the plan."""
-    all_three = (reproduction(tables), depth(tables), left(tables, command)) if len(tables.nets) else ()
+def sentences(tables: Tables, judged: DataFrame, command: str) -> list[str]:
+    """The answer, a Markdown sentence each; empty without a net.
+
+    Args:
+        tables: what was read.
+        judged: the claims with their verdicts.
+        command: what runs the plan.
+    """
+    all_three = (reproduction(tables), depth(tables, judged), left(tables, command)) if len(tables.nets) else ()
     return [*filter(None, all_three)]
 
 
-def section(tables: Tables, command: str) -> Section:
-    text = bullets(sentences(tables, command)) or "The parameters name no net: there is nothing to report."
+def section(answers: Sequence[str]) -> Section:
+    """The section of these sentences."""
+    text = bullets(answers) or "The parameters name no net: there is nothing to report."
     return Section("", f"{TITLE}\n\n{text}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from pandas import DataFrame
 
-from resnet.report.analysis.claims import VERDICTS, claims
+from resnet.report.analysis.claims import VERDICTS
 from resnet.report.analysis.nets import main_nets
 from resnet.report.analysis.published import published
 from resnet.report.analysis.stated import planned_tests, stated
@@ -15,31 +15,33 @@ from resnet.report.tables import Tables, rows, select
 
 
 def _conditions(tables: Tables) -> str:
-    """Data and schedule of the claims' nets where they are not the paper's: ` (on digits, 400 iterations)`."""
+    """Data and schedule of the claims' nets where they are not the paper's: `on digits, 400 iterations`."""
     claimed = [name for kind in ("plain", "resnet") for name in main_nets(tables, kind) if len(tables.started(name))]
     lengths, papers = sorted({int(tables.net(name).iterations) for name in claimed}), published().protocol.iterations
     conditions = [] if tables.official else [words.listed(escaped(data.name) for data in tables.data)]
     if lengths and lengths != [papers]:
         counts = words.listed(map(words.count, lengths))
         conditions.append(f"{counts} of the paper's {words.count(papers)} iterations")
-    return f" (on {', '.join(conditions)})" if conditions else ""
+    return f"on {', '.join(conditions)}" if conditions else ""
 
 
 def _tested(claim: Any, where: str) -> str:
     decimals, unit = (2, " points") if claim.unit else (3, "")
     ends = f"{words.interval((claim.low, claim.high), decimals)}{unit}"
-    interim = " (interim, seeds are missing)" if claim.interim else ""
+    notes = "; ".join(filter(None, ["interim, seeds are missing" if claim.interim else "", where]))
     ps = [p if p.startswith("<") else f"= {p}" for p in map(words.p_value, (claim.p, claim.p_holm))]
     return (
-        f"**{claim.verdict.capitalize()}: {ends}**{interim}{where}. {escaped(claim.claim)}: "
+        f"**{claim.verdict.capitalize()}: {ends}**{f' ({notes})' if notes else ''}. {escaped(claim.claim)}: "
         f"{claim.difference:+.{decimals}f}{unit} ({escaped(claim.test)}; p {ps[0]}, corrected {ps[1]})."
     )
 
 
-def _untested(untested: DataFrame) -> str:
+def _untested(tables: Tables, untested: DataFrame) -> str:
     """How many claims were not tested, and what is missing for them."""
-    missing = dict.fromkeys(escaped(name) for names in untested["missing"] for name in names)
-    needed = [f"Results are missing of {words.listed(missing)}. "] if missing else []
+    missing = dict.fromkeys(name for names in untested["missing"] for name in names)
+    done = {name: len(tables.seeds(name, "done")) > 0 for name in missing}
+    lacking = {"Runs": [x for x in missing if not done[x]], "Layer responses": [x for x in missing if done[x]]}
+    needed = [f"{what} are missing of {words.listed(map(escaped, nets))}. " for what, nets in lacking.items() if nets]
     others = dict.fromkeys(escaped(claim.why_not_tested) for claim in rows(untested) if not claim.missing)
     needed += [f"{reason[0].upper()}{reason[1:]}. " for reason in others]
     counted = words.numbered(len(untested), "claim")
@@ -55,7 +57,7 @@ def _family(tables: Tables, judged: DataFrame, family: str) -> str:
     correction = f", corrected over {planned} (Holm)" if len(tested) else ""
     where = _conditions(tables)
     lines = [_tested(claim, where) for claim in rows(tested)]
-    lines += [_untested(untested)] if len(untested := select(judged, verdict="not tested")) else []
+    lines += [_untested(tables, untested)] if len(untested := select(judged, verdict="not tested")) else []
     return f"**{family.capitalize()} claims** ({counted}{correction})\n\n{bullets(lines)}"
 
 
@@ -71,8 +73,7 @@ def _explained(tables: Tables) -> str:
     )
 
 
-def section(tables: Tables) -> Section:
-    judged = claims(tables)
+def section(tables: Tables, judged: DataFrame) -> Section:
     if judged.empty:
         return Section("Claims", "The plan holds no two nets that a claim is about." if len(tables.nets) else "")
     families = [(family, select(judged, family=family)) for family in ("primary", "secondary")]

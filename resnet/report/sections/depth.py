@@ -7,9 +7,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from resnet.report.analysis.headline import papers_protocol
-from resnet.report.analysis.nets import aside, most_frequent_length, over_seeds, run_on, without_ablations
+from resnet.report.analysis.nets import aside, over_seeds, run_on, without_ablations
 from resnet.report.analysis.published import PublishedError, Source, published
-from resnet.report.style import drawing, words
+from resnet.report.style import drawing
 from resnet.report.style.drawing import COLOURS, KIND_NAMES, Picture, Section
 from resnet.report.tables import Tables
 
@@ -111,16 +111,6 @@ def figure(tables: Tables) -> Figure | None:
     drawing.entitle(drawn, f"Test error against depth on {run_on(tables)}")
     drawing.legend_below(drawn, handles)
     return drawn
-
-
-def schedule(tables: Tables) -> str:
-    """The data, and the schedule where it is not the paper's: a figure may be seen alone."""
-    started = [name for name in tables.nets.index if len(tables.started(name))]
-    length, papers = most_frequent_length(tables, started), published().protocol.iterations
-    if length in (None, papers):
-        return run_on(tables)
-    data = words.listed(data.name for data in tables.data)
-    return f"{data}: {words.count(length)} of the paper's {words.count(papers)} iterations"
 
 
 def section(tables: Tables) -> Section:

@@ -50,5 +50,10 @@ def _deviations(tables: Tables) -> Iterator[str]:
         yield bold(f"{who}: {sentences[0].lower()}{sentences[1:]}; {whose} errors are not the paper's experiment.")
 
 
+def cautions(tables: Tables) -> list[str]:
+    """What keeps the errors from being the paper's, a Markdown sentence or two each."""
+    return [*_other_data(tables), *_deviations(tables)]
+
+
 def section(tables: Tables) -> Section:
-    return Section("", "\n\n".join([_summary(tables), *_other_data(tables), *_deviations(tables)]))
+    return Section("", "\n\n".join([_summary(tables), *cautions(tables)]))

@@ -1,6 +1,6 @@
 """The test error of every seed that is done, with the interval of the mean."""
 
-from resnet.report.analysis.nets import over_seeds
+from resnet.report.analysis.nets import error_interval, over_seeds
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import table
@@ -12,9 +12,8 @@ def section(tables: Tables) -> Section:
     for name in [name for name in tables.nets.index if len(tables.seeds(name, "done"))]:
         values = over_seeds(tables, name, "test_error")
         errors = (f"{run.test_error:.2f} (seed {run.seed})" for run in rows(tables.seeds(name, "done")))
-        ends = values.interval(level) if values else None
-        # A few scattered seeds give an interval wider than an error can be.
-        interval = f"{max(0, ends.low):.2f} to {min(100, ends.high):.2f}" if ends else words.NONE
+        ends = error_interval(tables, values) if values else None
+        interval = f"{ends.low:.2f} to {ends.high:.2f}" if ends else words.NONE
         mean = words.sample(values, "mixed settings, not averaged")
         columns = ("net", "test error of each seed, %", "mean ± std", f"{100 * level:g} % interval of the mean")
         lines.append(dict(zip(columns, (name, ", ".join(errors), mean, interval), strict=True)))

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from resnet.report.analysis.headline import judged_claims
+from pandas import DataFrame
+
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bullets, details, escaped
-from resnet.report.tables import Tables, rows
+from resnet.report.tables import Tables, rows, select
 
 
 def _line(claim: Any) -> str:
@@ -19,17 +20,17 @@ def _line(claim: Any) -> str:
     )
 
 
-def section(tables: Tables, statistics: str) -> Section:
+def section(tables: Tables, judged: DataFrame, statistics: str) -> Section:
     """The section; `statistics` is the page where the claims stand with their tests."""
-    judged, level = judged_claims(tables), f"{100 * tables.params.report.confidence:g} % interval"
-    tested = judged[judged["verdict"] != "not tested"]
+    tested, level = judged[judged["verdict"] != "not tested"], f"{100 * tables.params.report.confidence:g} % interval"
     if tested.empty:
         return Section("Claims", "")
-    lines = {primary: bullets(map(_line, rows(claims))) for primary, claims in tested.groupby("primary")}
-    parts = [f"With the {level}:\n\n{lines[True]}"] if True in lines else []
-    if False in lines:
-        counted = words.numbered(len(tested) - sum(tested["primary"]), "secondary claim")
-        parts.append(details(f"{counted} with a verdict, with the {level}", lines[False]))
+    primary, secondary = (select(tested, family=family) for family in ("primary", "secondary"))
+    apart = "; a verdict allows for the number of claims (Holm), the interval does not"
+    parts = [f"With the {level}{apart}:\n\n{bullets(map(_line, rows(primary)))}"] if len(primary) else []
+    counted = words.numbered(len(secondary), "secondary claim")
+    opened = bullets(map(_line, rows(secondary)))
+    parts += [details(f"{counted} with a verdict, with the {level}", opened)] if opened else []
     untested = len(judged) - len(tested)
     rest = f"{words.numbered(untested, 'claim')} not tested. " if untested else ""
     return Section("Claims", "\n".join([*parts, f"{rest}Each with its test: [{statistics}]({statistics}#claims).\n"]))

@@ -1,4 +1,4 @@
-"""Ours beside the paper's, and the claims in the order of their weight."""
+"""Ours beside the paper's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from resnet.report.analysis import headline
-from resnet.report.analysis.headline import beside_the_paper, comparable, judged_claims, papers_protocol
+from resnet.report.analysis.headline import beside_the_paper, comparable, papers_protocol
 
 
 def test_only_the_papers_protocol_is_comparable(files: Callable[..., Any]) -> None:
@@ -29,14 +28,3 @@ def test_only_the_papers_protocol_is_comparable(files: Callable[..., Any]) -> No
     assert not papers_protocol(plan.tables())
     plan.train("resnet-32", 0, data=plan.data(official=False))
     assert comparable(plan.tables()) == []
-
-
-def test_primary_claims_come_first(files: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = files("resnet-20", "resnet-56", "plain-20", "plain-56", seeds=2)
-    stated = headline.claims(plan.tables())
-    family = ["secondary", "primary", *["secondary"] * (len(stated) - 2)]
-    monkeypatch.setattr(headline, "claims", lambda _: stated.assign(family=family, interim=True))
-    judged = judged_claims(plan.tables())
-    assert list(judged["primary"]) == [True, *[False] * (len(stated) - 1)]
-    assert judged["claim"].iloc[0] == stated["claim"].iloc[1]
-    assert judged["interim"].all()

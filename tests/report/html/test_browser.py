@@ -19,7 +19,7 @@ from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT, commit, run
 from tests.report.conftest import Files
 from tests.report.html.conftest import ERRORS, Opened
-from tests.report.made_up import a_system, some_data
+from tests.report.made_up import a_plan, a_system, some_data
 
 Open = Callable[..., Opened]
 
@@ -100,6 +100,29 @@ def test_a_switch_takes_a_net_out_of_every_chart_and_brings_it_back(made_up: Fil
     other.focus()
     opened.page.keyboard.press("Enter")
     opened.page.wait_for_function("document.querySelectorAll('#errors svg g.means_marks path').length === 5")
+    assert opened.complaints == []
+
+
+def test_published_figures_stand_where_nothing_has_run(tmp_path: Path, open_page: Open) -> None:
+    files = Files(a_plan("resnet-20", "resnet-110", seeds=2), tmp_path / "runs")
+    for seed in range(2):
+        files.train("resnet-20", seed, 8.5 + 0.1 * seed)
+    files.build()
+    opened = open_page(files.reports / "index.html")
+
+    def places() -> set[int]:
+        """Of the hollow marks, in pixels across."""
+        transforms = opened.page.locator("#errors svg g.hollow_marks path").all()
+        return {int(float(str(x.get_attribute("transform")).split("(")[1].split(",")[0])) for x in transforms}
+
+    assert {"20", "110"} <= set(opened.page.locator("#errors svg g.role-axis-label text").all_text_contents())
+    shallow, deep = sorted(places())
+    assert deep - shallow > 500
+    opened.page.locator("button.net", has_text="resnet-20").click()
+    opened.page.wait_for_function("document.querySelectorAll('#errors svg g.means_marks path').length === 0")
+    assert len(places()) == 1  # those of a net without a switch stay
+    opened.page.locator("#errors-controls input").click()
+    opened.page.wait_for_function("document.querySelectorAll('#errors svg g.hollow_marks path').length === 0")
     assert opened.complaints == []
 
 
@@ -211,7 +234,7 @@ def test_the_pages_of_this_repository(plan: str, open_page: Open, tmp_path: Path
     tables = read_tables(load(ROOT / plan / "params.yaml"), runs)
     shutil.copytree(ROOT / plan / "reports", reports)
     relative = Path(os.path.relpath(runs, reports)).as_posix()
-    for name, text in page_files(tables, claims(tables), relative).items():
+    for name, text in page_files(tables, claims(tables), relative, ()).items():
         (reports / name).write_text(text)
     assert (reports / "index.html").stat().st_size < 1_500_000
     for width in (400, 1280):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from resnet.report.analysis.claims import claims
+from resnet.report.html.markup import from_markdown
 from resnet.report.html.page import library, page
 from tests.report.conftest import Files
 from tests.report.made_up import a_history
@@ -22,7 +23,8 @@ from tests.report.made_up import a_history
 def written(plan: Files, **options: Any) -> str:
     """The page without its library."""
     tables = plan.tables()
-    return page(tables, claims(tables), options.pop("runs", "../runs"), **options).replace(library(), "")
+    options = {"runs": "../runs", "answers": ()} | options
+    return page(tables, claims(tables), **options).replace(library(), "")
 
 
 @pytest.mark.slow
@@ -38,11 +40,14 @@ def test_the_same_results_give_the_same_bytes_in_another_process(made_up: Files)
         assert (made_up.runs.parent / "again" / name).read_bytes() == (made_up.reports / name).read_bytes()
 
 
-def test_sentences_from_elsewhere_take_the_top(made_up: Files) -> None:
+def test_the_answer_of_the_summary_takes_the_top(made_up: Files) -> None:
     text = written(made_up, answers=["Depth <helps>."])
     assert '<p class="answer">Depth &lt;helps&gt;.</p>' in text
     assert text.count('class="answer"') == 1
-    assert "Test error: plain nets 9.50 ± 0.30 % at 20 layers and 13.00 ± 0.30 % at 56 layers" in written(made_up)
+    summary = (made_up.reports / "summary.md").read_text().splitlines()
+    sentences = [str(from_markdown(line.removeprefix("- "))) for line in summary if line.startswith("- **")][:3]
+    assert re.findall(r'<p class="answer">(.*?)</p>', (made_up.reports / "index.html").read_text()) == sentences
+    assert sentences[0].startswith("<strong>Reproduced")
 
 
 def test_drawings_stand_in_the_page_as_they_are(made_up: Files) -> None:
@@ -55,8 +60,9 @@ def test_drawings_stand_in_the_page_as_they_are(made_up: Files) -> None:
 def test_a_shorter_schedule_is_said_and_hides_published_figures_at_first(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", train={"iterations": 640, "milestones": [0.5, 0.75]})
     plan.train("resnet-20", history=a_history(640, 40.0))
-    text = written(plan)
-    assert '<p class="caution">Shortened schedule: 640 of the paper&#x27;s 64,000 iterations' in text
+    plan.build()
+    text = (plan.reports / "index.html").read_text()
+    assert '<p class="caution"><strong>Shortened schedule: 640 of the paper&#x27;s 64,000 iterations' in text
     (specifications,) = re.findall(r'id="specifications">(.*?)</script>', text)
     values = {param["name"]: param.get("value") for param in json.loads(specifications)["errors"]["params"]}
     assert values["published"] is False
@@ -87,4 +93,4 @@ def test_the_paper_s_whole_plan_stays_below_a_megabyte_and_a_half(files: Callabl
         for seed in range(5):
             plan.train(name, seed, 8.0 + 0.1 * seed, history=a_history(64_000, 8.0, seed, rows=640))
     tables = plan.tables()
-    assert len(page(tables, claims(tables), "../runs").encode()) < 1_500_000
+    assert len(page(tables, claims(tables), "../runs", ()).encode()) < 1_500_000

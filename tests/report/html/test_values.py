@@ -60,6 +60,15 @@ def test_a_point_has_mean_interval_seeds_and_costs(files: Callable[..., Any]) ->
     ]
 
 
+def test_an_interval_ends_where_an_error_can(files: Callable[..., Any]) -> None:
+    plan = files("plain-56", seeds=2)
+    for seed, error in enumerate([40.0, 90.0]):
+        plan.train("plain-56", seed, error)
+    tables = plan.tables()
+    (point,) = values.errors(tables, values.legend(tables))
+    assert (point["low"], point["high"], point["95 % interval"]) == (0.0, 100.0, "0.00 to 100.00 %")
+
+
 def test_seeds_that_are_not_alike_have_no_point_and_no_curve(files: Callable[..., Any]) -> None:
     plan = files("resnet-20")
     plan.train("resnet-20", 0)
@@ -73,7 +82,7 @@ def test_published_figures_stand_on_their_data_alone(files: Callable[..., Any]) 
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20")
     tables = plan.tables()
-    figures = values.others(tables, values.legend(tables))
+    figures = values.others(tables)
     (paper,) = [figure for figure in figures if figure["paper"]]
     assert (paper["error"], paper[values.DEPTH]) == (8.75, 20)
     assert {"nabla0001", "akamaster"} <= {figure["source"] for figure in figures}
@@ -81,7 +90,19 @@ def test_published_figures_stand_on_their_data_alone(files: Callable[..., Any]) 
     assert values.at_full_length(tables, values.legend(tables))
     plan.train("resnet-20", data=plan.data(official=False))
     tables = plan.tables()
-    assert values.others(tables, values.legend(tables)) == []
+    assert values.others(tables) == []
+
+
+def test_published_figures_stand_at_every_depth_of_the_plan(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "resnet-1202", "plain-56", seeds=1)
+    plan.describe("resnet-20")
+    plan.train("resnet-20")
+    figures = values.others(plan.tables())
+    papers = {(x["name"], x[values.DEPTH], x["begun"]) for x in figures if x["paper"]}
+    assert papers == {("resnet-20", 20, True), ("resnet-1202", 1202, False)}
+    assert {x["name"] for x in figures} == {"resnet-20", "resnet-1202", "plain-56"}
+    assert {x["shortcut"] for x in figures if values.AXES[1] in x} == {"A"}  # another net has other parameters
+    assert "B" in {x["shortcut"] for x in figures}
 
 
 def test_a_long_curve_is_thinned_and_keeps_every_test_error(files: Callable[..., Any]) -> None:

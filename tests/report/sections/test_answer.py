@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from resnet.report.analysis import headline
-from resnet.report.sections.answer import section
+from resnet.report.analysis.claims import claims
+from resnet.report.sections.answer import section, sentences
 
 
 def answer(plan: Any) -> list[str]:
     """The sentences, without their bullets."""
-    title, *lines = plan.text(section, command="dvc repro").splitlines()
+    tables = plan.tables()
+    title, *lines = section(sentences(tables, claims(tables), "dvc repro")).text.splitlines()
     assert title.startswith("# ")
-    sentences = [line.removeprefix("- ") for line in lines if line]
-    assert len(sentences) <= 3
-    return sentences
+    told = [line.removeprefix("- ") for line in lines if line]
+    assert len(told) <= 3
+    return told
 
 
 def test_a_few_seeds_of_the_papers_protocol(files: Callable[..., Any]) -> None:
@@ -32,7 +31,10 @@ def test_a_few_seeds_of_the_papers_protocol(files: Callable[..., Any]) -> None:
         "**Reproduced? Undecided**: test error of resnet-20 **8.32 %** (95 % interval 7.05 to 9.59, 2 seeds), the "
         "paper's 8.75 %; more seeds must tell whether that is the same within 0.5 points."
     )
-    assert second.startswith("**Depth: nothing can be said**, for no claim has the seeds that it needs (no runs yet of")
+    assert second == (
+        "**Depth: nothing can be said**: a claim needs two seeds of each of its nets, and so far there is one of "
+        "plain-20 and none of plain-56 and resnet-56."
+    )
     # 7 runs of 10 hours, and 10 of 125.49 / 40.55 times that; the plan's limit is 24.
     assert third == (
         "**Left: 17 of 20 runs**, about 379 h (16 days) on Example GPU at the measured speed: `dvc repro`, with "
@@ -79,17 +81,40 @@ def test_other_data_are_said_not_to_compare(files: Callable[..., Any]) -> None:
     assert last == "**Left: nothing**; all 2 planned runs have been made."
 
 
-def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=3)
-    for name, error in (("resnet-20", 8.5), ("resnet-56", 7.0)):
-        for seed in range(3):
-            plan.train(name, seed, error + 0.1 * seed)
-    stated = headline.claims(plan.tables())
-    primary = stated["claim"].str.startswith(("Test error falls", "Residual nets respond"))
-    family = primary.map({True: "primary", False: "secondary"})
-    monkeypatch.setattr(headline, "claims", lambda _: stated.assign(family=family, interim=True))
-    second = answer(plan)[1]
-    assert second == "**Depth**: test error falls from resnet-20 to resnet-56 (**shown**, interim, -1.50 points)."
+def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=4)
+    plan.train("resnet-20", 0, 8.5)
+    plan.train("resnet-20", 1, 8.6)
+    needs = "**Depth: nothing can be said**: a claim needs two seeds of each of its nets, and so far there is"
+    assert answer(plan)[1] == f"{needs} none of resnet-56."
+    plan.train("resnet-56", 0, 7.0)
+    assert answer(plan)[1] == f"{needs} one of resnet-56."
+    plan.train("resnet-56", 1, 8.9)
+    statement = "**Depth**: test error falls from resnet-20 to resnet-56"
+    assert answer(plan)[1].startswith(f"{statement} (**undecided**, -12.")  # with two seeds the interval is wide
+    assert answer(plan)[1].endswith(" points). Interim: 4 of 8 seeds of these nets are done.")
+    for seed in (1, 2, 3):
+        plan.train("resnet-56", seed, 7.0 + 0.1 * seed)
+        plan.train("resnet-20", seed, 8.5 + 0.1 * seed)
+    assert answer(plan)[1] == f"{statement} (**shown**, -1.50 points)."
+
+
+def test_claims_that_lack_seeds_beside_others(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", "plain-20", "plain-56", seeds=3)
+    for seed in range(3):
+        plan.train("resnet-20", seed, 8.5 + 0.1 * seed)
+        plan.train("resnet-56", seed, 7.0 + 0.1 * seed)
+    plan.train("plain-56", 0, 13.0)
+    # No word of the interim: what was tested has all its seeds.
+    assert answer(plan)[1].endswith("; 2 not tested (of seeds there is one of plain-56 and none of plain-20).")
+
+
+def test_a_net_of_one_planned_seed_does_not_stand_for_the_deepest(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", "resnet-110", seeds=2, train={"iterations": 6400})
+    plan.params.models["resnet-110"].train["seeds"] = 1
+    for name in ("resnet-20", "resnet-56", "resnet-110"):
+        plan.train(name, 0, 14.0)
+    assert "resnet-20 **14.00 %** (1 seed) and resnet-56 **14.00 %** (1 seed)." in answer(plan)[0]
 
 
 def test_nothing_run_and_no_net(files: Callable[..., Any]) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from resnet.report.analysis.claims import claims
 from resnet.report.sections.claims import section
 
 AS_PUBLISHED = {"resnet-20": (8.6, 8.7, 8.8), "resnet-56": (6.9, 7.0, 7.1)}
+
+
+def told(plan: Any) -> str:
+    """The section's text."""
+    return str(plan.text(section, judged=claims(plan.tables())))
 
 
 def run(plan: Any, errors: dict[str, tuple[float, ...]], **options: Any) -> None:
@@ -20,7 +26,7 @@ def test_the_sentence_carries_its_test(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56")
     run(plan, AS_PUBLISHED)
     # Both have a std of 0.1: Welch has 4 degrees, error 0.1 sqrt(2/3), t(0.975, 4) = 2.776445: 1.7 ± 0.2267.
-    text = plan.text(section)
+    text = told(plan)
     assert (
         "- **Shown: -1.93 to -1.47 points**. Test error falls from resnet-20 to resnet-56: -1.70 points (Welch's t, "
         "n = 3 and 3; p < 0.0001, corrected < 0.0001)."
@@ -32,15 +38,15 @@ def test_the_sentence_carries_its_test(files: Callable[..., Any]) -> None:
 def test_verdicts_are_counted_and_the_untested_are_one_line(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", "plain-20", "plain-56")
     run(plan, {"resnet-20": (7.0, 8.0, 9.0), "resnet-56": (6.5, 7.8, 9.2), "plain-20": (9.0,)})
-    text = plan.text(section)
+    text = told(plan)
     assert "**Primary claims** (1 undecided and 2 not tested, corrected over 3 planned tests (Holm))" in text
     # Variances 1 and 1.8233: error 0.9701, 3.687 degrees, t(0.975) = 2.871: -0.167 ± 2.785.
     assert "- **Undecided: -2.95 to +2.62 points**. Test error falls from resnet-20 to resnet-56: -0.17 points" in text
     untested = [line for line in text.splitlines() if line.startswith("- **Not tested**")]
     assert untested == [
-        "- **Not tested**: 2 claims, see [claims.csv](claims.csv). Results are missing of plain-56.",
+        "- **Not tested**: 2 claims, see [claims.csv](claims.csv). Runs are missing of plain-56.",
         "- **Not tested**: 5 claims, see [claims.csv](claims.csv). "
-        "Results are missing of plain-56, plain-20, resnet-20 and resnet-56.",
+        "Runs are missing of plain-56. Layer responses are missing of plain-20, resnet-20 and resnet-56.",
     ]
     assert "(interim" not in text
 
@@ -48,23 +54,23 @@ def test_verdicts_are_counted_and_the_untested_are_one_line(files: Callable[...,
 def test_a_verdict_is_interim_while_seeds_are_missing(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=4)
     run(plan, AS_PUBLISHED)
-    assert "points** (interim, seeds are missing). Test error falls" in plan.text(section)
+    assert "points** (interim, seeds are missing). Test error falls" in told(plan)
 
 
 def test_reasons_other_than_missing_runs_are_said(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56")
     run(plan, {"resnet-20": (7.0, 8.0), "resnet-56": (6.5,)})
-    assert "One seed of resnet-56 shows no spread." in plan.text(section)
-    assert "The interval is" not in plan.text(section)  # nothing was tested
+    assert "One seed of resnet-56 shows no spread." in told(plan)
+    assert "The interval is" not in told(plan)  # nothing was tested
 
 
 def test_other_data_and_schedules_label_every_sentence(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", train={"iterations": 400})
     run(plan, AS_PUBLISHED, data=plan.data(official=False))
     label = "points** (on digits, 400 of the paper's 64,000 iterations). Test error falls"
-    assert label in plan.text(section)
+    assert label in told(plan)
 
 
 def test_a_plan_of_one_net_claims_nothing(files: Callable[..., Any]) -> None:
-    assert "The plan holds no two nets" in files("resnet-20").text(section)
-    assert files().text(section).strip() == ""
+    assert "The plan holds no two nets" in told(files("resnet-20"))
+    assert told(files()).strip() == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resnet.report.analysis import headline
+from resnet.report.analysis.claims import claims
 from resnet.report.sections.verdicts import section
 
 
@@ -21,18 +21,17 @@ def trained(files: Callable[..., Any]) -> Any:
 
 
 def test_a_line_a_verdict_and_the_number_of_the_others(trained: Any) -> None:
-    text = trained.text(section, statistics="statistics.md")
+    text = trained.text(section, judged=claims(trained.tables()), statistics="statistics.md")
     assert "**Shown**: Test error falls from resnet-20 to resnet-56: -1.50 points (-1.73 to -1.27).\n" in text
     assert "not tested. Each with its test: [statistics.md](statistics.md#claims)." in text
 
 
-def test_primary_claims_stand_first_and_interim_ones_are_marked(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    stated = headline.claims(trained.tables())
+def test_primary_claims_stand_first_and_interim_ones_are_marked(trained: Any) -> None:
+    stated = claims(trained.tables())
     tested = list(stated.index[stated["verdict"] != "not tested"])
     doubled = stated.loc[[tested[0], tested[0]]].assign(family=["secondary", "primary"], interim=[False, True])
-    monkeypatch.setattr(headline, "claims", lambda _: doubled)
-    lines = [line for line in trained.text(section, statistics="s.md").splitlines() if line]
-    assert lines[0] == "With the 95 % interval:"
+    lines = [line for line in trained.text(section, judged=doubled, statistics="s.md").splitlines() if line]
+    assert lines[0].startswith("With the 95 % interval; a verdict allows for the number of claims (Holm)")
     assert lines[1].startswith("- **Shown** (interim: seeds are missing): Test error falls")
     assert lines[3] == "<summary>1 secondary claim with a verdict, with the 95 % interval</summary>"
     assert lines[4].startswith("- **Shown**: Test error falls")
@@ -40,4 +39,5 @@ def test_primary_claims_stand_first_and_interim_ones_are_marked(trained: Any, mo
 
 
 def test_without_a_verdict_there_is_no_section(files: Callable[..., Any]) -> None:
-    assert files("resnet-20", "resnet-56").text(section, statistics="s.md").strip() == ""
+    plan = files("resnet-20", "resnet-56")
+    assert plan.text(section, judged=claims(plan.tables()), statistics="s.md").strip() == ""
