@@ -54,6 +54,25 @@ def test_without_a_counter_there_is_nothing_to_divide() -> None:
     assert shared.share() is None
 
 
+def test_a_stretch_has_its_own_images_joules_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of 16 images takes 2 J of a board that has counted before."""
+    board, done = 7_000, 0
+
+    def step() -> None:
+        nonlocal board, done
+        board += 2_000
+        done += 1
+
+    monkeypatch.setattr(energy, "_counter", lambda device: lambda: board)
+    monkeypatch.setattr(energy, "STRETCH_SECONDS", 0.001)
+    taken = measure_energy(step, 16, CPU)
+    assert taken is not None
+    assert len(taken.images) == 3
+    assert sum(taken.images) == 16 * done
+    assert taken.joules_per_image == [0.125] * 3
+    assert min(taken.seconds) >= 0.001
+
+
 def test_joules_an_image_and_watts() -> None:
     energy_taken = Energy(images=(100, 200), joules=(50.0, 120.0), seconds=(2.0, 3.0))
     assert energy_taken.joules_per_image == [0.5, 0.6]

@@ -106,7 +106,7 @@ def figure(tables: Tables, device: str) -> Figure | None:
     for (net, backward), stacked in drawn.items():
         _draw_panel(grid[shown.index(net)][int(backward)], net, stacked, backward)
     ratios = [100 * seconds["whole"].astype(float) / seconds["total"] for seconds in drawn.values()]
-    grid[0][0].set_ylim(0, max(100, *(ratio for of_net in ratios for ratio in of_net.dropna())) + 24)
+    grid[0][0].set_ylim(0, max([100, *(ratio for of_net in ratios for ratio in of_net.dropna())]) + 24)
     for line in grid:
         line[0].set_ylabel("% of the sum of blocks")
     case = next(rows(cases))

@@ -65,3 +65,14 @@ def test_the_chart_has_shares_and_the_whole_nets_mark(files: Callable[..., Any])
     (mark,) = [line for line in forward.lines if line.get_gid() == "whole-20"]
     assert float(mark.get_ydata()[0]) == pytest.approx(100 * 60 / 42)  # type: ignore[index]
     assert figure(plan.tables(), "cuda") is None
+
+
+def test_the_chart_does_without_a_whole_net(files: Callable[..., Any]) -> None:
+    """Blocks serve any depth of the plan; whole nets were measured at others."""
+    plan = files("resnet-14", seeds=1)
+    plan.latency()
+    drawn = figure(plan.tables(), "cpu")
+    assert drawn is not None
+    gids = {artist.get_gid() for artist in drawn.findobj() if artist.get_gid()}
+    assert "whole-14" not in gids
+    assert any(gid.startswith("resnet-14-") for gid in gids)

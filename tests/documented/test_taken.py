@@ -1,27 +1,22 @@
 """Every command that README and docs show is one that its program takes: names, options, values, targets, files.
 
-What a command then does is tested where it is at home; the quickstart and the plans run for real in .ci/run.
+What a command then does is seen by `test_run.py`.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
 from resnet.cli import app
+from tests.documented.pages import ROOT, bare, commands, split
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "quickstart/README.md"} - {ROOT / "CHANGELOG.md"})
 OTHERS = {
     "bash",
     "cd",
@@ -39,37 +34,6 @@ OTHERS = {
 }
 OTHERS |= {"optuna-dashboard", "source", "tar", "tensorboard", "venv"}
 """Programs that are not the project's: their commands are not checked."""
-OWN = {"resnet", "dvc", "make", "pytest"}
-
-
-def split(line: str) -> Iterator[list[str]]:
-    """The commands of a line of shell, each a list of words, without comments."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    for separator, words in itertools.groupby(lexer, lambda word: set(word) <= set("();<>|&")):
-        if not separator:
-            yield list(words)
-
-
-def bare(words: list[str]) -> list[str]:
-    """A command without what may stand before it: variables, `srun`, `python -m`, the path of an environment."""
-    words = list(itertools.dropwhile(lambda word: re.match(r"[A-Z_0-9]+=", word) or word in ("nohup", "srun"), words))
-    words = words[2:] if words[:2] in (["python", "-m"], ["python3", "-m"]) else words
-    return [Path(words[0]).name, *words[1:]] if words else []
-
-
-def commands() -> Iterator[tuple[str, str]]:
-    """Every command of a block of shell in the pages, and every `resnet ...` within a sentence."""
-    for page in PAGES:
-        text = page.read_text()
-        for block in re.findall(r"^```(?:console|sh|bash)\n(.*?)^```", text, flags=re.M | re.S):
-            known = OWN if block.startswith("#!") else None  # a script has much else
-            for line in block.replace("\\\n", " ").splitlines():
-                line = re.sub(r"^\w+\$ ", "", line)  # whose machine it is typed on
-                for part in split(line):
-                    if (words := bare(part)) and (known is None or words[0] in known):
-                        yield page.name, shlex.join(words)
-        yield from ((page.name, command) for command in re.findall(r"`(resnet [a-z][^`]*)`", text))
 
 
 @functools.cache
@@ -81,6 +45,8 @@ def said_by(*command: str) -> str:
 
 
 def resnet_takes(words: list[str]) -> None:
+    if not words:
+        return  # `python -m resnet`
     group: Any = typer.main.get_command(app)
     if words[0].startswith("--"):
         assert words[0] in said_by("-m", "resnet")
@@ -102,20 +68,25 @@ def dvc_takes(words: list[str]) -> None:
         assert (ROOT / target).exists() or stage.partition("@")[0] in stages, target
 
 
-def options(words: list[str]) -> list[str]:
+def options(words: tuple[str, ...]) -> list[str]:
     return [word.partition("=")[0] for word in words if word.startswith("--")]
 
 
-@pytest.mark.parametrize(("page", "command"), sorted(set(commands())))
-def test_its_program_takes_it(page: str, command: str) -> None:
-    name, *words = shlex.split(command)
+@pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
+def test_its_program_takes_it(page: str, line: str) -> None:
+    for command in split(line):
+        if words := bare(command):
+            takes(page, *words)
+
+
+def takes(page: str, name: str, *words: str) -> None:
     if name == "resnet":
-        resnet_takes(words)
+        resnet_takes([*words])
     elif name == "torchrun":
         assert words[words.index("-m") + 1] == "resnet"
-        resnet_takes(words[words.index("-m") + 2 :])
+        resnet_takes([*words[words.index("-m") + 2 :]])
     elif name == "dvc":
-        dvc_takes(words)
+        dvc_takes([*words])
     elif name == "make":
         targets = [word for word in words if "=" not in word]
         assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M) for target in targets)
