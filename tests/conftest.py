@@ -28,6 +28,12 @@ KERNELS = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """Where the kernels for GPUs run: compiled on a GPU, else in Triton's interpreter."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_are_no_workers() -> None:
+    """pytest-xdist tells its workers what they are; programs that tests start, pytest among them, are none."""
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none, for one reason."""
     if torch.cuda.is_available():

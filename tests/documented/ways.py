@@ -83,7 +83,7 @@ CLONE: dict[str, Run] = {
     "python bench/coordination.py": Run("ms of a processor  the start of a process that trains"),
     "make lock": Run("uv pip compile", more="-n"),
     "make clean": Run("rm -rf .venv", more="-n"),
-    "make test": Run("pytest -m", more="-n"),
+    "make test": Run('-m "not slow"', more="-n"),
     "make PYTHON=python3.12 test": Run("python3.12 -m venv .venv", more="-n"),
     "make CPU=1 quickstart": Run("--torch-backend cpu", more="-n"),
     ".venv/bin/pre-commit install": Run(leaves=".git/hooks/pre-commit"),

@@ -168,6 +168,8 @@ def test_an_interrupted_measurement_leaves_the_earlier_result(project: Path) -> 
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell starts its background jobs, and what they start, deaf to this signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as repro:
         assert repro.stdout is not None
         next(line for line in repro.stdout if line.startswith("> python -m resnet throughput"))
