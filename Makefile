@@ -5,7 +5,7 @@ BIN := .venv/bin
 MARK := not slow
 # Tests run side by side, in as many processes as suit two cores; WORKERS=0 runs them in one.
 WORKERS ?= 2
-TESTS = PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses $(WORKERS) --dist worksteal --benchmark-disable --durations=15
+SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist worksteal --benchmark-disable --durations=15
 UV_INSTALL := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet
 
 # `make CPU=1 ...`: PyTorch's CPU builds, of the locked versions. They have other hashes than the lock's, so that none is checked;
@@ -32,14 +32,14 @@ quickstart: .venv/ready  ## Run the whole experiment in miniature, without a net
 
 test: .venv/ready  ## Run the tests but for the slow ones
 	@echo "==> pytest, without the tests marked slow (make test-all runs them too)"
-	$(TESTS) -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-all: .venv/ready  ## Run every test
-	$(TESTS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(SIDE_BY_SIDE)
 
 coverage: .venv/ready  ## Measure which lines the tests run, but for the slow ones (MARK= for all), with their subprocesses
 	$(BIN)/coverage erase
-	$(subst pytest,coverage run -m pytest,$(TESTS)) -m "$(MARK)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" coverage run -m pytest $(SIDE_BY_SIDE) -m "$(MARK)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -29,33 +29,19 @@ from tests.documented.ways import (
     Elsewhere,
     Run,
 )
-from tests.pipeline.project import clone, commit, environment, run
+from tests.pipeline.project import SHORT, clone, commit, environment, run
 
 TYPED = {"clone": CLONE, "small": SMALL, "quickstart": QUICKSTART, "benchmarks": BENCHMARKS, "zip": ZIP}
 DOCUMENTED = {command for _, command in commands()}
 
-PARAMS = """
-data: {source: official, dir: data/cifar10, validation: 50, split_seed: 0}
-model: {shortcut: A, zero_padding: both}
-train:
-  seeds: 2
-  iterations: 4
-  batch_size: 16
-  precision: fp32
-  device: cpu
-  log_every: 2
-  evaluate_every: 2
-  checkpoint_every: 2
-throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
-responses: {images: 50}
-evaluate: {published: [{name: ours, depth: 20, weights: weights/published/FILE, trained: here, source: Git}]}
-report: {bootstrap_samples: 200}
-latency: {nets: [resnet], depths: [8], batch_sizes: [2], modes: [eager], seconds: 0.01}
-sweep: {nets: [resnet-20], trials: 2, iterations: 8, evaluate_every: 2}
-limits: {hours: 1}
+PARAMS = f"""
+data: {{source: official, dir: data/cifar10, validation: 50, split_seed: 0}}
+evaluate: {{published: [{{name: ours, depth: 20, weights: weights/published/FILE, trained: here, source: Git}}]}}
+{SHORT.replace("seeds: 1", "seeds: 2")}
+sweep: {{nets: [resnet-20], trials: 2, iterations: 8, evaluate_every: 2}}
 models:
-  resnet-20: {net: resnet, depth: 20}
-  plain-20: {net: plain, depth: 20}
+  resnet-20: {{net: resnet, depth: 20}}
+  plain-20: {{net: plain, depth: 20}}
 """
 
 

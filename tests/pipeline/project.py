@@ -10,8 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 
-PARAMS = """
-data: {source: digits, dir: data/digits, validation: 200, split_seed: 0}
+SHORT = """
 model: {shortcut: A, zero_padding: both}
 train:
   seeds: 1
@@ -24,13 +23,19 @@ train:
   checkpoint_every: 2
 throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
 responses: {images: 50}
-evaluate: {published: []}
 report: {bootstrap_samples: 200}
 latency: {nets: [resnet], depths: [8], batch_sizes: [2], modes: [eager], seconds: 0.01}
 limits: {hours: 1}
+"""
+"""What makes a plan one of seconds, whatever its data and nets."""
+
+PARAMS = f"""
+data: {{source: digits, dir: data/digits, validation: 200, split_seed: 0}}
+evaluate: {{published: []}}
+{SHORT}
 models:
-  resnet-8: {net: resnet, depth: 8}
-  plain-8: {net: plain, depth: 8}
+  resnet-8: {{net: resnet, depth: 8}}
+  plain-8: {{net: plain, depth: 8}}
 """
 
 
