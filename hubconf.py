@@ -8,27 +8,34 @@ from resnet.nets.model import DepthNet as _DepthNet
 
 dependencies = ["torch"]
 
-_WEIGHTS = _Path(__file__).parent / "weights"
+_ROOT = _Path(__file__).parent
+_FOLDERS = ("weights", "runs/train")  # where a plan trains to, and where Git keeps the weights of some finished runs
 _DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
 _WORDS = {"resnet": "residual net", "plain": "plain net", "preact": "residual net with pre-activation"}
 
 
-def _pretrained(name: str, seed: int) -> _Path:
-    """Find the weights that the plan of this checkout trained."""
-    path = _WEIGHTS / name / f"seed-{seed}" / "model.safetensors"
-    if not path.is_file():
-        raise _UserError(
-            f"no weights of {name}, seed {seed}, in this checkout: `dvc pull` or `dvc repro train@{name}` brings them, "
-            "weights=FILE takes others"
-        )
-    return path
+def _pretrained(name: str, seed: int | None) -> _Path:
+    """Find weights that the plan of this checkout trained."""
+    pattern = f"seed-{'*' if seed is None else seed}/model.safetensors"
+    for folder in _FOLDERS:
+        for path in sorted((_ROOT / folder / name).glob(pattern)):
+            return path
+    of_seed = "" if seed is None else f", seed {seed},"
+    raise _UserError(
+        f"no weights of {name}{of_seed} in this checkout: `dvc pull` or `dvc repro train@{name}` brings them, "
+        "weights=FILE takes others"
+    )
 
 
 def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
     name = f"{net}-{depth}"
 
     def build(
-        pretrained: bool = False, weights: str | None = None, seed: int = 0, progress: bool = True, **options: object
+        pretrained: bool = False,
+        weights: str | None = None,
+        seed: int | None = None,
+        progress: bool = True,
+        **options: object,
     ) -> _DepthNet:
         path = _Path(weights) if weights is not None else _pretrained(name, seed) if pretrained else None
         built = _DepthNet(net, depth, **options)  # type: ignore[arg-type]
@@ -44,9 +51,9 @@ def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
     It maps images (N, 3, 32, 32), per-pixel mean subtracted, to logits (N, classes).
 
     Args:
-        pretrained: take the weights that this checkout's plan trained, in weights/{name}.
+        pretrained: take weights that this checkout's plan trained, of weights/{name} or else runs/train/{name}.
         weights: or those of this file, safetensors or PyTorch's format.
-        seed: whose weights are taken with `pretrained`.
+        seed: whose weights are taken with `pretrained`; None: the first that there are.
         progress: for torch.hub's callers; nothing is downloaded.
         options: shortcut ("A", "B", "C"), zero_padding ("both", "end"), classes (10).
 
