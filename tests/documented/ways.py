@@ -245,6 +245,7 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "python bench/cpu_kernels.py --threads 1 --process-rounds 0": KERNELS,
     "python bench/busy.py --busy 1 --rounds 2 --seconds 4": BUSY,
     "python bench/busy.py --busy 0 --rounds 2 --seconds 3": BUSY,
+    "python bench/busy.py --quickstart --busy 0 4": NotRun("it takes twenty minutes of what .ci/run does once"),
     "python bench/borrowed_gpu.py check --place P --archive F": GPU,
     **dict.fromkeys(
         (
