@@ -85,7 +85,7 @@ def test_the_commands_file(digits_folder: Path, theirs: DepthNet, tmp_path: Path
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize("folder", ["", "tenth", "short"])
+@pytest.mark.parametrize("folder", ["", "tenth"])
 def test_the_committed_results_are_the_parameters_and_their_authors_errors(folder: str) -> None:
     entries = load(ROOT / folder / "params.yaml").evaluate.published
     records = PublishedRecords.read(ROOT / folder / "runs/published.json").evaluations

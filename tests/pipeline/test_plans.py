@@ -11,7 +11,7 @@ import pytest
 from resnet.params import load
 from tests.pipeline.project import ROOT, clone, run, running
 
-PLANS = (".", "quickstart", "tenth", "short")
+PLANS = (".", "quickstart", "tenth")
 COMMITTED = [plan for plan in PLANS if (ROOT / plan / "dvc.lock").exists() and plan != "quickstart"]
 """Those whose results are in Git; the quickstart's are its user's own."""
 
@@ -24,15 +24,6 @@ def test_a_plan_has_the_roots_stages(plan: str) -> None:
     assert (ROOT / plan / "dvc.yaml").read_text() == expected, (
         f"copy it: sed 's#resnet/#../resnet/#g; s#python -m#PYTHONPATH=.. &#' dvc.yaml > {plan}/dvc.yaml"
     )
-
-
-def test_the_short_plan_is_the_papers_but_for_its_length() -> None:
-    short, root = load(ROOT / "short/params.yaml"), load(ROOT / "params.yaml")
-    asked = {"seeds": 3, "iterations": 640, "evaluate_every": 160, "log_every": 20, "checkpoint_every": 80}
-    asked["learning_rate"] = 0.02  # in so few iterations a net that starts dead at 0.1 stays so
-    assert short.train.model_dump() == root.train.model_dump() | asked
-    for section in ("data", "model", "throughput", "responses", "evaluate", "report"):
-        assert getattr(short, section) == getattr(root, section), section
 
 
 def test_the_tenth_is_the_papers_but_for_its_length() -> None:
