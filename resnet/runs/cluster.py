@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from rich.console import Console
 from rich.live import Live
 
@@ -23,13 +22,15 @@ from resnet.errors import UserError
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.runs.folders import seed_folders
+from resnet.runs.identity import identity
 from resnet.runs.live import Viewer
 from resnet.runs.locks import is_training
-from resnet.runs.run import Interrupted, Run
+from resnet.runs.results import Results
+from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import PlanStatus, plan_status
-from resnet.system import Machine, choose_machine
+from resnet.system import choose_machine
 from resnet.training.memory import run_bytes, seeds_at_once
 
 RETRIES = 20
@@ -92,11 +93,11 @@ def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[st
         settings = on_device(plain, device).model_copy(update={"data": section})
         out, weights = folder / "runs/train" / settings.name, folder / "weights" / settings.name
         width, precision = asked[settings.name]
-        machine = Machine(torch.device("cpu"), precision)  # an identity does not ask where
+        planned = identity(settings, data.record, precision)
         left = [
             seed
             for seed in settings.train.seed_list
-            if Run(settings, seed, data, seed_folders(out, seed, weights), machine).finished_record() is None
+            if Results(settings, planned, seed_folders(out, seed, weights)).finished_record() is None
         ]
         chunks = [left[start : start + width] for start in range(0, len(left), width)]
         tasks += [Task(settings.with_seeds(chunk), out, weights) for chunk in chunks]

@@ -268,7 +268,7 @@ class NetSweep:
 
         remove_partials(folder)
         run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
-        for source, to in arrange(run).moves:  # a checkpoint of other settings
+        for source, to in arrange(run.results).moves:  # a checkpoint of other settings
             if os.path.lexists(source):
                 to.parent.mkdir(parents=True, exist_ok=True)
                 source.rename(to)
