@@ -73,10 +73,10 @@ def _length(path: Path) -> int:
 def _check(answer: requests.Response, have: int, size: int) -> None:
     """Refuse an answer whose headers show another file, before it overwrites what has come so far."""
     if answer.status_code == requests.codes.partial_content:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
-        if found is not None and int(found[1]) != have:
+        rest = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+        if rest is not None and int(rest[1]) != have:
             raise _AnotherFile("not the rest that was asked for")
-        length = "*" if found is None else found[2]
+        length = "*" if rest is None else rest[2]
     else:
         length = answer.headers.get("Content-Length", "*")
         if answer.headers.get("Content-Type", "").startswith("text/html"):

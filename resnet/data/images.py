@@ -41,7 +41,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, indices: NDArray[Any]) -> Images:
+    def __getitem__(self, indices: NDArray[Any] | slice) -> Images:
         return Images(self.images[indices], self.labels[indices])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from resnet.data import Data, Images
+from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import expanded
 from resnet.measuring.evaluate import evaluate_weights, load_net, normalisation
@@ -43,8 +43,7 @@ def _evaluate(params: Params, entry: PublishedWeights, digest: str, data: Data, 
     settings = settings.model_copy(update={"model": settings.model.model_copy(update=theirs)})
     evaluation = evaluate_weights(settings, entry.weights, data, machine, entry.mean, entry.std)
     net = load_net(settings, entry.weights, len(data.record.classes), machine)
-    shown = slice(None, params.responses.images or None)
-    images = on_device(Images(data.train.images[shown], data.train.labels[shown]), machine.device).images
+    images = on_device(data.train[: params.responses.images or None], machine.device).images
     stds = response_std(net, images, normalisation(data, machine, entry.mean, entry.std), machine)
     return PublishedRecord(
         **evaluation.model_dump(exclude={"kind"}),

@@ -6,7 +6,6 @@ The paper's words: "the responses are the outputs of each 3x3 layer, after BN an
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnet.data import Data, Images
+from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluation_batch_size
 from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
-from resnet.records import ResponsesRecord, SeedResponses
+from resnet.records import ResponsesRecord, SeedResponses, file_digest
 from resnet.records.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
@@ -107,24 +106,22 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
     device = machine.device
     mean = pixel_mean(data.train.images).to(device)
-    shown = slice(None, images or None)
-    part = on_device(Images(data.train.images[shown], data.train.labels[shown]), device)
+    shown = on_device(data.train[: images or None], device).images
     single_view = partial(normalise, mean=mean)
     seeds, layers = [], tuple[str, ...]()
     for seed, path in trained.items():
         net = build_net(settings, len(data.record.classes), seed, device)
         check_recorded(path)
         load_weights(net, path)
-        stds = response_std(net, part.images, single_view, machine)
+        stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        seeds.append(SeedResponses(seed=seed, weights_sha256=digest, std=tuple(stds.values())))
+        seeds.append(SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values())))
     return ResponsesRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
         data=data.record,
-        images=len(part.labels),
+        images=len(shown),
         layers=layers,
         seeds=tuple(seeds),
         settings=settings.model_dump(mode="json", include={"model"}),

@@ -54,10 +54,8 @@ def training_stepper(settings: Settings, machine: Machine, batch_size: int, clas
     That is augmentation, forward pass, backward pass and update.
     """
     # However short the plan's runs are, a measurement goes on for as many iterations as it needs.
-    endless = {"batch_size": batch_size, "warmup": False, "iterations": 1_000_000}
-    train = settings.train.model_copy(update=endless)
-    trainer = Trainer(settings.model_copy(update={"train": train}), 0, noise(8 * batch_size, classes), machine)
-    return trainer.advance
+    endless = settings.with_train(batch_size=batch_size, warmup=False, iterations=1_000_000)
+    return Trainer(endless, 0, noise(8 * batch_size, classes), machine).advance
 
 
 def inference_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
@@ -100,8 +98,7 @@ def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int)
 
 def _bytes(settings: Settings, machine: Machine) -> float:
     """About what a net's training fills, at the batch size that is measured."""
-    train = settings.train.model_copy(update={"batch_size": settings.throughput.batch_size})
-    return run_bytes(settings.model_copy(update={"train": train}), machine.precision)
+    return run_bytes(settings.with_train(batch_size=settings.throughput.batch_size), machine.precision)
 
 
 def _check_room(nets: Sequence[Settings], machines: Sequence[Machine]) -> None:

@@ -48,6 +48,10 @@ class Settings(Section):
     throughput: ThroughputParams
     limits: LimitsParams
 
+    def with_train(self, **changes: Any) -> Settings:
+        """The same settings with other keys of `train`, which are taken as they are."""
+        return self.model_copy(update={"train": self.train.model_copy(update=changes)})
+
     def with_seeds(self, seeds: list[int]) -> Settings:
         """The same settings with the seeds that were asked for.
 

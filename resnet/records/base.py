@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import write_text
 
 Status = Literal["done", "interrupted", "diverged", "not run"]
@@ -49,15 +49,8 @@ class DamagedFile(UserError):
     """A result file that is not what its writer left."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        self.path, self.problem = path, _line(problem)
+        self.path, self.problem = path, one_line(problem, 200)
         super().__init__(f"{path}: {self.problem}")
-
-
-def _line(text: str) -> str:
-    """One short line: what a damaged file holds may be in it."""
-    printable = "".join(character if character.isprintable() else " " for character in text[:1000])
-    words = " ".join(printable.split())
-    return words if len(words) <= 200 else words[:200] + " ..."
 
 
 def read_contents(path: Path, most: int = MOST_BYTES) -> bytes:

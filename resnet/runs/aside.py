@@ -20,7 +20,7 @@ from resnet.errors import UserError
 from resnet.files import sync_folder, write_text
 from resnet.records import DamagedFile, Identity, TrainingRecord
 from resnet.runs.folders import Folders
-from resnet.runs.run import Run
+from resnet.runs.results import Results
 from resnet.training.checkpoint import is_checkpoint_of, previous, read_header
 
 ASIDE = ".aside"
@@ -53,12 +53,12 @@ def label(identity: Identity) -> str:
     return f"{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
 
 
-def arrange(run: Run) -> Arrangement:
+def arrange(results: Results) -> Arrangement:
     """Plan the moves that a run needs; nothing is moved yet."""
-    folders, own = run.folders, label(run.identity)
-    record, checkpoint = _record_label(folders), _checkpoint_label(run)
-    damage = run.damage() if record == own else None
-    finished = record == own and run.finished_record() is not None
+    folders, own = results.folders, label(results.identity)
+    record, checkpoint = _record_label(folders), _checkpoint_label(results)
+    damage = results.damage() if record == own else None
+    finished = record == own and results.finished_record() is not None
     source, replaces = folders, False
     moves: list[Move] = []
     lines: list[str] = []
@@ -86,7 +86,7 @@ def arrange(run: Run) -> Arrangement:
             source = folders._replace(results=aside.results)  # nothing is there yet: no record
             if checkpoint == own:
                 moves += _checkpoints(aside, folders)
-    if not finished and checkpoint != own and (earlier := _lying_aside(run)) is not None:
+    if not finished and checkpoint != own and (earlier := _lying_aside(results)) is not None:
         if not moves or (record == own and damage is None):
             # What is left in place is of no use to the run: a record without its checkpoint, or less.
             moves += _whole(folders, _free(folders, record or UNIDENTIFIED))
@@ -151,11 +151,11 @@ def _record_label(folders: Folders) -> str | None:
         return UNIDENTIFIED
 
 
-def _checkpoint_label(run: Run) -> str | None:
-    path = run.folders.checkpoint_file
+def _checkpoint_label(results: Results) -> str | None:
+    path, own = results.folders.checkpoint_file, results.identity
     generations = [file for file in (path, previous(path)) if file.exists()]
-    if any(is_checkpoint_of(file, run.identity) for file in generations):
-        return label(run.identity)
+    if any(is_checkpoint_of(file, own) for file in generations):
+        return label(own)
     if not generations:
         return None
     try:
@@ -163,7 +163,7 @@ def _checkpoint_label(run: Run) -> str | None:
     except UserError:
         return UNIDENTIFIED
     # A checkpoint of this identity that the run cannot go on from is damaged.
-    return UNIDENTIFIED if made_by == run.identity else label(made_by)
+    return UNIDENTIFIED if made_by == own else label(made_by)
 
 
 def _aside(folders: Folders, name: str) -> Folders:
@@ -188,14 +188,14 @@ def _whole(source: Folders, to: Folders) -> list[Move]:
     return [move for move in dict.fromkeys(zip(source, to, strict=True)) if _taken(move[0])]
 
 
-def _lying_aside(run: Run) -> Folders | None:
+def _lying_aside(results: Results) -> Folders | None:
     """Where this very run lies aside, finished or furthest; None where that is nowhere."""
-    name = label(run.identity)
-    parents = [folder.parent / ASIDE for folder in run.folders]
+    name = label(results.identity)
+    parents = [folder.parent / ASIDE for folder in results.folders]
     names = {entry.name for parent in parents for entry in (*parent.glob(name), *parent.glob(f"{name}.*"))}
-    best, fewest = None, run.recipe.iterations
-    for place in (_aside(run.folders, each) for each in sorted(names)):
-        there = Run(run.settings, run.seed, run.data, place, run.machine)
+    best, fewest = None, results.settings.train.iterations
+    for place in (_aside(results.folders, each) for each in sorted(names)):
+        there = results._replace(folders=place)
         finished = _record_label(place) == name and there.finished_record() is not None
         left = -1 if finished else there.iterations_left()
         if left < fewest:

@@ -13,23 +13,24 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from rich.console import Console
 from rich.live import Live
 
 import resnet
 from resnet.data import Data, load, read, save
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.runs.folders import seed_folders
+from resnet.runs.identity import identity
 from resnet.runs.live import Viewer
 from resnet.runs.locks import is_training
-from resnet.runs.run import Interrupted, Run
+from resnet.runs.results import Results
+from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import PlanStatus, plan_status
-from resnet.system import Machine, choose_machine
+from resnet.system import choose_machine
 from resnet.training.memory import run_bytes, seeds_at_once
 
 RETRIES = 20
@@ -65,15 +66,10 @@ def widths(params: Params, device: str) -> dict[str, Width]:
     """What each net of a plan asks of this machine's device; runs on a node."""
     asked = {}
     for settings in map(params.settings, params.models):
-        here = on_device(settings, device)
+        here = settings.with_train(device=device)
         machine = choose_machine(here.train)
         asked[settings.name] = Width(seeds_at_once(here, machine), machine.precision)
     return asked
-
-
-def on_device(settings: Settings, device: str) -> Settings:
-    """The same settings on another device; the identity of a run does not hold it."""
-    return settings.model_copy(update={"train": settings.train.model_copy(update={"device": device})})
 
 
 def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[str, Width], device: str) -> list[Task]:
@@ -89,14 +85,15 @@ def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[st
     tasks = []
     for plain in map(params.settings, params.models):
         section = plain.data.model_copy(update={"dir": folder / plain.data.dir})
-        settings = on_device(plain, device).model_copy(update={"data": section})
+        # The identity of a run holds neither the device nor the folder of its data.
+        settings = plain.with_train(device=device).model_copy(update={"data": section})
         out, weights = folder / "runs/train" / settings.name, folder / "weights" / settings.name
         width, precision = asked[settings.name]
-        machine = Machine(torch.device("cpu"), precision)  # an identity does not ask where
+        planned = identity(settings, data.record, precision)
         left = [
             seed
             for seed in settings.train.seed_list
-            if Run(settings, seed, data, seed_folders(out, seed, weights), machine).finished_record() is None
+            if Results(settings, planned, seed_folders(out, seed, weights)).finished_record() is None
         ]
         chunks = [left[start : start + width] for start in range(0, len(left), width)]
         tasks += [Task(settings.with_seeds(chunk), out, weights) for chunk in chunks]
@@ -141,7 +138,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     try:
         ray.init(address=address or "local", **options)
     except Exception as error:  # Ray has no class for what goes wrong at its start
-        raise UserError(f"--address {address or 'local'}: {' '.join(str(error).split())[:300]}") from error
+        raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
     try:
         yield ray
     finally:
@@ -254,7 +251,7 @@ def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], 
                     line = f"{task}: done"
                 except (ray.exceptions.RayError, UserError) as error:
                     cause = getattr(error, "cause", None) or error
-                    line = f"{task}: {' '.join(str(cause).split())[:300]}"
+                    line = f"{task}: {one_line(cause, 300)}"
                     failures.append(line)
                 console.print(line, highlight=False, soft_wrap=True)
             if live is not None:

@@ -64,7 +64,7 @@ class RunDisplay:
         self.shown_at = self.line_at = time.monotonic()
         self.shown_iteration: int | None = None
         self.evaluations = 0
-        self.rate = 0.0
+        self.images_per_second = 0.0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
         """Show the progress after an iteration."""
@@ -82,18 +82,20 @@ class RunDisplay:
         # A stretch in which the net was evaluated says nothing about training's speed.
         evaluated = len(progress.evaluations) > self.evaluations
         self.evaluations = len(progress.evaluations)
-        if elapsed > 0 and done > self.shown_iteration and not (evaluated and self.rate):
-            self.rate = (done - self.shown_iteration) * self.batch_size / elapsed
+        if elapsed > 0 and done > self.shown_iteration and not (evaluated and self.images_per_second):
+            self.images_per_second = (done - self.shown_iteration) * self.batch_size / elapsed
         self.shown_iteration, self.shown_at = done, now
         tests = [f"  test error {test:.2f} %" for _, test in list(progress.evaluations.values())[-1:]]
         state = (
             f"lr {learning_rate:g}  loss {loss:.3f}  training error {error:.1f} %{''.join(tests)}"
-            f"  {self.rate:,.0f} images/s"
+            f"  {self.images_per_second:,.0f} images/s"
         )
         bars, console = self.display.bars, self.display.console
         bars.update(self.task, completed=done, state=state)
         if bars.disable and (now - self.line_at >= SECONDS_BETWEEN_LINES or done == self.iterations):
-            left = (self.iterations - done) * self.batch_size / self.rate if self.rate else 0.0
+            left = (
+                (self.iterations - done) * self.batch_size / self.images_per_second if self.images_per_second else 0.0
+            )
             self.line_at = now
             console.print(
                 f"{self.title}  {done:,}/{self.iterations:,}  {state}  {left / 60:.1f} min left",

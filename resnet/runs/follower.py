@@ -17,10 +17,6 @@ from resnet.training.distributed import Processes
 class Follower(Run):
     """This process's part of a run whose files are the first process's."""
 
-    def take_over(self) -> TrainingRecord | None:
-        """Nothing: the first process has found the run unfinished."""
-        return None
-
     def _evaluate(self, machine: Machine) -> None:
         pass
 
@@ -29,7 +25,7 @@ class Follower(Run):
 
     def finish(self, status: Status) -> TrainingRecord | None:
         """Leave the results to the first process."""
-        self.energy.leave()
+        self.segment.end()
         del self.trainer
         return None
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from resnet.data import load
 from resnet.nets import fused
 from resnet.params import Params, Settings
-from resnet.records import DataRecord, ForecastRecord, TrainingRecord
-from resnet.runs.folders import Folders, seed_folders
+from resnet.records import DataRecord, ForecastRecord
+from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster, forecast_table
 from resnet.runs.identity import identity
+from resnet.runs.results import Results
 from resnet.system import Machine, choose_machine
-from resnet.training.checkpoint import iterations_saved
 
 
 def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs: Path) -> list[int]:
@@ -23,19 +23,9 @@ def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs
     The iterations that a checkpoint holds there are done.
     """
     planned = identity(settings, data, machine.precision)
-
-    def finished(folders: Folders) -> bool:
-        if not folders.metrics_file.exists():
-            return False
-        record = TrainingRecord.read(folders.metrics_file)
-        return record.status in ("done", "diverged") and record.identity == planned
-
-    seeds = [seed_folders(runs / settings.name, seed) for seed in settings.train.seed_list]
-    return [
-        settings.train.iterations - iterations_saved(folders.checkpoint_file, planned)
-        for folders in seeds
-        if not finished(folders)
-    ]
+    seeds = (seed_folders(runs / settings.name, seed) for seed in settings.train.seed_list)
+    results = [Results(settings, planned, folders) for folders in seeds]
+    return [each.iterations_left() for each in results if each.ended_record() is None]
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:

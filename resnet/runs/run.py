@@ -13,35 +13,31 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 
 import numpy as np
 import torch
 
 from resnet.data import Data
-from resnet.errors import UserError
 from resnet.files import complete_or_absent
 from resnet.measuring.energy import SharedEnergy
 from resnet.measuring.evaluate import evaluate
-from resnet.nets import fused
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.records import DamagedFile, Segment, Status, TrainingRecord, write_history
-from resnet.runs.finished import first_damage, left_files
+from resnet.records import Segment, Status, TrainingRecord, write_history
 from resnet.runs.folders import Folders
 from resnet.runs.history import History
-from resnet.runs.identity import identity, source
+from resnet.runs.identity import identity
 from resnet.runs.live import LiveCurve, Viewer
+from resnet.runs.results import Results
+from resnet.runs.segment import PresentSegment
 from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
     checkpoint_every,
-    iterations_saved,
     remove_checkpoints,
     resume,
     save_checkpoint,
@@ -109,48 +105,10 @@ class Run:
         self.live = live
         self.checkpoint_every = checkpoint_every(settings.train, machine)
         self.identity = identity(settings, data.record, machine.precision)
-
-    def ended_record(self) -> TrainingRecord | None:
-        """The record of this very run if it has ended, whatever has become of its other files."""
-        if not self.folders.metrics_file.exists():
-            return None
-        record = TrainingRecord.read(self.folders.metrics_file)
-        ended = record.status in ("done", "diverged") and record.identity == self.identity
-        return record if ended else None
-
-    def damage(self) -> DamagedFile | None:
-        """What is wrong with the first file of this very run that is, if it has ended; what is missing is wrong too."""
-        record = self.ended_record()
-        if record is None:
-            return None
-        return first_damage(record, self.folders, self.settings)
-
-    def finished_record(self) -> TrainingRecord | None:
-        """The record of this very run if it is already complete: all its files are there, and are those it left."""
-        record = self.ended_record()
-        return record if record is not None and self.damage() is None else None
-
-    def take_over(self) -> TrainingRecord | None:
-        """The record of this very run if it is already complete, made this run's own.
-
-        It takes the run's name, since a plan may call anew what the identity stands for, and the
-        checkpoint goes that a kill right after the results were written leaves.
-        """
-        record = self.finished_record()
-        if record is None:
-            return None
-        remove_checkpoints(self.folders.checkpoint_file)
-        if record.name != self.settings.name:
-            record = record.model_copy(update={"name": self.settings.name})
-            record.write(self.folders.metrics_file)
-        return record
-
-    def iterations_left(self) -> int:
-        """What this run still has to do once its last checkpoint, if it can continue it, is taken up."""
-        return self.recipe.iterations - iterations_saved(self.folders.checkpoint_file, self.identity)
+        self.results = Results(settings, self.identity, folders)
 
     def execute(self, on_iteration: OnIteration = lambda progress, learning_rate: None) -> TrainingRecord:
-        """Train to the end, from the last checkpoint if there is one.
+        """Train to the end, from the last checkpoint if there is one; a finished run is not trained again.
 
         Args:
             on_iteration: called after every iteration.
@@ -159,8 +117,7 @@ class Run:
             Interrupted: a signal asked to stop; a checkpoint is saved.
             UserError: there is a checkpoint of another configuration, data or version.
         """
-        (record,) = train_side_by_side([self], [on_iteration])
-        return record
+        return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
 
     def start(self, side_by_side: int = 1, energy: SharedEnergy | None = None) -> None:
         """Build the net, or take it up from the last checkpoint.
@@ -172,8 +129,6 @@ class Run:
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
         """
-        self.side_by_side = side_by_side
-        self.system = self.machine.describe(fused.available)
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine, processes=self.processes)
         self.progress = self.trainer.progress
         self.history = History(self.settings, self.trainer.batches.train_images)
@@ -185,48 +140,22 @@ class Run:
                 self.trainer.sgd,
                 self.progress,
                 self.identity,
-                self._iterations_reported(),
+                self.results.iterations_reported(),
             )
+        energy = energy or SharedEnergy(self.machine.device)
+        self.segment = PresentSegment(self.progress.iteration, self.machine, self.processes.size, side_by_side, energy)
         for line in (damage, self._other_arithmetic()):
             if line is not None and self.processes.is_main:
                 print(line, file=sys.stderr)
-        self.began_at_iteration = self.progress.iteration
-        self.began, self.outside_training = time.perf_counter(), 0.0
-        self.energy = energy or SharedEnergy(self.machine.device)
-        joined = self.energy.join()
-        self.energy_before = joined if self.processes.size == 1 else None  # one device's is not the run's
-
-    def _iterations_reported(self) -> int | None:
-        """How far the results say that this run has come: they are written after every checkpoint."""
-        try:
-            record = TrainingRecord.read(self.folders.metrics_file)
-        except UserError:
-            return None
-        return record.iteration if record.identity == self.identity else None
 
     def _other_arithmetic(self) -> str | None:
         """A line for the user where this run goes on in other arithmetic than its last segment's."""
-        if not self.progress.segments:
-            return None
-        before, now = self.progress.segments[-1].system, self.system
-        changes, size = [], self.processes.size
-        if (processes := self.progress.segments[-1].processes) != size:
-            changes.append(f"in {'one process' if size == 1 else f'{size} processes'} (before: {processes})")
-        if before.device != now.device:
-            changes.append(f"on {now.device} (before: {before.device})")
-        elif now.device == "cpu":  # a GPU's bits depend on neither
-            if before.threads != now.threads:
-                threads = "thread" if now.threads == 1 else "threads"
-                changes.append(f"with {now.threads} {threads} (before: {before.threads})")
-            if before.fused is not None and before.fused != now.fused:
-                changes.append(
-                    "with compiled operations (before: none)" if now.fused else "without compiled operations"
-                )
+        changes = "".join(self.segment.changes(last) for last in self.progress.segments[-1:])
         if not changes:
             return None
         return (
-            f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} "
-            f"{' and '.join(changes)}: it will not end with the bits that it would have ended with as before"
+            f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} {changes}: "
+            "it will not end with the bits that it would have ended with as before"
         )
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
@@ -259,9 +188,8 @@ class Run:
 
     def _evaluate(self, machine: Machine) -> None:
         self.trainer.synchronise()
-        began = time.perf_counter()
         batches, net = self.trainer.batches, self.trainer.net
-        with self.trainer.on_stream():
+        with self.segment.outside_training(), self.trainer.on_stream():
             validation = evaluate(net, batches.validation, batches.single_view, machine)
             # A sweep has no test images: its trials are given the validation set in their place.
             same = self.data.test is self.data.validation
@@ -272,27 +200,13 @@ class Run:
             test.error,
         )
         self.last_test, self.last_validation = test, validation
-        self.outside_training += time.perf_counter() - began
 
     def _segments(self) -> list[Segment]:
         """The earlier segments and, if it got anywhere, the present one."""
         self.trainer.synchronise()
-        if self.progress.iteration == self.began_at_iteration:
-            return self.progress.segments
-        seconds, energy = time.perf_counter() - self.began, self.energy.share()
-        present = Segment(
-            first_iteration=self.began_at_iteration,
-            last_iteration=self.progress.iteration,
-            seconds=seconds,
-            training_seconds=seconds - self.outside_training,
-            side_by_side=self.side_by_side,
-            processes=self.processes.size,
-            energy_joules=None if energy is None or self.energy_before is None else energy - self.energy_before,
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            source=source(),
-            system=self.system,
-        )
-        return [*self.progress.segments, present]
+        done = self.progress.iteration
+        present = [self.segment.record(done)] if done > self.segment.first_iteration else []
+        return [*self.progress.segments, *present]
 
     def _record(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
         progress, finished = self.progress, status == "done"
@@ -315,13 +229,13 @@ class Run:
             training_error=100 * float(progress.wrong[last].float().mean()) / self.recipe.batch_size,
             training_loss=float(progress.losses[last].mean()),
             warmup_iterations=progress.warmup_iterations,
-            peak_memory_bytes=self.machine.peak_memory_bytes() // self.side_by_side,
+            peak_memory_bytes=self.machine.peak_memory_bytes() // self.segment.side_by_side,
             recomputed=self.trainer.net.recompute,
             data=self.data.record,
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
             segments=tuple(segments),
-            files=left_files(self.folders, status),
+            files=self.results.files(status),
         )
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
@@ -336,13 +250,11 @@ class Run:
     def save(self) -> None:
         """Save a checkpoint, and results that say how far the run is."""
         self.trainer.synchronise()
-        began = time.perf_counter()
-        segments = self._segments()
-        saved = Progress(**{**vars(self.progress), "segments": segments})
-        with self.trainer.on_stream():
+        with self.segment.outside_training(), self.trainer.on_stream():
+            segments = self._segments()
+            saved = Progress(**{**vars(self.progress), "segments": segments})
             save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.identity)
             self._write_results("interrupted", segments)
-        self.outside_training += time.perf_counter() - began
 
     def finish(self, status: Status) -> TrainingRecord | None:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
@@ -355,35 +267,36 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status, self._segments())
-        self.energy.leave()
+        self.segment.end()
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
 
 
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
-    """Train several runs, an iteration of each in turn; finished ones are not trained again.
+    """Train several runs, an iteration of each in turn.
 
     On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
     ends with the bits that it ends with alone.
 
     Args:
-        runs: none depends on another; all are on one device.
+        runs: one or more; none depends on another; all are on one device.
         on_iterations: one a run, called after its every iteration.
+
+    Returns:
+        The records of those that write any.
 
     Raises:
         Interrupted: a signal asked to stop; all runs have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or version.
     """
-    records = {run: run.take_over() for run in runs}
-    going = {run: on_iteration for run, on_iteration in zip(runs, on_iterations, strict=True) if records[run] is None}
-    if going:
-        machine = next(iter(going)).machine
-        machine.forget_peak_memory()
-        energy = SharedEnergy(machine.device)
-        for run in going:
-            run.start(len(going), energy)
-        processes = next(iter(going)).processes
+    machine, processes = runs[0].machine, runs[0].processes
+    machine.forget_peak_memory()
+    energy = SharedEnergy(machine.device)
+    for run in runs:
+        run.start(len(runs), energy)
+    going = dict(zip(runs, on_iterations, strict=True))
+    records: dict[Run, TrainingRecord | None] = {}
     with _stop_on_signal() as stop_requested:
         while going:
             for run, on_iteration in list(going.items()):
@@ -396,4 +309,4 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
                     run.save()
                 processes.wait()  # torchrun ends all when one has ended
                 raise Interrupted
-    return [record for record in records.values() if record is not None]
+    return [record for run in runs if (record := records[run]) is not None]

@@ -21,6 +21,7 @@ from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import difference
 from resnet.runs.live import Viewer
 from resnet.runs.locks import ARRANGING, SeedLocks
+from resnet.runs.results import Results
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.distributed import ALONE, Processes
@@ -105,15 +106,15 @@ def train_seeds(
                 locks.take()
                 for folder in {folder for run in runs for folder in run.folders}:
                     remove_partials(folder)
-                arrangements = [arrange(run) for run in runs]
+                arrangements = [arrange(run.results) for run in runs]
                 if not overwrite:
                     _refuse(out, runs, arrangements)
             # Where each run lies before anything moves: a forecast that says no leaves all as it was.
-            present = [
-                Run(settings, run.seed, data, arrangement.source, machine)
+            present = (
+                run.results._replace(folders=arrangement.source)
                 for run, arrangement in zip(runs, arrangements, strict=True)
-            ]
-            unfinished = [run for run in present if run.finished_record() is None]
+            )
+            unfinished = [results for results in present if results.finished_record() is None]
             if unfinished:
                 _check_forecast(processes.own_settings(settings), machine, unfinished, data, console)
         except UserError:
@@ -129,7 +130,7 @@ def train_seeds(
                 finish_moves(out)  # those of another process that was killed in the meantime
                 carry_out(out, moves)
                 locks.take()
-        records = {run.seed: record for run in runs if (record := run.take_over()) is not None}
+        records = {run.seed: record for run in runs if (record := run.results.take_over()) is not None}
         waiting = [run for run in runs if run.seed not in records]
         for seed in records:
             console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
@@ -140,9 +141,11 @@ def train_seeds(
         return [records[run.seed] for run in runs]
 
 
-def _check_forecast(settings: Settings, machine: Machine, waiting: Sequence[Run], data: Data, console: Console) -> None:
+def _check_forecast(
+    settings: Settings, machine: Machine, waiting: Sequence[Results], data: Data, console: Console
+) -> None:
     forecaster = Forecaster(len(data.validation) + len(data.test))
-    left = [run.iterations_left() for run in waiting]
+    left = [results.iterations_left() for results in waiting]
     row = forecaster.forecast(settings, machine, left)
     seeds = "seed" if len(waiting) == 1 else "seeds"
     some_done = sum(left) < len(waiting) * settings.train.iterations

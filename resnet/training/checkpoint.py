@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent, sync_folder
 from resnet.params import TrainParams
 from resnet.records import Identity, Record, Segment, with_identity
@@ -48,7 +48,7 @@ class DamagedCheckpoint(UserError):
     """A file that no run can go on from; the one before it may do."""
 
     def __init__(self, path: Path, reason: str, beside: str = "") -> None:
-        self.reason = " ".join(reason.split())[:200]
+        self.reason = one_line(reason, 200)
         which = f"it and {beside}" if beside else "it"
         super().__init__(
             f"{path}: not a checkpoint that a run can go on from ({self.reason}); delete {which} to start over"

@@ -67,8 +67,7 @@ class Processes:
         """What this process alone computes of the settings' iteration."""
         if self.size == 1:
             return settings
-        train = {"batch_size": settings.train.batch_size // self.size, "batch_norm_images": None}
-        return settings.model_copy(update={"train": settings.train.model_copy(update=train)})
+        return settings.with_train(batch_size=settings.train.batch_size // self.size, batch_norm_images=None)
 
     def average(self, net: nn.Module, loss: Tensor, wrong: Tensor) -> tuple[Tensor, Tensor]:
         """Average the net's gradients, in place, by one exchange.

@@ -31,7 +31,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import expanded, is_locked, locked_file
 from resnet.records import Identity, with_identity
 
@@ -76,9 +76,7 @@ class Storage:
             try:
                 self.rdb = RDBStorage(url, engine_kwargs=engine)
             except RuntimeError as error:  # tables of another version of Optuna
-                raise UserError(
-                    f"study {self.shown}: {' '.join(str(error).split())}; or name another --study"
-                ) from error
+                raise UserError(f"study {self.shown}: {one_line(error)}; or name another --study") from error
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -86,7 +84,7 @@ class Storage:
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+            reason = one_line(error.__cause__ or error)
             raise UserError(f"study {self.shown}: {reason}; when mended, the same command goes on") from error
 
     @contextmanager
@@ -101,7 +99,7 @@ class Storage:
         try:
             connection = psycopg.connect(self.where)
         except psycopg.Error as error:
-            raise UserError(f"study {self.shown}: {' '.join(str(error).split())}") from error
+            raise UserError(f"study {self.shown}: {one_line(error)}") from error
         with connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
             yield

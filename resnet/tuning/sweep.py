@@ -9,8 +9,6 @@ trial does not even see it. Any number of processes of the same command work at 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -27,7 +25,7 @@ from rich.console import Console
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.files import BusyError, locked, remove_partials, write_text
+from resnet.files import BusyError, locked, remove_partials, sha256_of, write_text
 from resnet.nets import fused
 from resnet.params import Params, Settings
 from resnet.params.bearing import differences, effective
@@ -142,8 +140,7 @@ class NetSweep:
         """What the study's results depend on."""
         run = identity(self.settings, self.data.record, self.machine.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
-        configuration = json.dumps([run.configuration, search], sort_keys=True)
-        return run.model_copy(update={"configuration": hashlib.sha256(configuration.encode()).hexdigest()})
+        return run.model_copy(update={"configuration": sha256_of([run.configuration, search])})
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -268,7 +265,7 @@ class NetSweep:
 
         remove_partials(folder)
         run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
-        for source, to in arrange(run).moves:  # a checkpoint of other settings
+        for source, to in arrange(run.results).moves:  # a checkpoint of other settings
             if os.path.lexists(source):
                 to.parent.mkdir(parents=True, exist_ok=True)
                 source.rename(to)

@@ -38,6 +38,8 @@ class Mirror:
     content: bytes = CONTENT
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
+    shift: int = 0
+    """Bytes by which the rest that it sends begins too late."""
     headers: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     chunked: bool = False
@@ -56,7 +58,7 @@ class Mirror:
             request.send_error(self.status)
             return
         if wanted and self.ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) + self.shift  # type: ignore[index]
             if start >= len(self.content):
                 request.send_error(416)
                 return
@@ -188,6 +190,25 @@ def test_a_server_that_cannot_resume_sends_all_of_it(tmp_path: Path, serve: Serv
     get(target, mirror)
     assert target.read_bytes() == CONTENT
     assert mirror.asked == ["bytes=70000-"]
+
+
+def test_a_server_that_sends_another_rest_than_was_asked_for_is_passed_over(tmp_path: Path, serve: Serve) -> None:
+    target = tmp_path / "some.tar.gz"
+    part_of(target).write_bytes(CONTENT[:70_000])
+    shifted, mirror = serve(Mirror(shift=1)), serve(Mirror())
+    get(target, shifted, mirror)
+    assert target.read_bytes() == CONTENT
+    assert shifted.asked == mirror.asked == ["bytes=70000-"]
+
+
+def test_a_connection_that_breaks_again_and_again_is_given_up_and_what_came_is_kept(
+    tmp_path: Path, serve: Serve
+) -> None:
+    target = tmp_path / "some.tar.gz"
+    mirror = serve(Mirror(cuts=[1_000] * (download.ATTEMPTS + 1)))
+    failure(target, mirror)
+    assert len(mirror.asked) == download.ATTEMPTS
+    assert part_of(target).read_bytes() == CONTENT[: 1_000 * download.ATTEMPTS]
 
 
 def test_a_dead_mirror_is_passed_over(tmp_path: Path, serve: Serve, dead: str) -> None:

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.records import TrainingRecord
-from resnet.runs.aside import label
+from resnet.records import Identity, TrainingRecord
+from resnet.runs.aside import UNIDENTIFIED, finish_moves, label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
@@ -215,6 +215,38 @@ def test_a_checkpoint_is_found_again_under_a_record_that_git_brought_back(tiny: 
     (places.out / "seed-0/metrics.json").write_bytes(committed)
     (record,), _ = places.train(tiny(), [0], overwrite=False)
     assert [segment.first_iteration for segment in record.segments] == [0, 5, 8]
+
+
+def test_a_checkpoint_goes_on_where_the_finished_runs_other_files_are_damaged(tiny: Tiny, places: Places) -> None:
+    """A kill right after the results were written leaves it."""
+    places.interrupt_at(5, tiny())
+    checkpoint = places.checkpoints / "seed-0/checkpoint.safetensors"
+    saved = checkpoint.read_bytes()
+    places.train(tiny(), [0])
+    bits = places.bits()
+    checkpoint.parent.mkdir(exist_ok=True)
+    checkpoint.write_bytes(saved)
+    (places.out / "seed-0/history.csv").write_text("iteration\n")
+    (record,), shown = places.train(tiny(), [0])
+    assert "not complete: " in shown
+    assert [segment.first_iteration for segment in record.segments] == [0, 5]
+    assert same(places.bits(), bits)
+
+
+def test_a_list_of_moves_that_cannot_be_read_is_one_line_and_nothing_moves(tmp_path: Path) -> None:
+    moves = tmp_path / ".aside/moves.json"
+    moves.parent.mkdir()
+    for damaged in ("{", "[[1]]", '{"seed-0": 3}'):
+        moves.write_text(damaged)
+        with pytest.raises(UserError, match=r"moves\.json: not a list of moves") as caught:
+            finish_moves(tmp_path)
+        assert "\n" not in str(caught.value)
+        assert moves.read_text() == damaged
+
+
+def test_what_a_file_gives_as_an_identity_never_leads_out_of_the_folder() -> None:
+    for configuration, data in (("../../../../etc", "0" * 64), ("0" * 64, "/" * 64), ("", "")):
+        assert label(Identity(configuration=configuration, data=data, version=1)) == UNIDENTIFIED
 
 
 def test_git_and_dvc_do_not_see_what_lies_aside(tmp_path: Path) -> None:

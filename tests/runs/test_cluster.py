@@ -155,6 +155,19 @@ def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path
     assert {task.settings.data.dir for task in tasks} == {tmp_path / "data/digits"}
 
 
+def test_without_ray_nothing_trains(command: Command, digits: Data, tmp_path: Path) -> None:
+    save(digits, tmp_path / "data/digits")
+    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError('No module named ray')")
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    done = command("plan", "--engine", "ray")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "resnet: --engine ray needs Ray: pip install ray, or this project with its extra `ray`\n",
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_is_no_cluster_is_one_clear_line(command: Command, tmp_path: Path) -> None:
     done = command("plan", "--engine", "ray")
     assert (done.returncode, done.stderr) == (

@@ -1,21 +1,28 @@
-"""What is left of a plan: finished seeds cost nothing, and an interrupted one only what its checkpoint lacks."""
+"""What is left of a plan: finished seeds cost nothing, and an interrupted one only what its checkpoint lacks.
+
+A plan's forecast is of that, and is made once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from resnet.data import Data
-from resnet.params import Settings
+from resnet.errors import UserError
+from resnet.params import Params, Settings, load
+from resnet.records import ForecastRecord
 from resnet.runs.folders import seed_folders
-from resnet.runs.plan import iterations_left
+from resnet.runs.plan import check_plan, forecast_plan, iterations_left
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 
 Tiny = Callable[..., Settings]
+QUIET = Console(quiet=True)
 
 
 def interrupt_at(iteration: int, settings: Settings, seed: int, data: Data, out: Path) -> None:
@@ -49,3 +56,54 @@ def test_a_run_near_its_end_is_not_refused_for_its_whole_length(tiny: Tiny, digi
         (record,) = train_seeds(settings, [0], digits, out, CPU, console=console)
     assert record.status == "done"
     assert "1 seed of 12 iterations, 1 left, forecast" in (tmp_path / "shown").read_text()
+
+
+def plan_of(folder: Path, digits_folder: Path, *assignments: str) -> tuple[Params, Path, Path]:
+    """Two nets, the folder of their runs, and that of their forecast."""
+    machine = ("train.device=cpu", "train.precision=fp32")
+    train = "train={iterations: 12, batch_size: 4, seeds: 2, checkpoint_every: 5, evaluate_every: 6}"
+    nets = "models={resnet-8: {net: resnet, depth: 8}, plain-8: {net: plain, depth: 8}}"
+    data = (f"data.dir={digits_folder}", "data.validation=200")
+    return load(None, [train, nets, *machine, *data, *assignments]), folder / "train", folder / "forecast"
+
+
+def test_a_plan_is_forecast_for_what_is_left_of_it(digits: Data, digits_folder: Path, tmp_path: Path) -> None:
+    plan, runs, out = plan_of(tmp_path, digits_folder)
+    train_seeds(plan.settings("plain-8"), [0, 1], digits, runs / "plain-8", CPU, console=QUIET)
+    interrupt_at(7, plan.settings("resnet-8"), 1, digits, runs / "resnet-8")
+    record = forecast_plan(plan, runs, out, QUIET)
+    assert record == ForecastRecord.read(out / "forecast.json")
+    resnet, plain = record.rows
+    assert (resnet.name, resnet.seeds_left, resnet.measured) == ("resnet-8", 2, True)
+    assert (plain.name, plain.seeds_left, plain.hours) == ("plain-8", 0, 0.0)
+    # 12 + 5 iterations, three evaluations and one, of 560 images at a third of an iteration's cost.
+    steps = 17 + (3 + 1) * 560 / 4 / 3
+    assert resnet.hours == pytest.approx(steps * resnet.step_seconds / 3600)
+    assert record.hours == resnet.hours
+
+
+def test_a_plan_that_cannot_finish_leaves_its_forecast(digits_folder: Path, tmp_path: Path) -> None:
+    plan, runs, out = plan_of(tmp_path, digits_folder, "limits.hours=1e-9")
+    with pytest.raises(UserError, match=r"over limits\.hours"):
+        forecast_plan(plan, runs, out, QUIET)
+    assert ForecastRecord.read(out / "forecast.json").limit_hours == 1e-9
+
+
+def test_a_plan_is_forecast_once_by_whichever_net_comes_first(digits_folder: Path, tmp_path: Path) -> None:
+    plan, runs, out = plan_of(tmp_path, digits_folder)
+    check_plan(plan, runs, out, QUIET)
+    record = ForecastRecord.read(out / "forecast.json")
+    slow = tuple(row.model_copy(update={"step_seconds": 7.0}) for row in record.rows)
+
+    def asked_again(plan: Params, **changes: object) -> bool:
+        """Whether that forecast, with these changes, is made anew for a plan."""
+        record.model_copy(update={"rows": slow} | changes).write(out / "forecast.json")
+        check_plan(plan, runs, out, QUIET)
+        return 7.0 not in [row.step_seconds for row in ForecastRecord.read(out / "forecast.json").rows]
+
+    assert not asked_again(plan)
+    assert asked_again(plan, rows=slow[:1])  # of a plan with one net
+    assert asked_again(plan, system=record.system.model_copy(update={"device_name": "another machine"}))
+    assert asked_again(plan_of(tmp_path, digits_folder, "limits.hours=5")[0])
+    over = tuple(row.model_copy(update={"hours": 1e6}) for row in slow)
+    assert asked_again(plan, rows=over)  # it was refused, and may fit now

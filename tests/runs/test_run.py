@@ -146,7 +146,7 @@ def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
     whole = run(tiny(), digits, tmp_path / "whole").execute()
     with pytest.raises(Stop):
         run(tiny(), digits, tmp_path / "resumed").execute(stop_after(6))
-    monkeypatch.setattr("resnet.runs.run.source", lambda: "other code")
+    monkeypatch.setattr("resnet.runs.segment.source", lambda: "other code")
     resumed = run(tiny(), digits, tmp_path / "resumed").execute()
     assert [(segment.first_iteration, segment.source) for segment in resumed.segments] == [
         (0, source()),
@@ -215,7 +215,7 @@ def test_a_finished_run_is_not_trained_again(tiny: Tiny, digits: Data, tmp_path:
     assert run(tiny(), digits, tmp_path).execute() == first
     assert (tmp_path / "model.safetensors").stat().st_mtime_ns == written
     longer = run(tiny(iterations=13), digits, tmp_path)
-    assert longer.finished_record() is None
+    assert longer.results.finished_record() is None
 
 
 def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:

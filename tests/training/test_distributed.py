@@ -1,4 +1,4 @@
-"""What several processes agree on before they compute; what they compute is in tests/runs/test_torchrun.py."""
+"""What several processes agree on before they compute; what they compute is in tests/runs/test_follower.py."""
 
 from __future__ import annotations
 

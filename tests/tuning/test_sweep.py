@@ -21,8 +21,11 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Params, load
 from resnet.records import SweepRecord, TrainingRecord
+from resnet.runs.aside import label
+from resnet.runs.folders import Folders
+from resnet.runs.run import Run
 from resnet.tuning.sweep import sweep_nets
-from tests.conftest import Command
+from tests.conftest import CPU, Command
 
 QUIET = Console(quiet=True)
 
@@ -142,6 +145,33 @@ def test_a_diverged_trial_counts_and_the_sampler_learns_of_it(digits: Data, tmp_
     assert [trial.state for trial in record.trials] == ["diverged", "diverged"]
     assert (record.status, record.best) == ("done", None)
     assert not (tmp_path / "S/best-resnet-8.yaml").exists()
+
+
+def test_a_trial_that_falls_behind_is_pruned_and_keeps_no_files(digits: Data, tmp_path: Path) -> None:
+    """Trial 0 has the parameters' own rate, the highest; a draw from so wide a range hardly learns."""
+    lengths = ("sweep.trials=2", "sweep.iterations=40", "train.batch_size=32")
+    params = plan(tmp_path, *lengths, "sweep.learning_rate=[1e-20, 0.1]", "sweep.warmup=[false]")
+    (record,) = sweep_nets(params, digits, tmp_path / "S", console=QUIET)
+    assert [trial.state for trial in record.trials] == ["complete", "pruned"]
+    assert (record.status, record.best) == ("done", record.default)
+    # At the first measurement after which every schedule has been divided once, and as long before.
+    assert record.trials[1].validation_errors[-1][0] == 28
+    assert record.trials[1].seconds is not None
+    assert not list((tmp_path / "S/trials").iterdir())
+
+
+def test_a_checkpoint_of_other_settings_in_a_trials_folder_is_moved_aside(digits: Data, tmp_path: Path) -> None:
+    params, folder = plan(tmp_path, "sweep.trials=1"), tmp_path / "S/trials/resnet-8/0"
+    other = Run(params.settings("resnet-8"), 3, digits, Folders(folder, folder, folder), CPU)
+    other.start()
+    other.advance(lambda progress, learning_rate: None)
+    other.save()
+    saved = other.folders.checkpoint_file.read_bytes()
+    (record,) = sweep_nets(params, digits, tmp_path / "S", console=QUIET)
+    assert [(trial.state, trial.attempts) for trial in record.trials] == [("complete", 1)]
+    aside = folder.parent / ".aside" / label(other.identity) / "0/checkpoint.safetensors"
+    assert aside.read_bytes() == saved
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ train:
 """
 COMMAND = (
     *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-    *("--max-restarts", "RESTARTS", "-m", "resnet", "train", "--net", "resnet", "--depth", "8", "--out", "out"),
+    *("--max-restarts", "RESTARTS", "-m", "MODULE", "train", "--net", "resnet", "--depth", "8", "--out", "out"),
 )
 
 pytestmark = pytest.mark.slow
@@ -49,12 +49,13 @@ pytestmark = pytest.mark.slow
 class Torchrun:
     """The command that trains ResNet-8 on digits in a folder of its own, with two processes of one thread each."""
 
-    def __init__(self, folder: Path, data: Path, restarts: int = 0, *more: str) -> None:
+    def __init__(self, folder: Path, data: Path, restarts: int = 0, *more: str, module: str = "resnet") -> None:
         folder.mkdir(exist_ok=True)
         (folder / "params.yaml").write_text(PARAMS.replace("DIR", str(data)))
         self.project, self.folder = folder, folder / "out/seed-3"
         self.log = folder / f"log-{len(list(folder.iterdir()))}"
-        command = [word.replace("RESTARTS", str(restarts)) for word in (*COMMAND, *more)]
+        words = {"RESTARTS": str(restarts), "MODULE": module}
+        command = [words.get(word, word) for word in (*COMMAND, *more)]
         with self.log.open("w") as file:
             self.process = subprocess.Popen(
                 command,
@@ -201,3 +202,19 @@ def test_settings_of_another_number_of_processes_are_one_line(digits_folder: Pat
     assert run.lines()[:1] == ["resnet: set train.batch_norm_images to 16: 2 processes normalise 16 images each"]
     assert sum(line.startswith("resnet:") for line in run.lines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_process_with_other_settings_than_the_first_is_one_line(digits_folder: Path, tmp_path: Path) -> None:
+    """Such as one whose machine has another params.yaml."""
+    (tmp_path / "differing.py").write_text(
+        "import os, sys\n"
+        "from resnet.cli import main\n"
+        "sys.argv.append(f\"--set=train.momentum=0.{8 + int(os.environ['RANK'])}\")\n"
+        "main()\n"
+    )
+    run = Torchrun(tmp_path, digits_folder, 0, module="differing")
+    assert run.wait() == 1
+    assert (
+        "resnet: process 1 (cpu, fp32) has other settings, data, version or precision than the first one" in run.lines()
+    )
+    assert not (tmp_path / "out/seed-3/metrics.json").exists()

@@ -167,7 +167,7 @@ def test_a_sweeps_finished_trial_is_complete_without_test_images(
 ) -> None:
     data = dataclasses.replace(digits, test=digits.validation)
     record = Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU).execute()
-    assert Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU).finished_record() == record
+    assert Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU).results.finished_record() == record
 
 
 def test_weights_are_held_against_the_record_before_they_are_measured(plan: Plan) -> None:
