@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame, concat
 
-from resnet.params import Params, Settings
+from resnet.params import ModelParams, Params, Settings, TrainParams
 from resnet.records import (
     HISTORY,
     PREDICTIONS,
@@ -38,8 +38,6 @@ _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
 _REPEATS = ("joules_per_image", "backward_seconds")
 """Optional columns with a figure a repeat: None where they were not measured."""
-_EARLIER = {"model.width": 1}
-"""What held in results from before there was such a key."""
 _PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
@@ -190,6 +188,10 @@ def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{part}.{key}": value for part in ("model", "train") for key, value in settings.get(part, {}).items()}
 
 
+_DEFAULTS = flattened({"model": ModelParams().model_dump(mode="json"), "train": TrainParams().model_dump(mode="json")})
+"""What held in results from before there was such a key."""
+
+
 def _row(table: str, *sources: Any, **cells: Any) -> tuple[Any, ...]:
     """A row: a column's cell is given by name, or is an attribute of the first source that has it, or is missing."""
     return tuple(
@@ -226,7 +228,7 @@ def _gather_run(
     whole = results.is_there(results.runs / classes) and not any(file == classes for file, _ in results.damaged)
     form = "read" if held is not None else "in another form" if whole and record.status == "done" else ""
     identity = (record.identity.configuration, record.identity.data, record.identity.version)
-    effective = _EARLIER | flattened(record.settings) | {"train.precision": record.precision}
+    effective = _DEFAULTS | flattened(record.settings) | {"train.precision": record.precision}
     gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
     if held is None:
         return None

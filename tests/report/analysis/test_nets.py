@@ -69,9 +69,10 @@ def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[...
 
 def test_settings_of_other_runs_than_the_plans_are_stale(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "plain-20", seeds=1)
-    plan.train("resnet-20", train={"iterations": 400, "log_every": 10})
+    plan.train("resnet-20", train={"iterations": 400, "log_every": 10, "checkpoint_every": 10})
     plan.train("plain-20")
-    assert stale_settings(plan.tables(), "resnet-20") == {"train.iterations": (400, 64_000)}
+    curve = {"train.log_every": (10, 100)}
+    assert stale_settings(plan.tables(), "resnet-20") == {"train.iterations": (400, 64_000)} | curve
     assert stale_settings(plan.tables(), "plain-20") == {}
 
 
