@@ -87,6 +87,8 @@ class Tables:
     """Everything that a report is made from."""
 
     params: Params
+    version: int | None
+    """Of what an iteration computes today; None where that is not said: then every version counts."""
     forecast: ForecastRecord | None
     descriptions: dict[str, DescriptionRecord]
     """The layer tables of the plan's nets, of those that have one."""
@@ -295,12 +297,13 @@ def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
         yield _row("trials", trial, trial.values, record, **whole, best=trial is record.best, last_error=last)
 
 
-def read_tables(params: Params, runs: Path) -> Tables:
+def read_tables(params: Params, runs: Path, version: int | None = None) -> Tables:
     """Read every result file of the plan.
 
     Args:
         params: the plan; its `models` are the nets.
         runs: the folder of result files, which may be empty or absent.
+        version: of what an iteration computes today [results of any version are the plan's].
 
     A file that is damaged, or lies in another net's or seed's place, is named in `damaged` and left out.
     """
@@ -335,4 +338,4 @@ def read_tables(params: Params, runs: Path) -> Tables:
     tables = {name: _table(name, gathered[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
-    return Tables(params, forecast, described, unplanned, **tables)
+    return Tables(params, version, forecast, described, unplanned, **tables)

@@ -3,16 +3,10 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from resnet.params.bearing import (
-    CURVE_ALONE,
-    OF_SHORTCUTS,
-    WITHOUT_EFFECT,
-    bearing_on_errors,
-    bearing_on_result,
-)
+from resnet.params.bearing import CURVE_ALONE, OF_SHORTCUTS, WITHOUT_EFFECT, bearing_on_errors
 from resnet.report.analysis.published import published
 from resnet.report.analysis.statistics import Interval, Sample, sample
-from resnet.report.tables import Tables, different, rows, select
+from resnet.report.tables import Tables, rows, select
 
 OF_A_MACHINE = {"seconds", "energy_joules", "images_per_second", "peak_memory_bytes"}
 """Columns of `runs` that say something about the machine too."""
@@ -198,39 +192,3 @@ def without_ablations(tables: Tables) -> list[str]:
     pre_activated = [name for name in main_nets(tables, "preact") if tables.net(name).depth not in residual]
     kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet"), *pre_activated}
     return [name for name in tables.nets.index if name in kept]
-
-
-# What a reader must know about the files
-
-
-def mixed_settings(tables: Tables, name: str) -> dict[str, list[tuple[Any, list[int]]]]:
-    """What differs among the finished runs: values with their seeds, or no values where only identities differ."""
-    kind = tables.net(name).net
-    finished = [(run, bearing_on_result(kind, run.settings)) for run in rows(tables.seeds(name, "done", "diverged"))]
-    differing: dict[str, list[tuple[Any, list[int]]]] = {}
-    for key in sorted({key for _, ran in finished for key in ran}):
-        values = different(ran.get(key) for _, ran in finished)
-        if len(values) > 1:
-            differing[key] = [(value, [run.seed for run, ran in finished if ran.get(key) == value]) for value in values]
-    parts = ("the identity of the configuration", "the data", "the version of what an iteration computes")
-    for place, part in enumerate(parts):
-        if len({run.identity[place] for run, _ in finished}) > 1 and (place or not differing):
-            differing[part] = []
-    return differing
-
-
-def stale_settings(tables: Tables, name: str) -> dict[str, tuple[Any, Any]]:
-    """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for."""
-    net = tables.net(name)
-    asked = bearing_on_result(net.net, net.settings)
-    if asked["train.precision"] == "auto":
-        del asked["train.precision"]  # every precision is what it asks for
-    ran = tables.started(name)["settings"]
-    return {key: (settings[key], now) for key, now in asked.items() for settings in ran if settings[key] != now}
-
-
-def counts(tables: Tables, name: str, quantity: str) -> list[int]:
-    """The different counts that a net's files give of its parameters or multiply-adds."""
-    layers = select(tables.layers, name=name)[quantity]
-    given = [*tables.started(name)[quantity], *select(tables.speed, name=name)[quantity]]
-    return sorted({int(value) for value in (*given, *([layers.sum()] if len(layers) else []))})

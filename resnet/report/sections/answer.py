@@ -153,7 +153,9 @@ def left(tables: Tables, command: str) -> str:
         f"about {words.long_duration(rest.seconds)} on {on} at the measured speed" if rest.seconds else "time unknown"
     )
     raised = f", with `limits.hours` raised from {limit:g}" if hours > limit else ""
-    return f"**Left: {words.count(rest.runs)} of {planned} runs**, {takes}: {code(command)}{raised}."
+    begun = f"{words.count(rest.stale)} of them begun with other settings, or another version, than the plan's"
+    stale = f" ({begun})" if rest.stale else ""
+    return f"**Left: {words.count(rest.runs)} of {planned} runs**{stale}, {takes}: {code(command)}{raised}."
 
 
 def sentences(tables: Tables, judged: DataFrame, command: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from resnet.report.analysis import nets, protocol
+from resnet.report.analysis import agreement, nets, protocol
 from resnet.report.analysis.published import published
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
@@ -84,15 +84,18 @@ def _remarks(tables: Tables, name: str) -> Iterator[str]:
     runs, mark = tables.started(name), escaped(name)
     if tables.net(name).mixed:
         differing = []
-        for key, values in nets.mixed_settings(tables, name).items():
+        for key, values in agreement.mixed_settings(tables, name).items():
             pairs = ", ".join(f"{words.setting(value)} for {words.seeds(seeds)}" for value, seeds in values)
             differing.append(escaped(f"{key} ({pairs})" if pairs else key))
         alone = f"**{mark}: its seeds were made with different settings and are not averaged.**"
         yield f"{alone} They differ in {words.listed(differing)}."
-    stale = nets.stale_settings(tables, name).items()
+    stale = agreement.stale_settings(tables, name).items()
     if stale:
         pairs = ", ".join(f"{key} {words.setting(ran)} (now {words.setting(now)})" for key, (ran, now) in stale)
         yield f"{mark}: made with other settings than the parameters now ask for: {escaped(pairs)}."
+    if versions := agreement.stale_versions(tables, name):
+        made = words.listed(map(str, versions))
+        yield f"{mark}: made by version {made} of what an iteration computes, which is now {tables.version}."
     without = list(runs[~runs["seed"].isin(select(tables.curves, name=name)["seed"])]["seed"])
     if without:
         yield f"{mark}: no learning curve beside the result of {words.seeds(without)}."
@@ -104,7 +107,7 @@ def _remarks(tables: Tables, name: str) -> Iterator[str]:
     if any(data.fingerprint != other.fingerprint for data in trained for other in shown):
         yield f"{mark}: its layer responses were measured on other data than it was trained on."
     for quantity in ("parameters", "multiply_adds"):
-        counts = nets.counts(tables, name, quantity)
+        counts = agreement.counts(tables, name, quantity)
         if len(counts) > 1:
             given = ", ".join(map(words.count, counts))
             yield f"{mark}: its result files disagree about {quantity.replace('_', '-')}: {given}."
