@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pandas import DataFrame
 
 from resnet.report.analysis.nets import error_interval, over_seeds
-from resnet.report.analysis.published import published
+from resnet.report.analysis.published import papers_error
 from resnet.report.html.markup import NOTHING, Cell, Markup, element, link, table
 from resnet.report.html.values import interval
 from resnet.report.style import words
@@ -50,7 +50,7 @@ def _net(tables: Tables, net: Any, runs: str | None) -> Line:
     name, level = net.name, tables.params.report.confidence
     sample = over_seeds(tables, name, "test_error")
     ends = error_interval(tables, sample) if sample else None
-    paper = published().paper(net.net, net.depth, net.shortcut) if tables.official else None
+    paper = papers_error(net) if tables.official else None
     counted = next((file for kind in ("describe", "train", "throughput") for file in net.files if kind in file), None)
     speeds = {timed.kind: timed for timed in rows(select(tables.speed, name=name))}
     time = over_seeds(tables, name, "seconds")

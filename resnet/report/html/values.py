@@ -121,7 +121,7 @@ def others(tables: Tables) -> list[Row]:
             "source": figure.source,
             "paper": figure.source == "paper",
             "error": figure.error,
-            "published": f"{words.spread(figure.error, figure.std, figure.n)} %",
+            "published": f"{words.published_error(figure, best=False)} %",
             "shortcut": known.shortcut_of(figure),
             **{axis: places[axis] for axis in (AXES[:3] if alike else AXES[:1]) if axis in places},
         }

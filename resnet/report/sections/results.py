@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resnet.report.analysis import agreement, nets, protocol
-from resnet.report.analysis.published import published
+from resnet.report.analysis.published import papers_error
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, bullets, code, escaped, table
@@ -29,14 +29,12 @@ def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[
         else "; ".join(_stops(tables, name)) or nets.status(tables, name)
     )
     stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
-    figure = published().paper(net.net, net.depth, net.shortcut)
-    paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
-    paper += f", best {figure.best:.2f}" if figure and figure.best is not None else ""
+    figure = papers_error(net)
     return {
         "net": f"{name} ({marks[0]})" if marks else name,
         "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
         "test error, %": words.sample(nets.over_seeds(tables, name, "test_error"), nothing),
-        **({"paper's test error, %": paper} if tables.official else {}),
+        **({"paper's test error, %": words.published_error(figure)} if tables.official else {}),
         "training error, %": words.sample(nets.over_seeds(tables, name, "training_error")),
         "validation error, %": words.sample(nets.over_seeds(tables, name, "validation_error")),
     }
@@ -151,7 +149,7 @@ def _conditions(tables: Tables) -> Iterator[str]:
 
 def _about_the_paper(tables: Tables) -> Iterator[str]:
     """What the paper's column leaves open."""
-    figures = [figure for x in rows(tables.nets) if (figure := published().paper(x.net, x.depth, x.shortcut))]
+    figures = [figure for net in rows(tables.nets) if (figure := papers_error(net))]
     if any(figure.n is None for figure in figures):
         yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
     yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)

@@ -49,6 +49,14 @@ def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
     return spread(values.mean, values.std, values.n, decimals) if values else otherwise
 
 
+def published_error(published: Any, *, best: bool = True) -> str:
+    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` where there is none."""
+    if published is None:
+        return NONE
+    lowest = f", best {published.best:.2f}" if best and published.best is not None else ""
+    return f"{spread(published.error, published.std, published.n)}{lowest}"
+
+
 def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
     """The median of a few repeats and, of several, their standard deviation."""
     std = statistics.stdev(values) / scale if len(values) > 1 else None
