@@ -50,7 +50,7 @@ def _training_times(tables: Tables, name: str) -> str:
 
 def _speed(tables: Tables, net: Any) -> dict[str, str]:
     speed = {timing.kind: timing for timing in rows(select(tables.speed, name=net.name))}
-    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), net.parameters == net.parameters
+    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), not words.missing(net.parameters)
     of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
     speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
     millions = words.rounded_parameters(net.parameters) if counted else ""

@@ -117,7 +117,7 @@ def test_claims_that_lack_seeds_beside_others(files: Callable[..., Any]) -> None
         plan.train("resnet-56", seed, 7.0 + 0.1 * seed)
     plan.train("plain-56", 0, 13.0)
     # No word of the interim: what was tested has all its seeds.
-    assert answer(plan)[1].endswith("; 2 not tested (of seeds there is one of plain-56 and none of plain-20).")
+    assert answer(plan)[1].endswith("; 2 not tested (too few seeds: one of plain-56 and none of plain-20).")
 
 
 def test_a_net_of_one_planned_seed_does_not_stand_for_the_deepest(files: Callable[..., Any]) -> None:
