@@ -30,9 +30,9 @@ def _data(tables: Tables) -> Iterator[str]:
 def _machine(system: System) -> str:
     memory = f", {words.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
     device = f"{system.device_name} ({system.device}{memory}); " if system.device != "cpu" else ""
-    cores, threads = words.numbered(system.cores, "core"), words.numbered(system.threads, "thread")
-    memory = f"{words.size(system.memory_bytes)} of memory"
-    return escaped(f"{device}{system.processor}, {cores}, {threads}, {memory}; {system.platform}")
+    counts = words.numbered(system.cores, "core"), words.numbered(system.threads, "thread")
+    size = f"{words.size(system.memory_bytes)} of memory"
+    return escaped(f"{device}{system.processor}, {', '.join((*counts, size))}; {system.platform}")
 
 
 def _versions(system: System) -> str:
