@@ -35,11 +35,12 @@ def report(
 ) -> None:
     """Rebuild the tables, the figures and summary.md from result files alone; without parameters, of what is there."""
     from resnet.report import build
+    from resnet.training.recipe import VERSION
 
     plan = read_params(params, set_)
     if not plan.models and params == DEFAULT_PARAMS and not params.exists():
         plan = _with_nets_of(runs, plan)
-    print(build(plan, runs, out, readme))
+    print(build(plan, runs, out, readme, VERSION))
 
 
 def _with_nets_of(runs: Path, plan: Params) -> Params:

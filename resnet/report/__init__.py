@@ -11,7 +11,7 @@ from pathlib import Path
 from resnet.params import Params
 
 
-def build(params: Params, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+def build(params: Params, runs: Path, reports: Path, readme: Path | None = None, version: int | None = None) -> Path:
     """Write summary.md, the pages that it links to, the tables and the figures.
 
     Args:
@@ -19,6 +19,8 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None)
         runs: the folder of result files; it may be empty or absent.
         reports: where to write; files of an earlier report are replaced once all of the new one are made.
         readme: a file beside `reports` that gets the headline between its markers.
+        version: `resnet.training.recipe.VERSION`, which the report, without PyTorch, is told: runs of another are
+            shown, and count as left to do [runs of any version are the plan's].
 
     Returns:
         The path of summary.md, which takes its place last. A damaged result file is left out, and named there and on
@@ -33,7 +35,7 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None)
     from resnet.report.pages import write
     from resnet.report.tables import read_tables
 
-    tables = read_tables(params, runs)
+    tables = read_tables(params, runs, version)
     for file, problem in zip(tables.damaged["file"], tables.damaged["problem"], strict=True):
         print(f"{runs / file}: left out: {problem}", file=sys.stderr)
     return write(tables, runs, reports, readme)

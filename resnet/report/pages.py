@@ -64,6 +64,7 @@ TITLES = {
 """Of the pages that the summary links to, in order."""
 
 TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "benchmark.csv", "metrics.json")
+"""The files in full precision."""
 
 MARKERS = ("<!-- results -->", "<!-- end of results -->")
 """Between them stands the headline in another file, such as README.md."""
@@ -208,17 +209,21 @@ def make(tables: Tables, runs: Path, reports: Path) -> Report:
     """Make every file of the report in memory."""
     judged, beside = claims(tables), _beside(runs, reports)
     answers = answer.sentences(tables, judged, _command(reports))
-    texts, figures, absent = _tidy(tables, judged), dict[str, bytes](), set[str]()
+    tidy = _tidy(tables, judged)
+    texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
     for name, sections in pages(judged, beside).items():
-        page = render((section(tables) for section in sections), tell_absent=True)
-        figures, absent = figures | page.files, absent | {*page.absent}
-        if page.text and len(tables.nets):
-            texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{page.text}"
+        made = render((section(tables) for section in sections), tell_absent=True)
+        figures, absent = figures | made.files, absent | {*made.absent}
+        if made.text and len(tables.nets):
+            texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"
     head = render(headline_sections(tables, answers))
     below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), starts.section(tables)]
     rest = render([*below, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
-    texts |= html_page.files(tables, judged, beside, answers, opening.cautions(tables), drawings(tables))
+    written = [SUMMARY, *tidy]
+    page = html_page.page(tables, judged, beside, answers, opening.cautions(tables), drawings(tables), written)
+    # The page of `dvc plots` takes vega.js instead of loading it from outside.
+    texts |= {"index.html": page, "vega.js": html_page.library()}
     texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts
     files = {name: text.encode() for name, text in texts.items()} | figures | head.files | rest.files
     return Report(files, absent - files.keys(), head.text)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame, concat
 
-from resnet.params import Params, Settings
+from resnet.params import ModelParams, Params, Settings, TrainParams
 from resnet.records import (
     HISTORY,
     PREDICTIONS,
@@ -38,8 +38,6 @@ _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")
 _REPEATS = ("joules_per_image", "backward_seconds")
 """Optional columns with a figure a repeat: None where they were not measured."""
-_EARLIER = {"model.width": 1}
-"""What held in results from before there was such a key."""
 _PEAKS = ("peak_flops_per_second", "peak_bytes_per_second", "peak_precision", "matrix_size")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "nets": (*_NET, "shortcut", "iterations", "parameters", "multiply_adds", "settings", "mixed", "files"),
@@ -89,6 +87,8 @@ class Tables:
     """Everything that a report is made from."""
 
     params: Params
+    version: int | None
+    """Of what an iteration computes today; None where that is not said: then every version counts."""
     forecast: ForecastRecord | None
     descriptions: dict[str, DescriptionRecord]
     """The layer tables of the plan's nets, of those that have one."""
@@ -190,6 +190,10 @@ def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{part}.{key}": value for part in ("model", "train") for key, value in settings.get(part, {}).items()}
 
 
+_DEFAULTS = flattened({"model": ModelParams().model_dump(mode="json"), "train": TrainParams().model_dump(mode="json")})
+"""What held in results from before there was such a key."""
+
+
 def _row(table: str, *sources: Any, **cells: Any) -> tuple[Any, ...]:
     """A row: a column's cell is given by name, or is an attribute of the first source that has it, or is missing."""
     return tuple(
@@ -226,7 +230,7 @@ def _gather_run(
     whole = results.is_there(results.runs / classes) and not any(file == classes for file, _ in results.damaged)
     form = "read" if held is not None else "in another form" if whole and record.status == "done" else ""
     identity = (record.identity.configuration, record.identity.data, record.identity.version)
-    effective = _EARLIER | flattened(record.settings) | {"train.precision": record.precision}
+    effective = _DEFAULTS | flattened(record.settings) | {"train.precision": record.precision}
     gathered["runs"].append(_row("runs", record, file=file, settings=effective, identity=identity, predictions=form))
     if held is None:
         return None
@@ -293,12 +297,13 @@ def _read_sweep(record: SweepRecord) -> Iterator[tuple[Any, ...]]:
         yield _row("trials", trial, trial.values, record, **whole, best=trial is record.best, last_error=last)
 
 
-def read_tables(params: Params, runs: Path) -> Tables:
+def read_tables(params: Params, runs: Path, version: int | None = None) -> Tables:
     """Read every result file of the plan.
 
     Args:
         params: the plan; its `models` are the nets.
         runs: the folder of result files, which may be empty or absent.
+        version: of what an iteration computes today [results of any version are the plan's].
 
     A file that is damaged, or lies in another net's or seed's place, is named in `damaged` and left out.
     """
@@ -333,4 +338,4 @@ def read_tables(params: Params, runs: Path) -> Tables:
     tables = {name: _table(name, gathered[name]) for name in COLUMNS}
     tables["nets"] = tables["nets"].set_index("name", drop=False)
     tables["predictions"] = concat(predictions) if predictions else tables["predictions"]
-    return Tables(params, forecast, described, unplanned, **tables)
+    return Tables(params, version, forecast, described, unplanned, **tables)

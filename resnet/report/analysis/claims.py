@@ -70,10 +70,12 @@ def verdict(agrees: bool, p: float, level: float) -> str:
 
 
 def _unmet(tables: Tables, claim: Claim, samples: Mapping[str, Sample | None]) -> Unmet | None:
-    missing = tuple(name for name in samples if not samples[name]) if claim.quantity == "response" else ()
+    if claim.quantity != "response":
+        return obstacle(tables, samples, claim.varied)
+    missing = tuple(name for name in samples if not samples[name])
     if missing and not any(tables.net(name).mixed for name in samples):
         return Unmet(f"runs missing: no responses of {' and '.join(missing)}", missing)
-    return obstacle(tables, samples, claim.varied)
+    return obstacle(tables, samples, claim.varied, "layer responses")
 
 
 def _judged(tables: Tables, claim: Claim) -> dict[str, Any]:

@@ -45,8 +45,17 @@ def depth_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [*pairwise(names), *((names[0], name) for name in names[2:])]
 
 
-def obstacle(tables: Tables, samples: Mapping[str, Sample | None], varied: str | None = None) -> Unmet | None:
-    """What keeps nets from being compared, given a sample of each over its finished seeds; not the setting `varied`."""
+def obstacle(
+    tables: Tables, samples: Mapping[str, Sample | None], varied: str | None = None, measured: str = ""
+) -> Unmet | None:
+    """What keeps nets from being compared.
+
+    Args:
+        tables: what was read.
+        samples: of each net over its finished seeds.
+        varied: a setting in which the nets may differ.
+        measured: what else than errors the samples are of.
+    """
     mixed = [name for name in samples if tables.net(name).mixed]
     missing = tuple(name for name in samples if tables.seeds(name, "done").empty)
     if mixed:
@@ -58,7 +67,8 @@ def obstacle(tables: Tables, samples: Mapping[str, Sample | None], varied: str |
     if differing := different(keys):
         return Unmet(f"the runs differ in {', '.join(differing)}")
     single = [name for name, values in samples.items() if values is None or values.n < 2]
-    return Unmet(f"one seed of {' and '.join(single)} shows no spread") if single else None
+    having = f" with {measured}" if measured else ""
+    return Unmet(f"one seed{having} of {' and '.join(single)} shows no spread") if single else None
 
 
 ALL_ALIKE = Unmet("the seeds do not differ at all")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from resnet.report.analysis.comparisons import on_the_papers_schedule, published_comparisons
 from resnet.report.analysis.nets import without_ablations
-from resnet.report.analysis.published import PublishedError, published
+from resnet.report.analysis.published import PublishedError
 from resnet.report.analysis.statistics import Difference
 from resnet.report.tables import Tables
 
@@ -43,9 +43,3 @@ def beside_the_paper(tables: Tables) -> dict[str, Beside]:
         )
         for name, x in papers.items()
     }
-
-
-def papers_error(tables: Tables, name: str) -> PublishedError | None:
-    """What the paper prints of a net, whether or not ours has run."""
-    net = tables.net(name)
-    return published().paper(net.net, net.depth, net.shortcut)

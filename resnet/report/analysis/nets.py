@@ -3,17 +3,10 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from resnet.params import ModelParams, TrainParams
+from resnet.params.bearing import CURVE_ALONE, OF_SHORTCUTS, WITHOUT_EFFECT, bearing_on_errors
 from resnet.report.analysis.published import published
 from resnet.report.analysis.statistics import Interval, Sample, sample
-from resnet.report.tables import Tables, different, flattened, rows, select
-
-WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "log_every", "evaluate_every", "recompute"}
-"""Keys of `train` that change nothing about the errors reported."""
-
-OF_RESIDUAL_NETS = ("model.shortcut", "model.zero_padding")
-"""Settings that mean nothing for a plain net."""
-
+from resnet.report.tables import Tables, rows, select
 
 OF_A_MACHINE = {"seconds", "energy_joules", "images_per_second", "peak_memory_bytes"}
 """Columns of `runs` that say something about the machine too."""
@@ -129,16 +122,11 @@ def training_devices(tables: Tables, name: str) -> list[str]:
     return sorted({system.device_name for system in stretches[stretches["seed"].isin(done)]["system"]})
 
 
-def with_effect(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key.split(".")[-1] not in WITHOUT_EFFECT}
-
-
 def configuration(tables: Tables, name: str) -> dict[str, Any]:
     """The settings of a net's runs that bear on its errors, with precision and data; the plan's where none has run."""
     net, run = tables.net(name), next(rows(tables.started(name)), None)
     ran = run.settings | {"data": (run.data.name, run.data.split_fingerprint)} if run else {}
-    kept = with_effect(net.settings | ran)
-    return {key: value for key, value in kept.items() if net.net != "plain" or key not in OF_RESIDUAL_NETS}
+    return bearing_on_errors(net.net, net.settings | ran)
 
 
 def differing_settings(tables: Tables, first: str, second: str) -> dict[str, tuple[Any, Any]]:
@@ -150,7 +138,7 @@ def differing_settings(tables: Tables, first: str, second: str) -> dict[str, tup
 
 def incomparable(tables: Tables, first: str, second: str) -> list[str]:
     """What keeps two nets from being compared: settings but the warm-up; shortcuts only between nets of one kind."""
-    ignored = OF_RESIDUAL_NETS if tables.net(first).net != tables.net(second).net else ()
+    ignored = OF_SHORTCUTS if tables.net(first).net != tables.net(second).net else ()
     differing = differing_settings(tables, first, second)
     return [key for key in differing if not key.startswith("train.warmup") and key not in ignored]
 
@@ -163,7 +151,7 @@ def main_net(tables: Tables, kind: str, depth: int) -> str | None:
 
     def own(name: str) -> tuple[int, bool]:
         entry = tables.params.models[name]
-        keys = {*entry.model, *entry.train} - {"seeds", "device", "precision"}
+        keys = {*entry.model, *entry.train} - {"precision"} - WITHOUT_EFFECT - CURVE_ALONE
         complete = len(tables.seeds(name, "done")) == len(tables.seeds(name))
         return sum(not key.startswith("warmup") for key in keys), not complete
 
@@ -175,7 +163,7 @@ def precisions(tables: Tables) -> list[tuple[str, str]]:
 
     def alike(name: str) -> tuple[Any, ...]:
         settings = tables.params.settings(name)
-        rest = {"precision", "seeds", "device", "seeds_at_once", "checkpoint_every"}
+        rest = {"precision"} | WITHOUT_EFFECT | CURVE_ALONE
         return settings.net, settings.depth, settings.model, settings.train.model_dump_json(exclude=rest)
 
     names = [name for name in tables.nets.index if name in tables.params.models]
@@ -204,39 +192,3 @@ def without_ablations(tables: Tables) -> list[str]:
     pre_activated = [name for name in main_nets(tables, "preact") if tables.net(name).depth not in residual]
     kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet"), *pre_activated}
     return [name for name in tables.nets.index if name in kept]
-
-
-# What a reader must know about the files
-
-
-def mixed_settings(tables: Tables, name: str) -> dict[str, list[tuple[Any, list[int]]]]:
-    """What differs among the finished runs: values with their seeds, or no values where only identities differ."""
-    finished = [(run, with_effect(run.settings)) for run in rows(tables.seeds(name, "done", "diverged"))]
-    differing: dict[str, list[tuple[Any, list[int]]]] = {}
-    for key in sorted({key for _, ran in finished for key in ran}):
-        values = different(ran.get(key) for _, ran in finished)
-        if len(values) > 1:
-            differing[key] = [(value, [run.seed for run, ran in finished if ran.get(key) == value]) for value in values]
-    parts = ("the identity of the configuration", "the data", "the version of what an iteration computes")
-    for place, part in enumerate(parts):
-        if len({run.identity[place] for run, _ in finished}) > 1 and (place or not differing):
-            differing[part] = []
-    return differing
-
-
-def stale_settings(tables: Tables, name: str) -> dict[str, tuple[Any, Any]]:
-    """The settings that a net was run with and that the plan no longer asks for: what ran, and what is asked for."""
-    net = tables.net(name)
-    asked = {k: v for k, v in with_effect(net.settings).items() if net.net != "plain" or k not in OF_RESIDUAL_NETS}
-    if asked["train.precision"] == "auto":
-        del asked["train.precision"]  # every precision is what it asks for
-    defaults = flattened({"model": ModelParams().model_dump(), "train": TrainParams().model_dump()})
-    effective = [defaults | run.settings for run in rows(tables.started(name))]
-    return {key: (ran[key], now) for key, now in asked.items() for ran in effective if ran[key] != now}
-
-
-def counts(tables: Tables, name: str, quantity: str) -> list[int]:
-    """The different counts that a net's files give of its parameters or multiply-adds."""
-    layers = select(tables.layers, name=name)[quantity]
-    given = [*tables.started(name)[quantity], *select(tables.speed, name=name)[quantity]]
-    return sorted({int(value) for value in (*given, *([layers.sum()] if len(layers) else []))})

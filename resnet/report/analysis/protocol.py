@@ -46,7 +46,7 @@ def settings_deviations(settings: dict[str, Any], net: str, depth: int, data: Da
     if net == "resnet" and (shortcut := settings["model.shortcut"]) != paper.shortcut:
         sentence = f"shortcut option {shortcut} (the paper: {paper.shortcut})"
         deviations.append(Deviation("shortcut", sentence, f"option {shortcut}"))
-    if (width := settings.get("model.width", 1)) != 1:
+    if (width := settings["model.width"]) != 1:
         deviations.append(Deviation("width", f"{width} times the paper's filters", f"width {width}"))
     split, papers = (paper.train_images, paper.validation_images), (paper.train_images, paper.validation_images)
     if data is not None and data.official:

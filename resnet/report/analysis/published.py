@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -53,6 +53,7 @@ class Method(Entry):
     parameters: str = ""
     error: float
     std: float | None = None
+    n: int | None = Field(None, ge=1)
     best: float | None = None
 
 
@@ -99,10 +100,6 @@ class Published(Entry):
             raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
         return self
 
-    def paper(self, net: str, depth: int, shortcut: str | None = None) -> PublishedError | None:
-        """The paper's own figure for a net, if it prints one."""
-        return next((figure for figure in self.errors_of(net, depth, shortcut) if figure.source == "paper"), None)
-
     def errors_of(self, net: str, depth: int, shortcut: str | None = None) -> list[PublishedError]:
         """Everything published about a net, with this shortcut if one is given, in the file's order."""
         figures = [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
@@ -119,3 +116,13 @@ class Published(Entry):
 @cache
 def published() -> Published:
     return Published.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+
+
+def papers_error(net: Any) -> PublishedError | None:
+    """What the paper prints of a net with its shortcut, whether or not ours has run.
+
+    Args:
+        net: a row of the table of nets.
+    """
+    figures = published().errors_of(net.net, net.depth, net.shortcut)
+    return next((figure for figure in figures if figure.source == "paper"), None)

@@ -1,16 +1,17 @@
 """What is left of the plan, and how long it takes at the speeds that the results tell."""
 
-from typing import NamedTuple
-
-import pandas as pd
+from typing import Any, NamedTuple
 
 from resnet.records.iteration_time import IterationTime, Sources, iteration_times
+from resnet.report.analysis.agreement import current_runs, stale_runs
 from resnet.report.tables import Tables, rows, select
 
 
 class Remaining(NamedTuple):
     runs: int
-    """Planned runs that are neither done nor diverged."""
+    """Planned runs that have not come to their end, done or diverged, under the plan's identity."""
+    stale: int
+    """How many of them have begun under another."""
     seconds: float | None
     """Of one device, for all of them; None where the speed of a net is unknown."""
     devices: tuple[str, ...]
@@ -23,25 +24,25 @@ def times(tables: Tables) -> dict[str, IterationTime]:
 
 
 def _sources(tables: Tables, name: str) -> Sources:
-    net, batch_size = tables.net(name), int(tables.net(name).settings["train.batch_size"])
-    timings = [
-        IterationTime(batch_size / timing.images_per_second, timing.device_name)
-        for timing in rows(select(tables.speed, name=name, kind="training"))
-    ]
-    segments = [run.segments[-1] for run in rows(tables.started(name)) if run.segments]
-    work = None if pd.isna(net.multiply_adds) else float(net.multiply_adds) * batch_size
-    return Sources(segments, timings[0] if timings else None, work)
+    batch_size, current = int(tables.net(name).settings["train.batch_size"]), current_runs(tables, name)
+    timed = list(rows(select(tables.speed, name=name, kind="training")))
+    measured = IterationTime(batch_size / timed[0].images_per_second, timed[0].device_name) if timed else None
+    counted: Any = next(rows(current), None) or tables.descriptions.get(name) or next(iter(timed), None)
+    work = float(counted.multiply_adds) * batch_size if counted else None
+    return Sources([segments[-1] for segments in current["segments"] if segments], measured, work)
 
 
 def remaining(tables: Tables) -> Remaining:
     """Count the runs and the hours that are left."""
-    left = tables.runs[~tables.runs["status"].isin(["done", "diverged"])]
-    known, seconds, devices = times(tables), 0.0, dict[str, None]()
-    for name, runs in left.groupby("name", sort=False):
-        if name not in known:
-            return Remaining(len(left), None, ())
-        planned = tables.net(str(name)).settings["train.iterations"]
-        iterations = sum(planned - (run.iteration if run.status == "interrupted" else 0) for run in rows(runs))
-        seconds += known[str(name)].seconds * iterations
-        devices[known[str(name)].device] = None
-    return Remaining(len(left), seconds, tuple(devices))
+    runs, stale, iterations = 0, 0, dict[str, int]()
+    for name in tables.nets.index:
+        current, planned = current_runs(tables, name), int(tables.net(name).settings["train.iterations"])
+        left = len(tables.seeds(name)) - len(current[current["status"] != "interrupted"])
+        if left:
+            iterations[name] = left * planned - sum(map(int, select(current, status="interrupted")["iteration"]))
+        runs, stale = runs + left, stale + len(stale_runs(tables, name))
+    known = times(tables)
+    if iterations.keys() - known.keys():
+        return Remaining(runs, stale, None, ())
+    seconds = sum((known[name].seconds * number for name, number in iterations.items()), 0.0)
+    return Remaining(runs, stale, seconds, tuple(dict.fromkeys(known[name].device for name in iterations)))

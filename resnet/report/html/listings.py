@@ -8,9 +8,8 @@ from urllib.parse import quote
 from pandas import DataFrame
 
 from resnet.report.analysis.nets import error_interval, over_seeds
-from resnet.report.analysis.published import published
+from resnet.report.analysis.published import papers_error
 from resnet.report.html.markup import NOTHING, Cell, Markup, element, link, table
-from resnet.report.html.values import interval
 from resnet.report.style import words
 from resnet.report.tables import Tables, rows, select
 
@@ -50,13 +49,14 @@ def _net(tables: Tables, net: Any, runs: str | None) -> Line:
     name, level = net.name, tables.params.report.confidence
     sample = over_seeds(tables, name, "test_error")
     ends = error_interval(tables, sample) if sample else None
-    paper = published().paper(net.net, net.depth, net.shortcut) if tables.official else None
+    paper = papers_error(net) if tables.official else None
     counted = next((file for kind in ("describe", "train", "throughput") for file in net.files if kind in file), None)
     speeds = {timed.kind: timed for timed in rows(select(tables.speed, name=name))}
+    interval = Cell(words.interval_of_mean(ends), _to_runs(name), ends.low) if ends else NOTHING
     time = over_seeds(tables, name, "seconds")
 
     def count(value: float, text: str) -> Cell:
-        return Cell(text, _address(counted, runs), value) if value == value else NOTHING
+        return NOTHING if words.missing(value) else Cell(text, _address(counted, runs), value)
 
     def speed(kind: str) -> Cell:
         timed = speeds.get(kind)
@@ -69,7 +69,7 @@ def _net(tables: Tables, net: Any, runs: str | None) -> Line:
         "net": Cell(name),
         "seeds": _seeds(tables, name, runs),
         "test error, %": Cell("mixed settings") if net.mixed else _sampled(tables, name, "test_error"),
-        f"{100 * level:g} % interval": Cell(interval(ends), _to_runs(name), ends.low) if ends else NOTHING,
+        f"{100 * level:g} % interval": interval,
         "paper, %": Cell(f"{paper.error:.2f}", None, paper.error) if paper else NOTHING,
         "training error, %": _sampled(tables, name, "training_error"),
         "parameters": count(net.parameters, words.count(net.parameters)),
@@ -102,22 +102,19 @@ def results(tables: Tables, runs: str | None) -> Markup:
 def claims(judged: DataFrame) -> Markup:
     """The claims that were tested, and a list that opens of those that were not."""
     tested, untested = [], []
-    for claim in judged.to_dict("records"):
-        if words.missing(claim["difference"]):
-            untested.append(element("li", f"{claim['claim']} ({claim['why_not_tested']})"))
+    for claim in rows(judged):
+        if words.missing(claim.difference):
+            untested.append(element("li", f"{claim.claim} ({claim.why_not_tested})"))
             continue
-        interim = " (interim)" if claim.get("interim") else ""
-        unit = f" {claim['unit']}" if claim["unit"] else ""
+        (difference, interval), unit = words.claimed(claim), f" {claim.unit}" if claim.unit else ""
         tested.append(
             {
-                "claim": Cell(str(claim["claim"])),
-                "verdict": Cell(f"{claim['verdict']}{interim}"),
-                "difference": Cell(f"{claim['difference']:+.2f}{unit}", "claims.csv", claim["difference"]),
-                "interval": Cell(words.interval((claim["low"], claim["high"])), "claims.csv", claim["low"]),
-                "p (Holm)": NOTHING
-                if words.missing(claim["p_holm"])
-                else Cell(words.p_value(claim["p_holm"]), "claims.csv", claim["p_holm"]),
-                "test": Cell(str(claim["test"])),
+                "claim": Cell(claim.claim),
+                "verdict": Cell(f"{claim.verdict}{' (interim)' if claim.interim else ''}"),
+                "difference": Cell(f"{difference}{unit}", "claims.csv", claim.difference),
+                "interval": Cell(interval, "claims.csv", claim.low),
+                "p (Holm)": Cell(words.p_value(claim.p_holm), "claims.csv", claim.p_holm),
+                "test": Cell(claim.test),
             }
         )
     if not tested and not untested:

@@ -16,9 +16,6 @@ from resnet.report.tables import Tables
 HERE = Path(__file__).parent
 TITLE = "Depth and error of residual and plain nets"
 SOURCE = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, section 4.2"
-FILES = ("summary.md", "table.csv", "claims.csv", "errors.csv", "curves.csv", "metrics.json")
-"""Beside the page."""
-
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:"
 """What the browser holds the page to: it loads nothing. Vega compiles its expressions, and needs `eval` for it."""
 
@@ -100,6 +97,7 @@ def page(
     answers: Sequence[str],
     cautions: Sequence[str] = (),
     drawings: Mapping[str, str] | None = None,
+    files: Sequence[str] = (),
 ) -> str:
     """The whole page.
 
@@ -110,6 +108,7 @@ def page(
         answers: sentences for the top, in Markdown.
         cautions: what keeps the errors from being the paper's, likewise.
         drawings: SVG elements by their titles.
+        files: names of what lies beside the page and holds the same in full.
     """
     figures, specs = _charts(tables)
     head = [
@@ -126,7 +125,7 @@ def page(
     parts = [element("header", *opening), figures, _drawings(drawings or {})]
     listed = (listings.results(tables, runs), listings.claims(judged), listings.trained(tables, runs))
     parts += [element("section", part) for part in listed if part]
-    beside = Markup(", ".join(link(file, file) for file in FILES))
+    beside = Markup(", ".join(link(file, file) for file in files))
     command = element("code", "resnet report")
     parts.append(element("footer", "The same in full: ", beside, ". Built from result files alone by ", command, "."))
     scripts = [
@@ -136,15 +135,3 @@ def page(
     ]
     body = element("body", element("main", *parts), *scripts)
     return f'<!DOCTYPE html>\n<html lang="en">{element("head", *head)}{body}</html>\n'
-
-
-def files(
-    tables: Tables,
-    judged: DataFrame,
-    runs: str | None,
-    answers: Sequence[str],
-    cautions: Sequence[str] = (),
-    drawings: Mapping[str, str] | None = None,
-) -> dict[str, str]:
-    """index.html, and vega.js for the page of `dvc plots`, which takes it instead of loading it from outside."""
-    return {"index.html": page(tables, judged, runs, answers, cautions, drawings), "vega.js": library()}

@@ -69,7 +69,7 @@ def errors(tables: Tables, nets: Sequence[Row]) -> list[Row]:
                 "low": ends.low if ends else None,
                 "high": ends.high if ends else None,
                 "test error": f"{words.spread(sample.mean, sample.std, None)} %",
-                f"{100 * level:g} % interval": f"{interval(ends)} %" if ends else "none: one seed",
+                f"{100 * level:g} % interval": f"{words.interval_of_mean(ends)} %" if ends else "none: one seed",
                 "seeds": f"{sample.n} ({', '.join(map(str, seeds))})",
                 "devices": {
                     f"{cost}, {UNITS[cost]}": ", ".join(costs[cost].devices) for cost in UNITS if costs[cost].devices
@@ -78,10 +78,6 @@ def errors(tables: Tables, nets: Sequence[Row]) -> list[Row]:
             }
         )
     return written
-
-
-def interval(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
 def _places(tables: Tables, name: str) -> Row:
@@ -121,7 +117,7 @@ def others(tables: Tables) -> list[Row]:
             "source": figure.source,
             "paper": figure.source == "paper",
             "error": figure.error,
-            "published": f"{words.spread(figure.error, figure.std, figure.n)} %",
+            "published": f"{words.published_error(figure, best=False)} %",
             "shortcut": known.shortcut_of(figure),
             **{axis: places[axis] for axis in (AXES[:3] if alike else AXES[:1]) if axis in places},
         }

@@ -29,7 +29,7 @@ def _error(tables: Tables, name: str) -> str:
     if values is None:
         return f"{escaped(name)}: mixed settings"
     ends = error_interval(tables, values)
-    where = f"{100 * level:g} % interval {ends.low:.2f} to {ends.high:.2f}, " if ends else ""
+    where = f"{100 * level:g} % interval {words.interval_of_mean(ends)}, " if ends else ""
     return f"{escaped(name)} **{values.mean:.2f} %** ({where}{words.numbered(values.n, 'seed')})"
 
 
@@ -110,8 +110,8 @@ def _statement(claim: Any) -> str:
     """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
     gist = str(claim.claim).split(":")[0]
     gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
-    undecided = claim.verdict == "undecided"
-    amount = words.interval((claim.low, claim.high)) if undecided else f"{claim.difference:+.2f}"
+    difference, interval = words.claimed(claim)
+    amount = interval if claim.verdict == "undecided" else difference
     return f"{escaped(gist)} (**{claim.verdict}**, {amount} {claim.unit})"
 
 
@@ -134,7 +134,7 @@ def depth(tables: Tables, judged: DataFrame) -> str:
     statements = [*map(_statement, rows(tested))]
     statements = [*statements[:MOST], *([f"{len(statements) - MOST} more below"] if len(statements) > MOST else [])]
     untested = len(judged) - len(tested)
-    statements += [f"{untested} not tested{f' (of seeds there is {lacking})' if lacking else ''}"] if untested else []
+    statements += [f"{untested} not tested{f' (too few seeds: {lacking})' if lacking else ''}"] if untested else []
     planned = sum(len(tables.seeds(name)) for name in nets)
     interim = (
         f" Interim: {sum(done.values())} of {planned} seeds of these nets are done." if any(tested["interim"]) else ""
@@ -153,7 +153,9 @@ def left(tables: Tables, command: str) -> str:
         f"about {words.long_duration(rest.seconds)} on {on} at the measured speed" if rest.seconds else "time unknown"
     )
     raised = f", with `limits.hours` raised from {limit:g}" if hours > limit else ""
-    return f"**Left: {words.count(rest.runs)} of {planned} runs**, {takes}: {code(command)}{raised}."
+    begun = f"{words.count(rest.stale)} of them begun with other settings, or another version, than the plan's"
+    stale = f" ({begun})" if rest.stale else ""
+    return f"**Left: {words.count(rest.runs)} of {planned} runs**{stale}, {takes}: {code(command)}{raised}."
 
 
 def sentences(tables: Tables, judged: DataFrame, command: str) -> list[str]:

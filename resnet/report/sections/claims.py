@@ -26,13 +26,12 @@ def _conditions(tables: Tables) -> str:
 
 
 def _tested(claim: Any, where: str) -> str:
-    decimals, unit = (2, " points") if claim.unit else (3, "")
-    ends = f"{words.interval((claim.low, claim.high), decimals)}{unit}"
+    (difference, interval), unit = words.claimed(claim), f" {claim.unit}" if claim.unit else ""
     notes = "; ".join(filter(None, ["interim, seeds are missing" if claim.interim else "", where]))
     ps = [p if p.startswith("<") else f"= {p}" for p in map(words.p_value, (claim.p, claim.p_holm))]
     return (
-        f"**{claim.verdict.capitalize()}: {ends}**{f' ({notes})' if notes else ''}. {escaped(claim.claim)}: "
-        f"{claim.difference:+.{decimals}f}{unit} ({escaped(claim.test)}; p {ps[0]}, corrected {ps[1]})."
+        f"**{claim.verdict.capitalize()}: {interval}{unit}**{f' ({notes})' if notes else ''}. {escaped(claim.claim)}: "
+        f"{difference}{unit} ({escaped(claim.test)}; p {ps[0]}, corrected {ps[1]})."
     )
 
 
@@ -41,7 +40,7 @@ def _untested(tables: Tables, untested: DataFrame) -> str:
     missing = dict.fromkeys(name for names in untested["missing"] for name in names)
     done = {name: len(tables.seeds(name, "done")) > 0 for name in missing}
     lacking = {"Runs": [x for x in missing if not done[x]], "Layer responses": [x for x in missing if done[x]]}
-    needed = [f"{what} are missing of {words.listed(map(escaped, nets))}. " for what, nets in lacking.items() if nets]
+    needed = [f"{what} of {words.listed(map(escaped, nets))} are missing. " for what, nets in lacking.items() if nets]
     others = dict.fromkeys(escaped(claim.why_not_tested) for claim in rows(untested) if not claim.missing)
     needed += [f"{reason[0].upper()}{reason[1:]}. " for reason in others]
     counted = words.numbered(len(untested), "claim")
@@ -64,12 +63,12 @@ def _family(tables: Tables, judged: DataFrame, family: str) -> str:
 def _explained(tables: Tables) -> str:
     report = tables.params.report
     return (
-        f"\nThe interval is the {100 * report.confidence:g} % one of the difference, in which the net that the "
-        "sentence names first is subtracted from the other; the verdict allows for the number of claims, the interval "
-        f"does not. *Shown* or *contradicted*: the corrected p is below {1 - report.confidence:.2g}; *undecided* is no "
-        "proof of the contrary. *Interim*: until every planned seed is done a verdict may change, and looking at it "
-        "more than once raises the chance of a false one. Seeds are taken as independent between nets, though a seed "
-        "draws the same batches for every net.\n"
+        f"\nThe interval is the {100 * report.confidence:g} % one of the difference: the second net minus the first "
+        "where the sentence goes *from* one *to* another, the first minus the second where it compares them with "
+        "*than*. The verdict allows for the number of claims, the interval does not. *Shown* or *contradicted*: the "
+        f"corrected p is below {1 - report.confidence:.2g}; *undecided* is no proof of the contrary. *Interim*: until "
+        "every planned seed is done a verdict may change, and looking at it more than once raises the chance of a "
+        "false one. Seeds are taken as independent between nets, though a seed draws the same batches for every net.\n"
     )
 
 

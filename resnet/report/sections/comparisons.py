@@ -52,7 +52,7 @@ def images_section(tables: Tables) -> Section:
             "points": f"{x.value:+.2f}",
             f"{100 * report.confidence:g} % interval, images": words.interval(x.interval),
             "p": words.p_value(x.p),
-            "seeds": " and ".join(map(str, x.seeds)),
+            "seeds": f"{x.seeds[1]} and {x.seeds[0]}",
         }
         for x in compared
     ]
@@ -70,7 +70,10 @@ def images_section(tables: Tables) -> Section:
 def _changes(ablation: Ablation) -> Markdown:
     parts = ["pre-activation blocks"] if "net" in ablation.changes else []
     settings = ((key, *pair) for key, pair in ablation.changes.items() if key not in ("net", "data"))
-    parts += [f"{code(key)} {escaped(str(ours))} (not {escaped(str(theirs))})" for key, ours, theirs in settings]
+    parts += [
+        f"{code(key)} {escaped(words.setting(ours))} (not {escaped(words.setting(theirs))})"
+        for key, ours, theirs in settings
+    ]
     parts += ["other data or another split"] if "data" in ablation.changes else []
     return Markdown(words.listed(parts) or "nothing")
 

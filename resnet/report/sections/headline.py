@@ -1,7 +1,8 @@
 """THE table: five columns, a row a net that has run; the others are one line."""
 
 from resnet.report.analysis import nets, protocol
-from resnet.report.analysis.headline import Beside, beside_the_paper, papers_error
+from resnet.report.analysis.headline import Beside, beside_the_paper
+from resnet.report.analysis.published import papers_error
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, escaped, table
@@ -45,7 +46,7 @@ def _not_run(tables: Tables, names: list[str]) -> str:
     """The nets without a run on one line, with the paper's errors where its data and schedule are asked for."""
     listed = []
     for name in names[:SHOWN_NOT_RUN]:
-        figure, own = papers_error(tables, name), {d.key for d in protocol.deviations(tables, name)}
+        figure, own = papers_error(tables.net(name)), {d.key for d in protocol.deviations(tables, name)}
         theirs = f" ({words.spread(figure.error, figure.std, None)})" if figure and tables.official and not own else ""
         listed.append(f"{escaped(name)}{theirs}")
     listed += [f"{len(names) - SHOWN_NOT_RUN} more"] if len(names) > SHOWN_NOT_RUN else []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from resnet.report.analysis import nets, protocol
+from resnet.report.analysis.agreement import stale_runs
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, escaped
@@ -21,7 +22,9 @@ def _summary(tables: Tables) -> str:
         for data in tables.data
     )
     done = words.count(len(select(tables.runs, status="done")))
-    return f"{count}; {done} of {planned} planned training runs are done. Data: {words.listed(described)}."
+    stale = sum(len(stale_runs(tables, name)) for name in tables.nets.index)
+    apart = f" Made with other settings, or by another version, than the plan's: {words.count(stale)}." if stale else ""
+    return f"{count}; {done} of {planned} planned training runs are done.{apart} Data: {words.listed(described)}."
 
 
 def _other_data(tables: Tables) -> Iterator[str]:

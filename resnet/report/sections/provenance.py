@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+from resnet.params.bearing import bearing_on_errors
 from resnet.records import System
-from resnet.report.analysis.nets import WITHOUT_EFFECT, started
+from resnet.report.analysis.nets import started
 from resnet.report.analysis.protocol import KEYS
 from resnet.report.analysis.published import published
 from resnet.report.style import words
@@ -29,8 +30,9 @@ def _data(tables: Tables) -> Iterator[str]:
 def _machine(system: System) -> str:
     memory = f", {words.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
     device = f"{system.device_name} ({system.device}{memory}); " if system.device != "cpu" else ""
-    cores = f"{system.cores} cores, {system.threads} threads, {words.size(system.memory_bytes)} of memory"
-    return escaped(f"{device}{system.processor}, {cores}; {system.platform}")
+    counts = words.numbered(system.cores, "core"), words.numbered(system.threads, "thread")
+    size = f"{words.size(system.memory_bytes)} of memory"
+    return escaped(f"{device}{system.processor}, {', '.join((*counts, size))}; {system.platform}")
 
 
 def _versions(system: System) -> str:
@@ -80,9 +82,10 @@ def _recipe(tables: Tables) -> str:
     base, lines, overrides = flattened(plan), [], []
     # Where the data lie on this machine says nothing about the result.
     values = {f"data.{key}": plan["data"][key] for key in ("validation", "split_seed")} | base
+    bearing = bearing_on_errors("resnet", values)
     for key, value in values.items():
-        # What decides nothing about the result, such as how often to save, is not the paper's to say.
-        silent = words.NONE if key.split(".")[1] in WITHOUT_EFFECT else "not said"
+        # What decides nothing about the errors, such as how often to save, is not the paper's to say.
+        silent = "not said" if key in bearing else words.NONE
         the_papers = words.setting(papers[key]) if key in papers else silent
         lines.append({"parameter": code(key), "value": words.setting(value), "the paper": the_papers})
     for net in rows(tables.nets):

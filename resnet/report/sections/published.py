@@ -1,7 +1,7 @@
 """Published figures: judged against ours, as their authors state them, and others' weights evaluated here."""
 
 from resnet.report.analysis.comparisons import PublishedComparison, on_the_papers_schedule, published_comparisons
-from resnet.report.analysis.published import PublishedError, published
+from resnet.report.analysis.published import published
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, bullets, escaped, table
@@ -14,7 +14,7 @@ def _verdict(comparison: PublishedComparison, confidence: float) -> dict[str, st
     cells = {
         "net": comparison.name,
         "source": figure.source,
-        "published, %": words.spread(figure.error, figure.std, figure.n) + images,
+        "published, %": words.published_error(figure, best=False) + images,
         "ours, %": words.sample(comparison.values),
     }
     judged = [words.NONE, "undecided (one seed shows no spread)", words.NONE, words.NONE]
@@ -75,10 +75,11 @@ def elsewhere_section(tables: Tables) -> Section:
     if not sources or not tables.official:
         return Section("Published elsewhere", "")
 
-    def cell(figure: PublishedError | None) -> str:
-        return words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
-
-    lines = [{"net": net} | {x: cell(of_net.get(x)) for x in sources} for net, of_net in others.items() if of_net]
+    lines = [
+        {"net": net} | {source: words.published_error(of_net.get(source), best=False) for source in sources}
+        for net, of_net in others.items()
+        if of_net
+    ]
     notes = []
     for source in map(known.sources.__getitem__, sources):
         images = words.count(source.training_images) if source.training_images else "an unknown number of"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from resnet.report.analysis import nets, protocol
-from resnet.report.analysis.published import published
+from resnet.report.analysis import agreement, nets, protocol
+from resnet.report.analysis.published import papers_error
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import bold, bullets, code, escaped, table
@@ -29,14 +29,12 @@ def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[
         else "; ".join(_stops(tables, name)) or nets.status(tables, name)
     )
     stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
-    figure = published().paper(net.net, net.depth, net.shortcut)
-    paper = words.spread(figure.error, figure.std, figure.n) if figure else words.NONE
-    paper += f", best {figure.best:.2f}" if figure and figure.best is not None else ""
+    figure = papers_error(net)
     return {
         "net": f"{name} ({marks[0]})" if marks else name,
         "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
         "test error, %": words.sample(nets.over_seeds(tables, name, "test_error"), nothing),
-        **({"paper's test error, %": paper} if tables.official else {}),
+        **({"paper's test error, %": words.published_error(figure)} if tables.official else {}),
         "training error, %": words.sample(nets.over_seeds(tables, name, "training_error")),
         "validation error, %": words.sample(nets.over_seeds(tables, name, "validation_error")),
     }
@@ -52,7 +50,7 @@ def _training_times(tables: Tables, name: str) -> str:
 
 def _speed(tables: Tables, net: Any) -> dict[str, str]:
     speed = {timing.kind: timing for timing in rows(select(tables.speed, name=net.name))}
-    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), net.parameters == net.parameters
+    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), not words.missing(net.parameters)
     of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
     speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
     millions = words.rounded_parameters(net.parameters) if counted else ""
@@ -84,15 +82,18 @@ def _remarks(tables: Tables, name: str) -> Iterator[str]:
     runs, mark = tables.started(name), escaped(name)
     if tables.net(name).mixed:
         differing = []
-        for key, values in nets.mixed_settings(tables, name).items():
+        for key, values in agreement.mixed_settings(tables, name).items():
             pairs = ", ".join(f"{words.setting(value)} for {words.seeds(seeds)}" for value, seeds in values)
             differing.append(escaped(f"{key} ({pairs})" if pairs else key))
         alone = f"**{mark}: its seeds were made with different settings and are not averaged.**"
         yield f"{alone} They differ in {words.listed(differing)}."
-    stale = nets.stale_settings(tables, name).items()
+    stale = agreement.stale_settings(tables, name).items()
     if stale:
         pairs = ", ".join(f"{key} {words.setting(ran)} (now {words.setting(now)})" for key, (ran, now) in stale)
         yield f"{mark}: made with other settings than the parameters now ask for: {escaped(pairs)}."
+    if versions := agreement.stale_versions(tables, name):
+        made = words.listed(map(str, versions))
+        yield f"{mark}: made by version {made} of what an iteration computes, which is now {tables.version}."
     without = list(runs[~runs["seed"].isin(select(tables.curves, name=name)["seed"])]["seed"])
     if without:
         yield f"{mark}: no learning curve beside the result of {words.seeds(without)}."
@@ -104,7 +105,7 @@ def _remarks(tables: Tables, name: str) -> Iterator[str]:
     if any(data.fingerprint != other.fingerprint for data in trained for other in shown):
         yield f"{mark}: its layer responses were measured on other data than it was trained on."
     for quantity in ("parameters", "multiply_adds"):
-        counts = nets.counts(tables, name, quantity)
+        counts = agreement.counts(tables, name, quantity)
         if len(counts) > 1:
             given = ", ".join(map(words.count, counts))
             yield f"{mark}: its result files disagree about {quantity.replace('_', '-')}: {given}."
@@ -148,7 +149,7 @@ def _conditions(tables: Tables) -> Iterator[str]:
 
 def _about_the_paper(tables: Tables) -> Iterator[str]:
     """What the paper's column leaves open."""
-    figures = [figure for x in rows(tables.nets) if (figure := published().paper(x.net, x.depth, x.shortcut))]
+    figures = [figure for net in rows(tables.nets) if (figure := papers_error(net))]
     if any(figure.n is None for figure in figures):
         yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
     yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)

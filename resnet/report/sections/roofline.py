@@ -62,8 +62,8 @@ def notes(steps: DataFrame) -> list[str]:
             _between(runs["peak_bytes_per_second"], "B/s"),
         )
         lines.append(
-            f"{escaped(str(device))}, the best beside each net: a {precisions} product of {size} x {size} matrices "
-            f"{product}, a copy {copy} read and written ({words.numbered(len(runs), 'run')})."
+            f"{escaped(str(device))}, the best beside each net: a product of {size} x {size} matrices in {precisions} "
+            f"at {product}, a copy at {copy} read and written ({words.numbered(len(runs), 'run')})."
         )
     energy = "Energy: not measured, there was no GPU with a counter."
     if steps["joules_per_image"].notna().any():

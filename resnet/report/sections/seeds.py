@@ -13,7 +13,7 @@ def section(tables: Tables) -> Section:
         values = over_seeds(tables, name, "test_error")
         errors = (f"{run.test_error:.2f} (seed {run.seed})" for run in rows(tables.seeds(name, "done")))
         ends = error_interval(tables, values) if values else None
-        interval = f"{ends.low:.2f} to {ends.high:.2f}" if ends else words.NONE
+        interval = words.interval_of_mean(ends) if ends else words.NONE
         mean = words.sample(values, "mixed settings, not averaged")
         columns = ("net", "test error of each seed, %", "mean ± std", f"{100 * level:g} % interval of the mean")
         lines.append(dict(zip(columns, (name, ", ".join(errors), mean, interval), strict=True)))

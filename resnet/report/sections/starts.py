@@ -27,9 +27,10 @@ def _when(start: Start, who: str, share: str = "") -> str:
 
 
 def _never(start: Start) -> str:
+    """Write `1 of 3 seeds of plain-56`."""
     never = len(start.seeds) - len(start.begun)
-    seeds = f" in {never} of {words.numbered(len(start.seeds), 'seed')}" if len(start.seeds) > 1 else ""
-    return f"{escaped(start.name)} never{seeds}"
+    seeds = f"{never} of {words.numbered(len(start.seeds), 'seed')} of " if len(start.seeds) > 1 else ""
+    return f"{seeds}{escaped(start.name)}"
 
 
 def _sentence(tables: Tables, main: Sequence[Start]) -> str:
@@ -43,10 +44,11 @@ def _sentence(tables: Tables, main: Sequence[Start]) -> str:
         _when(start, "every net" if alike else escaped(start.name), "" if place else " of the schedule")
         for place, start in enumerate(ends)
     ]
-    told += [_never(start) for start in main if len(start.begun) < len(start.seeds)]
+    never = words.listed(_never(start) for start in main if len(start.begun) < len(start.seeds))
+    when = [f"{words.listed(told)}{others}" if told else "", f"never in {never}" if never else ""]
     text = (
         f"At first a net guesses. Its training error, mean of {words.count(train.warmup_window)} iterations, falls "
-        f"below {train.warmup_until_error:g} % {words.listed(told)}{others}."
+        f"below {train.warmup_until_error:g} % {'; '.join(filter(None, when))}."
     )
     text += " Deeper nets of a kind begin later." if deeper_are_later(tables, main) else ""
     latest = max((start.begun[-1] for start in begun), default=0)

@@ -2,39 +2,39 @@
 
 from resnet.report.analysis.headline import comparable
 from resnet.report.analysis.nets import main_nets, over_seeds
-from resnet.report.analysis.published import published
+from resnet.report.analysis.published import papers_error, published
 from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import table
 from resnet.report.tables import Tables
 
 
-def _theirs(error: float, std: float | None, best: float | None, n: int | None = None) -> str:
-    return words.spread(error, std, n) + (f", best {best:.2f}" if best is not None else "")
-
-
 def section(tables: Tables) -> Section:
     known, alike = published(), comparable(tables)
-    names = [name for name in main_nets(tables, "resnet") if known.paper("resnet", tables.net(name).depth)]
-    if not set(names) & set(alike):
+    papers = {name: figure for name in main_nets(tables, "resnet") if (figure := papers_error(tables.net(name)))}
+    if not papers.keys() & set(alike):
         return Section("Table 6", "")
     lines = [
         {
             "method": method.name,
             "layers": str(method.layers or words.NONE),
             "parameters": method.parameters or words.NONE,
-            "the paper's Table 6, %": _theirs(method.error, method.std, method.best),
+            "the paper's Table 6, %": words.published_error(method),
             "ours, %": words.NONE,
         }
         for method in known.methods
     ]
-    for net in map(tables.net, names):
-        figure = known.paper(net.net, net.depth)
-        ours = over_seeds(tables, net.name, "test_error") if net.name in alike else None
-        theirs = _theirs(figure.error, figure.std, figure.best, figure.n) if figure else words.NONE
+    for name, figure in papers.items():
+        net = tables.net(name)
+        ours = over_seeds(tables, name, "test_error") if name in alike else None
         counts = {"layers": str(net.depth), "parameters": known.parameters_of(net.depth, net.shortcut) or words.NONE}
         lines.append(
-            {"method": "ResNet", **counts, "the paper's Table 6, %": theirs, "ours, %": words.sample(ours, "not run")}
+            {
+                "method": "ResNet",
+                **counts,
+                "the paper's Table 6, %": words.published_error(figure),
+                "ours, %": words.sample(ours, "not run"),
+            }
         )
     source = known.sources["paper"]
     quoted = (

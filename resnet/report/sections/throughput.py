@@ -12,6 +12,12 @@ from resnet.report.style import drawing
 from resnet.report.style.drawing import Picture, Section
 from resnet.report.tables import Tables, select
 
+EXPLAINED = (
+    "± is the standard deviation over the repeats of one measurement, which lie seconds apart. At another hour the "
+    "same machine gives another figure, by more than that where other programs run on it: nets that were measured at "
+    "different times differ by the machine's drift too.\n"
+)
+
 
 def _round_numbers(values: Sequence[float]) -> list[float]:
     """The numbers 1, 2 and 5 times a power of ten from just below the values to just above them."""
@@ -65,13 +71,6 @@ def figure(tables: Tables) -> Figure | None:
     drawing.entitle(figure, f"Throughput{where}, median ± std over repeats")
     drawing.legend_below(figure, handles, 8.2)
     return figure
-
-
-EXPLAINED = (
-    "± is the standard deviation over the repeats of one measurement, which lie seconds apart. At another hour the "
-    "same machine gives another figure, by more than that where other programs run on it: nets that were measured at "
-    "different times differ by the machine's drift too.\n"
-)
 
 
 def section(tables: Tables) -> Section:

@@ -11,13 +11,9 @@ from resnet.report.tables import Tables, rows, select
 
 
 def _line(claim: Any) -> str:
-    decimals, unit = (2, f" {claim.unit}") if claim.unit else (3, "")
+    (difference, interval), unit = words.claimed(claim), f" {claim.unit}" if claim.unit else ""
     interim = " (interim: seeds are missing)" if claim.interim else ""
-    interval = words.interval((claim.low, claim.high), decimals)
-    return (
-        f"**{claim.verdict.capitalize()}**{interim}: {escaped(claim.claim)}: "
-        f"{claim.difference:+.{decimals}f}{unit} ({interval})."
-    )
+    return f"**{claim.verdict.capitalize()}**{interim}: {escaped(claim.claim)}: {difference}{unit} ({interval})."
 
 
 def section(tables: Tables, judged: DataFrame, statistics: str) -> Section:

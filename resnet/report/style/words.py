@@ -18,9 +18,13 @@ def count(value: Any) -> str:
 
 def setting(value: Any) -> str:
     """A parameter's value as a reader would write it."""
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return count(value) if isinstance(value, int) else str(value)
+    if isinstance(value, list):
+        return listed(map(setting, value))
+    return count(value) if isinstance(value, int) else str(value).removesuffix(".0")
 
 
 def percent(value: float | None) -> str:
@@ -49,6 +53,14 @@ def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
     return spread(values.mean, values.std, values.n, decimals) if values else otherwise
 
 
+def published_error(published: Any, *, best: bool = True) -> str:
+    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` where there is none."""
+    if published is None:
+        return NONE
+    lowest = f", best {published.best:.2f}" if best and published.best is not None else ""
+    return f"{spread(published.error, published.std, published.n)}{lowest}"
+
+
 def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
     """The median of a few repeats and, of several, their standard deviation."""
     std = statistics.stdev(values) / scale if len(values) > 1 else None
@@ -63,6 +75,16 @@ def images_per_second(value: float, std: float | None = None) -> str:
 def interval(ends: tuple[float, float], decimals: int = 2) -> str:
     """The interval of a difference."""
     return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
+
+
+def interval_of_mean(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+
+
+def claimed(claim: Any) -> tuple[str, str]:
+    """A claim's difference and its interval: points with two decimals; responses, which have no unit, with three."""
+    decimals = 2 if claim.unit else 3
+    return f"{claim.difference:+.{decimals}f}", interval((claim.low, claim.high), decimals)
 
 
 def difference(value: float, ends: tuple[float, float]) -> str:

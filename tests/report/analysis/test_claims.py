@@ -209,6 +209,12 @@ def test_missing_runs_and_one_seed_are_not_tested(files: Callable[..., Any]) -> 
         claim(plan, "Residual nets respond less: the layers of resnet-20").why_not_tested
         == "runs missing: no responses of plain-20 and resnet-20"
     )
+    responses(plan, {"resnet-20": 0.6})
+    plan.responses("plain-20", [0.6] * 19)
+    assert (
+        claim(plan, "Residual nets respond less: the layers of resnet-20").why_not_tested
+        == "one seed with layer responses of plain-20 shows no spread"
+    )
     plan.train("plain-56", status="interrupted", iteration=100)
     assert claim(plan, "Plain nets degrade: test").why_not_tested == "runs missing: no seed of plain-56 done"
 

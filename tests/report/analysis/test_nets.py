@@ -9,15 +9,12 @@ import pytest
 
 from resnet.report.analysis.nets import (
     aside,
-    counts,
     incomparable,
     main_net,
-    mixed_settings,
     over_seeds,
     over_seeds_by_machine,
     run_on,
     series,
-    stale_settings,
     status,
     token_runs,
     training_devices,
@@ -40,50 +37,6 @@ def test_different_settings_are_not_averaged(files: Callable[..., Any]) -> None:
     tables = plan.tables()
     assert over_seeds(tables, "resnet-20", "test_error") is None
     assert over_seeds(tables, "resnet-20", "training_error") is None
-    assert mixed_settings(tables, "resnet-20") == {"train.learning_rate": [(0.1, [0]), (0.05, [1])]}
-
-
-def test_different_precision_data_and_version_are_not_averaged(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", "resnet-32", "resnet-44", seeds=2)
-    plan.train("resnet-20", 0)
-    plan.train("resnet-20", 1, precision="fp32")
-    plan.train("resnet-32", 0)
-    plan.train("resnet-32", 1, data=plan.data(official=False))
-    plan.train("resnet-44", 0)
-    plan.train("resnet-44", 1, version=2)
-    tables = plan.tables()
-    assert mixed_settings(tables, "resnet-20") == {"train.precision": [("bf16", [0]), ("fp32", [1])]}
-    assert mixed_settings(tables, "resnet-32") == {"the data": []}
-    assert mixed_settings(tables, "resnet-44") == {"the version of what an iteration computes": []}
-    assert over_seeds(tables, "resnet-44", "test_error") is None
-
-
-def test_a_precision_asked_for_is_the_one_that_auto_comes_to(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", seeds=2)
-    plan.train("resnet-20", 0, 8.0, precision="fp32")
-    plan.train("resnet-20", 1, 9.0, precision="fp32", train={"precision": "fp32"})
-    tables = plan.tables()
-    assert over_seeds(tables, "resnet-20", "test_error").values == (8.0, 9.0)  # type: ignore[union-attr]
-    assert stale_settings(tables, "resnet-20") == {}
-
-
-def test_settings_of_other_runs_than_the_plans_are_stale(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", "plain-20", seeds=1)
-    plan.train("resnet-20", train={"iterations": 400, "log_every": 10})
-    plan.train("plain-20")
-    assert stale_settings(plan.tables(), "resnet-20") == {"train.iterations": (400, 64_000)}
-    assert stale_settings(plan.tables(), "plain-20") == {}
-
-
-def test_counts_of_all_files_are_compared(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", seeds=1)
-    plan.train("resnet-20")
-    plan.throughput("resnet-20")
-    path = plan.describe("resnet-20")
-    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722]
-    path.write_text(path.read_text().replace("269722", "269723"))
-    assert counts(plan.tables(), "resnet-20", "parameters") == [269_722, 269_723]
-    assert counts(plan.tables(), "resnet-20", "multiply_adds") == [40_550_000]
 
 
 def test_status_of_a_net(files: Callable[..., Any]) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from resnet.report.analysis.published import FILE, published
+from collections.abc import Callable
+from typing import Any
+
+from resnet.report.analysis.published import FILE, papers_error, published
 
 
-def test_published_figures_are_the_papers() -> None:
-    known = published()
-    paper = {depth: known.paper("resnet", depth) for depth in (20, 32, 44, 56, 110, 1202)}
+def test_published_figures_are_the_papers(files: Callable[..., Any]) -> None:
+    known, depths = published(), (20, 32, 44, 56, 110, 1202)
+    tables = files(*(f"resnet-{depth}" for depth in depths), "plain-20", "resnet-B-20").tables()
+    paper = {depth: papers_error(tables.net(f"resnet-{depth}")) for depth in depths}
     assert [figure.error for figure in paper.values() if figure] == [8.75, 7.51, 7.17, 6.97, 6.61, 7.93]
     assert paper[110] is not None
     assert (paper[110].std, paper[110].n, paper[110].best) == (0.16, 5, 6.43)
-    assert known.paper("plain", 20) is None
+    assert papers_error(tables.net("plain-20")) is None
+    assert papers_error(tables.net("resnet-B-20")) is None  # the paper's is of option A
     assert known.parameters[1202] == "19.4M"
     assert all(source.url.startswith("https://") for source in known.sources.values())
     assert FILE.name == "published.yaml"
@@ -19,7 +24,6 @@ def test_published_figures_are_the_papers() -> None:
 
 def test_figures_are_those_of_the_same_shortcut() -> None:
     known = published()
-    assert known.paper("resnet", 20, "B") is None
     assert {figure.source for figure in known.errors_of("resnet", 20, "B")} == {"raphaelreme"}
     assert {figure.source for figure in known.errors_of("resnet", 20, "A")} == {"paper", "nabla0001", "akamaster"}
     assert [figure.error for figure in known.errors_of("plain", 56, "none")] == [12.95]

@@ -14,7 +14,8 @@ import yaml
 
 from resnet.params import Params, load
 from resnet.report.analysis.claims import claims
-from resnet.report.html.page import files as page_files
+from resnet.report.html.page import page
+from resnet.report.pages import SUMMARY, TIDY
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT, commit, run
 from tests.report.conftest import Files
@@ -234,8 +235,8 @@ def test_the_pages_of_this_repository(plan: str, open_page: Open, tmp_path: Path
     tables = read_tables(load(ROOT / plan / "params.yaml"), runs)
     shutil.copytree(ROOT / plan / "reports", reports)
     relative = Path(os.path.relpath(runs, reports)).as_posix()
-    for name, text in page_files(tables, claims(tables), relative, ()).items():
-        (reports / name).write_text(text)
+    beside = [SUMMARY, *(name for name in TIDY if (reports / name).exists())]
+    (reports / "index.html").write_text(page(tables, claims(tables), relative, (), files=beside))
     assert (reports / "index.html").stat().st_size < 1_500_000
     for width in (400, 1280):
         opened = open_page(reports / "index.html", width)

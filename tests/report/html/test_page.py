@@ -16,6 +16,7 @@ import pytest
 from resnet.report.analysis.claims import claims
 from resnet.report.html.markup import from_markdown
 from resnet.report.html.page import library, page
+from resnet.report.pages import TIDY
 from tests.report.conftest import Files
 from tests.report.made_up import a_history
 
@@ -48,6 +49,19 @@ def test_the_answer_of_the_summary_takes_the_top(made_up: Files) -> None:
     sentences = [str(from_markdown(line.removeprefix("- "))) for line in summary if line.startswith("- **")][:3]
     assert re.findall(r'<p class="answer">(.*?)</p>', (made_up.reports / "index.html").read_text()) == sentences
     assert sentences[0].startswith("<strong>Reproduced")
+
+
+def test_the_page_leads_to_every_file_in_full_precision(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1)
+    plan.train("resnet-20")
+    for beside in (("summary.md", *TIDY), ("summary.md", *(name for name in TIDY if name != "benchmark.csv"))):
+        plan.throughput("resnet-20") if "benchmark.csv" in beside else (
+            plan.runs / "throughput/resnet-20.json"
+        ).unlink()
+        plan.build()
+        footer = re.findall(r"<footer>(.*?)</footer>", (plan.reports / "index.html").read_text())[0]
+        assert re.findall(r'href="([^"]*)"', footer) == list(beside)
+        assert all((plan.reports / name).exists() for name in beside)
 
 
 def test_drawings_stand_in_the_page_as_they_are(made_up: Files) -> None:

@@ -72,13 +72,24 @@ def test_a_shortened_schedule_stands_beside_nothing(files: Callable[..., Any]) -
 
 def test_other_data_are_said_not_to_compare(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-1202", seeds=1)
+    plan.params.models["resnet-1202"].train["iterations"] = 2
     data = plan.data(official=False, name="a|b <script>")
     plan.train("resnet-20", 0, 40.0, data=data)
-    plan.train("resnet-1202", 0, 90.0, data=data, train={"iterations": 2})
+    plan.train("resnet-1202", 0, 90.0, data=data)
     first, *_, last = answer(plan)
     assert first.startswith("**Errors are NOT comparable with the paper's**: the data are a\\|b \\<script\\>, not the")
     assert first.endswith("test error here: resnet-20 **40.00 %** (1 seed).")
     assert last == "**Left: nothing**; all 2 planned runs have been made."
+
+
+def test_a_run_of_other_settings_is_shown_and_left_to_do(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.22, seconds=36_000.0)
+    plan.train("resnet-20", 1, 8.42, train={"log_every": 50})
+    assert answer(plan)[-1] == (
+        "**Left: 1 of 2 runs** (1 of them begun with other settings, or another version, than the plan's), about "
+        "10.0 h on Example GPU at the measured speed: `dvc repro`."
+    )
 
 
 def test_the_verdicts_of_the_primary_claims(files: Callable[..., Any]) -> None:
@@ -106,7 +117,7 @@ def test_claims_that_lack_seeds_beside_others(files: Callable[..., Any]) -> None
         plan.train("resnet-56", seed, 7.0 + 0.1 * seed)
     plan.train("plain-56", 0, 13.0)
     # No word of the interim: what was tested has all its seeds.
-    assert answer(plan)[1].endswith("; 2 not tested (of seeds there is one of plain-56 and none of plain-20).")
+    assert answer(plan)[1].endswith("; 2 not tested (too few seeds: one of plain-56 and none of plain-20).")
 
 
 def test_a_net_of_one_planned_seed_does_not_stand_for_the_deepest(files: Callable[..., Any]) -> None:

@@ -44,9 +44,9 @@ def test_verdicts_are_counted_and_the_untested_are_one_line(files: Callable[...,
     assert "- **Undecided: -2.95 to +2.62 points**. Test error falls from resnet-20 to resnet-56: -0.17 points" in text
     untested = [line for line in text.splitlines() if line.startswith("- **Not tested**")]
     assert untested == [
-        "- **Not tested**: 2 claims, see [claims.csv](claims.csv). Runs are missing of plain-56.",
+        "- **Not tested**: 2 claims, see [claims.csv](claims.csv). Runs of plain-56 are missing.",
         "- **Not tested**: 5 claims, see [claims.csv](claims.csv). "
-        "Runs are missing of plain-56. Layer responses are missing of plain-20, resnet-20 and resnet-56.",
+        "Runs of plain-56 are missing. Layer responses of plain-20, resnet-20 and resnet-56 are missing.",
     ]
     assert "(interim" not in text
 

@@ -39,11 +39,12 @@ def test_no_run_done_is_no_section(files: Callable[..., Any]) -> None:
 
 
 def test_test_errors_paired_by_image(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=1, report={"bootstrap_samples": 100})
-    plan.train("resnet-20", wrong=np.arange(1000) < 110)
+    plan = files("resnet-20", "resnet-56", seeds=2, report={"bootstrap_samples": 100})
+    for seed in range(2):
+        plan.train("resnet-20", seed, wrong=np.arange(1000) < 110)
     plan.train("resnet-56", wrong=np.arange(1000) < 60)
     (line,) = plan.rows(images_section)
-    assert (line["test error"], line["points"], line["seeds"]) == ("resnet-56 minus resnet-20", "-5.00", "1 and 1")
+    assert (line["test error"], line["points"], line["seeds"]) == ("resnet-56 minus resnet-20", "-5.00", "1 and 2")
     assert list(line) == ["test error", "points", "95 % interval, images", "p", "seeds"]
     text = plan.text(images_section)
     assert "100 test sets of 1,000 images" in text
@@ -61,6 +62,20 @@ def test_ablations_stand_beside_the_net_without(files: Callable[..., Any]) -> No
     assert f"{line} -1.00 (-3.27 to +1.27) |" in text
     assert "Not compared, because no run is done: resnet-C-20." in text
     assert len(plan.rows(ablations_section)) == 1
+
+
+def test_what_an_ablation_changes_is_written_for_readers(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-B-20", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-B-20", train={"warmup": True, "iterations": 1200, "milestones": [0.4, 0.7]})
+    (line,) = plan.rows(ablations_section)
+    changes = (
+        "shortcut` B (not A)",
+        "iterations` 1,200 (not 64,000)",
+        "0.4 and 0.7 (not 0.5 and 0.75)",
+        "yes (not no)",
+    )
+    assert all(change in line["what is changed"] for change in changes)
 
 
 def test_an_ablation_of_a_net_that_was_not_run(files: Callable[..., Any]) -> None:

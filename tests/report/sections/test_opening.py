@@ -17,6 +17,16 @@ def test_papers_protocol_is_said_to_deviate_in_nothing(files: Callable[..., Any]
     assert "**" not in text
 
 
+def test_runs_of_other_settings_are_counted_apart(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=3)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1, train={"momentum": 0.8})
+    counted = (
+        "2 of 3 planned training runs are done. Made with other settings, or by another version, than the plan's: 1."
+    )
+    assert counted in plan.text(section)
+
+
 def test_shortened_schedule_of_all_nets(files: Callable[..., Any]) -> None:
     plan = files("plain-20", "resnet-20", seeds=1, train={"iterations": 400})
     plan.train("plain-20")

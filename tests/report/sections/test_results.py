@@ -186,10 +186,11 @@ def test_different_versions_are_remarked_on(files: Callable[..., Any]) -> None:
 
 def test_results_of_other_settings_than_the_plan_are_remarked_on(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    plan.train("resnet-20", train={"iterations": 400, "log_every": 10})
+    plan.train("resnet-20", train={"iterations": 400, "log_every": 10, "checkpoint_every": 10})
     (remark,) = remarks(plan.tables())
     assert "train.iterations 400 (now 64,000)" in remark
-    assert "log" not in remark
+    assert "train.log\\_every 10 (now 100)" in remark  # another curve is another result
+    assert "checkpoint" not in remark
 
 
 def test_results_outside_the_plan_are_left_out_and_named(files: Callable[..., Any]) -> None:

@@ -32,3 +32,9 @@ def test_it_is_absent_on_another_schedule(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1, train={"iterations": 400})
     plan.train("resnet-20")
     assert plan.text(section).strip() == ""
+
+
+def test_the_papers_figures_of_option_a_do_not_stand_beside_nets_of_option_b(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=1, model={"shortcut": "B"})
+    plan.train("resnet-20", 0, 8.5)
+    assert plan.text(section).strip() == ""

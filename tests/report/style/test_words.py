@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from resnet.report.analysis.published import published
 from resnet.report.analysis.statistics import sample
 from resnet.report.style import words
 
@@ -25,6 +26,15 @@ from resnet.report.style import words
         (words.setting(True), "yes"),
         (words.setting(64_000), "64,000"),
         (words.setting(0.1), "0.1"),
+        (words.setting(80.0), "80"),
+        (words.setting(1e-5), "1e-05"),
+        (words.setting(None), "none"),
+        (words.setting([0.5, 0.75]), "0.5 and 0.75"),
+        (words.published_error(None), "–"),
+        (words.published_error(published().errors_of("resnet", 110)[0]), "6.61 ± 0.16 (n = 5), best 6.43"),
+        (words.published_error(published().errors_of("resnet", 110)[0], best=False), "6.61 ± 0.16 (n = 5)"),
+        (words.published_error(published().methods[0]), "9.38"),
+        (words.interval_of_mean((7.051, 9.594)), "7.05 to 9.59"),
         (words.rounded_parameters(269_722), "0.27M"),
         (words.rounded_parameters(1_727_962), "1.7M"),
         (words.rounded_parameters(19_421_274), "19.4M"),

@@ -1,0 +1,99 @@
+"""Which settings bear on a result, and which of them on its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resnet.data import Data
+from resnet.params import ModelParams, Settings, TrainParams
+from resnet.params.bearing import (
+    CURVE_ALONE,
+    LATER,
+    SHORTCUTS_ALONE,
+    WITHOUT_EFFECT,
+    bearing_on_errors,
+    bearing_on_result,
+    configuration,
+    effective,
+)
+from resnet.runs.seeds import train_seeds
+from tests.conftest import CPU
+
+OTHERS: dict[str, Any] = {
+    "shortcut": "B",
+    "zero_padding": "end",
+    "width": 2,
+    "seeds": 7,
+    "iterations": 320,
+    "batch_size": 64,
+    "learning_rate": 0.2,
+    "milestones": [0.4],
+    "decay": 0.2,
+    "momentum": 0.8,
+    "weight_decay": 0.0,
+    "decay_batch_norm": False,
+    "warmup": True,
+    "warmup_learning_rate": 0.02,
+    "warmup_until_error": 70.0,
+    "warmup_window": 50,
+    "compile": True,
+    "initialisation_seed": 1,
+    "order_seed": 1,
+    "batch_norm_images": 64,
+    "device": "cpu",
+    "recompute": True,
+    "seeds_at_once": 2,
+    "log_every": 10,
+    "evaluate_every": 10,
+    "checkpoint_every": 10,
+}
+"""Every key of `model` and `train`, but for the precision, with another value than its default."""
+
+
+def dotted(model: ModelParams, train: TrainParams) -> dict[str, Any]:
+    sections = {"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")}
+    return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+
+
+def test_every_setting_is_held_against_its_default() -> None:
+    assert OTHERS.keys() | {"precision"} == ModelParams.model_fields.keys() | TrainParams.model_fields.keys()
+    assert not WITHOUT_EFFECT & CURVE_ALONE
+    assert TrainParams.model_fields.keys() >= WITHOUT_EFFECT | CURVE_ALONE
+    assert ModelParams.model_fields.keys() >= SHORTCUTS_ALONE
+    assert OTHERS.keys() >= LATER
+
+
+@pytest.mark.parametrize("key", OTHERS)
+@pytest.mark.parametrize("net", ["resnet", "plain"])
+def test_a_setting_bears_on_a_result_if_its_identity_is_another_with_it(net: str, key: str) -> None:
+    model, train, change = ModelParams(), TrainParams(), {key: OTHERS[key]}
+    section = "model" if key in ModelParams.model_fields else "train"
+    changed = (
+        ModelParams(**change) if section == "model" else model,
+        TrainParams(**change) if section == "train" else train,
+    )
+    another = configuration(net, 8, *changed, "fp32") != configuration(net, 8, model, train, "fp32")
+    name, settings = f"{section}.{key}", dotted(*changed)
+    assert (name in bearing_on_result(net, settings)) == another
+    assert (name in bearing_on_errors(net, settings)) == (another and key not in CURVE_ALONE)
+    sections = {"model": changed[0].model_dump(mode="json"), "train": changed[1].model_dump(mode="json")}
+    assert effective(net, sections, "fp32") == bearing_on_result(net, settings) | {"train.precision": "fp32"}
+
+
+def test_how_often_a_curve_is_measured_bears_on_its_points_and_on_no_error(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    often, seldom = tiny(log_every=1, evaluate_every=2), tiny(log_every=6, evaluate_every=12)
+    (one,), (other,) = (
+        train_seeds(settings, [0], digits, tmp_path / name, CPU)
+        for name, settings in (("often", often), ("seldom", seldom))
+    )
+    assert one.identity != other.identity
+    errors = ("test_error", "validation_error", "training_error", "test_loss", "training_loss")
+    assert [getattr(one, error) for error in errors] == [getattr(other, error) for error in errors]
+    assert one.files["model.safetensors"].sha256 == other.files["model.safetensors"].sha256
+    assert one.files["history.csv"].sha256 != other.files["history.csv"].sha256
