@@ -132,8 +132,8 @@ def against(values: Sample, figure: PublishedError, confidence: float, margin: f
     `equivalent`: within the margin by two one-sided tests. `different`: not so, and the interval of the
     difference leaves 0 out. `undecided`: neither. A figure without a spread is taken as a single run.
     """
-    if figure.std is not None and (figure.n or 0) > 1:
-        theirs = Summary(figure.error, figure.std, figure.n or 0)
+    if figure.n is not None and figure.sample_std is not None:
+        theirs = Summary(figure.error, figure.sample_std, figure.n)
         difference = contrast((1, -1), (values.summary, theirs), "Welch's t")
     else:
         difference = prediction(values, figure.error)

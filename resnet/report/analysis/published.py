@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -37,12 +38,22 @@ class PublishedError(Entry):
     error: float
     """The mean where there are several runs."""
     std: float | None = None
+    """As published."""
+    std_divisor: Literal["n - 1", "n"] = "n - 1"
+    """What the squares' sum was divided by; `n` where the source's code does so, as NumPy's `std`."""
     n: int | None = Field(None, ge=1)
     """Runs; None where the source does not say."""
     best: float | None = None
     shortcut: Literal["A", "B", "C", "none"] | None = None
     """Only where it is not the source's."""
     note: str = ""
+
+    @property
+    def sample_std(self) -> float | None:
+        """Standard deviation with divisor n - 1; None without a spread of several runs."""
+        if self.std is None or self.n is None or self.n < 2:
+            return None
+        return self.std * math.sqrt(self.n / (self.n - 1)) if self.std_divisor == "n" else self.std
 
 
 class Method(Entry):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from resnet.report.analysis.comparisons import (
@@ -16,8 +17,8 @@ from resnet.report.analysis.comparisons import (
     on_the_papers_schedule,
     published_comparisons,
 )
-from resnet.report.analysis.published import PublishedError
-from resnet.report.analysis.statistics import Sample
+from resnet.report.analysis.published import PublishedError, published
+from resnet.report.analysis.statistics import Sample, welch
 
 
 def test_pairs_of_depths() -> None:
@@ -111,6 +112,18 @@ def test_scattered_figures_of_others_leave_it_undecided() -> None:
     assert verdict.word == "undecided"
     assert verdict.difference.test == "Welch's t, n = 3 and 3"
     assert against(Sample((8.75,)), theirs, 0.95, 0.5) is None
+
+
+def test_a_spread_with_divisor_n_is_widened_to_the_samples() -> None:
+    runs = Sample((8.4, 8.5, 8.7, 8.9))
+    figure = PublishedError(
+        net="resnet", depth=20, source="x", error=8.625, std=float(np.std(runs.values)), std_divisor="n", n=runs.n
+    )
+    verdict, same = against(runs, figure, 0.95, 0.5), welch(runs, runs)
+    assert verdict is not None
+    assert same is not None
+    assert verdict.difference.error == pytest.approx(same.error)
+    assert published().errors_of("resnet", 20, "B")[0].std_divisor == "n"
 
 
 def test_equivalent_is_decided_by_two_one_sided_tests_with_the_same_error() -> None:
