@@ -173,6 +173,10 @@ class TrainParams(Section):
         """Images that batch norm normalises together: the mini-batch, or a part of it."""
         return min(self.batch_norm_images or self.batch_size, self.batch_size)
 
+    def precision_beside(self, ran: str) -> str:
+        """The precision that is asked of a run which ran in this one: `auto` asks for any."""
+        return ran if self.precision == "auto" else self.precision
+
     @property
     def seed_list(self) -> list[int]:
         return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds

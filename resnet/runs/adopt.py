@@ -39,8 +39,8 @@ def unfinished(params: Params, runs: Path) -> dict[str, str]:
             path = seed_folders(runs / settings.name, seed).metrics_file
             if not path.exists():
                 continue
-            record, asked = TrainingRecord.read(path), settings.train.precision
-            precision = record.precision if asked == "auto" else asked
+            record = TrainingRecord.read(path)
+            precision = settings.train.precision_beside(record.precision)
             planned = identity(settings, record.data, precision)
             if record.identity != planned:
                 differs = difference(record, settings, planned, precision)

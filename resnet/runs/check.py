@@ -222,7 +222,7 @@ def _off_plan(settings: Settings, record: TrainingRecord) -> Iterable[str]:
     if (record.net, record.depth) != (settings.net, settings.depth):
         yield f"holds {record.net}-{record.depth}, and params.yaml's {settings.name} is {settings.net}-{settings.depth}"
         return
-    precision = record.precision if settings.train.precision == "auto" else settings.train.precision
+    precision = settings.train.precision_beside(record.precision)
     planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
     if planned != record.identity.configuration:
         plan = settings.model_dump(mode="json", include={"model", "train"})

@@ -131,8 +131,7 @@ def _own_record(settings: Settings, folders: Folders, notes: list[str]) -> Train
     except UserError as error:
         notes.append(str(error))
         return None
-    precision = settings.train.precision
-    planned = identity(settings, record.data, record.precision if precision == "auto" else precision)
+    planned = identity(settings, record.data, settings.train.precision_beside(record.precision))
     if record.identity == planned:
         return record
     differences = " and ".join(record.identity.differences(planned))

@@ -15,10 +15,9 @@ def current_runs(tables: Tables, name: str) -> DataFrame:
     are as good as not begun: training moves them aside.
     """
     settings, started = tables.params.settings(name), tables.started(name)
-    asked = settings.train.precision
 
     def is_current(run: Any) -> bool:
-        precision = run.precision if asked == "auto" else asked
+        precision = settings.train.precision_beside(run.precision)
         planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
         made, _, version = run.identity
         return made == planned and tables.version in (None, version)
