@@ -22,7 +22,7 @@ def primary(tables: Tables) -> list[str]:
     return [claim.sentence for claim in stated(tables) if claim.family == "primary"]
 
 
-@pytest.mark.parametrize(("folder", "deep"), [("tenth", 56), (".", 110), ("short", 56)])
+@pytest.mark.parametrize(("folder", "deep"), [("tenth", 56), (".", 110)])
 def test_the_primary_family_of_the_plans_kept_here(folder: str, deep: int, tmp_path: Path) -> None:
     tables = planned(load(ROOT / folder / "params.yaml"), tmp_path)
     # As the header of tenth/params.yaml says, where ResNet-110 and plain-110 have one seed each.
