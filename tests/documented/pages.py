@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "quickstart/README.md"} - {ROOT / "CHANGELOG.md"})
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.M | re.S)
 PROGRAMS = "bash|conda|docker|dvc|git|make|optuna-dashboard|pip|pre-commit|pytest|python3?|ray|resnet|srun|torchrun"
-WITHIN = re.compile(rf"`((?:{PROGRAMS})\s[^`]*)`")
+WITHIN = re.compile(rf"`((?:[A-Z_0-9]+=\S* )*(?:{PROGRAMS})\s[^`]*)`")
 
 
 def lines(page: Path) -> Iterator[str]:
