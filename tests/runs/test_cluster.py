@@ -67,14 +67,6 @@ def both_train(project: Path) -> bool:
     )
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_node_that_is_killed_costs_time_and_no_bit(

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -107,14 +107,6 @@ def undisturbed(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     run = Torchrun(tmp_path_factory.mktemp("undisturbed"), digits_folder)
     assert run.wait() == 0, run.log.read_text()
     return run
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.skipif(not fused.available(), reason="there is no other arithmetic to measure rounding by")
