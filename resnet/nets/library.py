@@ -1,7 +1,8 @@
 """The compiled CPU kernels of ``csrc``: built once for this processor, kept in the user's cache, checked, loaded.
 
 A library's name ends with the digest of its bytes. So a file that a full disk or a crash has cut off is seen
-before it is loaded, where it would kill the process, and is built again.
+before it is loaded, where it would kill the process, and is built again. What $CXXFLAGS holds comes last:
+``-march=x86-64-v3`` leaves AVX-512 out.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def _build() -> Path:
     Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
     """
     compiler, flags = _compiler(), [*_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
+    flags += shlex.split(os.environ.get("CXXFLAGS", ""))
     sources = sorted(path for path in _SOURCES.iterdir() if path.suffix in (".cpp", ".h"))
     parts = [part for path in sources for part in (path.name, path.read_text())]
     parts += [torch.__version__, platform.machine(), _cpu_flags(), *flags, *compiler]

@@ -27,6 +27,7 @@ from resnet.report.sections import (
     comparisons,
     cost,
     curves,
+    degraded,
     depth,
     first_look,
     headline,
@@ -217,8 +218,8 @@ def make(tables: Tables, runs: Path, reports: Path) -> Report:
         if made.text and len(tables.nets):
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"
     head = render(headline_sections(tables, answers))
-    below = [verdicts.section(tables, judged, STATISTICS), curves.section(tables), starts.section(tables)]
-    rest = render([*below, _links(texts)] if len(tables.nets) else ())
+    learning = [curves.section(tables), degraded.section(tables), starts.section(tables)]
+    rest = render([verdicts.section(tables, judged, STATISTICS), *learning, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
     written = [SUMMARY, *tidy]
     page = html_page.page(tables, judged, beside, answers, opening.cautions(tables), drawings(tables), written)

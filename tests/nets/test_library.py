@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,6 +93,17 @@ def test_every_source_file_decides_which_library_is_taken(cache: Path) -> None:
 def test_the_compiler_may_have_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "env LC_ALL=C c++ -O1")
     assert library.available()
+
+
+@needs_compiler
+def test_the_users_flags_come_last_and_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert library.available()
+    before = only(cache)
+    monkeypatch.setenv("CXXFLAGS", "-O0 '-DNOTE=two words'")
+    assert library._build() != before
+    monkeypatch.setenv("CXXFLAGS", "-no-such-flag")
+    with pytest.raises(subprocess.CalledProcessError):
+        library._build()
 
 
 @needs_compiler

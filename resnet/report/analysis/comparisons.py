@@ -84,12 +84,6 @@ def change(tables: Tables, first: str, second: str, quantity: Quantity) -> Chang
     return Change(first, second, difference, by_seed, None if difference else ALL_ALIKE)
 
 
-def degradation(tables: Tables) -> list[Change]:
-    """Training error of each depth minus that of the shallowest, plain and residual."""
-    ladders = [nets.main_nets(tables, kind) for kind in ("plain", "resnet")]
-    return [change(tables, names[0], name, "training_error") for names in ladders for name in names[1:]]
-
-
 class Ablation(NamedTuple):
     """A net with settings of its own beside the one without."""
 

@@ -12,11 +12,11 @@ from resnet.report.analysis.comparisons import (
     ablations,
     against,
     change,
-    degradation,
     depth_pairs,
     on_the_papers_schedule,
     published_comparisons,
 )
+from resnet.report.analysis.degradation import degradation
 from resnet.report.analysis.published import PublishedError, published
 from resnet.report.analysis.statistics import Sample, welch
 
