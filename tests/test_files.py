@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from resnet import files
 from resnet.errors import UserError
 from resnet.files import complete_or_absent, expanded, is_locked, locked, locked_file, remove_partials, write_text
 
@@ -99,7 +99,7 @@ def test_without_locks_work_goes_on_and_says_so_once(
     def missing(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.fcntl, "flock", missing)
+    monkeypatch.setattr(fcntl, "flock", missing)
     for _ in range(2):
         with locked(tmp_path / "a"), locked_file(tmp_path / "a.lock", "claiming"):
             pass

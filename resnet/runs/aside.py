@@ -46,7 +46,7 @@ class Arrangement(NamedTuple):
 
 
 def label(identity: Identity) -> str:
-    """The name of an identity's folder; sums that are no sums, which a file may hold, are never a path."""
+    """The name of what lies aside of an identity; sums that are no sums, which a file may hold, are never a path."""
     sums = identity.configuration[:12] + identity.data[:6]
     if len(sums) < 18 or not set(sums) <= set(string.hexdigits):
         return UNIDENTIFIED

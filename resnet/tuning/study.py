@@ -34,6 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from resnet.errors import UserError, one_line
 from resnet.files import expanded, is_locked, locked_file
 from resnet.records import Identity, with_identity
+from resnet.runs.aside import label
 
 POSTGRES = ("postgresql://", "postgres://")
 SLOT, HEARTBEAT, IDENTITY, CONDITIONS = "slot", "heartbeat", "identity", "conditions"
@@ -169,10 +170,6 @@ def stored_conditions(storage: Storage, name: str) -> dict[str, Any]:
     return conditions
 
 
-def _aside(name: str, identity: Identity) -> str:
-    return f"{name}@{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
-
-
 def _put_in_place(storage: Storage, name: str, identity: Identity) -> None:
     """Put a study of another identity aside and take this one's back; after a kill in between, do it again."""
     names = optuna.get_all_study_names(storage.rdb)
@@ -185,8 +182,8 @@ def _put_in_place(storage: Storage, name: str, identity: Identity) -> None:
 
     if differing(storage, name, identity):
         held = with_identity(optuna.load_study(study_name=name, storage=storage.rdb).user_attrs)
-        rename(name, _aside(name, Identity.model_validate(held[IDENTITY])))
-    if (own := _aside(name, identity)) in names:
+        rename(name, f"{name}@{label(Identity.model_validate(held[IDENTITY]))}")
+    if (own := f"{name}@{label(identity)}") in names:
         rename(own, name)
 
 

@@ -153,7 +153,7 @@ def test_a_later_call_does_what_the_earlier_ones_have_not(
 
 
 def test_what_a_call_would_do_is_told_with_what_it_takes(checkout: Path) -> None:
-    command = [sys.executable, checkout / "bench/borrowed_gpu.py", "check", "--estimate", "--minutes", "9"]
+    command = [sys.executable, str(checkout / "bench/borrowed_gpu.py"), "check", "--estimate", "--minutes", "9"]
     done = subprocess.run(command, cwd=checkout.parent, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "params.yaml: cannot be read" in done.stderr.splitlines()[-1]
@@ -171,7 +171,7 @@ def test_what_a_call_would_do_is_told_with_what_it_takes(checkout: Path) -> None
 def test_a_step_is_taken_apart(what: str, tmp_path: Path) -> None:
     given = ["resnet-8"] if what == "profile" else ["--batch-size", "1"]
     options = ("--seconds", "0.001", "--set=train.device=cpu", "--set=train.batch_size=4")
-    command = [sys.executable, ROOT / "bench/gpu_step.py", what, *given, *options]
+    command = [sys.executable, str(ROOT / "bench/gpu_step.py"), what, *given, *options]
     subprocess.run([*command, "--out", tmp_path], cwd=tmp_path, check=True, timeout=300)
     (file,) = tmp_path.glob("*.json")
     result = json.loads(file.read_text())
@@ -200,7 +200,8 @@ COMMIT = "0123456789" * 4
 def start(checkout: Path, command: str, place: str, *arguments: str) -> subprocess.Popen[str]:
     folder = checkout.parent
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    call = ["--place", folder / place, "--archive", folder / "archive.tar.gz", "--params", folder / "params.yaml"]
+    given = {"--place": place, "--archive": "archive.tar.gz", "--params": "params.yaml"}
+    call = [f"{option}={folder / name}" for option, name in given.items()]
     return subprocess.Popen(
         [sys.executable, checkout / "bench/borrowed_gpu.py", command, *call, "--set=data.source=digits", *arguments],
         cwd=folder,
@@ -228,8 +229,9 @@ def test_a_rehearsal_on_the_cpu(checkout: Path, digits_folder: Path, capsys: pyt
     # Killed without a warning: the last archive stands.
     with start(checkout, "train", "first", "--every", "0.5", "--minutes", "60", *net) as script:
         until(lambda: "checkpoints/resnet-8/seed-0/checkpoint.safetensors" in names(archive), script)
-        for process in [*psutil.Process(script.pid).children(recursive=True), script]:
-            process.kill()
+        for child in psutil.Process(script.pid).children(recursive=True):
+            child.kill()
+        script.kill()
     assert "runs/train/resnet-8/seed-0/metrics.json" in names(archive)
 
     # To the end, from the archive alone.

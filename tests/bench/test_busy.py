@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parent.parent.parent / "bench" / "busy.py"
 
 
 def test_a_process_of_its_own_trains_and_says_how_fast() -> None:
-    command = [sys.executable, SCRIPT, "--depth", "8", "--precision", "fp32", "--threads", "1", "--rounds", "1"]
+    command = [sys.executable, str(SCRIPT), "--depth", "8", "--precision", "fp32", "--threads", "1", "--rounds", "1"]
     command += ["--seconds", "0.01", "--busy", "1", "--ways", "GOMP_SPINCOUNT=1000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr

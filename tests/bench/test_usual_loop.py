@@ -50,15 +50,15 @@ def test_the_usual_loop_runs_with_pytorchs_switches_and_puts_ours_back(monkeypat
     step = usual.usual_loop("resnet", 8, noise(4), 4, torch.device("cpu"))
     before = switches()
     try:
-        for k, place in enumerate(usual.DEFAULTS):
-            setattr(*place, k != 1)  # the opposite of PyTorch's
+        for k, (switch, name) in enumerate(usual.DEFAULTS):
+            setattr(switch, name, k != 1)  # the opposite of PyTorch's
         torch.use_deterministic_algorithms(True)
         ours = switches()
         step()
         assert switches() == ours
     finally:
-        for place, value in zip(usual.DEFAULTS, before, strict=False):
-            setattr(*place, value)
+        for (switch, name), value in zip(usual.DEFAULTS, before, strict=False):
+            setattr(switch, name, value)
         torch.use_deterministic_algorithms(before[-1])
     assert seen == [[*usual.DEFAULTS.values(), False]]
     assert seen != [ours]

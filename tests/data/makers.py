@@ -78,10 +78,13 @@ def tarred(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
     return path
 
 
-class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+Pickler: Any = pickle._Pickler
+
+
+class Python2Pickler(Pickler):
     """Writes what Python 2 wrote in protocol 2: its strings, and NumPy's modules by their old names."""
 
-    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[type, Any]] = dict(Pickler.dispatch)
 
     def save_string(self, value: bytes | str) -> None:
         content = value.encode("latin1") if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet import data, files
+from resnet import data
 from resnet.data import Data
 from resnet.files import locked
 
@@ -46,7 +47,7 @@ def test_a_file_system_without_locks_is_said(
     def missing(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(files.fcntl, "flock", missing)
+    monkeypatch.setattr(fcntl, "flock", missing)
     data.save(split, tmp_path / "prepared")
     data.load(tmp_path / "prepared")
     assert "without locks" in capsys.readouterr().err

@@ -242,6 +242,9 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
         "python bench/usual_loop.py --depth 20 --out runs/usual-loop"
     ),
     "python bench/usual_loop.py --depth 20": As("python bench/usual_loop.py --depth 20 --out runs/usual-loop"),
+    "python bench/usual_loop.py --depth 20 --precision fp32": As(
+        "python bench/usual_loop.py --depth 20 --out runs/usual-loop"
+    ),
     "python bench/cpu_kernels.py": KERNELS,
     "python bench/cpu_kernels.py --threads 1 --process-rounds 0": KERNELS,
     "python bench/busy.py --busy 1 --rounds 2 --seconds 4": BUSY,

@@ -194,7 +194,7 @@ def spoil_weights(path: Path, chance: random.Random) -> None:
     torch.save({chance.choice(("state_dict", "model", "ema")): state} if chance.random() < 0.5 else state, path)
 
 
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None,
     True,
     -1,

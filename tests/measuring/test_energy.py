@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def test_the_counter_is_in_millijoules_and_counts_from_the_start(monkeypatch: py
 def test_a_boards_energy_is_divided_among_those_that_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     board = 0
     monkeypatch.setattr(energy, "_counter", lambda device: lambda: board)
-    shared, before = SharedEnergy(CPU.device), {}
+    shared, before = SharedEnergy(CPU.device), dict[str, Any]()
 
     def own(user: str) -> float | None:
         share = shared.share()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from tests.conftest import CPU
 
 @pytest.mark.parametrize(("net", "shortcut"), [("plain", "A"), ("resnet", "A"), ("resnet", "C")])
 def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits: Data) -> None:
-    built = DepthNet(net, 8, shortcut).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    built = DepthNet(net, 8, shortcut).to(memory_format=torch.channels_last)
     he_initialisation(built, generator(0, "initialisation"))
     images = on_device(digits.train, CPU.device).images[:60]
     single_view = partial(normalise, mean=torch.zeros(32, 32, 3))
@@ -36,7 +37,7 @@ def test_the_response_is_the_batch_norms_output(net: str, shortcut: str, digits:
     with torch.inference_mode():
         x = built.bn1(built.conv1(single_view(images)))
         first = x.std(correction=0).item()
-        block = built.layer1[0]
+        block: Any = built.layer1[0]
         second = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(torch.relu(x)))))).std(correction=0).item()
     assert stds["bn1"] == pytest.approx(first, rel=1e-5)
     assert stds["layer1.0.bn2"] == pytest.approx(second, rel=1e-5)

@@ -123,7 +123,8 @@ def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str)
     assert y.dtype == shortcut.dtype == dtype
     dy, dshortcut = images(*y.shape, dtype=dtype, seed=2), images(*x.shape, dtype=dtype, seed=4)
     outputs = [(y, dy), (shortcut, dshortcut)]
-    torch.autograd.backward(*zip(*(outputs if used == "both" else outputs[used == "shortcut" :][:1]), strict=True))
+    tensors, gradients = zip(*(outputs if used == "both" else outputs[used == "shortcut" :][:1]), strict=True)
+    torch.autograd.backward(tensors, gradients)
     x64, weight64 = x.detach().double(), conv.weight.detach().double()
     _, dx, dweight = values_and_gradients(x64, weight64, dy.double())
     want = dx * (used != "shortcut") + dshortcut.double() * (used != "convolution")
@@ -174,9 +175,9 @@ def test_winograd_takes_a_weight_in_any_memory_format_and_does_not_depend_on_gra
     plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
     plain.load_state_dict(conv.state_dict())
     y = fused.conv3x3(x, conv)
-    y.sum().backward()  # type: ignore[no-untyped-call]
+    y.sum().backward()
     again = fused.conv3x3(x, plain)
-    again.sum().backward()  # type: ignore[no-untyped-call]
+    again.sum().backward()
     assert torch.equal(y, again)
     assert conv.weight.grad is not None
     assert plain.weight.grad is not None

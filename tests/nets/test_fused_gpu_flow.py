@@ -126,7 +126,7 @@ def test_gradients_flow_back_through_a_whole_net(
     model = build(KERNELS.type, net, 20, shortcut)
     model.recompute = recompute
     with Kernels() as kernels:
-        forward(model, low).sum().backward()  # type: ignore[no-untyped-call]
+        forward(model, low).sum().backward()
     again = norms(model) - 1 if recompute else 0  # all but one are in blocks
     assert kernels.counts["resnet_gpu::forward"] == 2 * (norms(model) + again)
     assert kernels.counts["resnet_gpu::backward"] == 2 * norms(model)
@@ -146,7 +146,7 @@ def test_the_kernels_of_a_layer_are_counted(fake_kernels: None, monkeypatch: pyt
         for depth in (20, 32):
             net = build(KERNELS.type, "resnet", depth)
             with Kernels() as kernels:
-                forward(net, low=True).sum().backward()  # type: ignore[no-untyped-call]
+                forward(net, low=True).sum().backward()
             # What PyTorch's own batch norm launches is more than the one that is counted.
             totals.append(kernels.counts.total() + kernels.counts["aten::convolution_backward"])
         return (totals[1] - totals[0]) / 12

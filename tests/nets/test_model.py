@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def test_projections_of_option_b_are_the_only_extra_parameters(option: str, extr
 
 def test_option_c_projects_every_shortcut() -> None:
     net = resnet(20, "C")
-    shortcuts = [m.downsample for m in net.modules() if hasattr(m, "downsample")]
+    shortcuts: list[Any] = [m.downsample for m in net.modules() if hasattr(m, "downsample")]
     assert len(shortcuts) == 9
     assert all(isinstance(shortcut[0], nn.Conv2d) for shortcut in shortcuts)
 
@@ -84,7 +85,7 @@ def test_zero_padding_takes_every_second_pixel_and_leaves_new_channels_zero(padd
 
 
 def test_a_residual_block_adds_its_input_before_the_last_relu() -> None:
-    block = resnet(8).layer1[0].eval()
+    block: Any = resnet(8).layer1[0].eval()
     x = torch.randn(2, 16, 32, 32)
     inner = block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(x)))))
     torch.testing.assert_close(block(x), torch.relu(inner + x))
@@ -93,7 +94,8 @@ def test_a_residual_block_adds_its_input_before_the_last_relu() -> None:
 def test_a_plain_net_is_the_residual_one_without_shortcuts() -> None:
     residual, without = resnet(8).eval(), plain(8).eval()
     without.load_state_dict(residual.state_dict())
-    block, x = without.layer2[0], torch.randn(2, 16, 32, 32)
+    block: Any = without.layer2[0]
+    x = torch.randn(2, 16, 32, 32)
     torch.testing.assert_close(block(x), torch.relu(block.bn2(block.conv2(torch.relu(block.bn1(block.conv1(x)))))))
     assert not torch.allclose(residual(torch.randn(2, 3, 32, 32)), without(torch.randn(2, 3, 32, 32)))
 
@@ -109,7 +111,7 @@ def test_names_follow_torchvision() -> None:
 def test_he_initialisation_has_variance_two_over_fan_in() -> None:
     net = resnet(20)
     he_initialisation(net, generator(0, "initialisation"))
-    weight = net.layer3[1].conv1.weight
+    weight = net.get_parameter("layer3.1.conv1.weight")
     assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert abs(weight.mean().item()) < 1e-3
     assert net.fc.bias.abs().sum() == 0
@@ -130,8 +132,11 @@ def test_preactivation_has_the_parameters_of_the_original(depth: int) -> None:
 
 
 def test_a_preactivation_block_leaves_its_shortcut_clear() -> None:
-    net, x = preact(20).eval(), torch.randn(2, 16, 32, 32)
-    for block, entry in ((net.layer1[0], torch.relu(net.layer1[0].bn1(x))), (net.layer1[1], x)):
+    first: Any
+    second: Any
+    first, second = preact(20).eval().layer1[:2]
+    x = torch.randn(2, 16, 32, 32)
+    for block, entry in ((first, torch.relu(first.bn1(x))), (second, x)):
         inner = block.conv1(torch.relu(block.bn1(x)))
         torch.testing.assert_close(block(x), block.conv2(torch.relu(block.bn2(inner))) + entry)
 
@@ -143,7 +148,7 @@ def test_recomputed_activations_change_no_bit(build: Callable[[int], DepthNet]) 
     for recompute in (False, True):
         net = build(14)
         he_initialisation(net, generator(0, "initialisation"))
-        net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        net.to(memory_format=torch.channels_last).train()
         net.recompute = recompute
         torch.nn.functional.cross_entropy(net(x), labels).backward()
         results.append([*(p.grad for p in net.parameters()), *net.buffers()])

@@ -198,7 +198,7 @@ TREES = st.recursive(
     SCALARS,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(WORDS | SCALARS.filter(lambda x: x == x), inner, max_size=4)
-    ),  # type: ignore[arg-type]
+    ),
     max_leaves=20,
 )
 SECTIONS = st.dictionaries(st.sampled_from([*Params.model_fields, "y"]), TREES, min_size=1)

@@ -59,13 +59,13 @@ def test_from_start_to_summary_then_clone_then_change(project: Path, tmp_path: P
     assert run(copy, "git", "status", "--porcelain").stdout == ""
 
     # An experiment with another schedule takes the place of its seeds' results, keeps them, and says what it is.
-    before = (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes()
+    kept = (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes()
     run(project, "dvc", "exp", "run", "-q", "-S", "train.iterations=6", "-S", "train.seeds=1", "-S", "~models.plain-8")
     record = TrainingRecord.read(project / "runs/train/resnet-8/seed-0/metrics.json")
     assert record.iterations == 6
     (aside,) = (project / "runs/train/resnet-8/.aside").glob("*/seed-0/metrics.json")
     assert TrainingRecord.read(aside).iterations == 4
-    assert (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes() == before
+    assert (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes() == kept
     assert "6 of the paper's 64,000 iterations" in (project / "reports/summary.md").read_text()
 
 

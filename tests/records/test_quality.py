@@ -63,7 +63,7 @@ def test_responses_are_one_of_each_layer_and_seed(seeds: list[tuple[int, list[fl
             data=some_data(),
             images=100,
             layers=("bn1", "layer1.0.bn1"),
-            seeds=tuple({"seed": seed, "weights_sha256": "0", "std": std} for seed, std in seeds),  # type: ignore[arg-type]
+            seeds=tuple({"seed": seed, "weights_sha256": "0", "std": std} for seed, std in seeds),
             settings={},
             system=a_system(),
         )

@@ -208,7 +208,7 @@ class Files:
             name=name,
             depth=depth,
             responses=measured,
-            **(counts | texts | digests | fields),  # type: ignore[arg-type]
+            **(counts | texts | digests | fields),
         )
         PublishedRecords(evaluations=(*before, record), system=a_system()).write(path)
 

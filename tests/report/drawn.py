@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -15,11 +16,11 @@ def drawn_line(figure: Figure | None, gid: str) -> Line2D:
 
 
 def x_of(line: Line2D) -> list[float]:
-    return [float(value) for value in line.get_xdata()]  # type: ignore[union-attr]
+    return [float(value) for value in np.asarray(line.get_xdata())]
 
 
 def y_of(line: Line2D) -> list[float]:
-    return [float(value) for value in line.get_ydata()]  # type: ignore[union-attr]
+    return [float(value) for value in np.asarray(line.get_ydata())]
 
 
 def assert_room_for_axes(figure: Figure | None) -> None:

@@ -136,7 +136,7 @@ def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> Sweep
         values = SweepValues(learning_rate=rate, weight_decay=1e-4, warmup=False, milestones=(0.5, 0.75))
         errors = () if error is None else ((8000, error),)
         state = "diverged" if error is None else "complete"
-        return SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)  # type: ignore[arg-type]
+        return SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)
 
     fields: dict[str, Any] = {
         "status": "done",

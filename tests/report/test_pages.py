@@ -17,8 +17,9 @@ import pytest
 
 from resnet.errors import UserError
 from resnet.params import load
-from resnet.report import build, pages
+from resnet.report import build
 from resnet.report.pages import MARKERS, make, place, render, with_headline
+from resnet.report.sections import curves
 from resnet.report.style.drawing import Picture, Section, new_figure
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT
@@ -140,7 +141,7 @@ def test_a_section_that_fails_leaves_the_earlier_report_whole(whole: Any, monkey
     # The last section of the last page to be made, and a figure of it.
     for broken in (failing, lambda tables: Section("", "", (Picture("line", "", "", lambda: 1 / 0),))):  # type: ignore[arg-type, return-value]
         with monkeypatch.context() as patch:
-            patch.setattr(pages.curves, "section", broken)
+            patch.setattr(curves, "section", broken)
             with pytest.raises((KeyError, ZeroDivisionError)):
                 whole.build()
         assert contents(whole.reports) == before

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -38,7 +39,7 @@ def curves(folder: Path) -> Curve:
 
 
 def history(folder: Path) -> Curve:
-    values = defaultdict(list)
+    values: defaultdict[str, list[tuple[int, Any]]] = defaultdict(list)
     for row in read_history(folder / "history.csv"):
         for tag, value in row._asdict().items():
             if value is not None and tag not in ("iteration", "epoch"):

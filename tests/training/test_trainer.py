@@ -75,7 +75,7 @@ def gradients(net: torch.nn.Module, machine: Machine, dtype: torch.dtype = torch
     with machine.arithmetic():
         logits = net(x.to(machine.device, dtype))
         loss = torch.nn.functional.cross_entropy(logits.to(dtype), labels.to(machine.device))
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     every = torch.cat([parameter.grad.flatten() for parameter in net.parameters()])  # type: ignore[union-attr]
     return {"logits": logits.detach().double().cpu(), "gradients": every.double().cpu()}
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from resnet import system
 from resnet.data import Data
 from resnet.training import batches, recipe
 from resnet.training.recipe import VERSION
@@ -49,7 +48,7 @@ def test_an_iteration_computes_what_its_version_says(case: str, digits: Data) ->
 
 
 def _no_autocast(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(system.torch, "autocast", lambda kind, dtype, enabled: torch.enable_grad())
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype, enabled: torch.enable_grad())
 
 
 def _flips_of_rows(monkeypatch: Patch) -> None:

@@ -16,7 +16,7 @@ from resnet.files import locked
 from resnet.records import Identity
 from resnet.tuning.study import SharedStudy, SlotSampler, Storage, fair_iterations
 
-PRINT = Identity(configuration="a", data="b", version=1)
+PRINT = Identity(configuration=64 * "a", data=64 * "b", version=1)
 
 
 def shared(storage: Storage, trials: int = 4, **changes: Any) -> SharedStudy:
@@ -112,7 +112,7 @@ def test_studies_of_other_settings_lie_aside_and_come_back(tmp_path: Path) -> No
     trial = one.claim(suggest)
     assert trial is not None
     one.study.tell(trial, 3.0)
-    other = PRINT.model_copy(update={"configuration": "c"})
+    other = PRINT.model_copy(update={"configuration": 64 * "c"})
     assert shared(storage, identity=other).open_slots() == [0, 1, 2, 3]
     assert shared(storage, trials=2).open_slots() == [1]
     assert shared(storage, identity=other).open_slots() == [0, 1, 2, 3]

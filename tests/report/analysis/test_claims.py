@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from tests.report.conftest import Files
 from tests.report.sides import Side, drawn, means, write
 
 
-def run(plan: Any, errors: dict[str, Sequence[float]], training: dict[str, Sequence[float]] | None = None) -> None:
+def run(
+    plan: Any, errors: Mapping[str, Sequence[float]], training: Mapping[str, Sequence[float]] | None = None
+) -> None:
     for name, values in errors.items():
         for seed, error in enumerate(values):
             plan.train(name, seed, error, training_error=(training or errors)[name][seed])

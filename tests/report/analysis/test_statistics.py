@@ -57,8 +57,8 @@ def test_sums_are_exact() -> None:
 
 def test_a_line_and_its_band_by_column() -> None:
     band = over_rows(DataFrame([[1.0, 4.0], [3.0, 2.0]], columns=[10, 20]))
-    assert band.loc[10].tolist() == [2.0, 1.0, 3.0]
-    assert band.loc[20].tolist() == [3.0, 2.0, 4.0]
+    assert list(band.loc[10]) == [2.0, 1.0, 3.0]
+    assert list(band.loc[20]) == [3.0, 2.0, 4.0]
     assert over_rows(DataFrame()).empty
 
 

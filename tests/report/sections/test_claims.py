@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from resnet.report.analysis.claims import claims
@@ -16,7 +16,7 @@ def told(plan: Any) -> str:
     return str(plan.text(section, judged=claims(plan.tables())))
 
 
-def run(plan: Any, errors: dict[str, tuple[float, ...]], **options: Any) -> None:
+def run(plan: Any, errors: Mapping[str, Sequence[float]], **options: Any) -> None:
     for name, values in errors.items():
         for seed, error in enumerate(values):
             plan.train(name, seed, error, training_error=error, **options)

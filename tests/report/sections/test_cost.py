@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from resnet.report.sections.cost import figure, section, steps_table
 from resnet.report.style.drawing import COLOURS
+from tests.report.drawn import x_of, y_of
 
 
 def points(drawn: Figure) -> dict[str, dict[str, list[tuple[float, float]]]]:
@@ -22,7 +23,7 @@ def points(drawn: Figure) -> dict[str, dict[str, list[tuple[float, float]]]]:
             assert isinstance(bars, ErrorbarContainer)
             line = bars.lines[0]
             colour = mpl.colors.to_hex(line.get_color()).upper()
-            panel[colour] = [(float(x), float(y)) for x, y in line.get_xydata()]  # type: ignore[union-attr]
+            panel[colour] = list(zip(x_of(line), y_of(line), strict=True))
     return panels
 
 

@@ -36,7 +36,7 @@ def test_ours_filled_and_every_published_depth_hollow(files: Callable[..., Any])
     assert drawn is not None
     (axes,) = drawn.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "32", "44", "56", "110", "1202"]
-    hollow = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}  # type: ignore[index]
+    hollow = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}
     assert hollow["paper-resnet"] == "white" != hollow["ours-resnet"]
     (legend,) = drawn.legends
     assert "raphaelreme (50k images, option B)" in [entry.get_text() for entry in legend.get_texts()]

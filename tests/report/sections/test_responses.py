@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.sections.responses import figure, section
+from tests.report.drawn import y_of
 
 
 def some_responses(files: Callable[..., Any]) -> Any:
@@ -24,8 +25,8 @@ def test_lines_are_means_in_order_and_sorted(files: Callable[..., Any]) -> None:
     assert drawn is not None
     lines = {line.get_gid(): line for axes in drawn.axes for line in axes.lines}
     assert set(lines) == {"order-resnet-20", "sorted-resnet-20", "order-plain-20", "sorted-plain-20"}  # no ablation
-    assert list(lines["order-resnet-20"].get_ydata()) == [1.0, 2.0, 1.5]
-    assert list(lines["sorted-plain-20"].get_ydata()) == [4.0, 3.0, 2.0]
+    assert y_of(lines["order-resnet-20"]) == [1.0, 2.0, 1.5]
+    assert y_of(lines["sorted-plain-20"]) == [4.0, 3.0, 2.0]
     assert (lines["order-plain-20"].get_linestyle(), lines["order-resnet-20"].get_linestyle()) == ("--", "-")
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["resnet-20 (2 seeds)", "plain-20 (2 seeds)"]
 
@@ -65,8 +66,8 @@ def test_others_weights_are_thin_dotted_lines_and_rows(files: Callable[..., Any]
     drawn = figure(plan.tables())
     assert drawn is not None
     lines = {line.get_gid(): line for axes in drawn.axes for line in axes.lines}
-    assert list(lines["order-theirs"].get_ydata()) == [2.0, 4.0, 3.0]
-    assert list(lines["sorted-theirs"].get_ydata()) == [4.0, 3.0, 2.0]
+    assert y_of(lines["order-theirs"]) == [2.0, 4.0, 3.0]
+    assert y_of(lines["sorted-theirs"]) == [4.0, 3.0, 2.0]
     assert lines["order-theirs"].get_color() == lines["order-resnet-20"].get_color()
     assert "order-unmeasured" not in lines
     line = next(line for line in plan.rows(section) if line["net"].startswith("theirs"))

@@ -9,7 +9,7 @@ import pytest
 
 from resnet.records import Energy
 from resnet.report.sections.roofline import figure, section
-from tests.report.drawn import drawn_line
+from tests.report.drawn import drawn_line, x_of, y_of
 from tests.report.made_up import some_peaks
 
 
@@ -60,9 +60,9 @@ def test_the_plot_has_a_mark_a_step_and_the_roofs(files: Callable[..., Any]) -> 
     assert drawn is not None
     (axes,) = drawn.axes
     roof = drawn_line(drawn, "roof")
-    (low, ridge, _), (start, top, end) = roof.get_xdata(), roof.get_ydata()  # type: ignore[misc, union-attr]
-    assert (float(ridge), float(top), float(end)) == pytest.approx((20.0, 2e13, 2e13))  # type: ignore[has-type]
-    assert float(start) == pytest.approx(float(low) * 1e12)  # type: ignore[has-type]
+    (low, ridge, _), (start, top, end) = x_of(roof), y_of(roof)
+    assert (ridge, top, end) == pytest.approx((20.0, 2e13, 2e13))
+    assert start == pytest.approx(low * 1e12)
     marks = [bars.lines[0] for bars in axes.containers]  # type: ignore[attr-defined]
     assert len(marks) == 6
     assert sorted(float(mark.get_xdata()[0]) for mark in marks) == pytest.approx([15.0] * 3 + [20.0] * 3)
