@@ -59,13 +59,12 @@ def _lag(tables: Tables, deeper: str, shallower: str) -> float | None:
 
 def degraded(tables: Tables) -> list[Degraded]:
     """Of each kind the deepest net that can be compared, where the intervals of both differences lie above 0."""
-    level, found = tables.params.report.confidence, dict[str, Degraded]()
-    for step in degradation(tables):
+    level = tables.params.report.confidence
+    deepest = {tables.net(step.second).net: step for step in degradation(tables) if step.welch}
+    found = []
+    for step in deepest.values():
         training, test = step.welch, change(tables, step.first, step.second, "test_error").welch
-        kind = tables.net(step.second).net
-        if training and test:
-            found.pop(kind, None)
-            if min(training.interval(level).low, test.interval(level).low) > 0:
-                lag = _lag(tables, step.second, step.first)
-                found[kind] = Degraded(step.second, step.first, training, test, lag)
-    return [*found.values()]
+        if training and test and min(training.interval(level).low, test.interval(level).low) > 0:
+            lag = _lag(tables, step.second, step.first)
+            found.append(Degraded(step.second, step.first, training, test, lag))
+    return found
