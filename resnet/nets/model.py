@@ -55,8 +55,9 @@ class ZeroPaddedIdentity(nn.Module):
         self.padding = (before, new - before)
 
     def forward(self, x: Tensor) -> Tensor:
-        # In channels-last memory, channels are the innermost dimension; F.pad keeps the layout.
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.padding))
+        # The mean over one pixel is the pixel itself. A slice would be the same, but its gradient loses channels-last.
+        every_second = F.avg_pool2d(x, kernel_size=1, stride=self.stride)
+        return F.pad(every_second, (0, 0, 0, 0, *self.padding))
 
 
 class Projection(nn.Sequential):

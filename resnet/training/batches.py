@@ -49,14 +49,20 @@ class Draws(NamedTuple):
         """int64 (N,): which image."""
         return self.packed[:, 0]
 
-    def rows(self, size: int = 32) -> Tensor:
-        """int64 (N, size): the padded image's rows that make the crop."""
-        return self.packed[:, 1:2] + torch.arange(size, device=self.packed.device)
+    @property
+    def top(self) -> Tensor:
+        """int64 (N,): the padded image's row that is the crop's first."""
+        return self.packed[:, 1]
 
-    def columns(self, size: int = 32) -> Tensor:
-        """int64 (N, size): its columns, in descending order where the crop is flipped."""
-        pixels = torch.arange(size, device=self.packed.device)
-        return self.packed[:, 2:3] + torch.where(self.packed[:, 3:4] == 1, size - 1 - pixels, pixels)
+    @property
+    def left(self) -> Tensor:
+        """int64 (N,): its column that is the crop's first."""
+        return self.packed[:, 2]
+
+    @property
+    def flipped(self) -> Tensor:
+        """Bool (N,): whether the crop is flipped."""
+        return self.packed[:, 3] == 1
 
 
 def draw_epoch(images: int, seed: int, epoch: int) -> Draws:
@@ -81,6 +87,13 @@ def on_device(images: Images, device: torch.device) -> Labelled:
     return Labelled(torch.from_numpy(last).to(device), labels.to(device))
 
 
+def all_crops(images: Tensor) -> Tensor:
+    """Pad images (..., H, W, 3) and view all their crops: (..., top, left, H, W, 3), of the padded images' memory."""
+    height, width = images.shape[-3:-1]
+    padded = F.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))
+    return padded.unfold(-3, height, 1).unfold(-3, width, 1).movedim(-3, -1)
+
+
 def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = SCALE) -> Tensor:
     """Subtract the mean (in 0..255) and divide by the scale: uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
     return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
@@ -92,9 +105,9 @@ class _Held:
     def __init__(self, data: Data, device: torch.device) -> None:
         self.data = data
         self.mean = pixel_mean(data.train.images).to(device)
-        self.padded_mean = F.pad(self.mean, (0, 0, PADDING, PADDING, PADDING, PADDING))
+        self.mean_crops = all_crops(self.mean)
         train = on_device(data.train, device)
-        self.padded_train = F.pad(train.images, (0, 0, PADDING, PADDING, PADDING, PADDING))
+        self.train_crops = all_crops(train.images)
         self.train_labels = train.labels
         self.validation = on_device(data.validation, device)
         self.test = on_device(data.test, device)
@@ -124,8 +137,8 @@ class Batches:
         self.batch_size = batch_size
         self.device = device
         held = self._held = _hold(data, device)
-        self.mean, self.padded_mean = held.mean, held.padded_mean
-        self.padded_train, self.train_labels = held.padded_train, held.train_labels
+        self.mean, self.mean_crops = held.mean, held.mean_crops
+        self.train_crops, self.train_labels = held.train_crops, held.train_labels
         self.validation, self.test = held.validation, held.test
         self._draws: dict[int, Tensor] = {}
 
@@ -157,10 +170,9 @@ class Batches:
 
     def augmented(self, draws: Draws) -> tuple[Tensor, Tensor]:
         """Pad, crop and flip: float32 images (B, 3, 32, 32) in channels-last memory, and labels (B,)."""
-        size = self.mean.shape[0]
-        rows, columns = draws.rows(size)[:, :, None], draws.columns(size)[:, None, :]
-        crops = self.padded_train[draws.order[:, None, None], rows, columns]
-        return normalise(crops, self.padded_mean[rows, columns]), self.train_labels[draws.order]
+        crops = self.train_crops[draws.order, draws.top, draws.left]
+        x = normalise(crops, self.mean_crops[draws.top, draws.left])
+        return torch.where(draws.flipped[:, None, None, None], x.flip(3), x), self.train_labels[draws.order]
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         """The augmented batch of `iteration`, counted from 0."""

@@ -20,6 +20,7 @@ from resnet.nets.model import (
     resnet,
 )
 from resnet.training.draws import generator
+from tests.nets.makers import images
 
 EXACT = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
 
@@ -82,6 +83,18 @@ def test_zero_padding_takes_every_second_pixel_and_leaves_new_channels_zero(padd
     assert torch.equal(y[:, before : before + 16], x[:, :, ::2, ::2])
     assert y[:, :before].abs().sum() == 0
     assert y[:, before + 16 :].abs().sum() == 0
+
+
+def test_the_gradient_of_the_zero_padded_identity_goes_to_every_second_pixel_in_channels_last_memory() -> None:
+    x = images(2, 16, 32, 32, dtype=torch.float32).requires_grad_()
+    y = ZeroPaddedIdentity(16, 32, 2, "both")(x)
+    dy = images(2, 32, 16, 16, dtype=torch.float32, seed=1)
+    (dx,) = torch.autograd.grad(y, x, dy)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert dx.is_contiguous(memory_format=torch.channels_last)
+    expected = torch.zeros(2, 16, 32, 32)
+    expected[:, :, ::2, ::2] = dy[:, 8:24]
+    assert torch.equal(dx, expected)
 
 
 def test_a_residual_block_adds_its_input_before_the_last_relu() -> None:

@@ -48,11 +48,9 @@ def test_a_batch_is_what_the_paper_describes(digits: Data, device: torch.device)
     mean = digits.train.images.astype(np.float64).mean(axis=0)
     for at, index in enumerate(draws.order.tolist()):
         image = np.pad(digits.train.images[index] - mean, ((0, 0), (PADDING,) * 2, (PADDING,) * 2))
-        columns = draws.columns()[at]
-        flipped = bool(columns[0] > columns[-1])
-        top, left = int(draws.rows()[at][0]), int(columns.min())
+        top, left = int(draws.top[at]), int(draws.left[at])
         crop = image[:, top : top + 32, left : left + 32]
-        expected = crop[:, :, ::-1] if flipped else crop
+        expected = crop[:, :, ::-1] if draws.flipped[at] else crop
         np.testing.assert_allclose(x[at].cpu().numpy(), expected / 255, atol=1e-6)
         assert labels[at] == digits.train.labels[index]
     assert x.is_contiguous(memory_format=torch.channels_last)
@@ -70,12 +68,12 @@ def test_a_gpus_batches_are_the_cpus(digits: Data) -> None:
 
 def test_the_images_lie_on_a_device_once_however_many_seeds_train_there(digits: Data) -> None:
     one, other = (Batches(digits, seed=seed, batch_size=100, device=CPU) for seed in (0, 1))
-    for name in ("padded_train", "train_labels", "mean", "padded_mean"):
+    for name in ("train_crops", "train_labels", "mean", "mean_crops"):
         assert getattr(one, name) is getattr(other, name)
     assert one.test.images is other.test.images
     twin = Data(digits.record, digits.train, digits.validation, digits.test)
-    assert Batches(twin, seed=0, batch_size=100, device=CPU).padded_train is not one.padded_train
-    image = weakref.ref(one.padded_train)
+    assert Batches(twin, seed=0, batch_size=100, device=CPU).train_crops is not one.train_crops
+    image = weakref.ref(one.train_crops)
     del one
     assert image() is not None
     del other
@@ -84,13 +82,11 @@ def test_the_images_lie_on_a_device_once_however_many_seeds_train_there(digits: 
 
 def test_draws_cover_all_crops_and_both_flips_evenly() -> None:
     draws = draw_epoch(20_000, seed=0, epoch=0)
-    tops, counts = draws.rows()[:, 0].unique(return_counts=True)
-    assert tops.tolist() == list(range(9))
-    assert counts.min() > 20_000 / 9 * 0.9
-    flipped = (draws.columns()[:, 0] > draws.columns()[:, -1]).float().mean()
-    assert flipped.item() == pytest.approx(0.5, abs=0.02)
-    spread = (draws.columns().amax(1) - draws.columns().amin(1)).unique()
-    assert spread.tolist() == [31]
+    for first in (draws.top, draws.left):
+        places, counts = first.unique(return_counts=True)
+        assert places.tolist() == list(range(9))
+        assert counts.min() > 20_000 / 9 * 0.9
+    assert draws.flipped.float().mean().item() == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_mean_is_exact_and_of_the_training_images_alone(digits: Data) -> None:

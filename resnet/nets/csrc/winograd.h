@@ -135,7 +135,7 @@ inline Tensor winograd(const Tensor& x, const Tensor& weight, bool transposed, c
 template <typename T>
 void weight_gradient_parts(const Tensor& dy, const Tensor& x, float* parts, int64_t chunks, int64_t group) {
   const Tiling t(x);
-  const int64_t units = (t.rows() + group - 1) / group, share = (units + chunks - 1) / chunks;
+  const int64_t units = (t.rows() + group - 1) / group;
   const T *xs = x.const_data_ptr<T>(), *dys = dy.const_data_ptr<T>();
   with_constant(x.size(1), [&](auto in) {
     with_constant(dy.size(1), [&](auto out) {
@@ -155,7 +155,7 @@ void weight_gradient_parts(const Tensor& dy, const Tensor& x, float* parts, int6
         float* half = sums + kPositions * size;
         for (int64_t chunk = from; chunk < to; ++chunk) {
           std::fill(sums, half, 0.0f);
-          for (int64_t unit = chunk * share; unit < std::min((chunk + 1) * share, units); ++unit) {
+          for (int64_t unit = chunk * units / chunks; unit < (chunk + 1) * units / chunks; ++unit) {
             const int64_t first = unit * group, last = std::min(first + group, t.rows()), next = std::min(last + group, t.rows());
             for (int64_t row = first; row < last; ++row) {
               const int64_t tile = (row - first) * t.wide;
