@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,11 @@ def test_processes_train_seeds_of_one_net_into_one_folder(digits_folder: Path, t
     first, second = start(0), start(1)
     while is_locked(tmp_path / "out/seed-0") is not True:
         assert first.poll() is None, first.communicate()
+    first.send_signal(signal.SIGSTOP)  # on a busy machine it would be done before the third has begun
     third = start(0)
-    errors = {name: run.communicate()[1] for name, run in (("third", third), ("first", first), ("second", second))}
+    errors = {"third": third.communicate()[1]}
+    first.send_signal(signal.SIGCONT)
+    errors |= {name: run.communicate()[1] for name, run in (("first", first), ("second", second))}
     assert (first.returncode, second.returncode) == (0, 0), errors
     assert (third.returncode, errors["third"]) == (1, "resnet: out/seed-0: another run is training this seed\n")
     for seed in (0, 1):
