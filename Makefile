@@ -3,9 +3,10 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 MARK := not slow
-# Tests run side by side, in as many processes as suit two cores; WORKERS=0 runs them in one.
+# Tests run side by side, in as many processes as suit two cores; WORKERS=0 runs them in one. One that hangs fails, by its name:
+# the longest takes about 150 seconds.
 WORKERS ?= 2
-SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist worksteal --benchmark-disable --durations=15
+SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist worksteal --timeout 900 --benchmark-disable --durations=15
 UV_INSTALL := VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet
 
 # `make CPU=1 ...`: PyTorch's CPU builds, of the locked versions. They have other hashes than the lock's, so that none is checked;

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.files import is_locked
+from resnet.files import is_locked, locked
 from resnet.records import TrainingRecord
-from resnet.runs.locks import SeedLocks
+from resnet.runs.locks import ARRANGING, SeedLocks
 
 
 def test_a_seed_s_folder_that_moves_aside_is_free_and_its_name_is_held(tmp_path: Path) -> None:
@@ -58,7 +58,8 @@ def test_processes_train_seeds_of_one_net_into_one_folder(digits_folder: Path, t
     first, second = start(0), start(1)
     while is_locked(tmp_path / "out/seed-0") is not True:
         assert first.poll() is None, first.communicate()
-    first.send_signal(signal.SIGSTOP)  # on a busy machine it would be done before the third has begun
+    with locked(tmp_path / "out", ARRANGING, wait=True):  # stopped while it holds `out`, it would stop the third too
+        first.send_signal(signal.SIGSTOP)  # on a busy machine it would be done before the third has begun
     third = start(0)
     errors = {"third": third.communicate()[1]}
     first.send_signal(signal.SIGCONT)
