@@ -28,7 +28,7 @@ def report(
     runs: RunsOption = Path("runs"),
     out: Annotated[Path, typer.Option(help="Folder for summary.md, figures and tables.")] = Path("reports"),
     readme: Annotated[
-        Path | None, typer.Option(help="A file beside that folder, in which to put the headline between its markers.")
+        Path | None, typer.Option(help="Another file, in which to put the headline between that folder's markers.")
     ] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,

@@ -18,7 +18,7 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None,
         params: the plan; a net that has not been run keeps its row and says so.
         runs: the folder of result files; it may be empty or absent.
         reports: where to write; files of an earlier report are replaced once all of the new one are made.
-        readme: a file beside `reports` that gets the headline between its markers.
+        readme: another file that gets the headline between its markers, which name the folder `reports`.
         version: `resnet.training.recipe.VERSION`, which the report, without PyTorch, is told: runs of another are
             shown, and count as left to do [runs of any version are the plan's].
 

@@ -67,8 +67,8 @@ TITLES = {
 TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "benchmark.csv", "metrics.json")
 """The files in full precision."""
 
-MARKERS = ("<!-- results -->", "<!-- end of results -->")
-"""Between them stands the headline in another file, such as README.md."""
+MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
+"""Between them stands a report's headline in another file, such as README.md; each names the folder of the report."""
 
 
 def pages(judged: DataFrame, runs: str | None) -> dict[str, Sections]:
@@ -256,12 +256,12 @@ def write(tables: Tables, runs: Path, reports: Path, readme: Path | None = None)
 
 
 def with_headline(path: Path, made: str, reports: Path) -> str:
-    """The text of a file beside the reports, such as README.md, with the headline between its markers.
+    """The text of another file, such as README.md, with a report's headline between its markers.
 
     Args:
         path: the file.
-        made: the headline of a report; its title is left out.
-        reports: where its figures lie.
+        made: the headline of the report; its title is left out.
+        reports: where the report lies.
 
     Raises:
         UserError: the file cannot be read, or has not each marker once.
@@ -270,9 +270,10 @@ def with_headline(path: Path, made: str, reports: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    start, end = MARKERS
+    folder = Path(os.path.relpath(reports, path.parent)).as_posix()
+    start, end = (marker.format(folder) for marker in MARKERS)
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
         raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
     before, after = text.split(start)[0], text.split(end)[1]
-    block = made.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({reports.name}/figures/")
+    block = made.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({folder}/figures/")
     return f"{before}{start}\n\n{block}\n{end}{after}"

@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_the_earlier_files(tmp_path: Path) -> None:
 
 def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
     readme = whole.reports.parent / "README.md"
-    start, end = MARKERS
+    start, end = (marker.format("reports") for marker in MARKERS)
     readme.write_text(f"# Mine\n\n{start}\nold\n{end}\n\nMore.\n")
     build(whole.params, whole.runs, whole.reports, readme)
     text = readme.read_text()
@@ -182,11 +182,12 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
     assert contents(whole.reports) == before
 
 
-def test_the_readme_of_this_repository_holds_what_its_results_say() -> None:
-    tables = read_tables(load(ROOT / "params.yaml"), ROOT / "runs")
-    readme, reports = ROOT / "README.md", ROOT / "reports"
-    made = make(tables, ROOT / "runs", reports).headline
-    assert readme.read_text() == with_headline(readme, made, reports), "resnet report --readme README.md"
+@pytest.mark.parametrize("plan", [".", "tenth"])
+def test_the_readme_of_this_repository_holds_what_its_results_say(plan: str) -> None:
+    folder, readme = ROOT / plan, ROOT / "README.md"
+    tables = read_tables(load(folder / "params.yaml"), folder / "runs")
+    made = make(tables, folder / "runs", folder / "reports").headline
+    assert readme.read_text() == with_headline(readme, made, folder / "reports"), f"in {plan}: resnet report --readme"
 
 
 def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:
