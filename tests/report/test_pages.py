@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -187,7 +188,8 @@ def test_the_readme_of_this_repository_holds_what_its_results_say(plan: str) -> 
     folder, readme = ROOT / plan, ROOT / "README.md"
     tables = read_tables(load(folder / "params.yaml"), folder / "runs")
     made = make(tables, folder / "runs", folder / "reports").headline
-    assert readme.read_text() == with_headline(readme, made, folder / "reports"), f"in {plan}: resnet report --readme"
+    command = f"in {plan}: resnet report --readme {os.path.relpath(readme, folder)}"
+    assert readme.read_text() == with_headline(readme, made, folder / "reports"), command
 
 
 def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:
