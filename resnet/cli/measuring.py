@@ -29,7 +29,7 @@ from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn
 from resnet.errors import UserError, one_line
 from resnet.files import write_text
-from resnet.records import PublishedRecords
+from resnet.records import DamagedFile, PublishedRecords, ResponsesRecord
 
 LEAST_STD = 1e-3
 """Below that of any images, and below 1/255, by which whoever trained on pixels in 0..255 divides."""
@@ -152,7 +152,10 @@ def responses(
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
-    """Measure how strongly each layer of the trained nets responds (Figure 7)."""
+    """Measure how strongly each layer of the trained nets responds (Figure 7).
+
+    A seed whose weights are not here keeps what --out says of them.
+    """
     plan = read_params(params, set_)
     settings = plan.settings_for(net, depth, name)
 
@@ -160,8 +163,13 @@ def responses(
     from resnet.measuring.responses import measure_responses
     from resnet.system import choose_machine
 
+    try:
+        earlier = ResponsesRecord.read(out)
+    except DamagedFile:
+        earlier = None  # absent, or measured anew
+
     prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train, "fp32")
-    record = measure_responses(settings, weights, prepared, plan.responses.images, machine)
+    record = measure_responses(settings, weights, prepared, plan.responses.images, machine, earlier)
     record.write(out)
     for line in printing.responses_lines(record):
         print(line)

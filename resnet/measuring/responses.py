@@ -6,7 +6,7 @@ The paper's words: "the responses are the outputs of each 3x3 layer, after BN an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.records import ResponsesRecord, SeedResponses, file_digest
-from resnet.records.consistency import check_recorded
+from resnet.records.consistency import check_recorded, recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
@@ -87,7 +87,14 @@ def response_std(
     return stds
 
 
-def measure_responses(settings: Settings, weights: Path, data: Data, images: int, machine: Machine) -> ResponsesRecord:
+def measure_responses(
+    settings: Settings,
+    weights: Path,
+    data: Data,
+    images: int,
+    machine: Machine,
+    earlier: ResponsesRecord | None = None,
+) -> ResponsesRecord:
     """Measure the responses of every seed that has weights.
 
     Args:
@@ -96,6 +103,7 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         data: the data that it was trained on.
         images: how many training images, the first in canonical order, which is a random one; 0 for all.
         machine: where, and in which precision: fp32 for every number that is reported.
+        earlier: what this measurement replaces; it gives the seeds whose weights are not here.
 
     Raises:
         UserError: no seed has weights, or they are another net's.
@@ -116,7 +124,7 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
         seeds.append(SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values())))
-    return ResponsesRecord(
+    record = ResponsesRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
@@ -126,4 +134,17 @@ def measure_responses(settings: Settings, weights: Path, data: Data, images: int
         seeds=tuple(seeds),
         settings=settings.model_dump(mode="json", include={"model"}),
         system=machine.describe(fused.available),
+        version=VERSION,
     )
+    if earlier is None or earlier.measured != record.measured:
+        return record
+    kept = {seed.seed: seed for seed in _unchanged(earlier, files)} | {seed.seed: seed for seed in seeds}
+    return record.model_copy(update={"seeds": tuple(kept[seed] for seed in files if seed in kept)})
+
+
+def _unchanged(earlier: ResponsesRecord, files: dict[int, Path]) -> Iterator[SeedResponses]:
+    """The seeds that were measured on the very weights that their runs ended with, be these here or not."""
+    for seed in earlier.seeds:
+        written = recorded(files[seed.seed]) if seed.seed in files else None
+        if written is not None and written.sha256 == seed.weights_sha256:
+            yield seed.model_copy(update={"system": seed.system or earlier.system})

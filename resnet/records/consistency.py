@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.records.base import DamagedFile
-from resnet.records.stored import HISTORY, PREDICTIONS, WEIGHTS, HistoryRow, StoredName, read_history, read_predictions
+from resnet.records.stored import (
+    HISTORY,
+    PREDICTIONS,
+    WEIGHTS,
+    HistoryRow,
+    StoredFile,
+    StoredName,
+    read_history,
+    read_predictions,
+)
 from resnet.records.training import TrainingRecord
 
 METRICS = "metrics.json"
@@ -124,19 +133,23 @@ def record_of(weights: Path) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
+def recorded(weights: Path) -> StoredFile | None:
+    """What the record of a finished run says of its weights, be they there or not; others have none."""
+    place = record_of(weights) if weights.name == WEIGHTS else None
+    try:
+        return TrainingRecord.read(place).files.get(WEIGHTS) if place else None
+    except DamagedFile:
+        return None  # not one of ours
+
+
 def check_recorded(weights: Path) -> None:
-    """Hold weights of a finished run against its record's digest; others have none.
+    """Hold weights against what the record of their run says.
 
     Raises:
         DamagedFile: they are not those that it was left with.
     """
-    place = record_of(weights) if weights.name == WEIGHTS else None
-    try:
-        record = TrainingRecord.read(place) if place else None
-    except DamagedFile:
-        return  # not one of ours
-    if record is not None and WEIGHTS in record.files:
-        record.files[WEIGHTS].check(weights)
+    if (written := recorded(weights)) is not None:
+        written.check(weights)
 
 
 def draws(record: TrainingRecord) -> tuple[Any, ...]:

@@ -82,6 +82,8 @@ class SeedResponses(Record):
     """Of the file of weights (hex)."""
     std: tuple[Number, ...]
     """Of each layer, in the order in which they run."""
+    system: System | None = None
+    """What measured it, if it was kept from an earlier measurement; None: what the record names."""
 
 
 class ResponsesRecord(Record):
@@ -105,6 +107,13 @@ class ResponsesRecord(Record):
     settings: dict[str, Any]
     """The effective `model` section of the parameters."""
     system: System
+    version: Positive = 1
+    """`VERSION` of `measuring/responses.py`."""
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What two records must have in common for their seeds to stand side by side."""
+        return self.model_dump(exclude={"seeds", "system"})
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import save_file
 
 from resnet.data import Data
@@ -16,6 +19,7 @@ from resnet.errors import UserError
 from resnet.measuring.responses import measure_responses, response_std
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Settings
+from resnet.runs.seeds import train_seeds
 from resnet.training.batches import normalise, on_device
 from resnet.training.draws import generator
 from tests.conftest import CPU
@@ -58,3 +62,28 @@ def test_every_seed_with_weights_is_measured(tiny: Callable[..., Settings], digi
     assert measure_responses(settings, tmp_path, digits, 0, CPU).images == len(digits.train)
     with pytest.raises(UserError, match="holds no weights of resnet-8: train it first"):
         measure_responses(settings, tmp_path / "elsewhere", digits, 50, CPU)
+
+
+def test_a_seed_without_weights_keeps_what_was_measured_of_it(
+    tiny: Callable[..., Settings], digits: Data, tmp_path: Path
+) -> None:
+    settings = tiny(seeds=2)
+    out, weights = (tmp_path / folder / settings.name for folder in ("runs/train", "weights"))
+    train_seeds(settings, [0, 1], digits, out, CPU, weights=weights, console=Console(file=io.StringIO()))
+    first = measure_responses(settings, weights, digits, 50, CPU)
+    (weights / "seed-0/model.safetensors").unlink()
+    second = measure_responses(settings, weights, digits, 50, CPU, first)
+    assert second.seeds == (first.seeds[0].model_copy(update={"system": first.system}), first.seeds[1])
+    assert measure_responses(settings, weights, digits, 50, CPU, second) == second
+
+    def measured_again(images: int = 50, seeds: int = 2) -> list[int]:
+        plan = tiny(seeds=seeds)
+        return [seed.seed for seed in measure_responses(plan, weights, digits, images, CPU, first).seeds]
+
+    assert measured_again(images=40) == [1]  # of other images
+    shutil.copy(out / "seed-1/metrics.json", out / "seed-0/metrics.json")
+    assert measured_again() == [1]  # of a run that has other weights now
+    (out / "seed-0/metrics.json").unlink()
+    assert measured_again() == [1]  # of a run that is gone
+    shutil.copytree(weights / "seed-1", weights / "seed-0", dirs_exist_ok=True)
+    assert measured_again(seeds=1) == [0]  # of a seed that is no longer planned
