@@ -1,12 +1,24 @@
 """How strongly the layers of trained nets respond (Figure 7)."""
 
 import math
+import statistics
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pandas import DataFrame
 
 from resnet.report.analysis.statistics import Sample, over_rows, sample
 from resnet.report.tables import Tables, rows, select
+
+APART = 100.0
+"""How many times the median net's strongest layer a net's may be, before an even scale would flatten the others."""
+
+
+def far_apart(lines: Iterable[Sequence[float]]) -> bool:
+    """Whether the nets' lines need a logarithmic scale: a net that never learned may respond in the thousands."""
+    kept = [list(line) for line in lines]
+    peaks = [max(line) for line in kept]
+    return bool(peaks) and min(map(min, kept)) > 0 and max(peaks) > APART * statistics.median(peaks)
 
 
 def responses_by_seed(tables: Tables, name: str) -> DataFrame:

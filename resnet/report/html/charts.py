@@ -13,6 +13,7 @@ from typing import Any
 
 import altair as alt
 
+from resnet.report.analysis.responses import far_apart
 from resnet.report.html.values import ORDERS
 
 Row = dict[str, Any]
@@ -224,7 +225,9 @@ def responses(layers: Sequence[Row], nets: Sequence[Row]) -> Spec:
     deep = max(len(row["layer"]) for row in layers) > 200
     along = alt.Scale(type="log" if deep else "linear", nice=False)
     x = alt.X("layer:Q", title="3x3 layer", axis=alt.Axis(tickMinStep=1, grid=False, tickCount=8), scale=along)
-    y = alt.Y("mean:Q", title="std of the response", scale=alt.Scale(zero=True))
+    apart = far_apart(row["mean"] for row in layers)
+    upwards = alt.Scale(type="log", nice=False) if apart else alt.Scale(zero=True)
+    y = alt.Y("mean:Q", title=f"std of the response{', log scale' if apart else ''}", scale=upwards)
     look: Mapping[str, Any] = {"color": _by_depth(nets), "detail": ["name:N"]}
     bands = base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), **look)
     dashes = _by_family(alt.StrokeDash, nets, DASHES)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from resnet.report.analysis.nets import main_nets, token_runs
-from resnet.report.analysis.responses import mean_response, others_responses, profile, responses_by_seed
+from resnet.report.analysis.responses import far_apart, mean_response, others_responses, profile, responses_by_seed
 from resnet.report.style import drawing, words
 from resnet.report.style.drawing import Picture, Section
 from resnet.report.style.markdown import escaped, table
@@ -22,7 +22,7 @@ def figure(tables: Tables) -> Figure | None:
     """Standard deviation of every 3x3 layer's response: in order left, in descending order right.
 
     Plain nets are dashed, residual ones solid, a colour a depth; the band spans the seeds. Others' weights are thin
-    and dotted. Ablations are in the table alone.
+    and dotted. Ablations are in the table alone. Nets that are far apart are on a logarithmic scale.
     """
     names = [x for kind in ("resnet", "plain") for x in main_nets(tables, kind) if x not in token_runs(tables)]
     drawn = {name: seeds for name in names if len(seeds := responses_by_seed(tables, name))}
@@ -55,8 +55,12 @@ def figure(tables: Tables) -> Figure | None:
         panel.set_xlabel("3x3 layer")
         panel.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         panel.set_xlim(left=0)
-    axes[0].set_ylim(bottom=0)
-    axes[0].set_ylabel("std of the response")
+    apart = far_apart(list(line.get_ydata()) for line in axes[0].lines)
+    if apart:
+        axes[0].set_yscale("log")
+    else:
+        axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel(f"std of the response{', log scale' if apart else ''}")
     data = dict.fromkeys(shown.name for name in drawn for shown in select(tables.responses, name=name)["data"])
     data |= dict.fromkeys(x.data for x in _measured(tables))
     drawing.entitle(figure, f"Layer responses after batch norm on {', '.join(data)}: mean and range over seeds")

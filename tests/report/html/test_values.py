@@ -153,3 +153,18 @@ def test_responses_in_both_orders(files: Callable[..., Any]) -> None:
     assert second["mean"] == [3.5, 2.5, 1.5]
     assert first["layer"] == [1, 2, 3]
     assert first["seeds"] == 2
+
+
+@pytest.mark.parametrize(("strongest", "scale"), [(99.0, None), (17_000.0, "log")])
+def test_a_net_far_above_the_others_has_a_logarithmic_scale(
+    files: Callable[..., Any], strongest: float, scale: str | None
+) -> None:
+    plan = files("resnet-20", "plain-20", "plain-110", seeds=1)
+    for name, level in (("resnet-20", 1.0), ("plain-20", 1.0), ("plain-110", strongest)):
+        plan.train(name)
+        plan.responses(name, [level, 0.5])
+    tables = plan.tables()
+    nets = values.legend(tables)
+    layers = charts.responses(values.responses(tables, nets), nets)["layer"]
+    lines = next(mark for mark in layers if mark.get("name") == "lines")
+    assert lines["encoding"]["y"]["scale"].get("type") == scale

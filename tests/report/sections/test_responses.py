@@ -31,6 +31,23 @@ def test_lines_are_means_in_order_and_sorted(files: Callable[..., Any]) -> None:
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["resnet-20 (2 seeds)", "plain-20 (2 seeds)"]
 
 
+@pytest.mark.parametrize(("strongest", "scale"), [(99.0, "linear"), (17_000.0, "log")])
+def test_a_net_far_above_the_others_does_not_flatten_them(
+    files: Callable[..., Any], strongest: float, scale: str
+) -> None:
+    plan = files("resnet-20", "plain-20", "plain-110", seeds=1)
+    for name, level in (("resnet-20", 1.0), ("plain-20", 1.0), ("plain-110", strongest)):
+        plan.train(name)
+        plan.responses(name, [level, 0.5])
+    drawn = figure(plan.tables())
+    assert drawn is not None
+    assert [axes.get_yscale() for axes in drawn.axes] == [scale, scale]
+    assert ("log scale" in drawn.axes[0].get_ylabel()) == (scale == "log")
+    low, high = drawn.axes[0].get_ylim()
+    assert low <= 0.5
+    assert high >= strongest
+
+
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     plan = some_responses(files)
     # Means over layers 2 and 1; sorted, the means over seeds are 2, 1.5 and 1.
