@@ -14,7 +14,7 @@ class IterationTime(NamedTuple):
     seconds: float
     """Of one device."""
     device: str
-    """Its name."""
+    """As `System.timed_on` names it."""
 
 
 class Sources(NamedTuple):
@@ -48,7 +48,7 @@ def _measured(name: str, sources: Sources, forecast: ForecastRecord | None) -> I
     rows = forecast.rows if forecast else ()
     step = next((row.step_seconds for row in rows if row.name == name and row.step_seconds > 0), None)
     if own is None and forecast and step:
-        return IterationTime(step, forecast.system.device_name)
+        return IterationTime(step, forecast.system.timed_on)
     return own or sources.throughput
 
 
@@ -57,8 +57,8 @@ def _of_runs(segments: Sequence[Segment]) -> IterationTime | None:
     timed = [segment for segment in segments if segment.last_iteration > segment.first_iteration]
     if not timed:
         return None
-    device = max(timed, key=lambda segment: segment.finished).system.device_name
-    same = [segment for segment in timed if segment.system.device_name == device]
+    device = max(timed, key=lambda segment: segment.finished).system.timed_on
+    same = [segment for segment in timed if segment.system.timed_on == device]
     # Seeds that trained side by side shared the device.
     seconds = sum(segment.seconds / segment.side_by_side for segment in same)
     return IterationTime(seconds / sum(segment.last_iteration - segment.first_iteration for segment in same), device)

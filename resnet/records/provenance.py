@@ -45,6 +45,12 @@ class System(Record):
     modified: Flag | None
     """Whether tracked files differed from that commit."""
 
+    @property
+    def timed_on(self) -> str:
+        """What a time belongs to: the device; of a processor its threads too, which decide a time as much."""
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.device_name} ({threads})" if self.device == "cpu" else self.device_name
+
 
 class DataRecord(Record):
     """`data.json`: what the prepared arrays hold. Nothing here depends on where they came from."""

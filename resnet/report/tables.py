@@ -51,12 +51,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "predictions": ("name", "seed", "image", "label", "predicted"),
     "responses": ("name", "seed", "layer", "std", "images", "data"),
     "speed": (
-        *(*_NET, "parameters", "multiply_adds", "precision", "kind", "device_name", *_TIMING),
+        *(*_NET, "parameters", "multiply_adds", "precision", "kind", "timed_on", *_TIMING),
         *("mode", "images_per_second_std", "flops", "bytes", *_PEAKS, "joules_per_image"),
     ),
     "machines": ("name", "kind", "seed", "system"),
     "latency": (
-        *("file", "device", "device_name", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"),
+        *("file", "device", "timed_on", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"),
         *(
             "parameters",
             "multiply_adds",
@@ -70,7 +70,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("flops", "bytes", *_PEAKS),
     ),
     "usual_loop": (
-        *("file", "net", "depth", "device_name", "usual_precision", "precision"),
+        *("file", "net", "depth", "timed_on", "usual_precision", "precision"),
         *("usual_images_per_second", "images_per_second", "ratios"),
     ),
     "evaluations": tuple(PublishedRecord.model_fields),

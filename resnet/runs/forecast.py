@@ -155,9 +155,9 @@ def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
     return seconds / seeds
 
 
-def forecast_table(rows: Sequence[ForecastRow], device_name: str) -> Table:
+def forecast_table(rows: Sequence[ForecastRow], device: str) -> Table:
     """The forecast of a plan for a person."""
-    table = Table(title=f"Forecast on {device_name}")
+    table = Table(title=f"Forecast on {device}")
     for heading in ("net", "seeds left", "s an iteration", "hours"):
         table.add_column(heading, justify="left" if heading == "net" else "right")
     for row in rows:

@@ -45,7 +45,7 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
         limit_hours=params.limits.hours,
         system=choose_machine(params.train).describe(fused.available),
     )
-    console.print(forecast_table(record.rows, record.system.device_name))
+    console.print(forecast_table(record.rows, record.system.timed_on))
     record.write(out / "forecast.json")
     forecaster.check(record.limit_hours)
     return record
@@ -62,8 +62,8 @@ def check_plan(params: Params, runs: Path, out: Path, console: Console) -> None:
     file = out / "forecast.json"
     if file.exists():
         record, machine = ForecastRecord.read(file), choose_machine(params.train)
-        told = ([row.name for row in record.rows], record.limit_hours, record.system.device_name)
-        asked = ([*params.models], params.limits.hours, machine.describe(fused.available).device_name)
+        told = ([row.name for row in record.rows], record.limit_hours, record.system.timed_on)
+        asked = ([*params.models], params.limits.hours, machine.describe(fused.available).timed_on)
         if told == asked and record.hours <= record.limit_hours:
             return
     forecast_plan(params, runs, out, console)

@@ -192,6 +192,6 @@ def _sources(settings: Settings, runs: Path, records: Sequence[TrainingRecord | 
     time, counted = None, next(iter(own), None) or description or throughput
     if throughput is not None:
         seconds = batch_size / throughput.training.images_per_second
-        time = IterationTime(seconds, throughput.system.device_name)
+        time = IterationTime(seconds, throughput.system.timed_on)
     work = None if counted is None else counted.multiply_adds * batch_size
     return Sources([record.segments[-1] for record in own if record.segments], time, work)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from resnet.records import ForecastRecord, ForecastRow, Segment
@@ -10,7 +12,12 @@ from tests.report.made_up import a_system
 
 
 def stretch(
-    seconds: float, device: str = "A", finished: int = 1, iterations: int = 100, side_by_side: int = 1
+    seconds: float,
+    name: str = "A",
+    finished: int = 1,
+    iterations: int = 100,
+    side_by_side: int = 1,
+    **system: Any,
 ) -> Segment:
     return Segment(
         first_iteration=50,
@@ -20,7 +27,7 @@ def stretch(
         side_by_side=side_by_side,
         finished=f"2026-11-20T12:00:{finished:02}+00:00",
         source="",
-        system=a_system(device_name=device),
+        system=a_system(device_name=name, **system),
     )
 
 
@@ -50,6 +57,13 @@ def test_seeds_have_a_mean_that_knows_who_shared_a_device() -> None:
 def test_two_machines_have_no_mean_the_last_one_counts() -> None:
     segments = [stretch(10.0, "A", 1), stretch(40.0, "B", 3), stretch(30.0, "A", 2), stretch(20.0, "B", 2)]
     assert iteration_times({"net": Sources(segments, None, None)}, None) == {"net": (pytest.approx(0.3), "B")}
+
+
+def test_a_processor_with_one_thread_is_not_the_same_with_two() -> None:
+    segments = [stretch(20.0, finished=1, device="cpu", threads=1), stretch(10.0, finished=2, device="cpu", threads=2)]
+    assert iteration_times({"net": Sources(segments, None, None)}, None) == {"net": (0.1, "A (2 threads)")}
+    on_gpu = [stretch(20.0, finished=1, threads=1), stretch(10.0, finished=2, threads=2)]
+    assert iteration_times({"net": Sources(on_gpu, None, None)}, None) == {"net": (pytest.approx(0.15), "A")}
 
 
 def test_a_net_that_nobody_timed_takes_the_median_for_a_multiply_add() -> None:

@@ -104,6 +104,7 @@ def test_a_plan_is_forecast_once_by_whichever_net_comes_first(digits_folder: Pat
     assert not asked_again(plan)
     assert asked_again(plan, rows=slow[:1])  # of a plan with one net
     assert asked_again(plan, system=record.system.model_copy(update={"device_name": "another machine"}))
+    assert asked_again(plan, system=record.system.model_copy(update={"threads": record.system.threads + 1}))
     assert asked_again(plan_of(tmp_path, digits_folder, "limits.hours=5")[0])
     over = tuple(row.model_copy(update={"hours": 1e6}) for row in slow)
     assert asked_again(plan, rows=over)  # it was refused, and may fit now

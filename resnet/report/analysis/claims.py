@@ -90,8 +90,8 @@ def _judged(tables: Tables, claim: Claim) -> dict[str, Any]:
     unmet = _unmet(tables, claim, sampled)
     evidence = None if unmet else weigh(claim, samples)
     if evidence is None:
-        reason, missing = unmet or ALL_ALIKE
-        return cells | {"why_not_tested": reason, "missing": missing}
+        reason, missing, single = unmet or ALL_ALIKE
+        return cells | {"why_not_tested": reason, "missing": missing, "single": single}
     low, high = evidence.difference.interval(tables.params.report.confidence)
     unit = "" if claim.quantity == "response" else "points"
     cells |= {"difference": evidence.difference.value, "low": low, "high": high, "unit": unit}
@@ -100,7 +100,10 @@ def _judged(tables: Tables, claim: Claim) -> dict[str, Any]:
 
 
 def claims(tables: Tables) -> DataFrame:
-    """Every claim with its verdict, p values corrected over its family as planned (Holm); and the nets `missing`."""
+    """Every claim with its verdict, p values corrected over its family as planned (Holm).
+
+    `missing` and `single`: the nets without what it needs, and with one seed of it.
+    """
     claims, level = stated(tables), 1 - tables.params.report.confidence
     cells = [_judged(tables, claim) for claim in claims]
     for family in ("primary", "secondary"):
@@ -109,4 +112,4 @@ def claims(tables: Tables) -> DataFrame:
         for cell, p in zip(tested, adjusted, strict=True):
             cell |= {"p_holm": p, "verdict": verdict(cell["agrees"], p, level)}
     judged = [{"verdict": "not tested"} | cell for cell in cells]
-    return DataFrame(judged, columns=[*COLUMNS, "agrees", "missing"], dtype=object)
+    return DataFrame(judged, columns=[*COLUMNS, "agrees", "missing", "single"], dtype=object)

@@ -27,6 +27,8 @@ class Unmet(NamedTuple):
     reason: str
     missing: tuple[str, ...] = ()
     """The nets without the runs, or the responses, that it needs."""
+    single: tuple[str, ...] = ()
+    """The nets with one seed of them."""
 
 
 class Change(NamedTuple):
@@ -66,9 +68,9 @@ def obstacle(
     keys = (key for pair in combinations(samples, 2) for key in nets.incomparable(tables, *pair) if key != varied)
     if differing := different(keys):
         return Unmet(f"the runs differ in {', '.join(differing)}")
-    single = [name for name, values in samples.items() if values is None or values.n < 2]
+    single = tuple(name for name, values in samples.items() if values is None or values.n < 2)
     having = f" with {measured}" if measured else ""
-    return Unmet(f"one seed{having} of {' and '.join(single)} shows no spread") if single else None
+    return Unmet(f"one seed{having} of {' and '.join(single)} shows no spread", single=single) if single else None
 
 
 ALL_ALIKE = Unmet("the seeds do not differ at all")

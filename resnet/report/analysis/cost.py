@@ -37,7 +37,7 @@ def costs_of(tables: Tables, name: str) -> dict[str, Cost]:
     net, timed = tables.net(name), next(rows(select(tables.speed, name=name, kind="inference")), None)
     seconds, energy = (over_seeds(tables, name, quantity) for quantity in ("seconds", "energy_joules"))
     devices = tuple(training_devices(tables, name))
-    inference = Cost(1e3 * timed.median_seconds / timed.batch_size, (timed.device_name,)) if timed else Cost(None)
+    inference = Cost(1e3 * timed.median_seconds / timed.batch_size, (timed.timed_on,)) if timed else Cost(None)
     trained = Cost(seconds.mean / 3600 if seconds else None, devices)
     used = Cost(energy.mean / 3.6e6 if energy else None, devices)
     own = (Cost(net.parameters / 1e6), Cost(net.multiply_adds / 1e6))

@@ -32,7 +32,7 @@ def over_seeds_by_machine(tables: Tables, name: str, quantity: str) -> dict[str,
     stretches, done = select(tables.machines, name=name, kind="training"), tables.seeds(name, "done")
     groups: dict[str, list[float]] = {}
     for run in rows(done) if not tables.net(name).mixed else ():
-        machines = {system.device_name for system in select(stretches, seed=run.seed)["system"]}
+        machines = {system.timed_on for system in select(stretches, seed=run.seed)["system"]}
         if len(machines) == 1:
             groups.setdefault(machines.pop(), []).append(getattr(run, quantity))
     samples = {machine: sample(values) for machine, values in sorted(groups.items())}
@@ -119,7 +119,7 @@ def series(tables: Tables, names: list[str], devices: dict[str, str] | None = No
 def training_devices(tables: Tables, name: str) -> list[str]:
     """What the finished seeds were trained on; several names where they, or stretches of one, were made on several."""
     stretches, done = select(tables.machines, name=name, kind="training"), tables.seeds(name, "done")["seed"]
-    return sorted({system.device_name for system in stretches[stretches["seed"].isin(done)]["system"]})
+    return sorted({system.timed_on for system in stretches[stretches["seed"].isin(done)]["system"]})
 
 
 def configuration(tables: Tables, name: str) -> dict[str, Any]:

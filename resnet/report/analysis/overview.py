@@ -52,7 +52,7 @@ def _net(tables: Tables, net: Any) -> dict[str, Any]:
         **_sample(tables, net.name, "validation_error"),
         **_timing(tables, net.name, "training"),
         **_timing(tables, net.name, "inference"),
-        "throughput_device": next(iter(select(tables.speed, name=net.name)["device_name"]), None),
+        "throughput_device": next(iter(select(tables.speed, name=net.name)["timed_on"]), None),
         "run_peak_memory_bytes": runs["peak_memory_bytes"].max(),
         **_sample(tables, net.name, "seconds"),
     }
@@ -101,7 +101,7 @@ def benchmark(tables: Tables) -> DataFrame:
             "gmacs": case.multiply_adds / 1e9,
             "precision": case.precision,
             "mode": case.mode,
-            "device": case.device_name,
+            "device": case.timed_on,
             "source": source,
         }
         for model, kind, source, case in timed

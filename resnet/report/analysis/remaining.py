@@ -26,7 +26,7 @@ def times(tables: Tables) -> dict[str, IterationTime]:
 def _sources(tables: Tables, name: str) -> Sources:
     batch_size, current = int(tables.net(name).settings["train.batch_size"]), current_runs(tables, name)
     timed = list(rows(select(tables.speed, name=name, kind="training")))
-    measured = IterationTime(batch_size / timed[0].images_per_second, timed[0].device_name) if timed else None
+    measured = IterationTime(batch_size / timed[0].images_per_second, timed[0].timed_on) if timed else None
     counted: Any = next(rows(current), None) or tables.descriptions.get(name) or next(iter(timed), None)
     work = float(counted.multiply_adds) * batch_size if counted else None
     return Sources([segments[-1] for segments in current["segments"] if segments], measured, work)

@@ -23,7 +23,7 @@ def achieved(tables: Tables) -> DataFrame:
 
 
 GROUPS = ("stem", "stage 1", "stage 2", "stage 3", "head")
-CASE = ["file", "device", "device_name", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"]
+CASE = ["file", "device", "timed_on", "shortcut", "net", "part", "depth", "batch_size", "precision", "mode"]
 
 
 def passes(tables: Tables) -> DataFrame:

@@ -35,16 +35,27 @@ def _tested(claim: Any, where: str) -> str:
     )
 
 
+LACKS = (
+    ("missing", 1, "Runs of {} are missing.", "Layer responses of {} are missing."),
+    ("single", 2, "One seed of {} shows no spread.", "One seed with layer responses of {} shows no spread."),
+)
+"""A column of nets, the seeds that suffice, what is said of fewer, and of their responses where they suffice."""
+
+
 def _untested(tables: Tables, untested: DataFrame) -> str:
-    """How many claims were not tested, and what is missing for them."""
-    missing = dict.fromkeys(name for names in untested["missing"] for name in names)
-    done = {name: len(tables.seeds(name, "done")) > 0 for name in missing}
-    lacking = {"Runs": [x for x in missing if not done[x]], "Layer responses": [x for x in missing if done[x]]}
-    needed = [f"{what} of {words.listed(map(escaped, nets))} are missing. " for what, nets in lacking.items() if nets]
-    others = dict.fromkeys(escaped(claim.why_not_tested) for claim in rows(untested) if not claim.missing)
-    needed += [f"{reason[0].upper()}{reason[1:]}. " for reason in others]
+    """How many claims were not tested, and what is missing for them: a sentence a lack, whichever claims it is of."""
+    needed = []
+    for column, seeds, of_runs, of_responses in LACKS:
+        nets = dict.fromkeys(name for names in untested[column] for name in names)
+        enough = [name for name in nets if len(tables.seeds(name, "done")) >= seeds]
+        for sentence, lacking in ((of_runs, [name for name in nets if name not in enough]), (of_responses, enough)):
+            needed += [sentence.format(words.listed(map(escaped, lacking)))] if lacking else []
+    others = dict.fromkeys(
+        escaped(claim.why_not_tested) for claim in rows(untested) if not claim.missing and not claim.single
+    )
+    needed += [f"{reason[0].upper()}{reason[1:]}." for reason in others]
     counted = words.numbered(len(untested), "claim")
-    return f"**Not tested**: {counted}, see [claims.csv](claims.csv). {''.join(needed)}".rstrip()
+    return " ".join([f"**Not tested**: {counted}, see [claims.csv](claims.csv).", *needed])
 
 
 def _family(tables: Tables, judged: DataFrame, family: str) -> str:

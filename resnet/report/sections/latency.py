@@ -110,7 +110,7 @@ def figure(tables: Tables, device: str) -> Figure | None:
     for line in grid:
         line[0].set_ylabel("% of the sum of blocks")
     case = next(rows(cases))
-    where = f"{case.device_name} ({device}), batch {case.batch_size}, {case.precision}, {case.mode}"
+    where = f"{case.timed_on}, batch {case.batch_size}, {case.precision}, {case.mode}"
     drawing.entitle(figure, f"Where a pass spends its time: {where}")
     handles: list[Any] = [Patch(color=c, label=group) for group, c in zip(GROUPS, GROUP_COLOURS, strict=True)]
     whole_net = drawing.entry("the whole net, measured", color="black", lw=2)
@@ -123,7 +123,7 @@ def section(tables: Tables, runs: str | None) -> Section:
     parts = []
     for file, cases in passes(tables).groupby("file", sort=False):
         case, source = next(rows(cases)), link(str(file), runs)
-        kind = f"{escaped(case.device_name)} ({case.device}), shortcut {case.shortcut}"
+        kind = f"{escaped(case.timed_on)}, shortcut {case.shortcut}"
         parts.append(f"{kind}, from {source}:\n\n{table([_case(case) for case in rows(cases)])}")
     pictures = [
         Picture(

@@ -63,7 +63,7 @@ def _forecast(tables: Tables) -> str:
     left = sum(net.seeds_left for net in forecast.rows) if forecast else 0
     if forecast is None or not left:
         return ""
-    device, hours = escaped(forecast.system.device_name), words.duration(3600 * forecast.hours)
+    device, hours = escaped(forecast.system.timed_on), words.duration(3600 * forecast.hours)
     runs, limit = f"{words.count(left)} training runs", words.duration(3600 * forecast.limit_hours)
     return f"Forecast before the plan began, on {device}: {hours} for {runs} (limit {limit}).\n"
 

@@ -22,7 +22,9 @@ SPEED = (
     "framework held, on a CPU the process's peak resident size. `(whole run)` marks the peak of the training "
     "runs, shown where no throughput was measured.",
     "Training time is wall-clock time of a whole run, evaluations included; seeds that trained side by side on one "
-    "device each count all of it. Times of different machines are not averaged.",
+    "device each count all of it. Times of different machines, or numbers of a processor's threads, are not averaged. "
+    "What else ran on the machine, and the code's version of the day, are in them: they tell what the runs took, and "
+    "benchmarks tell how fast a net is.",
 )
 
 

@@ -131,7 +131,7 @@ def _measured(timings: list[Any]) -> str:
 
     repeats = both([len(timing.step_seconds) for timing in timings], "repeat")
     steps, batch = both([timing.steps for timing in timings], "step"), both([timing.batch_size for timing in timings])
-    return f"batch {batch}, {timings[0].precision}, {repeats} of {steps}, on {timings[0].device_name}"
+    return f"batch {batch}, {timings[0].precision}, {repeats} of {steps}, on {timings[0].timed_on}"
 
 
 def _conditions(tables: Tables) -> Iterator[str]:

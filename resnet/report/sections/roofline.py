@@ -54,7 +54,7 @@ def _between(values: Series, unit: str) -> str:
 def notes(steps: DataFrame) -> list[str]:
     """What the shares are shares of, and what was counted."""
     lines = []
-    for device, measured in steps.groupby("device_name", sort=False):
+    for device, measured in steps.groupby("timed_on", sort=False):
         runs = measured.drop_duplicates("name")
         size, precisions = int(runs["matrix_size"].iloc[0]), words.listed(sorted(set(runs["peak_precision"])))
         product, copy = (
@@ -98,7 +98,7 @@ def figure(tables: Tables) -> Figure | None:
     One panel a device; training filled, inference open.
     """
     steps = achieved(tables)
-    devices = list(steps.groupby("device_name", sort=False))
+    devices = list(steps.groupby("timed_on", sort=False))
     if not devices:
         return None
     figure = drawing.new_figure(max(6.4, 5.0 * len(devices)), 5.0)

@@ -43,7 +43,7 @@ def figure(tables: Tables) -> Figure | None:
         return None
     figure = drawing.new_figure(8.6, 4.2)
     axes = figure.subplots(1, 2, squeeze=False)[0]
-    devices: dict[str, str] = dict(speed[["name", "device_name"]].to_numpy())
+    devices: dict[str, str] = dict(speed[["name", "timed_on"]].to_numpy())
     lines, handles = series(tables, list(devices), devices), list[Any]()
     for panel, kind in zip(axes, ("training", "inference"), strict=True):
         timed = select(speed, kind=kind).set_index("name")

@@ -20,7 +20,7 @@ def section(tables: Tables, runs: str | None) -> Section:
         between = f"({min(x.ratios):.2f} to {max(x.ratios):.2f}, n = {len(x.ratios)})"
         cells = {
             "net": f"{x.net}-{x.depth}",
-            "device": x.device_name,
+            "device": x.timed_on,
             "usual loop, images/s": f"{words.repeats(x.usual_images_per_second)}, {x.usual_precision}",
             "this one, images/s": f"{words.repeats(x.images_per_second)}, {x.precision}",
             "ratio": f"{statistics.median(x.ratios):.2f} {between}",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from resnet.report.analysis.comparisons import (
+    Unmet,
     ablations,
     against,
     change,
@@ -44,25 +45,25 @@ def test_a_change_is_the_second_minus_the_first(files: Callable[..., Any]) -> No
 def test_why_a_change_is_not_told(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=2)
 
-    def unmet() -> tuple[str, tuple[str, ...]]:
+    def unmet() -> Unmet:
         (step,) = degradation(plan.tables())
         assert step.welch is None
         assert step.unmet is not None
-        return tuple(step.unmet)  # type: ignore[return-value]
+        return step.unmet
 
-    assert unmet() == ("runs missing: resnet-20 not run; resnet-56 not run", ("resnet-20", "resnet-56"))
+    assert unmet() == Unmet("runs missing: resnet-20 not run; resnet-56 not run", ("resnet-20", "resnet-56"))
     plan.train("resnet-20", 0)
     plan.train("resnet-56", 0, status="interrupted", iteration=100)
-    assert unmet() == ("runs missing: no seed of resnet-56 done", ("resnet-56",))
+    assert unmet() == Unmet("runs missing: no seed of resnet-56 done", ("resnet-56",))
     plan.train("resnet-56", 0)
-    assert unmet() == ("one seed of resnet-20 and resnet-56 shows no spread", ())
+    assert unmet() == Unmet("one seed of resnet-20 and resnet-56 shows no spread", single=("resnet-20", "resnet-56"))
     plan.train("resnet-20", 1)
     plan.train("resnet-56", 1)
-    assert unmet() == ("the seeds do not differ at all", ())
+    assert unmet() == Unmet("the seeds do not differ at all")
     plan.train("resnet-20", 1, train={"momentum": 0.8})
-    assert unmet() == ("the seeds of resnet-20 have different settings", ())
+    assert unmet() == Unmet("the seeds of resnet-20 have different settings")
     plan.train("resnet-20", 0, train={"momentum": 0.8})
-    assert unmet() == ("the runs differ in train.momentum", ())
+    assert unmet() == Unmet("the runs differ in train.momentum")
 
 
 def test_an_ablation_that_was_not_run_differs_by_its_settings_alone(files: Callable[..., Any]) -> None:

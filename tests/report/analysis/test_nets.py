@@ -144,6 +144,20 @@ def test_what_belongs_to_a_machine_is_not_averaged_over_two(files: Callable[...,
     }
 
 
+def test_times_of_one_thread_and_of_two_are_not_averaged(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", seeds=3)
+    for seed, threads in enumerate([1, 2, 2]):
+        processor = plan.system(device="cpu", device_name="Example CPU", threads=threads)
+        plan.train("resnet-20", seed, seconds=1000.0 / threads, systems=[processor])
+    tables = plan.tables()
+    assert over_seeds(tables, "resnet-20", "seconds") is None
+    by_machine = over_seeds_by_machine(tables, "resnet-20", "seconds")
+    assert {machine: values.values for machine, values in by_machine.items()} == {
+        "Example CPU (1 thread)": (1000.0,),
+        "Example CPU (2 threads)": (500.0, 500.0),
+    }
+
+
 def test_runs_shorter_than_the_papers_and_the_plans_are_token_ones(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-32", "resnet-44", "plain-20", seeds=1, train={"iterations": 400})
     plan.train("resnet-20", train={"iterations": 2})

@@ -130,7 +130,7 @@ def test_the_benchmark_has_a_row_a_timed_step_of_a_whole_net(files: Callable[...
     row = table.iloc[3]
     assert (row["model"], row["batch_size"], row["precision"], row["mode"]) == ("resnet-20", 64, "fp32", "eager")
     assert (row["step_time"], row["samples_per_sec"]) == pytest.approx((60.0, 64 / 0.06))
-    assert row["device"] == "Example GPU"
+    assert row["device"] == "Example GPU (8 threads)"
 
 
 def test_a_compiled_step_and_another_shortcut_are_named(files: Callable[..., Any]) -> None:

@@ -64,6 +64,19 @@ def test_reasons_other_than_missing_runs_are_said(files: Callable[..., Any]) -> 
     assert "The interval is" not in told(plan)  # nothing was tested
 
 
+def test_what_several_claims_lack_is_said_once(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", "plain-20", "plain-56")
+    run(plan, {"resnet-20": (7.0, 8.0), "resnet-56": (6.5,), "plain-20": (9.8, 9.9), "plain-56": (12.0,)})
+    for name, depth in (("resnet-20", 20), ("plain-20", 20), ("resnet-56", 56), ("plain-56", 56)):
+        plan.responses(name, [0.6] * (depth - 1))
+    primary, secondary = (line for line in told(plan).splitlines() if line.startswith("- **Not tested**"))
+    assert primary.endswith("[claims.csv](claims.csv). One seed of plain-56 and resnet-56 shows no spread.")
+    assert secondary.endswith(
+        "[claims.csv](claims.csv). One seed of plain-56 and resnet-56 shows no spread. "
+        "One seed with layer responses of plain-20 and resnet-20 shows no spread."
+    )
+
+
 def test_other_data_and_schedules_label_every_sentence(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-56", train={"iterations": 400})
     run(plan, AS_PUBLISHED, data=plan.data(official=False))

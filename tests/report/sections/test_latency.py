@@ -32,7 +32,7 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     )
     assert "| stem | 128 |" in text
     assert "| resnet-20 | 128 | fp32, eager | 60.00 ±" in text
-    assert "Example GPU (cpu), shortcut A, from [latency/cpu.json](../runs/latency/cpu.json)" in text
+    assert "Example GPU (8 threads), shortcut A, from [latency/cpu.json](../runs/latency/cpu.json)" in text
 
 
 def test_a_backward_pass_timed_in_turn_has_a_spread(files: Callable[..., Any]) -> None:
