@@ -39,7 +39,8 @@ def costs_of(tables: Tables, name: str) -> dict[str, Cost]:
     devices = tuple(training_devices(tables, name))
     inference = Cost(1e3 * timed.median_seconds / timed.batch_size, (timed.timed_on,)) if timed else Cost(None)
     trained = Cost(seconds.mean / 3600 if seconds else None, devices)
-    used = Cost(energy.mean / 3.6e6 if energy else None, devices)
+    counted = tables.seeds(name, "done")["energy_joules"].notna().any()
+    used = Cost(energy.mean / 3.6e6 if energy else None, devices if counted else ())
     own = (Cost(net.parameters / 1e6), Cost(net.multiply_adds / 1e6))
     return dict(zip(UNITS, (*own, inference, trained, used), strict=True))
 

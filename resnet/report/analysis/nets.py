@@ -111,6 +111,8 @@ def series(tables: Tables, names: list[str], devices: dict[str, str] | None = No
     for net in sorted(map(tables.net, names), key=lambda net: names.index(net.name)):
         label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net.net, "residual nets")
         label += f", option {net.shortcut}" if net.net != "plain" and options != {"A"} else ""
+        grouped = net.settings.get("train.batch_norm_images")
+        label += f", batch norm of {grouped} images" if grouped else ""
         label += f", {devices[net.name]}" if len(set(devices.values())) > 1 else ""
         groups.setdefault(label, []).append(net.name)
     return {label: sorted(members, key=lambda name: tables.net(name).depth) for label, members in groups.items()}

@@ -78,8 +78,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def wrapped(title: str, width: float) -> str:
-    """Break a title into lines that fit into a width in inches."""
-    return textwrap.fill(title, int(width / 0.1))
+    """Break a title into lines that fit into a width in inches; a number in brackets stays with its noun."""
+    together = re.sub(r"(\(\d+) ", "\\1\N{NO-BREAK SPACE}", title)
+    return textwrap.fill(together, int(width / 0.1))
 
 
 def entitle(figure: Figure, title: str, width: float | None = None) -> None:

@@ -114,6 +114,8 @@ def test_series_join_nets_that_differ_in_depth_alone(files: Callable[..., Any]) 
         "residual nets, option B",
         "pre-activation nets, option A",
     ]
+    grouped = files("resnet-20", train={"batch_norm_images": 64}).tables()
+    assert list(series(grouped, ["resnet-20"])) == ["residual nets, batch norm of 64 images"]
     devices = {"resnet-20": "one", "resnet-56": "other"}
     assert list(series(tables, ["resnet-20", "resnet-56"], devices)) == ["residual nets, one", "residual nets, other"]
 

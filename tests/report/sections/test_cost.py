@@ -39,6 +39,15 @@ def test_what_depth_buys(files: Callable[..., Any]) -> None:
     assert line["points (95 % interval)"].startswith("-2.00 (")
 
 
+def test_energy_that_nobody_counted_is_not_measured_on_whatever_machines(files: Callable[..., Any]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=2)
+    for seed, machine in enumerate(("Example GPU", "Other GPU")):
+        plan.train("resnet-20", seed, 8.0 + seed, systems=[plan.system(device_name=machine)])
+        plan.train("resnet-56", seed, 6.0 + seed)
+    (line,) = plan.rows(section)
+    assert (line["a h, training time"], line["a kWh, training energy"]) == ("several machines", "not measured")
+
+
 def test_a_machine_has_its_own_panel_of_times(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "plain-20", "plain-56", seeds=1)
     plan.train("resnet-20", 0, 8.0, seconds=3600)

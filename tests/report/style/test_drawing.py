@@ -26,6 +26,7 @@ def test_legends_and_titles_fit() -> None:
     assert legend_columns(["short"] * 3, 6.0) == 3
     assert legend_columns(["a label of sixty characters that needs all the width there is"], 6.0) == 1
     assert max(map(len, wrapped("word " * 30, 4.0).splitlines())) <= 40
+    assert wrapped("on a CPU (2 threads)", 1.2).splitlines() == ["on a CPU", "(2\N{NO-BREAK SPACE}threads)"]
 
 
 def test_figures_are_the_same_bytes_without_a_date() -> None:
