@@ -247,6 +247,7 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     ),
     "python bench/cpu_kernels.py": KERNELS,
     "python bench/cpu_kernels.py --threads 1 --process-rounds 0": KERNELS,
+    "python bench/cpu_kernels.py --threads 2 --process-rounds 0 --rounds 5": KERNELS,
     "python bench/busy.py --busy 1 --rounds 2 --seconds 4": BUSY,
     "python bench/busy.py --busy 0 --rounds 2 --seconds 3": BUSY,
     "python bench/busy.py --quickstart --busy 0 4": NotRun("it takes twenty minutes of what .ci/run does once"),
