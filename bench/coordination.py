@@ -21,7 +21,7 @@ import torch
 
 from resnet.data import read
 from resnet.params import DataParams, Params, Settings, load
-from resnet.records import HistoryRow
+from resnet.results import HistoryRow
 from resnet.runs.folders import seed_folders
 from resnet.runs.live import EVENTS, LiveCurve
 from resnet.runs.locks import SeedLocks

@@ -14,7 +14,7 @@ import numpy as np
 from resnet.errors import UserError
 from resnet.files import complete_or_absent
 from resnet.params import Params, load
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.identity import identity
 from resnet.training.checkpoint import is_checkpoint_of, remove_checkpoints
 

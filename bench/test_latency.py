@@ -37,7 +37,7 @@ from resnet.measuring.latency import (
 )
 from resnet.measuring.stopwatch import stream_clock
 from resnet.params import TrainParams
-from resnet.records import Passes
+from resnet.results import Passes
 from resnet.system import choose_machine
 
 MACHINE = choose_machine(TrainParams())

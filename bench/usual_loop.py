@@ -42,7 +42,7 @@ from resnet.measuring.throughput import noise
 from resnet.nets import fused
 from resnet.nets.model import DepthNet
 from resnet.params import TrainParams, load
-from resnet.records import UsualLoopRecord
+from resnet.results import UsualLoopRecord
 from resnet.system import Machine, choose_machine
 from resnet.training.trainer import Trainer
 

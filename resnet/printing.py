@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from resnet.records import (
+from resnet.results import (
     DataRecord,
     DescriptionRecord,
     EvaluationRecord,

@@ -24,7 +24,7 @@ import torch
 from resnet.abilities import Abilities, abilities, computes_bf16, present_devices
 from resnet.errors import UserError
 from resnet.params import TrainParams
-from resnet.records import System
+from resnet.results import System
 from resnet.threads import cores
 
 PACKAGES = ("torch", "torchvision", "numpy")

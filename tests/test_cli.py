@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from resnet.data import Data
-from resnet.records import ForecastRecord, ThroughputRecord, TrainingRecord
+from resnet.results import ForecastRecord, ThroughputRecord, TrainingRecord
 from tests.conftest import Command
 
 QUICK = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from tests.conftest import Command
 
 LONG = (

@@ -29,7 +29,7 @@ from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn
 from resnet.errors import UserError, one_line
 from resnet.files import write_text
-from resnet.records import DamagedFile, PublishedRecords, ResponsesRecord
+from resnet.results import DamagedFile, PublishedRecords, ResponsesRecord
 
 LEAST_STD = 1e-3
 """Below that of any images, and below 1/255, by which whoever trained on pixels in 0..255 divides."""

@@ -17,7 +17,7 @@ from resnet.data.images import (
 )
 from resnet.data.prepared import load, prepared_classes, read, read_for_evaluation, save, split, verify
 from resnet.data.sources import read_source
-from resnet.records import OFFICIAL_FINGERPRINTS
+from resnet.results import OFFICIAL_FINGERPRINTS
 
 __all__ = [
     "CLASSES",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.errors import UserError
-from resnet.records import DataRecord
+from resnet.results import DataRecord
 
 Bytes = NDArray[np.uint8]
 

@@ -25,7 +25,7 @@ from resnet.data.sources import read_source
 from resnet.errors import UserError
 from resnet.files import expanded, locked, sha256_of, sync_folder
 from resnet.params import DataParams
-from resnet.records import OFFICIAL_FINGERPRINTS, DataRecord
+from resnet.results import OFFICIAL_FINGERPRINTS, DataRecord
 
 PARTS = ("train", "validation", "test")
 RECORD = "data.json"

@@ -17,7 +17,7 @@ from resnet.data.images import CLASSES, SETS, Images, Source, canonical, validat
 from resnet.data.official import is_official, read_official
 from resnet.errors import UserError
 from resnet.files import expanded
-from resnet.records import OFFICIAL_FINGERPRINTS
+from resnet.results import OFFICIAL_FINGERPRINTS
 
 
 def _read_digits() -> Source:

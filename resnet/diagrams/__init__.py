@@ -11,7 +11,7 @@ from enum import StrEnum
 from resnet.diagrams import block, net, stage, stem
 from resnet.diagrams.anatomy import Anatomy, anatomy
 from resnet.diagrams.svg import Drawing
-from resnet.records import DescriptionRecord
+from resnet.results import DescriptionRecord
 
 
 class Part(StrEnum):

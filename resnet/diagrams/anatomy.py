@@ -6,7 +6,7 @@ import re
 from typing import Literal, NamedTuple
 
 from resnet.errors import UserError
-from resnet.records import DescriptionRecord, Layer
+from resnet.results import DescriptionRecord, Layer
 
 Shortcut = Literal["none", "identity", "zeros", "projection"]
 Shape = tuple[int, ...]

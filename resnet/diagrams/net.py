@@ -7,7 +7,7 @@ from typing import Any
 from resnet.diagrams import words
 from resnet.diagrams.anatomy import Anatomy, Block, written
 from resnet.diagrams.svg import DOTTED, INK, OTHER, SHORTCUT, STAGES, Drawing
-from resnet.records import Layer
+from resnet.results import Layer
 
 MARGIN = 28
 FLOW = 190

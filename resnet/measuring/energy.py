@@ -17,7 +17,7 @@ import torch
 
 from resnet.abilities import abilities
 from resnet.measuring.stopwatch import Step, repeat, wall_clock
-from resnet.records import Energy
+from resnet.results import Energy
 from resnet.system import Machine
 
 STRETCHES = 3

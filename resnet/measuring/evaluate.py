@@ -22,8 +22,8 @@ from resnet.nets.build import build
 from resnet.nets.model import DepthNet
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
-from resnet.records import EvaluationRecord
-from resnet.records.consistency import check_recorded
+from resnet.results import EvaluationRecord
+from resnet.results.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import SCALE, Labelled, normalise, on_device, pixel_mean
 

@@ -39,7 +39,7 @@ from resnet.nets import fused
 from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
 from resnet.nets.model import he_initialisation
 from resnet.params import Params
-from resnet.records import LatencyRecord, LatencyRow, Passes
+from resnet.results import LatencyRecord, LatencyRow, Passes
 from resnet.system import Machine
 from resnet.training.draws import generator
 

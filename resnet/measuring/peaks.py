@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_clock
-from resnet.records import Peaks
+from resnet.results import Peaks
 from resnet.system import Machine
 
 CPU_MATRIX, GPU_MATRIX = 1024, 8192

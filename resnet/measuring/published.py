@@ -13,7 +13,7 @@ from resnet.measuring.responses import response_std
 from resnet.nets import fused
 from resnet.nets.model import count_parameters
 from resnet.params import Params, PublishedWeights
-from resnet.records import PublishedRecord, PublishedRecords, PublishedResponses
+from resnet.results import PublishedRecord, PublishedRecords, PublishedResponses
 from resnet.system import Machine, choose_machine
 from resnet.training.batches import on_device
 

@@ -19,8 +19,8 @@ from resnet.measuring.evaluate import evaluation_batch_size
 from resnet.nets import fused
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
-from resnet.records import ResponsesRecord, SeedResponses, file_digest
-from resnet.records.consistency import check_recorded, recorded
+from resnet.results import ResponsesRecord, SeedResponses, file_digest
+from resnet.results.consistency import check_recorded, recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net

@@ -17,7 +17,7 @@ from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
 from resnet.nets import fused
 from resnet.nets.layers import work
 from resnet.params import Settings, ThroughputParams
-from resnet.records import ThroughputRecord, Timing
+from resnet.results import ThroughputRecord, Timing
 from resnet.system import Machine
 from resnet.training.batches import Batches
 from resnet.training.memory import SHARE, run_bytes

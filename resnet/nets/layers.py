@@ -27,7 +27,7 @@ from torch.utils.hooks import RemovableHandle
 
 from resnet.nets.model import DepthNet, ZeroPaddedIdentity, count_parameters
 from resnet.params import Settings
-from resnet.records import DescriptionRecord, Layer, StepWork
+from resnet.results import DescriptionRecord, Layer, StepWork
 
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",

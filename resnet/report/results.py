@@ -11,8 +11,8 @@ from resnet.errors import UserError
 from resnet.params import Params, Settings
 from resnet.params.bearing import check_recorded
 from resnet.params.problems import first_problem
-from resnet.records import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
-from resnet.records.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
+from resnet.results import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
+from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
 
 R = TypeVar("R", bound=Record)
 

@@ -1,6 +1,6 @@
 """Result files into a few tidy tables: every file of the plan is read and checked here, once.
 
-A column that bears the name of a record's field or property holds that, in its unit (`resnet.records`). What was not
+A column that bears the name of a record's field or property holds that, in its unit (`resnet.results`). What was not
 run or not measured is missing (NaN or None). Nothing is averaged here.
 """
 
@@ -15,7 +15,8 @@ import numpy as np
 from pandas import DataFrame, concat
 
 from resnet.params import ModelParams, Params, Settings, TrainParams
-from resnet.records import (
+from resnet.report.results import Results, run_folder
+from resnet.results import (
     HISTORY,
     PREDICTIONS,
     DataRecord,
@@ -31,8 +32,7 @@ from resnet.records import (
     ThroughputRecord,
     UsualLoopRecord,
 )
-from resnet.records.consistency import METRICS, RunFiles
-from resnet.report.results import Results, run_folder
+from resnet.results.consistency import METRICS, RunFiles
 
 _NET = ("name", "net", "depth")
 _TIMING = ("batch_size", "steps", "step_seconds", "median_seconds", "images_per_second", "peak_memory_bytes")

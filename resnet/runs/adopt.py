@@ -13,7 +13,7 @@ from typing import Any
 
 from resnet.errors import UserError
 from resnet.params import Params, load
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import difference, identity
 

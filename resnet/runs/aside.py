@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from resnet.errors import UserError
 from resnet.files import sync_folder, write_text
-from resnet.records import DamagedFile, Identity, TrainingRecord
+from resnet.results import DamagedFile, Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
 from resnet.training.checkpoint import is_checkpoint_of, previous, read_header

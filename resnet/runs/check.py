@@ -15,7 +15,7 @@ from typing import Any
 from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 from resnet.params.bearing import check_recorded, configuration
-from resnet.records import (
+from resnet.results import (
     WEIGHTS,
     DamagedFile,
     DescriptionRecord,
@@ -30,8 +30,8 @@ from resnet.records import (
     UsualLoopRecord,
     file_digest,
 )
-from resnet.records.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run, record_of
-from resnet.records.weights import check_weights
+from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run, record_of
+from resnet.results.weights import check_weights
 
 BY_FOLDER: dict[str, type[Record]] = {
     "describe": DescriptionRecord,

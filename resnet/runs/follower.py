@@ -7,7 +7,7 @@ from pathlib import Path
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.records import Identity, Status, TrainingRecord
+from resnet.results import Identity, Status, TrainingRecord
 from resnet.runs.folders import seed_folders
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine

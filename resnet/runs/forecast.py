@@ -13,7 +13,7 @@ from resnet.measuring.stopwatch import time_step, wall_clock
 from resnet.measuring.throughput import training_stepper, warm_up
 from resnet.nets.layers import work
 from resnet.params import Settings
-from resnet.records import ForecastRow
+from resnet.results import ForecastRow
 from resnet.system import Machine
 from resnet.threads import cores
 from resnet.training.memory import recomputes, seeds_at_once

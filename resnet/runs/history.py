@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnet.params import Settings
-from resnet.records import HistoryRow
+from resnet.results import HistoryRow
 from resnet.training.checkpoint import Progress
 from resnet.training.recipe import learning_rate
 

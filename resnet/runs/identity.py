@@ -14,7 +14,7 @@ from typing import Any
 
 from resnet.params import Settings
 from resnet.params.bearing import configuration, differences, effective
-from resnet.records import DataRecord, Identity, TrainingRecord
+from resnet.results import DataRecord, Identity, TrainingRecord
 from resnet.training.recipe import VERSION
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from resnet.errors import UserError, one_line
-from resnet.records import HistoryRow, Segment
+from resnet.results import HistoryRow, Segment
 
 EVENTS = "events.out.tfevents."
 """What the name of an event file begins with; Git and DVC leave such files out."""

@@ -9,7 +9,7 @@ from rich.console import Console
 from resnet.data import load
 from resnet.nets import fused
 from resnet.params import Params, Settings
-from resnet.records import DataRecord, ForecastRecord
+from resnet.results import DataRecord, ForecastRecord
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster, forecast_table
 from resnet.runs.identity import identity

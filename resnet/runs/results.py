@@ -8,7 +8,7 @@ from typing import NamedTuple
 from resnet.errors import UserError
 from resnet.nets.layers import describe
 from resnet.params import Settings
-from resnet.records import (
+from resnet.results import (
     HISTORY,
     PREDICTIONS,
     WEIGHTS,
@@ -19,8 +19,8 @@ from resnet.records import (
     StoredName,
     TrainingRecord,
 )
-from resnet.records.consistency import read_run
-from resnet.records.weights import check_weights
+from resnet.results.consistency import read_run
+from resnet.results.weights import check_weights
 from resnet.runs.folders import Folders
 from resnet.training.checkpoint import iterations_saved, remove_checkpoints
 

@@ -27,7 +27,7 @@ from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.records import Segment, Status, TrainingRecord, write_history
+from resnet.results import Segment, Status, TrainingRecord, write_history
 from resnet.runs.folders import Folders
 from resnet.runs.history import History
 from resnet.runs.identity import identity

@@ -12,7 +12,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import locked, remove_partials
 from resnet.params import Settings
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import seed_folders

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from resnet.measuring.energy import SharedEnergy
 from resnet.nets import fused
-from resnet.records import Segment
+from resnet.results import Segment
 from resnet.runs.identity import source
 from resnet.system import Machine
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.records import DescriptionRecord, ForecastRecord, ThroughputRecord, TrainingRecord
-from resnet.records.iteration_time import IterationTime, Sources, iteration_times
+from resnet.results import DescriptionRecord, ForecastRecord, ThroughputRecord, TrainingRecord
+from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 from resnet.runs.folders import Folders, seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.locks import is_training

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent, sync_folder
 from resnet.params import TrainParams
-from resnet.records import Identity, Record, Segment, with_identity
+from resnet.results import Identity, Record, Segment, with_identity
 from resnet.system import Machine
 
 HEADER, HEADER_DIGEST = "progress", "sha256"

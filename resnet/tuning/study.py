@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resnet.errors import UserError, one_line
 from resnet.files import expanded, is_locked, locked_file
-from resnet.records import Identity, with_identity
+from resnet.results import Identity, with_identity
 from resnet.runs.aside import label
 
 POSTGRES = ("postgresql://", "postgres://")

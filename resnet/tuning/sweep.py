@@ -29,7 +29,7 @@ from resnet.files import BusyError, locked, remove_partials, sha256_of, write_te
 from resnet.nets import fused
 from resnet.params import Params, Settings
 from resnet.params.bearing import differences, effective
-from resnet.records import Identity, SweepRecord, read_history
+from resnet.results import Identity, SweepRecord, read_history
 from resnet.runs.aside import ASIDE, arrange, label
 from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster

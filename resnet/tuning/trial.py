@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.records import SweepRecord, SweepState, SweepTrial, SweepValues, System
+from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues, System
 from resnet.training.checkpoint import Progress
 from resnet.tuning.study import HEARTBEAT
 

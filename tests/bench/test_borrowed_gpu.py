@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from resnet.params import load
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from tests.bench.made import PARAMS, ROOT, module, take_in
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from resnet.data import Data
 from resnet.params import load
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.seeds import train_seeds
 from resnet.system import choose_machine
 from tests.bench.made import PARAMS, take_in

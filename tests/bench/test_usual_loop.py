@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from resnet.measuring.throughput import noise
-from resnet.records import UsualLoopRecord
+from resnet.results import UsualLoopRecord
 
 SCRIPT = Path(__file__).parent.parent.parent / "bench" / "usual_loop.py"
 TINY = ("--depth", "8", "--rounds", "2", "--steps", "1", "--batch-size", "4", "--images", "8", "--device", "cpu")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from resnet.diagrams import Part, draw
 from resnet.nets.layers import describe
 from resnet.params import load
-from resnet.records import DescriptionRecord
+from resnet.results import DescriptionRecord
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from resnet.data.download import download
-from resnet.records import SweepRecord
+from resnet.results import SweepRecord
 from tests.faults.processes import Process, resnet
 from tests.faults.tally import Tally, digest
 from tests.pipeline.project import environment, make_project

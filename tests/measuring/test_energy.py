@@ -10,7 +10,7 @@ import torch
 
 from resnet.measuring import energy
 from resnet.measuring.energy import EnergyMeter, SharedEnergy, measure_energy
-from resnet.records import Energy
+from resnet.results import Energy
 from tests.conftest import CPU
 
 

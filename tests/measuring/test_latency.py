@@ -30,7 +30,7 @@ from resnet.measuring.latency import (
 )
 from resnet.measuring.stopwatch import stream_clock, time_round
 from resnet.params import load
-from resnet.records import LatencyRecord, LatencyRow
+from resnet.results import LatencyRecord, LatencyRow
 from resnet.system import Machine
 from tests.conftest import CPU, Command
 

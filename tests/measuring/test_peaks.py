@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from resnet.measuring.peaks import measure_peaks, together
-from resnet.records import Peaks
+from resnet.results import Peaks
 from resnet.system import Machine
 
 

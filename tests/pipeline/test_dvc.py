@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from tests.pipeline.project import PARAMS, ROOT, clone, commit, environment, run, running
 
 pytestmark = pytest.mark.slow

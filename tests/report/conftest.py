@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
-from resnet.records import (
+from resnet.report import build
+from resnet.report.style.drawing import Section
+from resnet.report.tables import Tables, read_tables
+from resnet.results import (
     DataRecord,
     DescriptionRecord,
     Energy,
@@ -43,9 +46,6 @@ from resnet.records import (
     UsualLoopRecord,
     write_history,
 )
-from resnet.report import build
-from resnet.report.style.drawing import Section
-from resnet.report.tables import Tables, read_tables
 from tests.report.made_up import (
     MULTIPLY_ADDS,
     PARAMETERS,

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from resnet.params import Params, load
-from resnet.records import (
+from resnet.results import (
     OFFICIAL_FINGERPRINTS,
     DataRecord,
     HistoryRow,

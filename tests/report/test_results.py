@@ -15,20 +15,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resnet.records import (
+from resnet.report.analysis.claims import claims
+from resnet.report.pages import headline_sections, pages
+from resnet.report.style.drawing import style
+from resnet.report.tables import Tables, read_tables, rows
+from resnet.results import (
     Energy,
     PublishedRecord,
     PublishedRecords,
     StoredFile,
     TrainingRecord,
 )
-from resnet.report.analysis.claims import claims
-from resnet.report.pages import headline_sections, pages
-from resnet.report.style.drawing import style
-from resnet.report.tables import Tables, read_tables, rows
-from tests.records.damages import harm
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan, a_sweep, a_system, some_data, some_peaks
+from tests.results.damages import harm
 
 NETS = ("resnet-20", "resnet-56", "plain-20")
 

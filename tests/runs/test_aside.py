@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.records import Identity, TrainingRecord
+from resnet.results import Identity, TrainingRecord
 from resnet.runs.aside import UNIDENTIFIED, finish_moves, label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity

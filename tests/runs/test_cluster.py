@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from resnet.data import Data, save
 from resnet.errors import UserError
 from resnet.params import load
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.cluster import Width, unfinished_tasks
 from resnet.runs.locks import is_training
 from resnet.runs.seeds import train_seeds

@@ -19,7 +19,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.nets import fused
 from resnet.params import Settings, load
-from resnet.records import TrainingRecord, read_history
+from resnet.results import TrainingRecord, read_history
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 from tests.pipeline.project import ROOT, environment

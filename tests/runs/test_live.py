@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from resnet.data import Data
 from resnet.params import Settings
-from resnet.records import TrainingRecord, read_history
+from resnet.results import TrainingRecord, read_history
 from resnet.runs.check import check
 from resnet.runs.folders import Folders
 from resnet.runs.live import EVENTS, IMAGES_PER_SECOND, Viewer

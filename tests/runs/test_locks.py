@@ -12,7 +12,7 @@ import pytest
 
 from resnet.errors import UserError
 from resnet.files import is_locked, locked
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.locks import ARRANGING, SeedLocks
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Params, Settings, load
-from resnet.records import ForecastRecord
+from resnet.results import ForecastRecord
 from resnet.runs.folders import seed_folders
 from resnet.runs.plan import check_plan, forecast_plan, iterations_left
 from resnet.runs.run import Run

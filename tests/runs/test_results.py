@@ -18,7 +18,7 @@ from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluate_weights
 from resnet.measuring.responses import measure_responses
 from resnet.params import Settings
-from resnet.records import StoredFile, TrainingRecord
+from resnet.results import StoredFile, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds

@@ -21,7 +21,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring import energy
 from resnet.params import Settings
-from resnet.records import System, TrainingRecord, read_history
+from resnet.results import System, TrainingRecord, read_history
 from resnet.runs.folders import Folders
 from resnet.runs.identity import source
 from resnet.runs.run import Run, train_side_by_side

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.records import TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs.locks import SeedLocks
 from resnet.runs.seeds import train_seeds
 from resnet.system import Machine

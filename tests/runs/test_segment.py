@@ -10,7 +10,7 @@ import pytest
 
 from resnet.measuring import energy
 from resnet.measuring.energy import SharedEnergy
-from resnet.records import Segment
+from resnet.results import Segment
 from resnet.runs import segment
 from resnet.runs.segment import PresentSegment
 from tests.conftest import CPU

@@ -19,7 +19,7 @@ from torch import Tensor
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.records import FIRST_SOURCE
+from resnet.results import FIRST_SOURCE
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine

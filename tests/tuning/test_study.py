@@ -13,7 +13,7 @@ from optuna.trial import Trial, TrialState
 
 from resnet.errors import UserError
 from resnet.files import locked
-from resnet.records import Identity
+from resnet.results import Identity
 from resnet.tuning.study import SharedStudy, SlotSampler, Storage, fair_iterations
 
 PRINT = Identity(configuration=64 * "a", data=64 * "b", version=1)

@@ -20,7 +20,7 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Params, load
-from resnet.records import SweepRecord, TrainingRecord
+from resnet.results import SweepRecord, TrainingRecord
 from resnet.runs.aside import label
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from resnet.records import DataRecord
 from resnet.report.analysis.published import Protocol, published
 from resnet.report.tables import Tables, different, rows
+from resnet.results import DataRecord
 
 KEYS = ("batch_size", "learning_rate", "milestones", "decay", "momentum", "weight_decay")
 """Keys of `train` that the paper states a number for, `iterations` apart."""

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from resnet.records.iteration_time import IterationTime, Sources, iteration_times
 from resnet.report.analysis.agreement import current_runs, stale_runs
 from resnet.report.tables import Tables, rows, select
+from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 
 
 class Remaining(NamedTuple):

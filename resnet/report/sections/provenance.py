@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from resnet.params.bearing import bearing_on_errors
-from resnet.records import System
 from resnet.report.analysis.nets import started
 from resnet.report.analysis.protocol import KEYS
 from resnet.report.analysis.published import published
@@ -11,6 +10,7 @@ from resnet.report.style import words
 from resnet.report.style.drawing import Section
 from resnet.report.style.markdown import Markdown, bullets, code, details, escaped, link, table
 from resnet.report.tables import Tables, flattened, rows, select
+from resnet.results import System
 
 
 def _grouped(tables: Tables, names: list[str], describe: Callable[[str], str]) -> str:

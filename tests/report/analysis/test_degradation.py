@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from resnet.records import HistoryRow
 from resnet.report.analysis.degradation import degraded, error_at_highest_rate
+from resnet.results import HistoryRow
 
 RATES = (0.01, 0.1, 0.1, 0.1, 0.01, 0.001)
 

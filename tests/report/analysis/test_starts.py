@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from resnet.records import HistoryRow
 from resnet.report.analysis.starts import deeper_are_later, first_below, starts
+from resnet.results import HistoryRow
 
 
 def curve(*points: tuple[int, float]) -> DataFrame:

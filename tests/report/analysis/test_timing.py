@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from resnet.records import LatencyRecord, ThroughputRecord
 from resnet.report.analysis.timing import GROUPS, achieved, blocks, figure_choice, passes, stacks
 from resnet.report.tables import rows, select
+from resnet.results import LatencyRecord, ThroughputRecord
 from tests.report.made_up import some_peaks
 
 

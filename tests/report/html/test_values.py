@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from resnet.records import HistoryRow
 from resnet.report.html import charts, values
 from resnet.report.style.drawing import depth_colours
+from resnet.results import HistoryRow
 from tests.report.made_up import a_history
 
 

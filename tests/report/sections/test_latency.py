@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resnet.records import LatencyRecord
 from resnet.report.sections.latency import figure, section
+from resnet.results import LatencyRecord
 from tests.report.drawn import y_of
 
 

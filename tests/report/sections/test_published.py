@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resnet.records import PublishedRecord, PublishedRecords
 from resnet.report.sections.published import elsewhere_section, verdicts_section, weights_section
+from resnet.results import PublishedRecord, PublishedRecords
 
 
 def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Any]) -> None:

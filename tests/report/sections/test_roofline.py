@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resnet.records import Energy
 from resnet.report.sections.roofline import figure, section
+from resnet.results import Energy
 from tests.report.drawn import drawn_line, x_of, y_of
 from tests.report.made_up import some_peaks
 

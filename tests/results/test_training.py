@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.records import HistoryRow, read_history, write_history
+from resnet.results import HistoryRow, read_history, write_history
 
 
 def test_a_learning_curve_is_exact(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.files import write_text
-from resnet.records.base import Count, DamagedFile, Record, read_contents
+from resnet.results.base import Count, DamagedFile, Record, read_contents
 
 StoredName = Literal["model.safetensors", "history.csv", "test_predictions.npy"]
 WEIGHTS: StoredName = "model.safetensors"

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resnet.records.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
-from resnet.records.provenance import DataRecord, Identity, Seed, System, with_identity
-from resnet.records.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
+from resnet.results.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
+from resnet.results.provenance import DataRecord, Identity, Seed, System, with_identity
+from resnet.results.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
 
 
 class Segment(Record):

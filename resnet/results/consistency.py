@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.records.base import DamagedFile
-from resnet.records.stored import (
+from resnet.results.base import DamagedFile
+from resnet.results.stored import (
     HISTORY,
     PREDICTIONS,
     WEIGHTS,
@@ -22,7 +22,7 @@ from resnet.records.stored import (
     read_history,
     read_predictions,
 )
-from resnet.records.training import TrainingRecord
+from resnet.results.training import TrainingRecord
 
 METRICS = "metrics.json"
 WRONG_ENOUGH = 10

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from resnet.records.speed import ForecastRecord
-from resnet.records.training import Segment
+from resnet.results.speed import ForecastRecord
+from resnet.results.training import Segment
 
 
 class IterationTime(NamedTuple):

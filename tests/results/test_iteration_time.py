@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from resnet.records import ForecastRecord, ForecastRow, Segment
-from resnet.records.iteration_time import IterationTime, Sources, iteration_times
+from resnet.results import ForecastRecord, ForecastRow, Segment
+from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 from tests.report.made_up import a_system
 
 

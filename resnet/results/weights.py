@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from resnet.records.base import DamagedFile
-from resnet.records.nets import Layer
-from resnet.records.stored import file_digest
+from resnet.results.base import DamagedFile
+from resnet.results.nets import Layer
+from resnet.results.stored import file_digest
 
 STATISTICS = ("running_mean", "running_var")
 UNUSED = "num_batches_tracked"

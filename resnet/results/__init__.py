@@ -5,9 +5,9 @@ report is a function of these files alone. A file is complete or absent; what co
 from a field is a property and is not stored.
 """
 
-from resnet.records.base import DamagedFile, Number, Record, Status
-from resnet.records.nets import DescriptionRecord, Layer
-from resnet.records.provenance import (
+from resnet.results.base import DamagedFile, Number, Record, Status
+from resnet.results.nets import DescriptionRecord, Layer
+from resnet.results.provenance import (
     FIRST_SOURCE,
     OFFICIAL_FINGERPRINTS,
     DataRecord,
@@ -15,7 +15,7 @@ from resnet.records.provenance import (
     System,
     with_identity,
 )
-from resnet.records.quality import (
+from resnet.results.quality import (
     EvaluationRecord,
     PublishedRecord,
     PublishedRecords,
@@ -23,7 +23,7 @@ from resnet.records.quality import (
     ResponsesRecord,
     SeedResponses,
 )
-from resnet.records.speed import (
+from resnet.results.speed import (
     Energy,
     ForecastRecord,
     ForecastRow,
@@ -36,7 +36,7 @@ from resnet.records.speed import (
     Timing,
     UsualLoopRecord,
 )
-from resnet.records.stored import (
+from resnet.results.stored import (
     HISTORY,
     PREDICTIONS,
     WEIGHTS,
@@ -48,8 +48,8 @@ from resnet.records.stored import (
     read_predictions,
     write_history,
 )
-from resnet.records.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
-from resnet.records.training import Segment, TrainingRecord
+from resnet.results.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
+from resnet.results.training import Segment, TrainingRecord
 
 __all__ = [
     "FIRST_SOURCE",

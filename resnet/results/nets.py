@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from resnet.records.base import Count, Positive, Record
+from resnet.results.base import Count, Positive, Record
 
 
 class Layer(Record):

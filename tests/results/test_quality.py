@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from resnet.records import EvaluationRecord, PublishedRecord, ResponsesRecord
+from resnet.results import EvaluationRecord, PublishedRecord, ResponsesRecord
 from tests.report.made_up import a_system, some_data
 
 EVALUATION: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from resnet.files import sha256_of
-from resnet.records.base import Count, Flag, Positive, Record
+from resnet.results.base import Count, Flag, Positive, Record
 
 OFFICIAL_FINGERPRINTS = {
     "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",

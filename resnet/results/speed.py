@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from resnet.records.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds, same_lengths
-from resnet.records.provenance import System
+from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds, same_lengths
+from resnet.results.provenance import System
 
 Repeats = Annotated[tuple[Seconds, ...], Field(min_length=1)]
 """Seconds per step, one figure a repeat."""

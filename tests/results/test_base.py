@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.records import EvaluationRecord
+from resnet.results import EvaluationRecord
 
 EVALUATION = EvaluationRecord(
     net="resnet",

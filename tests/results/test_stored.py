@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet.records import (
+from resnet.results import (
     DamagedFile,
     EvaluationRecord,
     HistoryRow,

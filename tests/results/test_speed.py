@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from resnet.errors import UserError
-from resnet.records import Energy, LatencyRecord, Peaks, System, Timing
+from resnet.results import Energy, LatencyRecord, Peaks, System, Timing
 
 
 def test_images_per_second_come_from_the_median_repeat() -> None:

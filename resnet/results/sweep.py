@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resnet.records.base import Amount, Count, Error, Flag, Positive, Quantity, Record, Seconds, Status
-from resnet.records.provenance import DataRecord, Identity, System, with_identity
+from resnet.results.base import Amount, Count, Error, Flag, Positive, Quantity, Record, Seconds, Status
+from resnet.results.provenance import DataRecord, Identity, System, with_identity
 
 
 class SweepValues(Record):

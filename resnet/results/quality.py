@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from resnet.records.base import Count, Error, Number, Positive, Record, same_lengths
-from resnet.records.provenance import DataRecord, Seed, System
+from resnet.results.base import Count, Error, Number, Positive, Record, same_lengths
+from resnet.results.provenance import DataRecord, Seed, System
 
 
 class EvaluationRecord(Record):
