@@ -234,6 +234,8 @@ class ReportParams(Section):
     """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
     margin: Positive = 0.5
     """Points of test error within which two nets count as equivalent."""
+    primary_depths: Annotated[list[Count], Field(max_length=2)] = []
+    """The two depths of the primary claims; empty: the shallowest and the deepest with several planned seeds."""
     bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
     bootstrap_seed: Seed = 0
 

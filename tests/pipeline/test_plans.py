@@ -30,8 +30,10 @@ def test_the_tenth_is_the_papers_but_for_its_length() -> None:
     tenth, root = load(ROOT / "tenth/params.yaml"), load(ROOT / "params.yaml")
     asked = {"iterations": 6400, "evaluate_every": 400, "log_every": 20, "checkpoint_every": 100, "precision": "fp32"}
     assert tenth.train.model_dump() == root.train.model_dump() | asked
-    for section in ("data", "model", "throughput", "responses", "evaluate", "report"):
+    for section in ("data", "model", "throughput", "responses", "evaluate"):
         assert getattr(tenth, section) == getattr(root, section), section
+    # Its three claims were fixed before the root plan named the depths of its four.
+    assert tenth.report == root.report.model_copy(update={"primary_depths": []})
 
 
 @pytest.fixture(scope="module")
