@@ -26,7 +26,7 @@ def test_the_committed_file_is_the_papers_protocol() -> None:
     )
     assert (params.data.validation, params.model.shortcut, train.warmup) == (5000, "A", False)
     warmed = [name for name in params.models if params.settings(name).train.warmup]
-    assert warmed == ["resnet-110", "resnet-1202", "resnet-110-bn-64"]
+    assert warmed == ["resnet-110", "resnet-1202"]
     assert params.settings("resnet-1202").train.seed_list == [0]
     assert params.settings("resnet-20").train.seed_list == [0, 1, 2, 3, 4]
     assert [params.settings(name).depth for name in list(params.models)[:6]] == [20, 32, 44, 56, 110, 1202]

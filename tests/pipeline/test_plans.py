@@ -11,7 +11,7 @@ import pytest
 from resnet.params import load
 from tests.pipeline.project import ROOT, clone, run, running
 
-PLANS = (".", "quickstart", "tenth")
+PLANS = (".", "quickstart", "tenth", "ablations")
 COMMITTED = [plan for plan in PLANS if (ROOT / plan / "dvc.lock").exists() and plan != "quickstart"]
 """Those whose results are in Git; the quickstart's are its user's own."""
 
@@ -34,6 +34,12 @@ def test_the_tenth_is_the_papers_but_for_its_length() -> None:
         assert getattr(tenth, section) == getattr(root, section), section
     # Its three claims were fixed before the root plan named the depths of its four.
     assert tenth.report == root.report.model_copy(update={"primary_depths": []})
+
+
+def test_an_ablation_differs_from_the_paper_in_what_it_is_about() -> None:
+    ablations, root = load(ROOT / "ablations/params.yaml"), load(ROOT / "params.yaml")
+    for section in ("data", "model", "train", "throughput", "responses"):
+        assert getattr(ablations, section) == getattr(root, section), section
 
 
 @pytest.fixture(scope="module")
