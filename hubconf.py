@@ -10,8 +10,8 @@ dependencies = ["torch"]
 
 _ROOT = _Path(__file__).parent
 _FOLDERS = ("weights", "runs/train")  # where a plan trains to, and where Git keeps the weights of some finished runs
-_DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
-_WORDS = {"resnet": "residual net", "plain": "plain net", "preact": "residual net with pre-activation"}
+_DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110)}
+_WORDS = {"resnet": "residual net", "plain": "plain net"}
 
 
 def _pretrained(name: str, seed: int | None) -> _Path:

@@ -39,7 +39,7 @@ from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
 from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
 from resnet.measuring.throughput import noise
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.model import DepthNet
 from resnet.params import TrainParams, load
 from resnet.results import UsualLoopRecord
@@ -158,7 +158,7 @@ def compare(
         precision=machine.precision,
         usual_images_per_second=usual,
         images_per_second=ours,
-        system=machine.describe(fused.available),
+        system=machine.describe(kernels.available),
     )
 
 

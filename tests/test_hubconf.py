@@ -20,7 +20,7 @@ def test_every_net_is_an_entry_point_with_words_of_its_own_and_nothing_else_is()
     module = runpy.run_path(str(ROOT / "hubconf.py"))
     # What torch.hub.list calls an entry point.
     points = {name: point for name, point in module.items() if callable(point) and not name.startswith("_")}
-    nets = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
+    nets = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110)}
     assert sorted(points) == sorted(f"{net}{depth}" for net, depths in nets.items() for depth in depths)
     assert "The plain net of 56 layers" in points["plain56"].__doc__
 

@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.data import Data
-from resnet.nets.build import build
-from resnet.nets.model import DepthNet
+from resnet.nets.model import DepthNet, build
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.results import EvaluationRecord
@@ -39,7 +38,7 @@ the runs beside this one. Nothing is kept for a backward pass: whatever the dept
 
 def evaluation_batch_size(machine: Machine) -> int:
     """How many images a forward pass takes wherever a net is evaluated on this device."""
-    return GPU_BATCH_SIZE if machine.abilities.gpu else CPU_BATCH_SIZE
+    return GPU_BATCH_SIZE if machine.gpu else CPU_BATCH_SIZE
 
 
 def as_written(net: nn.Module) -> AbstractContextManager[object]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluation_batch_size
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.weights import load_weights
 from resnet.params import Settings
 from resnet.results import ResponsesRecord, SeedResponses, file_digest
@@ -60,7 +60,7 @@ def response_std(
     def listen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             # Means near 0 and standard deviations near 1: sums of squares in float64 lose nothing.
-            response = output.double() if machine.abilities.float64 else output.cpu().double()
+            response = (output if machine.cuda else output.cpu()).double()  # not every device has float64
             sums = torch.stack([response.sum(), response.square().sum()])
             moments[name] = moments[name] + sums if name in moments else sums
             count[name] = count.get(name, 0) + output.numel()
@@ -133,7 +133,7 @@ def measure_responses(
         layers=layers,
         seeds=tuple(seeds),
         settings=settings.model_dump(mode="json", include={"model"}),
-        system=machine.describe(fused.available),
+        system=machine.describe(kernels.available),
         version=VERSION,
     )
     if earlier is None or earlier.measured != record.measured:

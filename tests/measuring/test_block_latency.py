@@ -17,8 +17,8 @@ from torch.utils.benchmark import Timer
 from resnet.cli.measuring import latency
 from resnet.cli.options import DEFAULT_PARAMS
 from resnet.errors import UserError
-from resnet.measuring import latency as measuring
-from resnet.measuring.latency import (
+from resnet.measuring import block_latency as measuring
+from resnet.measuring.block_latency import (
     Case,
     build_step,
     from_benchmarks,

@@ -11,7 +11,7 @@ import torch
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluate_weights
-from resnet.measuring.published import evaluate_published
+from resnet.measuring.published_weights import evaluate_published
 from resnet.measuring.responses import response_std
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Params, load

@@ -10,7 +10,7 @@ from resnet.errors import UserError
 from resnet.files import expanded
 from resnet.measuring.evaluate import evaluate_weights, load_net, normalisation
 from resnet.measuring.responses import response_std
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.model import count_parameters
 from resnet.params import Params, PublishedWeights
 from resnet.results import PublishedRecord, PublishedRecords, PublishedResponses
@@ -66,4 +66,4 @@ def evaluate_published(params: Params, load_data: Callable[[], Data]) -> Publish
     digests = [_digest(entry) for entry in entries]  # a wrong file is told before anything is measured
     data, machine = load_data(), choose_machine(params.train, "fp32")
     evaluations = [_evaluate(params, *each, data, machine) for each in zip(entries, digests, strict=True)]
-    return PublishedRecords(evaluations=tuple(evaluations), system=machine.describe(fused.available))
+    return PublishedRecords(evaluations=tuple(evaluations), system=machine.describe(kernels.available))
