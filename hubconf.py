@@ -40,8 +40,9 @@ def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
         path = _Path(weights) if weights is not None else _pretrained(name, seed) if pretrained else None
         built = _DepthNet(net, depth, **options)  # type: ignore[arg-type]
         if path is not None:
-            from resnet.nets.weights import load_weights
+            from resnet.nets.weights import check_record, load_weights
 
+            check_record(path, built)
             load_weights(built, path)
         return built
 

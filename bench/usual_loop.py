@@ -9,7 +9,7 @@ for this device. The rounds alternate, so that a change of the machine's mood me
 within a round, and its median and range over the rounds are what counts. Images are noise of CIFAR-10's
 shape: the speed does not depend on them.
 
-As on a processor that has AVX2 alone: `--precision fp32`, and in the environment CXXFLAGS=-march=x86-64-v3,
+As on a processor that has AVX2 alone: `--precision fp32`, and in the environment RESNET_CXXFLAGS=-march=x86-64-v3,
 ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2.
 """
 

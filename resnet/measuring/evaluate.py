@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from resnet.data import Data
 from resnet.nets.model import DepthNet, build
-from resnet.nets.weights import load_weights
+from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import EvaluationRecord
-from resnet.results.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import SCALE, Labelled, normalise, on_device, pixel_mean
 
@@ -100,7 +99,7 @@ def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) 
         UserError: the weights are not this net's, or cannot be read without running code.
     """
     net = build(settings, classes)
-    check_recorded(weights)
+    check_record(weights, net)
     load_weights(net, weights, finite=True)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

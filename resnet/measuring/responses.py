@@ -17,10 +17,10 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluation_batch_size
 from resnet.nets import kernels
-from resnet.nets.weights import load_weights
+from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import ResponsesRecord, SeedResponses, file_digest
-from resnet.results.consistency import check_recorded, recorded
+from resnet.results.consistency import recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
@@ -119,7 +119,7 @@ def measure_responses(
     seeds, layers = [], tuple[str, ...]()
     for seed, path in trained.items():
         net = build_net(settings, len(data.record.classes), seed, device)
-        check_recorded(path)
+        check_record(path, net)
         load_weights(net, path)
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)

@@ -8,7 +8,9 @@ operations. Their results do not depend on the number of threads, and the same i
 The kernels are compiled on first use into the user's cache folder (some 20 seconds, once). Without a compiler a
 line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the environment turns the kernels off.
 A library's name ends with the digest of its bytes. So a file that a full disk or a crash has cut off is seen
-before it is loaded, where it would kill the process, and is built again.
+before it is loaded, where it would kill the process, and is built again. Flags of ours come after those of
+$CXXFLAGS; those of $RESNET_CXXFLAGS come last (``-march=x86-64-v3`` leaves AVX-512 out). Kernels that are slower than
+PyTorch's operations are not used.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +34,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from resnet.files import complete_or_absent
+from resnet.files import complete_or_absent, write_text
 
 _log = logging.getLogger(__name__)
 _SOURCES = Path(__file__).with_name("csrc")
 _FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared")
+SLOW = 0.8
+"""Times as fast as PyTorch's operations: below it the kernels are not used. Others' work on the machine blurs less."""
 _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
 
 
@@ -49,9 +55,9 @@ def _cpu_flags() -> str:
 
 
 def _compiler() -> list[str]:
-    """The compiler's command, from $CXX with its arguments (``ccache g++``) or from the path."""
+    """The compiler's command, from $CXX with its arguments (``ccache g++``), or from the path if that is not there."""
     command = shlex.split(os.environ.get("CXX", ""))
-    if not command:
+    if not command or not shutil.which(command[0]):
         command = [name for name in ("c++", "g++", "clang++") if shutil.which(name)][:1]
     if not command:
         raise FileNotFoundError("no C++ compiler found (c++, g++, clang++ or $CXX)")
@@ -84,8 +90,10 @@ def _build() -> Path:
 
     Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
     """
-    compiler, flags = _compiler(), [*_FLAGS, f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
-    flags += shlex.split(os.environ.get("CXXFLAGS", ""))
+    # Ours after the environment's, which may be a package manager's for old processors.
+    compiler, flags = _compiler(), [*shlex.split(os.environ.get("CXXFLAGS", "")), *_FLAGS]
+    flags += [f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
+    flags += shlex.split(os.environ.get("RESNET_CXXFLAGS", ""))
     sources = sorted(path for path in _SOURCES.iterdir() if path.suffix in (".cpp", ".h"))
     parts = [part for path in sources for part in (path.name, path.read_text())]
     parts += [torch.__version__, platform.machine(), _cpu_flags(), *flags, *compiler]
@@ -111,13 +119,51 @@ def _build() -> Path:
     return library
 
 
+def _speed(library: Path) -> float:
+    """How many times as fast as PyTorch's operations the loaded library is: measured once, and read ever after.
+
+    So every process takes the same operations, and a resumed run ends with the same bits.
+    """
+    told = library.with_suffix(".speed")
+    try:
+        return float(told.read_text())
+    except (OSError, ValueError):
+        speed = _measured_speed()
+    write_text(told, f"{speed:.3f}\n")
+    return speed
+
+
+def _measured_speed() -> float:
+    """The least of nine times of a convolution and a batch norm, PyTorch's over ours; milliseconds each."""
+    x = torch.ones(32, 16, 32, 32).contiguous(memory_format=torch.channels_last)
+    weight, scale = torch.ones(16, 16, 3, 3), torch.ones(16)
+
+    def ours() -> None:
+        y = torch.ops.resnet_fused.winograd(x, weight, False)
+        torch.ops.resnet_fused.batch_norm_forward(y, scale, scale, x, None, None, 0.1, 1e-5, True)
+
+    def theirs() -> None:
+        F.relu(F.batch_norm(F.conv2d(x, weight, padding=1), None, None, scale, scale, training=True) + x)
+
+    def seconds(operations: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        operations()
+        return time.perf_counter() - began
+
+    with torch.no_grad():
+        pairs = [(seconds(theirs), seconds(ours)) for _ in range(10)][1:]
+    return min(their for their, _ in pairs) / min(our for _, our in pairs)
+
+
 @functools.cache
 def available() -> bool:
     """Whether the compiled operations are there; compiles and loads them on the first call."""
     if os.environ.get("RESNET_FUSED", "1") == "0":
         return False
     try:
-        torch.ops.load_library(str(_build()))  # type: ignore[no-untyped-call]
+        library = _build()
+        torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+        speed = _speed(library)
     except subprocess.CalledProcessError as error:
         reason = [*(error.stderr or "").strip().splitlines(), str(error)][0]
         _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
@@ -125,7 +171,9 @@ def available() -> bool:
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         _log.warning("fused CPU operations not built, using plain PyTorch: %s", error)
         return False
-    return True
+    if speed < SLOW:
+        _log.warning("%s: %.2f times as fast as PyTorch's operations, using plain PyTorch", library, speed)
+    return speed >= SLOW
 
 
 class _BatchNormReLU(torch.autograd.Function):

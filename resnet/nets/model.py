@@ -123,6 +123,14 @@ def _statistics_kept(block: nn.Module) -> Iterator[None]:
                 setattr(bn, name, buffer)
 
 
+def describe_net(net: str, depth: int, shortcut: str = "A", zero_padding: str = "both") -> str:
+    """In words, what tells apart nets that have the same parameters."""
+    if net == "plain":
+        return f"the plain net of {depth} layers"
+    padding = f", zero padding {zero_padding}" if shortcut == "A" else ""
+    return f"the residual net of {depth} layers with shortcut {shortcut}{padding}"
+
+
 class DepthNet(nn.Module):
     """The frame that the nets share.
 
@@ -156,6 +164,7 @@ class DepthNet(nn.Module):
             raise ValueError(f"width {width} is not 1 or more")
         n, filters = blocks_per_stage(depth), [width * count for count in FILTERS]
         self.recompute = False
+        self.description = describe_net(net, depth, shortcut, zero_padding)
 
         def block(channels_in: int, channels_out: int, stride: int) -> nn.Module:
             if net == "plain":

@@ -74,6 +74,10 @@ def test_evaluating_a_runs_weights_gives_its_own_test_error(
     again = evaluate_weights(settings, tmp_path / "model.safetensors", digits, machine.at("fp32"))
     assert again.test_error == record.test_error
     assert again.test_loss == record.test_loss
+    for net, padding in (("plain", "both"), ("resnet", "end")):
+        other = load(None, [f"model.zero_padding={padding}"]).settings_for(net, 8)
+        with pytest.raises(UserError, match="weights of the residual net of 8 layers with shortcut A, zero padding bo"):
+            evaluate_weights(other, tmp_path / "model.safetensors", digits, machine.at("fp32"))
 
 
 class Operations(TorchDispatchMode):

@@ -158,7 +158,8 @@ def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: object
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("CXX", str(tmp_path) + "/no-such-compiler")
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
     available.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):

@@ -27,6 +27,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (sources / "small.cpp").write_text('#include "small.h"\nint answer() { return kAnswer; }\n')
     (sources / "small.h").write_text("constexpr int kAnswer = 42;\n")
     monkeypatch.setattr(kernels, "_SOURCES", sources)
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: 1.5)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("CXX", raising=False)
     kernels.available.cache_clear()
@@ -40,7 +41,7 @@ def compiled_again() -> bool:
 
 
 def only(cache: Path) -> Path:
-    (file,) = cache.iterdir()
+    (file,) = cache.glob("*.so")
     return file
 
 
@@ -96,14 +97,46 @@ def test_the_compiler_may_have_arguments(cache: Path, monkeypatch: pytest.Monkey
 
 
 @needs_compiler
-def test_the_users_flags_come_last_and_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["CXXFLAGS", "RESNET_CXXFLAGS"])
+def test_the_users_flags_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert kernels.available()
     before = only(cache)
-    monkeypatch.setenv("CXXFLAGS", "-O0 '-DNOTE=two words'")
+    monkeypatch.setenv(name, "-O0 '-DNOTE=two words'")
     assert kernels._build() != before
-    monkeypatch.setenv("CXXFLAGS", "-no-such-flag")
+    monkeypatch.setenv(name, "-no-such-flag")
     with pytest.raises(subprocess.CalledProcessError):
         kernels._build()
+
+
+@needs_compiler
+def test_our_flags_come_after_the_environments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kernels._SOURCES / "small.h").write_text("#ifndef __OPTIMIZE__\n#error slow\n#endif\nconstexpr int kAnswer = 1;\n")
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    assert kernels.available()
+
+
+@needs_compiler
+def test_slow_kernels_are_not_used_and_every_process_says_so(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    speeds = iter([0.1])  # it is measured once
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: next(speeds))
+    for _ in range(2):
+        kernels.available.cache_clear()
+        assert not kernels.available()
+    assert sum("0.10 times as fast" in record.message for record in caplog.records) == 2
+
+
+@needs_compiler
+def test_the_real_kernels_are_measured_against_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels.available()
+    assert 0.1 < kernels._measured_speed() < 100
+
+
+@needs_compiler
+def test_a_compiler_that_is_not_there_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert kernels.available()
 
 
 @needs_compiler
