@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from resnet.errors import UserError
 from resnet.nets.model import count_parameters, resnet
@@ -51,12 +51,6 @@ def test_pretrained_takes_the_checkouts_weights_or_says_where_they_come_from(tmp
     save_file(built.state_dict(), tmp_path / "weights/resnet-20/seed-1/model.safetensors")
     loaded = torch.hub.load(str(tmp_path), "resnet20", source="local", pretrained=True, seed=1)
     assert torch.equal(loaded.conv1.weight, built.conv1.weight)
-
-
-def test_pretrained_works_in_a_clone_of_what_git_has() -> None:
-    loaded = torch.hub.load(str(ROOT), "plain20", source="local", pretrained=True, seed=0)
-    of_git = load_file(ROOT / "runs/train/plain-20/seed-0/model.safetensors")
-    assert torch.equal(loaded.fc.weight, of_git["fc.weight"])
 
 
 def test_pretrained_prefers_the_plans_weights_and_takes_the_first_seed_that_there_is(tmp_path: Path) -> None:

@@ -222,9 +222,3 @@ def test_what_winograd_does_not_take_goes_the_plain_way(case: str) -> None:
     assert len(calls) == (case == "hook")
     assert y.dtype == want.dtype
     assert torch.equal(y, want)
-
-
-def test_conv3x3_is_the_convolution_without_autocast() -> None:
-    conv = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-    x = torch.randn(2, 16, 8, 8)
-    assert torch.equal(kernels.conv3x3(x, conv), conv(x))
