@@ -27,7 +27,7 @@ Images = Annotated[int, _Number, Field(ge=0, le=10**9)]
 Positive = Annotated[float, _Number, Field(gt=0, le=1e12, allow_inf_nan=False)]
 Mean = Annotated[float, _Number, Field(ge=0, le=1)]
 Std = Annotated[float, _Number, Field(ge=1e-3, le=1)]
-Net = Literal["resnet", "plain", "preact"]
+Net = Literal["resnet", "plain"]
 
 SEEDS = 1000
 """That a net may have at most."""

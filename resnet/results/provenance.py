@@ -39,7 +39,7 @@ class System(Record):
     versions: dict[str, str]
     """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
     fused: Flag | None = None
-    """On a CPU: whether the compiled operations of `resnet/nets/fused.py` ran."""
+    """On a CPU: whether the compiled operations of `resnet/nets/kernels.py` ran."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
     modified: Flag | None

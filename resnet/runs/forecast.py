@@ -121,7 +121,7 @@ class Forecaster:
             return
         costliest = sorted(self._forecasts, key=lambda forecast: forecast.row.hours, reverse=True)[:3]
         most = ", ".join(str(forecast) for forecast in costliest if forecast.row.hours)
-        on_cpu = not costliest[0].machine.abilities.gpu
+        on_cpu = not costliest[0].machine.gpu
         load = os.getloadavg()[0]
         busy = ""
         if on_cpu and load > BUSY * cores():

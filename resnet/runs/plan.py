@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from resnet.data import load
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import Params, Settings
 from resnet.results import DataRecord, ForecastRecord
 from resnet.runs.folders import seed_folders
@@ -43,7 +43,7 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
     record = ForecastRecord(
         rows=tuple(forecaster.rows),
         limit_hours=params.limits.hours,
-        system=choose_machine(params.train).describe(fused.available),
+        system=choose_machine(params.train).describe(kernels.available),
     )
     console.print(forecast_table(record.rows, record.system.timed_on))
     record.write(out / "forecast.json")
@@ -63,7 +63,7 @@ def check_plan(params: Params, runs: Path, out: Path, console: Console) -> None:
     if file.exists():
         record, machine = ForecastRecord.read(file), choose_machine(params.train)
         told = ([row.name for row in record.rows], record.limit_hours, record.system.timed_on)
-        asked = ([*params.models], params.limits.hours, machine.describe(fused.available).timed_on)
+        asked = ([*params.models], params.limits.hours, machine.describe(kernels.available).timed_on)
         if told == asked and record.hours <= record.limit_hours:
             return
     forecast_plan(params, runs, out, console)

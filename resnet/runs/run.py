@@ -22,7 +22,6 @@ import torch
 
 from resnet.data import Data
 from resnet.files import complete_or_absent
-from resnet.measuring.energy import SharedEnergy
 from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
@@ -119,12 +118,11 @@ class Run:
         """
         return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
 
-    def start(self, side_by_side: int = 1, energy: SharedEnergy | None = None) -> None:
+    def start(self, side_by_side: int = 1) -> None:
         """Build the net, or take it up from the last checkpoint.
 
         Args:
             side_by_side: runs that share the device, this one included; recorded beside its time.
-            energy: of the device that they share.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
@@ -142,8 +140,7 @@ class Run:
                 self.identity,
                 self.results.iterations_reported(),
             )
-        energy = energy or SharedEnergy(self.machine.device)
-        self.segment = PresentSegment(self.progress.iteration, self.machine, self.processes.size, side_by_side, energy)
+        self.segment = PresentSegment(self.progress.iteration, self.machine, self.processes.size, side_by_side)
         for line in (damage, self._other_arithmetic()):
             if line is not None and self.processes.is_main:
                 print(line, file=sys.stderr)
@@ -267,7 +264,6 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status, self._segments())
-        self.segment.end()
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
@@ -292,9 +288,8 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
     """
     machine, processes = runs[0].machine, runs[0].processes
     machine.forget_peak_memory()
-    energy = SharedEnergy(machine.device)
     for run in runs:
-        run.start(len(runs), energy)
+        run.start(len(runs))
     going = dict(zip(runs, on_iterations, strict=True))
     records: dict[Run, TrainingRecord | None] = {}
     with _stop_on_signal() as stop_requested:

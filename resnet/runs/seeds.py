@@ -160,7 +160,7 @@ def _check_forecast(
 
 def _train(runs: Sequence[Run], settings: Settings, machine: Machine, console: Console) -> dict[int, TrainingRecord]:
     where = f"{machine.device.type}, {machine.precision}"
-    if not machine.abilities.gpu:
+    if not machine.gpu:
         where += ", no GPU: this is slower, and exact all the same"
     if recomputes(settings, machine):
         where += "; activations are computed again instead of kept, to fit the memory"

@@ -41,7 +41,7 @@ def checkpoint_every(recipe: TrainParams, machine: Machine) -> int:
     """Iterations between checkpoints of a run on this machine."""
     if recipe.checkpoint_every != "auto":
         return recipe.checkpoint_every
-    return GPU_EVERY if machine.abilities.gpu else CPU_EVERY
+    return GPU_EVERY if machine.gpu else CPU_EVERY
 
 
 class DamagedCheckpoint(UserError):

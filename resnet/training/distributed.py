@@ -182,7 +182,7 @@ def joined(train: TrainParams) -> Iterator[tuple[Processes, Machine]]:
     if processes.is_main:  # torchrun ends the others
         check_shares(train, processes.size)
     machine = choose_machine(train)
-    if machine.abilities.streams:  # a machine may have several of these, told apart by their number
+    if machine.cuda:  # a machine may have several of these, told apart by their number
         machine = choose_machine(train.model_copy(update={"device": f"cuda:{os.environ['LOCAL_RANK']}"}))
     if machine.device.type not in BACKENDS:
         raise UserError(f"several processes train on CPUs or CUDA's GPUs, not on {machine.device}: set train.device")

@@ -47,7 +47,7 @@ def seeds_at_once(settings: Settings, machine: Machine) -> int:
     wanted = settings.train.seeds_at_once
     if wanted != "auto":
         return wanted
-    if not machine.abilities.streams or recomputes(settings, machine):
+    if not machine.cuda or recomputes(settings, machine):
         return 1
     fitting = int(SHARE * machine.memory_bytes() / run_bytes(settings, machine.precision))
     return min(MOST_AT_ONCE, max(1, fitting))

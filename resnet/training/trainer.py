@@ -18,9 +18,8 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from resnet.data import Data
-from resnet.nets.build import build
 from resnet.nets.groups import group_batch_norm
-from resnet.nets.model import DepthNet, he_initialisation
+from resnet.nets.model import DepthNet, build, he_initialisation
 from resnet.params import Settings
 from resnet.system import Machine
 from resnet.training.batches import Batches, Draws
@@ -100,13 +99,14 @@ def training_step(
         on the device, so that nothing waits for it.
     """
     with machine.arithmetic():
-        if machine.precision == "bf16" and machine.abilities.many_tensors:
+        if machine.precision == "bf16" and machine.cuda:
             logits = functional_call(net, cast_weights(net, torch.bfloat16), (x,)).float()
         else:  # a CPU's kernels take the weights as they are
             logits = net(x).float()
         loss = F.cross_entropy(logits, labels)
     sgd.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    with machine.switches():
+        loss.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         mean_loss, wrong = processes.average(net, loss.detach(), (logits.argmax(1) != labels).sum())
     sgd.step()
@@ -137,7 +137,7 @@ class Trainer:
     ) -> None:
         recipe, device = settings.train, machine.device
         self.recipe, self.machine, self.processes = recipe, machine, processes
-        streams = machine.abilities.streams
+        streams = machine.cuda
         self.stream = torch.cuda.Stream(device) if streams else None  # type: ignore[no-untyped-call]
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream(device))
@@ -162,7 +162,7 @@ class Trainer:
             self._position = torch.zeros(1, dtype=torch.int64, device=device)
             self._learning_rate = torch.zeros((), device=device)
         # Whether a graph may hold the exchange between processes has not been tried.
-        self._graphed = graphed and machine.abilities.graphs and processes.size == 1
+        self._graphed = graphed and machine.cuda and processes.size == 1
         self._graph: torch.cuda.CUDAGraph | None = None
         self._run_here = 0
 

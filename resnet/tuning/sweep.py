@@ -26,7 +26,7 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import BusyError, locked, remove_partials, sha256_of, write_text
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import Params, Settings
 from resnet.params.bearing import differences, effective
 from resnet.results import Identity, SweepRecord, read_history
@@ -261,7 +261,7 @@ class NetSweep:
 
         def leave_facts() -> None:
             trial.set_user_attr(SECONDS, time.monotonic() - began)
-            trial.set_user_attr(SYSTEM, self.machine.describe(fused.available).model_dump(mode="json"))
+            trial.set_user_attr(SYSTEM, self.machine.describe(kernels.available).model_dump(mode="json"))
 
         remove_partials(folder)
         run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import Settings, load
 from resnet.results import TrainingRecord, read_history
 from resnet.runs.seeds import train_seeds
@@ -109,7 +109,7 @@ def undisturbed(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     return run
 
 
-@pytest.mark.skipif(not fused.available(), reason="there is no other arithmetic to measure rounding by")
+@pytest.mark.skipif(not kernels.available(), reason="there is no other arithmetic to measure rounding by")
 @pytest.mark.usefixtures("one_thread")
 def test_two_processes_are_one_that_normalises_halves_up_to_rounding(
     undisturbed: Torchrun, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -127,7 +127,7 @@ def test_two_processes_are_one_that_normalises_halves_up_to_rounding(
     halves = alone("halves")
     train = settings.train.model_copy(update={"batch_norm_images": None})
     whole = alone("whole", settings.model_copy(update={"train": train}))
-    monkeypatch.setattr(fused, "available", lambda: False)
+    monkeypatch.setattr(kernels, "available", lambda: False)
     plain = alone("plain")
 
     def losses(folder: Path) -> list[float]:

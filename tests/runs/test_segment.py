@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from resnet.measuring import energy
-from resnet.measuring.energy import SharedEnergy
 from resnet.results import Segment
 from resnet.runs import segment
 from resnet.runs.segment import PresentSegment
@@ -17,7 +14,7 @@ from tests.conftest import CPU
 
 
 def present(processes: int = 1) -> PresentSegment:
-    return PresentSegment(7, CPU, processes, 1, SharedEnergy(CPU.device))
+    return PresentSegment(7, CPU, processes, 1)
 
 
 def earlier(now: PresentSegment, **changes: Any) -> Segment:
@@ -39,16 +36,6 @@ def test_evaluations_and_checkpoints_are_no_time_of_training(monkeypatch: pytest
     record = training.record(12)
     assert (record.seconds, record.training_seconds) == (11.0, 8.0)
     assert (record.first_iteration, record.last_iteration) == (7, 12)
-
-
-@pytest.mark.parametrize(("processes", "measured"), [(1, True), (2, False)])
-def test_one_devices_energy_is_not_that_of_several_processes(
-    processes: int, measured: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readings = count(step=1000)
-    monkeypatch.setattr(energy, "_counter", lambda device: lambda: next(readings))
-    taken = present(processes).record(12).energy_joules
-    assert (taken is not None) == measured
 
 
 def test_the_same_arithmetic_is_no_change() -> None:

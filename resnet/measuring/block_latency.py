@@ -31,11 +31,10 @@ from torch import Tensor
 
 from resnet.data import prepared_classes
 from resnet.errors import UserError
-from resnet.measuring.graphs import graphed
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
 from resnet.measuring.peaks import measure_peaks
-from resnet.measuring.stopwatch import Clock, Step, steps_that_fill, stream_clock, time_in_turn, time_round
-from resnet.nets import fused
+from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, stream_clock, time_in_turn, time_round
+from resnet.nets import kernels
 from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
 from resnet.nets.model import he_initialisation
 from resnet.params import Params
@@ -98,7 +97,7 @@ def memory_needed(case: Case, shortcut: str) -> int:
 
 def modes(machine: Machine) -> tuple[str, ...]:
     """The modes that a device has."""
-    return MODES if machine.abilities.graphs else MODES[:2]
+    return MODES if machine.cuda else MODES[:2]
 
 
 def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
@@ -132,11 +131,13 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
         if case.part == "net":
             with machine.arithmetic():
                 loss = F.cross_entropy(run(x).float(), labels)
-            return torch.autograd.grad(loss, wanted)
+            with machine.switches():
+                return torch.autograd.grad(loss, wanted)
         y = forward()
         if gradient is None:
             gradient = torch.randn_like(y)
-        return torch.autograd.grad(y, wanted, gradient)
+        with machine.switches():
+            return torch.autograd.grad(y, wanted, gradient)
 
     steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
     step = steps[case.passes]
@@ -154,7 +155,7 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
 
 def launch_seconds(step: Step, machine: Machine) -> float | None:
     """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
-    if not machine.abilities.gpu:
+    if not machine.gpu:
         return None
     seconds = []
     for _ in range(10):
@@ -172,7 +173,7 @@ def kernel_seconds(step: Step, machine: Machine) -> float | None:
     GPU was done waiting before the host was done (a step of more launches than the queue holds), the
     figure would hold launches, and there is none.
     """
-    if not machine.abilities.clock:
+    if not machine.cuda:
         return None
     launch = launch_seconds(step, machine)
     assert launch is not None, "there is a GPU"
@@ -262,7 +263,7 @@ def measure_latency(
         shortcut=shortcut,
         rows=(),
         peaks=(measure_peaks(machine),),
-        system=machine.describe(fused.available),
+        system=machine.describe(kernels.available),
     )
     for case in cases:
         if memory_needed(case, shortcut) < machine.free_memory_bytes():

@@ -1,22 +1,32 @@
-"""Batch norm, addition and ReLU in one operation; for CPUs also 3x3 convolutions with fewer multiplications.
+"""Batch norm, addition and ReLU in one operation, and 3x3 convolutions with fewer multiplications, for CPUs.
 
 On a CPU a CIFAR ResNet spends almost a third of a training step reading and writing activations for batch
 norm, ReLU and addition, and most of the rest on convolutions. With channels-last tensors on a CPU
-``batch_norm_relu`` and ``conv3x3`` call the kernels of ``csrc``; on a GPU with Triton ``batch_norm_relu`` calls
-``fused_gpu``; everywhere else they are the plain PyTorch operations. The CPU's kernels are compiled on first use
-into the user's cache folder (some 20 seconds, once). Without a compiler a line is logged and the plain
-operations do the work. ``RESNET_FUSED=0`` in the environment turns all compiled operations off.
+``batch_norm_relu`` and ``conv3x3`` call the kernels of ``csrc``; everywhere else they are the plain PyTorch
+operations. Their results do not depend on the number of threads, and the same inputs give the same bits.
 
-The results of both do not depend on the number of threads, and the same inputs give the same bits.
+The kernels are compiled on first use into the user's cache folder (some 20 seconds, once). Without a compiler a
+line is logged and the plain operations do the work. ``RESNET_FUSED=0`` in the environment turns the kernels off.
+A library's name ends with the digest of its bytes. So a file that a full disk or a crash has cut off is seen
+before it is loaded, where it would kill the process, and is built again. Flags of ours come after those of
+$CXXFLAGS; those of $RESNET_CXXFLAGS come last (``-march=x86-64-v3`` leaves AVX-512 out). Kernels that are slower than
+PyTorch's operations are not used.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
 import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,30 +34,146 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from resnet.abilities import abilities
-from resnet.nets.backward import batch_norm_relu_backward
-from resnet.nets.library import available
-
-__all__ = ["available", "batch_norm_relu", "branch", "conv3x3"]
+from resnet.files import complete_or_absent, write_text
 
 _log = logging.getLogger(__name__)
+_SOURCES = Path(__file__).with_name("csrc")
+_FLAGS = ("-std=c++20", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared")
+SLOW = 0.8
+"""Times as fast as PyTorch's operations: below it the kernels are not used. Others' work on the machine blurs less."""
 _LANES = 16  # the kernels take channels sixteen at a time: 16, 32, 64, ...
 
 
-@functools.cache
-def gpu_kernels() -> ModuleType | None:
-    """The kernels for GPUs, if Triton is there and the GPU agrees with the plain operations; asked once a process."""
-    if os.environ.get("RESNET_FUSED", "1") == "0":
-        return None
+def _cpu_flags() -> str:
+    """The processor's instruction sets: a library built for one processor may not run on another."""
     try:
-        from resnet.nets import fused_gpu
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    flags = (line for line in lines if line.lower().startswith(("flags", "features")))
+    return next(flags, platform.processor())
 
-        fused_gpu.check(torch.device("cuda"))
-    except Exception as error:  # a compiler of kernels raises what it likes
-        reason = [*str(error).strip().splitlines(), type(error).__name__][0]
-        _log.warning("fused GPU operations not used, using plain PyTorch: %s", reason)
-        return None
-    return fused_gpu
+
+def _compiler() -> list[str]:
+    """The compiler's command, from $CXX with its arguments (``ccache g++``), or from the path if that is not there."""
+    command = shlex.split(os.environ.get("CXX", ""))
+    if not command or not shutil.which(command[0]):
+        command = [name for name in ("c++", "g++", "clang++") if shutil.which(name)][:1]
+    if not command:
+        raise FileNotFoundError("no C++ compiler found (c++, g++, clang++ or $CXX)")
+    return command
+
+
+def _cache() -> Path:
+    """A folder of this user's alone: in the user's cache, or in the temporary folder where there is no home."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "resnet-depth"
+        cache.mkdir(parents=True, exist_ok=True)
+        if os.access(cache, os.W_OK):
+            return cache
+    except (OSError, RuntimeError):
+        pass
+    cache = Path(tempfile.gettempdir()) / f"resnet-depth-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    # Another user could have made the folder, with a library of theirs in it.
+    if cache.is_symlink() or cache.stat().st_uid != os.getuid():
+        raise PermissionError(f"{cache} belongs to another user; set XDG_CACHE_HOME to a folder of yours")
+    return cache
+
+
+def _digest(library: Path) -> str:
+    return hashlib.sha256(library.read_bytes()).hexdigest()[:16]
+
+
+def _build() -> Path:
+    """Compile the kernels, or take what an earlier process compiled.
+
+    Returns the shared library's path. Raises OSError or subprocess.SubprocessError where it cannot be built.
+    """
+    # Ours after the environment's, which may be a package manager's for old processors.
+    compiler, flags = _compiler(), [*shlex.split(os.environ.get("CXXFLAGS", "")), *_FLAGS]
+    flags += [f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
+    flags += shlex.split(os.environ.get("RESNET_CXXFLAGS", ""))
+    sources = sorted(path for path in _SOURCES.iterdir() if path.suffix in (".cpp", ".h"))
+    parts = [part for path in sources for part in (path.name, path.read_text())]
+    parts += [torch.__version__, platform.machine(), _cpu_flags(), *flags, *compiler]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    cache = _cache()
+    for library in cache.glob(f"kernels-{key}-*.so"):
+        if library.stem.endswith(f"-{_digest(library)}"):
+            return library
+        _log.warning("%s is damaged: building it again", library)
+        library.unlink(missing_ok=True)
+    _log.warning("compiling the CPU kernels for this processor, once")
+    include, lib = Path(torch.__file__).parent / "include", Path(torch.__file__).parent / "lib"
+    # Built aside: a killed build leaves no lock and no half library, two at once do not meet.
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        made = Path(work) / "kernels.so"
+        command = [*compiler, *flags, f"-I{include}", f"-I{include / 'torch/csrc/api/include'}"]
+        command += [str(path) for path in sources if path.suffix == ".cpp"]
+        command += ["-o", str(made), f"-L{lib}", f"-Wl,-rpath,{lib}", "-ltorch_cpu", "-lc10"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+        library = cache / f"kernels-{key}-{_digest(made)}.so"
+        with complete_or_absent(library) as partial:
+            shutil.copyfile(made, partial)
+    return library
+
+
+def _speed(library: Path) -> float:
+    """How many times as fast as PyTorch's operations the loaded library is: measured once, and read ever after.
+
+    So every process takes the same operations, and a resumed run ends with the same bits.
+    """
+    told = library.with_suffix(".speed")
+    try:
+        return float(told.read_text())
+    except (OSError, ValueError):
+        speed = _measured_speed()
+    write_text(told, f"{speed:.3f}\n")
+    return speed
+
+
+def _measured_speed() -> float:
+    """The least of nine times of a convolution and a batch norm, PyTorch's over ours; milliseconds each."""
+    x = torch.ones(32, 16, 32, 32).contiguous(memory_format=torch.channels_last)
+    weight, scale = torch.ones(16, 16, 3, 3), torch.ones(16)
+
+    def ours() -> None:
+        y = torch.ops.resnet_fused.winograd(x, weight, False)
+        torch.ops.resnet_fused.batch_norm_forward(y, scale, scale, x, None, None, 0.1, 1e-5, True)
+
+    def theirs() -> None:
+        F.relu(F.batch_norm(F.conv2d(x, weight, padding=1), None, None, scale, scale, training=True) + x)
+
+    def seconds(operations: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        operations()
+        return time.perf_counter() - began
+
+    with torch.no_grad():
+        pairs = [(seconds(theirs), seconds(ours)) for _ in range(10)][1:]
+    return min(their for their, _ in pairs) / min(our for _, our in pairs)
+
+
+@functools.cache
+def available() -> bool:
+    """Whether the compiled operations are there; compiles and loads them on the first call."""
+    if os.environ.get("RESNET_FUSED", "1") == "0":
+        return False
+    try:
+        library = _build()
+        torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+        speed = _speed(library)
+    except subprocess.CalledProcessError as error:
+        reason = [*(error.stderr or "").strip().splitlines(), str(error)][0]
+        _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
+        return False
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        _log.warning("fused CPU operations not built, using plain PyTorch: %s", error)
+        return False
+    if speed < SLOW:
+        _log.warning("%s: %.2f times as fast as PyTorch's operations, using plain PyTorch", library, speed)
+    return speed >= SLOW
 
 
 class _BatchNormReLU(torch.autograd.Function):
@@ -75,7 +201,15 @@ class _BatchNormReLU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        return batch_norm_relu_backward(ctx, dy, torch.ops.resnet_fused.batch_norm_backward)
+        x, y, weight, *statistics = ctx.saved_tensors
+        dy = dy.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        wanted = ctx.needs_input_grad[3]
+        masked = wanted and y is not None  # without a ReLU the shortcut's gradient is dy itself
+        dx, dweight, dbias, dshortcut = torch.ops.resnet_fused.batch_norm_backward(
+            dy, x, y, weight, *statistics, masked
+        )
+        to_shortcut = (dshortcut if masked else dy) if wanted else None
+        return dx, dweight, dbias, to_shortcut, *[None] * (len(ctx.needs_input_grad) - 4)
 
 
 def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -> Tensor:
@@ -94,7 +228,7 @@ def _recorded(x: Tensor) -> bool:
 def _kernel_takes(x: Tensor) -> bool:
     return (
         not _recorded(x)
-        and not abilities(x.device).gpu
+        and x.device.type == "cpu"
         and x.dim() == 4
         and x.dtype in (torch.float32, torch.bfloat16)
         and x.shape[1] % _LANES == 0
@@ -127,17 +261,6 @@ def _normalise(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: boo
     return y
 
 
-_Forward = Callable[[Tensor, nn.BatchNorm2d, Tensor | None, bool], Tensor]
-
-
-def _kernels(x: Tensor) -> tuple[_Forward, _Forward] | None:
-    """What trains and what normalises on the input's device, if kernels there take the input."""
-    if abilities(x.device).triton:
-        gpu = gpu_kernels()
-        return (gpu.train, gpu.normalise) if gpu is not None and gpu.takes(x) else None
-    return (_train, _normalise) if _kernel_takes(x) and available() else None
-
-
 def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = None, relu: bool = True) -> Tensor:
     """``relu(bn(x) + shortcut)``, without the addition or the ReLU where not asked for.
 
@@ -147,7 +270,7 @@ def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = Non
     the compiled operation.
     """
     if (
-        _recorded(x)
+        not _kernel_takes(x)
         or type(bn) is not nn.BatchNorm2d
         or _hooked(bn)
         or bn.weight is None
@@ -158,18 +281,17 @@ def batch_norm_relu(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None = Non
         or bn.momentum is None
         or x.numel() == x.shape[1]
         or (shortcut is not None and (shortcut.shape != x.shape or not shortcut.is_floating_point()))
-        or (kernels := _kernels(x)) is None
+        or not available()
     ):
         return _plain(x, bn, shortcut, relu)
-    train, normalise = kernels
     if shortcut is not None:
         shortcut = shortcut.to(x.dtype).contiguous(memory_format=torch.channels_last)
     if bn.training:
-        return train(x, bn, shortcut, relu)
+        return _train(x, bn, shortcut, relu)
     needing = (x, bn.weight, bn.bias) if shortcut is None else (x, bn.weight, bn.bias, shortcut)
     if torch.is_grad_enabled() and any(t.requires_grad for t in needing):
         return _plain(x, bn, shortcut, relu)
-    return normalise(x, bn, shortcut, relu)
+    return _normalise(x, bn, shortcut, relu)
 
 
 class _Conv3x3(torch.autograd.Function):

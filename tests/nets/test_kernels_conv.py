@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet.nets import fused
+from resnet.nets import kernels
 from tests.nets.makers import TOLERANCE, close, images, needs_bfloat16, needs_build
 
 
@@ -32,7 +32,7 @@ def test_conv3x3_has_the_gradients_of_a_convolution(
     conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False).to(memory_format=torch.channels_last)
     x = images(batch, inputs, size, size, dtype=torch.bfloat16).requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = fused.conv3x3(x, conv)
+        y = kernels.conv3x3(x, conv)
     dy = images(*y.shape, dtype=torch.bfloat16, seed=2)
     y.backward(dy)
     x64 = x.detach().double().requires_grad_()
@@ -96,7 +96,7 @@ def test_winograd_is_almost_as_exact_as_the_direct_convolution(
 ) -> None:
     conv = convolution(inputs, outputs)
     x = images(batch, inputs, height, width, dtype=torch.float32).relu().requires_grad_()
-    y = fused.conv3x3(x, conv)
+    y = kernels.conv3x3(x, conv)
     assert "_Winograd" in type(y.grad_fn).__name__
     dy = images(*y.shape, dtype=torch.float32, seed=2)
     got = [y.detach(), *torch.autograd.grad(y, (x, conv.weight), dy)]
@@ -117,8 +117,8 @@ def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str)
     skip_with_amx(dtype)
     conv, x = convolution(16, 32), images(3, 16, 9, 7, dtype=dtype).requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-        y, shortcut = fused.branch(x, conv)
-        assert torch.equal(y, fused.conv3x3(x, conv))
+        y, shortcut = kernels.branch(x, conv)
+        assert torch.equal(y, kernels.conv3x3(x, conv))
     assert torch.equal(shortcut, x)
     assert y.dtype == shortcut.dtype == dtype
     dy, dshortcut = images(*y.shape, dtype=dtype, seed=2), images(*x.shape, dtype=dtype, seed=4)
@@ -139,7 +139,7 @@ def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str)
 
 def test_a_branch_is_the_convolution_and_its_input_where_there_is_no_kernel() -> None:
     conv, x = nn.Conv2d(10, 16, 3, padding=1), torch.randn(2, 10, 8, 8)
-    y, same = fused.branch(x, conv)
+    y, same = kernels.branch(x, conv)
     assert torch.equal(y, conv(x))
     assert same is x
 
@@ -157,7 +157,7 @@ def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(
         conv = convolution(channels, channels)
         x = images(50, channels, size, size, dtype=dtype).requires_grad_()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            y = fused.conv3x3(x, conv)
+            y = kernels.conv3x3(x, conv)
         return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
 
     threads = torch.get_num_threads()
@@ -174,25 +174,25 @@ def test_winograd_takes_a_weight_in_any_memory_format_and_does_not_depend_on_gra
     conv, x = convolution(16, 32), images(3, 16, 8, 8, dtype=torch.float32)
     plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
     plain.load_state_dict(conv.state_dict())
-    y = fused.conv3x3(x, conv)
+    y = kernels.conv3x3(x, conv)
     y.sum().backward()
-    again = fused.conv3x3(x, plain)
+    again = kernels.conv3x3(x, plain)
     again.sum().backward()
     assert torch.equal(y, again)
     assert conv.weight.grad is not None
     assert plain.weight.grad is not None
     assert torch.equal(conv.weight.grad, plain.weight.grad)
     with torch.no_grad():
-        assert torch.equal(y, fused.conv3x3(x, conv.eval()))
+        assert torch.equal(y, kernels.conv3x3(x, conv.eval()))
     with torch.inference_mode():
-        assert torch.equal(y, fused.conv3x3(x, conv))
+        assert torch.equal(y, kernels.conv3x3(x, conv))
 
 
 @needs_build
 def test_winograd_keeps_nan() -> None:
     x = images(2, 16, 8, 8, dtype=torch.float32)
     x[0, 3, 5, 5] = float("nan")
-    y = fused.conv3x3(x, convolution(16, 16))
+    y = kernels.conv3x3(x, convolution(16, 16))
     assert y[0, :, 4:7, 4:7].isnan().all()
     assert not y[1].isnan().any()
 
@@ -217,14 +217,8 @@ def test_what_winograd_does_not_take_goes_the_plain_way(case: str) -> None:
     if case == "double":
         x, conv = x.double(), conv.double()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case == "autocast"):
-        y, want = fused.conv3x3(x, conv), F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
+        y, want = kernels.conv3x3(x, conv), F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
     assert "_Winograd" not in type(y.grad_fn).__name__
     assert len(calls) == (case == "hook")
     assert y.dtype == want.dtype
     assert torch.equal(y, want)
-
-
-def test_conv3x3_is_the_convolution_without_autocast() -> None:
-    conv = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-    x = torch.randn(2, 16, 8, 8)
-    assert torch.equal(fused.conv3x3(x, conv), conv(x))

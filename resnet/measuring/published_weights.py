@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from resnet.data import Data
@@ -10,10 +9,10 @@ from resnet.errors import UserError
 from resnet.files import expanded
 from resnet.measuring.evaluate import evaluate_weights, load_net, normalisation
 from resnet.measuring.responses import response_std
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.model import count_parameters
 from resnet.params import Params, PublishedWeights
-from resnet.results import PublishedRecord, PublishedRecords, PublishedResponses
+from resnet.results import DamagedFile, PublishedRecord, PublishedRecords, PublishedResponses, file_digest
 from resnet.system import Machine, choose_machine
 from resnet.training.batches import on_device
 
@@ -25,10 +24,10 @@ def _digest(entry: PublishedWeights) -> str:
         UserError: there is no such file, or it is another one than the parameters'.
     """
     try:
-        digest = hashlib.sha256(expanded(entry.weights).read_bytes()).hexdigest()
-    except OSError as error:
+        digest = file_digest(expanded(entry.weights))
+    except DamagedFile as error:
         from_where = f"; it is to be had from {entry.source}" if entry.source else ""
-        raise UserError(f"{entry.weights}: cannot be read ({error.strerror}){from_where}") from error
+        raise UserError(f"{error}{from_where}") from error
     if entry.sha256 not in (None, digest):
         raise UserError(
             f"{entry.weights}: its SHA-256 is {digest}, not that of the parameters' {entry.name}, {entry.sha256}"
@@ -66,4 +65,4 @@ def evaluate_published(params: Params, load_data: Callable[[], Data]) -> Publish
     digests = [_digest(entry) for entry in entries]  # a wrong file is told before anything is measured
     data, machine = load_data(), choose_machine(params.train, "fp32")
     evaluations = [_evaluate(params, *each, data, machine) for each in zip(entries, digests, strict=True)]
-    return PublishedRecords(evaluations=tuple(evaluations), system=machine.describe(fused.available))
+    return PublishedRecords(evaluations=tuple(evaluations), system=machine.describe(kernels.available))

@@ -11,7 +11,7 @@ import torch
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluate_weights
-from resnet.measuring.published import evaluate_published
+from resnet.measuring.published_weights import evaluate_published
 from resnet.measuring.responses import response_std
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Params, load
@@ -62,7 +62,7 @@ def test_another_file_is_refused_before_anything_is_measured(theirs: DepthNet, t
     digest = hashlib.sha256((tmp_path / "theirs.th").read_bytes()).hexdigest()
     with pytest.raises(UserError, match=f"theirs.th: its SHA-256 is {digest}, not that of the parameters' theirs"):
         evaluate_published(plan(tmp_path, sha256="0" * 64), no_data)
-    with pytest.raises(UserError, match=r"none\.th: cannot be read \(No such file .*\); it is to be had from here"):
+    with pytest.raises(UserError, match=r"none\.th: missing; it is to be had from here"):
         evaluate_published(plan(tmp_path, weights=str(tmp_path / "none.th")), no_data)
     with pytest.raises(UserError, match="sha256"):
         plan(tmp_path, sha256="12fca82f")

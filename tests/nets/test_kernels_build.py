@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from resnet.nets import library
+from resnet.nets import kernels
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no compiler for the fused CPU operations"
@@ -26,21 +26,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sources.mkdir()
     (sources / "small.cpp").write_text('#include "small.h"\nint answer() { return kAnswer; }\n')
     (sources / "small.h").write_text("constexpr int kAnswer = 42;\n")
-    monkeypatch.setattr(library, "_SOURCES", sources)
+    monkeypatch.setattr(kernels, "_SOURCES", sources)
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: 1.5)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("CXX", raising=False)
-    library.available.cache_clear()
+    kernels.available.cache_clear()
     yield tmp_path / "cache" / "resnet-depth"
-    library.available.cache_clear()
+    kernels.available.cache_clear()
 
 
 def compiled_again() -> bool:
-    library.available.cache_clear()
-    return library.available()
+    kernels.available.cache_clear()
+    return kernels.available()
 
 
 def only(cache: Path) -> Path:
-    (file,) = cache.iterdir()
+    (file,) = cache.glob("*.so")
     return file
 
 
@@ -65,18 +66,18 @@ def one_byte_changed(path: Path) -> None:
 def test_a_damaged_library_is_built_again(
     cache: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = library._build()
+    whole = kernels._build()
     content = whole.read_bytes()
     damage(whole)
     with caplog.at_level(logging.WARNING):
-        assert library.available()
+        assert kernels.available()
     assert only(cache).read_bytes() == content
     assert sum("damaged" in record.message for record in caplog.records) == 1
 
 
 @needs_compiler
 def test_a_whole_library_is_not_built_again(cache: Path) -> None:
-    assert library.available()
+    assert kernels.available()
     before = only(cache).stat()
     assert compiled_again()
     assert only(cache).stat().st_mtime_ns == before.st_mtime_ns
@@ -84,26 +85,58 @@ def test_a_whole_library_is_not_built_again(cache: Path) -> None:
 
 @needs_compiler
 def test_every_source_file_decides_which_library_is_taken(cache: Path) -> None:
-    first = library._build()
-    (library._SOURCES / "small.h").write_text("constexpr int kAnswer = 43;\n")
-    assert library._build() != first
+    first = kernels._build()
+    (kernels._SOURCES / "small.h").write_text("constexpr int kAnswer = 43;\n")
+    assert kernels._build() != first
 
 
 @needs_compiler
 def test_the_compiler_may_have_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "env LC_ALL=C c++ -O1")
-    assert library.available()
+    assert kernels.available()
 
 
 @needs_compiler
-def test_the_users_flags_come_last_and_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert library.available()
+@pytest.mark.parametrize("name", ["CXXFLAGS", "RESNET_CXXFLAGS"])
+def test_the_users_flags_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert kernels.available()
     before = only(cache)
-    monkeypatch.setenv("CXXFLAGS", "-O0 '-DNOTE=two words'")
-    assert library._build() != before
-    monkeypatch.setenv("CXXFLAGS", "-no-such-flag")
+    monkeypatch.setenv(name, "-O0 '-DNOTE=two words'")
+    assert kernels._build() != before
+    monkeypatch.setenv(name, "-no-such-flag")
     with pytest.raises(subprocess.CalledProcessError):
-        library._build()
+        kernels._build()
+
+
+@needs_compiler
+def test_our_flags_come_after_the_environments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kernels._SOURCES / "small.h").write_text("#ifndef __OPTIMIZE__\n#error slow\n#endif\nconstexpr int kAnswer = 1;\n")
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    assert kernels.available()
+
+
+@needs_compiler
+def test_slow_kernels_are_not_used_and_every_process_says_so(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    speeds = iter([0.1])  # it is measured once
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: next(speeds))
+    for _ in range(2):
+        kernels.available.cache_clear()
+        assert not kernels.available()
+    assert sum("0.10 times as fast" in record.message for record in caplog.records) == 2
+
+
+@needs_compiler
+def test_the_real_kernels_are_measured_against_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels.available()
+    assert 0.1 < kernels._measured_speed() < 100
+
+
+@needs_compiler
+def test_a_compiler_that_is_not_there_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert kernels.available()
 
 
 @needs_compiler
@@ -117,7 +150,7 @@ def test_without_a_home_the_library_is_kept_in_the_temporary_folder(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    assert library.available()
+    assert kernels.available()
     (private,) = temporary.iterdir()
     assert private.stat().st_mode & 0o777 == 0o700
     assert only(private).suffix == ".so"
@@ -132,5 +165,5 @@ def test_a_temporary_folder_of_someone_else_is_not_trusted(
     elsewhere.mkdir()
     (tmp_path / f"resnet-depth-{os.getuid()}").symlink_to(elsewhere)
     with caplog.at_level(logging.WARNING):
-        assert not library.available()
+        assert not kernels.available()
     assert [record for record in caplog.records if "belongs to another user" in record.message]

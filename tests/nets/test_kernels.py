@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet.nets import fused
-from resnet.nets.library import available
+from resnet.nets import kernels
+from resnet.nets.kernels import available
 from tests.nets.makers import TOLERANCE, close, images, needs_build
 
 
@@ -33,7 +33,7 @@ def test_batch_norm_relu_trains_as_the_plain_operations(
     x = images(5, channels, 7, 9, dtype=dtype).requires_grad_()
     shortcut = images(5, channels, 7, 9, dtype=dtype, seed=1).requires_grad_() if with_shortcut else None
     bn = norm(channels)
-    y = fused.batch_norm_relu(x, bn, shortcut, relu)
+    y = kernels.batch_norm_relu(x, bn, shortcut, relu)
     assert y.dtype == dtype
     assert "_BatchNormReLU" in type(y.grad_fn).__name__
     dy = images(5, channels, 7, 9, dtype=dtype, seed=2)
@@ -80,7 +80,7 @@ def test_evaluation_mode_uses_and_keeps_the_running_statistics(dtype: torch.dtyp
     before = {name: value.clone() for name, value in bn.state_dict().items()}
     x, shortcut = images(2, 16, 4, 4, dtype=dtype), images(2, 16, 4, 4, dtype=dtype, seed=1)
     with torch.no_grad():
-        y = fused.batch_norm_relu(x, bn, shortcut)
+        y = kernels.batch_norm_relu(x, bn, shortcut)
         want = F.relu(nn.BatchNorm2d.forward(bn.double(), x.double()) + shortcut.double())
     close(y, want, TOLERANCE[dtype])
     bn.float()
@@ -90,7 +90,7 @@ def test_evaluation_mode_uses_and_keeps_the_running_statistics(dtype: torch.dtyp
 @needs_build
 def test_a_large_mean_does_not_cancel_the_variance() -> None:
     x = (torch.randn(8, 16, 16, 16) + 1000).contiguous(memory_format=torch.channels_last)
-    y = fused.batch_norm_relu(x, nn.BatchNorm2d(16), relu=False)
+    y = kernels.batch_norm_relu(x, nn.BatchNorm2d(16), relu=False)
     close(y, nn.BatchNorm2d(16).double()(x.double()), 1e-3)
 
 
@@ -99,7 +99,7 @@ def test_nan_stays_nan() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         x = images(2, 16, 4, 4, dtype=dtype)
         x[0, 3, 0, 1] = float("nan")
-        y = fused.batch_norm_relu(x, nn.BatchNorm2d(16))
+        y = kernels.batch_norm_relu(x, nn.BatchNorm2d(16))
         assert y[:, 3].isnan().all()
         assert not y[:, 4].isnan().any()
 
@@ -112,7 +112,7 @@ def test_the_same_bits_whatever_the_number_of_threads(dtype: torch.dtype) -> Non
         bn = norm(32)
         x = images(64, 32, 16, 16, dtype=dtype).requires_grad_()
         shortcut = images(64, 32, 16, 16, dtype=dtype, seed=1).requires_grad_()
-        y = fused.batch_norm_relu(x, bn, shortcut)
+        y = kernels.batch_norm_relu(x, bn, shortcut)
         y.backward(images(64, 32, 16, 16, dtype=dtype, seed=2))
         grads = [x.grad, shortcut.grad, bn.weight.grad, bn.bias.grad]
         return [y.detach(), *(g for g in grads if g is not None), *bn.state_dict().values()]
@@ -141,7 +141,7 @@ def test_what_the_kernel_does_not_take_goes_the_plain_way(case: str) -> None:
         x, bn = x.double(), bn.double()
     if case == "hook":
         bn.register_forward_hook(lambda module, inputs, output: calls.append(output))
-    y = fused.batch_norm_relu(x, bn, x)
+    y = kernels.batch_norm_relu(x, bn, x)
     assert len(calls) == (case == "hook")
     want = nn.BatchNorm2d(channels).to(x.dtype)(x)
     assert torch.equal(y, F.relu(want + x))
@@ -150,7 +150,7 @@ def test_what_the_kernel_does_not_take_goes_the_plain_way(case: str) -> None:
 def test_evaluation_mode_with_gradients_goes_the_plain_way() -> None:
     bn = norm(16).eval()
     x = images(2, 16, 4, 4, dtype=torch.float32).requires_grad_()
-    fused.batch_norm_relu(x, bn).sum().backward()
+    kernels.batch_norm_relu(x, bn).sum().backward()
     assert x.grad is not None
 
 
@@ -158,12 +158,13 @@ def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: object
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("CXX", str(tmp_path) + "/no-such-compiler")
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
     available.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             x = images(2, 16, 4, 4, dtype=torch.float32)
-            y = fused.batch_norm_relu(x, nn.BatchNorm2d(16))
+            y = kernels.batch_norm_relu(x, nn.BatchNorm2d(16))
         assert torch.equal(y, F.relu(nn.BatchNorm2d(16)(x)))
         assert [r.message for r in caplog.records if "using plain PyTorch" in r.message]
     finally:
@@ -174,6 +175,6 @@ def test_turned_off_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESNET_FUSED", "0")
     available.cache_clear()
     try:
-        assert not fused.available()
+        assert not kernels.available()
     finally:
         available.cache_clear()
