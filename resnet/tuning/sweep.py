@@ -54,7 +54,7 @@ SQLITE: dict[str, Any] = {"connect_args": {"timeout": 60}}
 POSTGRESQL: dict[str, Any] = {"pool_pre_ping": True}
 """A connection may have been closed during the hours of a trial."""
 
-optuna.logging.set_verbosity(logging.WARNING)
+optuna.logging.set_verbosity(logging.ERROR)
 warnings.simplefilter("ignore", ExperimentalWarning)
 
 
@@ -233,32 +233,40 @@ class NetSweep(NamedTuple):
         Raises:
             Interrupted: a signal asked to stop; the trial's checkpoint is saved.
         """
-        waiting = False
-        while self.left(study):
-            optuna.storages.fail_stale_trials(study)
-            trials = study.get_trials(deepcopy=False)
-            states = Counter(trial.state for trial in trials)
-            if states[TrialState.RUNNING] >= self.left(study) and not states[TrialState.WAITING]:
-                if not waiting:
-                    self.console.print(f"{self.name}: waiting for the trials of other workers", soft_wrap=True)
-                waiting = True
-                time.sleep(min(1.0, self.sweep.dead_after / 5))
-                continue
-            # Alone, a worker that is killed and started again draws the same values.
-            mine = os.getpid() if states[TrialState.RUNNING] else 0
-            study.sampler = TPESampler(
-                seed=int(sha256_of([self.sweep.sampler_seed, len(trials), mine])[:8], 16),
-                n_startup_trials=self.sweep.sampler_startup_trials,
-                multivariate=True,
-                constant_liar=True,
-            )
+        while True:
             try:
-                study.optimize(self.objective, n_trials=1)
-            except ValueError as error:  # this process stood still for longer than `dead_after`
-                if "Cannot tell" not in str(error):
+                if not self.left(study):
+                    return
+                self.step(study)
+            except (sqlalchemy.exc.OperationalError, StorageInternalError) as error:
+                if "database is locked" not in str(error.__cause__ or error):
                     raise
-                self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
-            self.write(study)
+                self.console.print(f"{self.name}: waiting for a worker that is writing to the study", soft_wrap=True)
+                time.sleep(1.0)
+
+    def step(self, study: Study) -> None:
+        """Run one trial, or wait a moment for those of other workers."""
+        optuna.storages.fail_stale_trials(study)
+        trials = study.get_trials(deepcopy=False)
+        states = Counter(trial.state for trial in trials)
+        if states[TrialState.RUNNING] >= self.left(study) and not states[TrialState.WAITING]:
+            time.sleep(min(1.0, self.sweep.dead_after / 5))
+            return
+        # Alone, a worker that is killed and started again draws the same values.
+        mine = os.getpid() if states[TrialState.RUNNING] else 0
+        study.sampler = TPESampler(
+            seed=int(sha256_of([self.sweep.sampler_seed, len(trials), mine])[:8], 16),
+            n_startup_trials=self.sweep.sampler_startup_trials,
+            multivariate=True,
+            constant_liar=True,
+        )
+        try:
+            study.optimize(self.objective, n_trials=1)
+        except ValueError as error:  # this process stood still for longer than `dead_after`
+            if "Cannot tell" not in str(error):
+                raise
+            self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
+        self.write(study)
 
     def objective(self, trial: Trial) -> float:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
