@@ -35,7 +35,7 @@ from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_cl
 from resnet.measuring.throughput import noise
 from resnet.params import Settings, load
 from resnet.system import Machine, choose_machine
-from resnet.training.memory import seeds_at_once
+from resnet.training.placement import place
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer
 
 ROUNDS = 3
@@ -64,7 +64,7 @@ def trainers(settings: Settings, machine: Machine, seeds: int) -> list[Trainer]:
 def rate(settings: Settings, seeds: int, seconds: float) -> dict[str, Any]:
     """How fast `seeds` seeds train, as many side by side as `resnet train` takes."""
     machine = choose_machine(settings.train)
-    width = min(seeds, seeds_at_once(settings, machine))
+    width = min(seeds, place(settings, machine).seeds)
     began = time.perf_counter()
     side_by_side = trainers(settings, machine, width)
     ready = time.perf_counter() - began

@@ -23,7 +23,7 @@ from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.results import Results
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
-from resnet.training.memory import recomputes, seeds_at_once
+from resnet.training.placement import place
 
 
 def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
@@ -125,7 +125,7 @@ def train_seeds(
         waiting = [run for run in runs if run.seed not in records]
         for seed in records:
             console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
-        width = seeds_at_once(settings, machine)
+        width = place(settings, machine).seeds
         for start in range(0, len(waiting), width):
             records |= _train(waiting[start : start + width], settings, machine, console)
         return [records[run.seed] for run in runs]
@@ -152,7 +152,7 @@ def _train(runs: Sequence[Run], settings: Settings, machine: Machine, console: C
     where = f"{machine.device.type}, {machine.precision}"
     if not machine.abilities.gpu:
         where += ", no GPU: this is slower, and exact all the same"
-    if recomputes(settings, machine):
+    if place(settings, machine).recompute:
         where += "; activations are computed again instead of kept, to fit the memory"
     if len(runs) > 1:
         where += f"; {len(runs)} seeds side by side"

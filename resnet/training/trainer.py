@@ -26,7 +26,7 @@ from resnet.system import Machine
 from resnet.training.batches import Batches, Draws
 from resnet.training.checkpoint import Progress
 from resnet.training.draws import generator
-from resnet.training.memory import recomputes
+from resnet.training.placement import place
 from resnet.training.recipe import learning_rate, optimiser, warmup_ends
 
 EAGER_ITERATIONS = 3
@@ -141,7 +141,7 @@ class Trainer:
             first_weights = seed if recipe.initialisation_seed is None else recipe.initialisation_seed
             self.batches = Batches(data, order_seed, recipe.batch_size, device)
             self.net = build_net(settings, len(data.record.classes), first_weights, device).train()
-            self.net.recompute = recomputes(settings, machine)
+            self.net.recompute = place(settings, machine).recompute
             if recipe.compile:
                 # A process may train several nets, each with shapes and options of its own.
                 torch._dynamo.config.recompile_limit = GRAPHS
