@@ -89,11 +89,12 @@ def train_seeds(
     """
     console = console or Console(stderr=True)
     places = [seed_folders(out, seed, weights, checkpoints) for seed in seeds]
+    parents = {folder.parent for place in places for folder in place}
     runs = [Run(settings, seed, data, place, machine, live) for seed, place in zip(seeds, places, strict=True)]
     with SeedLocks(run.folders.results for run in runs) as locks:
         try:
             with locked(out, ARRANGING, wait=True):
-                finish_moves(out)
+                finish_moves(out, parents)
                 locks.take()
                 for folder in {folder for run in runs for folder in run.folders}:
                     remove_partials(folder)
@@ -118,8 +119,8 @@ def train_seeds(
         moves = [move for arrangement in arrangements for move in arrangement.moves]
         if moves:
             with locked(out, ARRANGING, wait=True):
-                finish_moves(out)  # those of another process that was killed in the meantime
-                carry_out(out, moves)
+                finish_moves(out, parents)  # those of another process that was killed in the meantime
+                carry_out(out, moves, parents)
                 locks.take()
         records = {run.seed: record for run in runs if (record := run.results.take_over()) is not None}
         waiting = [run for run in runs if run.seed not in records]
