@@ -18,7 +18,7 @@ from resnet.params import Settings, ThroughputParams
 from resnet.results import ThroughputRecord, Timing
 from resnet.system import Machine
 from resnet.training.batches import Batches
-from resnet.training.memory import SHARE, run_bytes
+from resnet.training.placement import SHARE, run_bytes
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 VERSION = 1

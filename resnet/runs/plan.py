@@ -1,4 +1,4 @@
-"""The whole plan: what is left of it, and whether it may start."""
+"""The whole plan: what is left of it, and how long that takes."""
 
 from __future__ import annotations
 
@@ -49,21 +49,3 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
     record.write(out / "forecast.json")
     forecaster.check(record.limit_hours)
     return record
-
-
-def check_plan(params: Params, runs: Path, out: Path, console: Console) -> None:
-    """Forecast the plan, if `out` holds no forecast of it on this machine that is within `limits.hours`.
-
-    DVC does not promise to forecast before it trains: whichever net comes first asks.
-
-    Raises:
-        UserError: as `forecast_plan`.
-    """
-    file = out / "forecast.json"
-    if file.exists():
-        record, machine = ForecastRecord.read(file), choose_machine(params.train)
-        told = ([row.name for row in record.rows], record.limit_hours, record.system.timed_on)
-        asked = ([*params.models], params.limits.hours, machine.describe(kernels.available).timed_on)
-        if told == asked and record.hours <= record.limit_hours:
-            return
-    forecast_plan(params, runs, out, console)

@@ -1,4 +1,4 @@
-"""The part of a run that trains now, from its start or its last checkpoint on: its time, its machine."""
+"""The part of a run that trains now, from its start or its last checkpoint on: its time and its machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ class PresentSegment:
     Args:
         first_iteration: iterations that earlier segments have done.
         machine: where it trains.
-        processes: those that train the net together.
         side_by_side: runs that share the device, this one included.
     """
 
-    def __init__(self, first_iteration: int, machine: Machine, processes: int, side_by_side: int) -> None:
-        self.first_iteration, self.processes, self.side_by_side = first_iteration, processes, side_by_side
+    def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:
+        self.first_iteration, self.side_by_side = first_iteration, side_by_side
         self.system = machine.describe(kernels.available)
         self._began, self._outside_training = time.perf_counter(), 0.0
 
@@ -44,7 +43,6 @@ class PresentSegment:
             seconds=seconds,
             training_seconds=seconds - self._outside_training,
             side_by_side=self.side_by_side,
-            processes=self.processes,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             source=source(),
             system=self.system,
@@ -53,9 +51,6 @@ class PresentSegment:
     def changes(self, before: Segment) -> str:
         """In what its arithmetic is another than an earlier segment's; empty where it is the same, bit for bit."""
         then, now, changes = before.system, self.system, []
-        if before.processes != self.processes:
-            here = "one process" if self.processes == 1 else f"{self.processes} processes"
-            changes.append(f"in {here} (before: {before.processes})")
         if then.device != now.device:
             changes.append(f"on {now.device} (before: {then.device})")
         elif now.device == "cpu":  # a GPU's bits depend on neither

@@ -1,4 +1,4 @@
-"""A segment that trains: its seconds, its energy, and in what its arithmetic is another than an earlier one's."""
+"""A segment that trains: its seconds, and in what its arithmetic is another than an earlier one's."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from resnet.runs.segment import PresentSegment
 from tests.conftest import CPU
 
 
-def present(processes: int = 1) -> PresentSegment:
-    return PresentSegment(7, CPU, processes, 1)
+def present() -> PresentSegment:
+    return PresentSegment(7, CPU, 1)
 
 
 def earlier(now: PresentSegment, **changes: Any) -> Segment:
@@ -51,8 +51,6 @@ def test_what_changes_a_runs_bits_is_named() -> None:
     named = f"with {threads} {'thread' if threads == 1 else 'threads'} (before: {threads + 1})"
     assert now.changes(earlier(now, device="cuda")) == "on cpu (before: cuda)"
     assert now.changes(earlier(now, threads=threads + 1)) == named
-    assert now.changes(earlier(now, processes=2, threads=threads + 1)) == f"in one process (before: 2) and {named}"
-    assert present(2).changes(earlier(now)) == "in 2 processes (before: 1)"
 
 
 @pytest.mark.parametrize(
