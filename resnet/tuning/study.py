@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resnet.errors import UserError, one_line
 from resnet.files import expanded, is_locked, locked_file
-from resnet.results import Identity, with_identity
+from resnet.results import Identity
 from resnet.runs.aside import label
 
 POSTGRES = ("postgresql://", "postgres://")
@@ -159,7 +159,7 @@ def differing(storage: Storage, name: str, identity: Identity) -> list[str]:
     """In which of configuration, data and version the stored study of this name is another; none if there is none."""
     if name not in optuna.get_all_study_names(storage.rdb):
         return []
-    held = with_identity(optuna.load_study(study_name=name, storage=storage.rdb).user_attrs)
+    held = optuna.load_study(study_name=name, storage=storage.rdb).user_attrs
     # Without one its creator was killed before the first trial: it is nobody's.
     return Identity.model_validate(held[IDENTITY]).differences(identity) if IDENTITY in held else []
 
@@ -181,7 +181,7 @@ def _put_in_place(storage: Storage, name: str, identity: Identity) -> None:
         optuna.delete_study(study_name=old, storage=storage.rdb)
 
     if differing(storage, name, identity):
-        held = with_identity(optuna.load_study(study_name=name, storage=storage.rdb).user_attrs)
+        held = optuna.load_study(study_name=name, storage=storage.rdb).user_attrs
         rename(name, f"{name}@{label(Identity.model_validate(held[IDENTITY]))}")
     if (own := f"{name}@{label(identity)}") in names:
         rename(own, name)
