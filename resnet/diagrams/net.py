@@ -51,15 +51,12 @@ class Net(NamedTuple):
     """A net in the parts that are drawn."""
 
     record: DescriptionRecord
+    input: Shape
     stem: tuple[Layer, Layer]
     """The first convolution and its batch norm."""
     stages: tuple[tuple[Block, ...], ...]
     head: tuple[Layer, ...]
     """Pooling and the fully connected layer."""
-
-    @property
-    def input(self) -> Shape:
-        return _input(self.stem[0])
 
     @property
     def title(self) -> str:
@@ -123,6 +120,6 @@ def read(record: DescriptionRecord) -> Net:
         if [layer.kind for layer in outside] != ["conv", "bn", "avgpool", "fc"] or not all(stages.values()):
             raise ValueError
         conv1, norm1, *head = outside
-        return Net(record, (conv1, norm1), tuple(map(tuple, stages.values())), tuple(head))
+        return Net(record, _input(conv1), (conv1, norm1), tuple(map(tuple, stages.values())), tuple(head))
     except (KeyError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{record.name}: its layer table is of no net that can be drawn") from error

@@ -171,6 +171,9 @@ def test_what_is_no_net_of_ours_is_refused(layers: slice) -> None:
     record = described("resnet", 8)
     with pytest.raises(UserError, match="resnet-8: its layer table is of no net that can be drawn"):
         draw(record.model_copy(update={"layers": record.layers[layers]}))
+    flat = record.layers[0].model_copy(update={"output": (16,)})
+    with pytest.raises(UserError, match="no net that can be drawn"):
+        draw(record.model_copy(update={"layers": (flat, *record.layers[1:])}))
 
 
 def test_the_committed_figures_are_what_the_command_draws(tmp_path: Path) -> None:
