@@ -232,7 +232,8 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path
 def test_a_suspended_worker_stops_nobody_and_leaves_its_trial(digits_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(digits_folder, tmp_path / "digits")
     plan(tmp_path)
-    arguments = (*LONG, "--set=sweep.trials=2")
+    # Long enough that a busy machine's own heartbeats are not taken for a suspended worker's.
+    arguments = (*LONG, "--set=sweep.trials=2", "--set=sweep.dead_after=20")
     suspended = worker(tmp_path, *arguments)
     wait_for(suspended, "trial 0: {")
     suspended.send_signal(signal.SIGSTOP)
@@ -289,7 +290,7 @@ def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: P
     shutil.copytree(digits_folder, tmp_path / "digits")
     plan(tmp_path)
     # Neither dies here, however long a busy machine keeps it waiting.
-    arguments = ("--study", postgres, "--set=sweep.trials=6", *LONG, "--set=sweep.dead_after=60")
+    arguments = ("--study", postgres, "--set=sweep.trials=6", *LONG, "--set=sweep.dead_after=600")
     # They start at the same moment on an empty database: one creates the tables, and no slot is run twice.
     workers = [worker(tmp_path, *arguments) for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in workers]
