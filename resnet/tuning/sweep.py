@@ -16,7 +16,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import optuna
 import sqlalchemy
 import yaml
+from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, TrialPruned, UpdateFinishedTrialError
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
@@ -49,8 +50,8 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 STORED = {"nets", "trials", "storage", "dead_after"}
 """Keys of `sweep` that do not bear on what a trial computes."""
 
-SQLITE: dict[str, Any] = {"connect_args": {"timeout": 60}}
-"""Seconds to wait for another writer."""
+SQLITE: dict[str, Any] = {"connect_args": {"timeout": 7 * 24 * 3600}}
+"""Seconds to wait for another writer: one that is suspended keeps the others waiting and ends none."""
 POSTGRESQL: dict[str, Any] = {"pool_pre_ping": True}
 """A connection may have been closed during the hours of a trial."""
 
@@ -66,6 +67,7 @@ def open_storage(where: str, dead_after: float) -> RDBStorage:
     Raises:
         UserError: it is neither, cannot be reached, or is another version's.
     """
+    shown(where)  # before a library reads it: an error of its own would show the password
     if "://" not in where:
         file = expanded(where)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +84,8 @@ def open_storage(where: str, dead_after: float) -> RDBStorage:
         grace_period=max(2, int(dead_after)),
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
     )
-    with storage_errors(where):
+    lock = FileLock(f"{file}.lock") if "://" not in where else nullcontext()
+    with storage_errors(where), lock:  # two workers would create the tables of one file at once
         try:
             try:
                 return create()
@@ -96,7 +99,12 @@ def open_storage(where: str, dead_after: float) -> RDBStorage:
 
 def shown(where: str) -> str:
     """The place without its password."""
-    return sqlalchemy.make_url(where).render_as_string(hide_password=True) if "://" in where else where
+    if "://" not in where:
+        return where
+    try:
+        return sqlalchemy.make_url(where).render_as_string(hide_password=True)
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
+        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
 
 
 @contextmanager
@@ -233,16 +241,8 @@ class NetSweep(NamedTuple):
         Raises:
             Interrupted: a signal asked to stop; the trial's checkpoint is saved.
         """
-        while True:
-            try:
-                if not self.left(study):
-                    return
-                self.step(study)
-            except (sqlalchemy.exc.OperationalError, StorageInternalError) as error:
-                if "database is locked" not in str(error.__cause__ or error):
-                    raise
-                self.console.print(f"{self.name}: waiting for a worker that is writing to the study", soft_wrap=True)
-                time.sleep(1.0)
+        while self.left(study):
+            self.step(study)
 
     def step(self, study: Study) -> None:
         """Run one trial, or wait a moment for those of other workers."""
@@ -287,6 +287,9 @@ class NetSweep(NamedTuple):
             record = run.execute(lambda progress, _: report({at: e[0] for at, e in progress.evaluations.items()}))
         except Interrupted:
             trial.study.enqueue_trial(trial.params, user_attrs={"origin": number})
+            raise
+        except TrialPruned:
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
             with suppress(UpdateFinishedTrialError):

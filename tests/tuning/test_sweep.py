@@ -79,7 +79,8 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     assert best is not None
     assert best.values is not None
     assert best.validation_error == min(t.validation_error for t in record.trials if t.validation_error is not None)
-    assert sorted(os.listdir(tmp_path / "S")) == ["best-resnet-8.yaml", "resnet-8.json", "study.db", "trials"]
+    files = ["best-resnet-8.yaml", "resnet-8.json", "study.db", "study.db.lock", "trials"]
+    assert sorted(os.listdir(tmp_path / "S")) == files
 
     # `train` takes the best values as they stand, for the parameters' own iterations.
     trained = command(
@@ -155,6 +156,7 @@ def test_a_trial_that_falls_behind_is_pruned_and_keeps_no_files(digits: Data, tm
         (["sweep.evaluate_every=8"], "must be below sweep.iterations"),
         (["sweep.storage=mysql://u:secret@h/d"], "mysql://u:***@h/d: give a file or postgresql://"),
         (["sweep.storage=postgresql://u:secret@127.0.0.1:1/d"], "postgresql://u:***@127.0.0.1:1/d: connection"),
+        (["sweep.storage=postgresql://u:secret@h:port/d"], "URL cannot be read"),
         (["limits.hours=0.0000001"], "over limits.hours"),
     ],
 )
@@ -232,8 +234,7 @@ def test_a_sweep_that_is_stopped_or_killed_goes_on(digits_folder: Path, tmp_path
 def test_a_suspended_worker_stops_nobody_and_leaves_its_trial(digits_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(digits_folder, tmp_path / "digits")
     plan(tmp_path)
-    # Long enough that a busy machine's own heartbeats are not taken for a suspended worker's.
-    arguments = (*LONG, "--set=sweep.trials=2", "--set=sweep.dead_after=20")
+    arguments = (*LONG, "--set=sweep.trials=2")
     suspended = worker(tmp_path, *arguments)
     wait_for(suspended, "trial 0: {")
     suspended.send_signal(signal.SIGSTOP)
@@ -290,7 +291,7 @@ def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: P
     shutil.copytree(digits_folder, tmp_path / "digits")
     plan(tmp_path)
     # Neither dies here, however long a busy machine keeps it waiting.
-    arguments = ("--study", postgres, "--set=sweep.trials=6", *LONG, "--set=sweep.dead_after=600")
+    arguments = ("--study", postgres, "--set=sweep.trials=6", *LONG, "--set=sweep.dead_after=60")
     # They start at the same moment on an empty database: one creates the tables, and no slot is run twice.
     workers = [worker(tmp_path, *arguments) for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in workers]
