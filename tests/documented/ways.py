@@ -145,7 +145,6 @@ RECIPE = Elsewhere(
 INDEX = NotRun("a package index is asked, for up to gigabytes")
 SLURM = NotRun("it asks for SLURM")
 MACHINES = NotRun("it asks for several machines; tests/runs/test_cluster.py has two nodes on one")
-DASHBOARD = NotRun("another project's program, which is not installed")
 CONDA = NotRun("it asks for conda")
 
 OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
@@ -190,8 +189,6 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "resnet sweep --study postgresql://me@host/sweeps": Elsewhere(
         "tests/tuning/test_sweep.py::test_two_workers_share_a_study_in_postgresql", '"--study", postgres'
     ),
-    "optuna-dashboard sqlite:///runs/sweep/study.db": DASHBOARD,
-    "optuna-dashboard postgresql+psycopg://me@host/sweeps": DASHBOARD,
     "python -m resnet train --net resnet --depth 32 --name resnet-32 "
     "--out runs/train/resnet-32 --weights weights/resnet-32": RECIPE,
     "tar cf results.tar runs weights": RECIPE,
@@ -210,7 +207,6 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
         "tests/report/test_false_alarms.py::test_false_alarms_keep_to_the_level", "share(row, n"
     ),
     "pip install -e .": INDEX,
-    "pip install optuna-dashboard": INDEX,
     "pip install 'psycopg[binary]'": INDEX,
     "conda env create -f environment.yml": CONDA,
     "conda activate resnet-depth": CONDA,
