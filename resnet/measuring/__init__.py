@@ -1,1 +1,1 @@
-"""Numbers from a net or a machine: speed, memory, energy, errors, responses."""
+"""Numbers from a net or a machine: speed, memory, errors, responses."""

@@ -1,4 +1,4 @@
-"""Which runs of a plan count, and why the others do not: one rule for training, status, check, adopt and the report.
+"""Which runs of a plan count, and why the others do not.
 
 A run counts if its files are whole and its identity is the plan's: the settings, the data and the version.
 Everything else in the folder is one list with reasons. Nothing here raises for a damaged file.

@@ -23,7 +23,7 @@ from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.results import Results
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
-from resnet.training.placement import place
+from resnet.training.placement import Placement, place
 
 
 def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
@@ -126,9 +126,9 @@ def train_seeds(
         waiting = [run for run in runs if run.seed not in records]
         for seed in records:
             console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
-        width = place(settings, machine).seeds
-        for start in range(0, len(waiting), width):
-            records |= _train(waiting[start : start + width], settings, machine, console)
+        placement = place(settings, machine)
+        for start in range(0, len(waiting), placement.seeds):
+            records |= _train(waiting[start : start + placement.seeds], settings, placement, console)
         return [records[run.seed] for run in runs]
 
 
@@ -149,11 +149,14 @@ def _check_forecast(
     forecaster.check(settings.limits.hours)
 
 
-def _train(runs: Sequence[Run], settings: Settings, machine: Machine, console: Console) -> dict[int, TrainingRecord]:
+def _train(
+    runs: Sequence[Run], settings: Settings, placement: Placement, console: Console
+) -> dict[int, TrainingRecord]:
+    machine = placement.machine
     where = f"{machine.device.type}, {machine.precision}"
     if not machine.gpu:
         where += ", no GPU: this is slower, and exact all the same"
-    if place(settings, machine).recompute:
+    if placement.recompute:
         where += "; activations are computed again instead of kept, to fit the memory"
     if len(runs) > 1:
         where += f"; {len(runs)} seeds side by side"
