@@ -8,6 +8,8 @@ import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ import pytest
 from resnet import data
 from resnet.data import CLASSES, Data
 from resnet.errors import UserError
+from resnet.files import locked
 from resnet.params import DataParams
-from tests.data.makers import Numbered, batch_files, image_files, read, records, tarred, tree, zipped
+from resnet.results import OFFICIAL_FINGERPRINTS
+from tests.data.makers import Numbered, batch_files, image_files, make_official, read, records, tarred, tree, zipped
 
 
 def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbered) -> None:
@@ -45,7 +49,10 @@ def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbere
     assert not parts.record.official
 
 
-def test_the_split_depends_on_the_seed_and_not_on_the_source(tmp_path: Path, numbered: Numbered) -> None:
+def test_the_split_depends_on_the_seed_and_not_on_the_source(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_official(monkeypatch, batch_files(numbered))
     png = read(zipped(tmp_path / "same.zip", image_files(numbered)))
     pickled = read(tarred(tmp_path / "same.tar.gz", batch_files(numbered), "w:gz"))
     assert data.split(png, 12, 0).record == data.split(pickled, 12, 0).record
@@ -90,11 +97,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path, split: Data) -> None:
     assert loaded.record == split.record
     for name in ("train", "validation", "test"):
         assert records(getattr(loaded, name)) == records(getattr(split, name))
-    data.verify(loaded)
     assert sorted(os.listdir(folder.parent)) == ["prepared"]
 
 
-def test_the_same_images_leave_the_same_bytes(tmp_path: Path, numbered: Numbered, split: Data) -> None:
+def test_the_same_images_leave_the_same_bytes(
+    tmp_path: Path, numbered: Numbered, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_official(monkeypatch, batch_files(numbered))
     data.save(split, tmp_path / "one")
     data.save(split, tmp_path / "one")  # in place of the first
     elsewhere = tarred(tmp_path / "some.tar.gz", batch_files(numbered), "w:gz")
@@ -122,26 +131,6 @@ def test_a_failure_leaves_earlier_data_as_they_were(
         assert sorted(os.listdir(tmp_path)) == entries
 
 
-def test_a_failing_last_step_puts_earlier_data_back(
-    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "prepared"
-    data.save(split, folder)
-    before = contents(folder)
-    replace = os.replace
-
-    def stubborn(source: Path, target: Path) -> None:
-        if source.name == ".prepared.partial":
-            raise OSError(5, "Input/output error")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", stubborn)
-    with pytest.raises(UserError, match="Input/output error"):
-        data.save(split, folder)
-    assert contents(folder) == before
-    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
-
-
 def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> None:
     for name in (".prepared.partial", ".prepared.earlier.partial"):
         (tmp_path / name).mkdir()
@@ -149,7 +138,7 @@ def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> N
     with pytest.raises(UserError, match="not prepared"):
         data.load(tmp_path / "prepared")
     data.save(split, tmp_path / "prepared")
-    data.verify(data.load(tmp_path / "prepared"))
+    data.load(tmp_path / "prepared")
     assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
 
 
@@ -170,14 +159,7 @@ def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
     data.save(split, tmp_path / "prepared")
     data.save(split, tmp_path / "prepared")
     assert (tmp_path / "prepared").is_symlink()
-    data.verify(data.load(tmp_path / "large disk"))
-
-
-def test_the_current_folder_can_be_prepared(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    data.save(split, Path())
-    data.verify(data.load(tmp_path / "here"))
+    data.load(tmp_path / "large disk")
 
 
 def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
@@ -273,11 +255,11 @@ def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, s
     params = DataParams(validation=5000)
     with pytest.raises(UserError, match="only 50 training images"):
         data.read(str(tmp_path / "some.zip"), params, progress=False)
-    everything = data.read_for_evaluation(str(tmp_path / "some.zip"), params, progress=False)
+    everything = data.read(str(tmp_path / "some.zip"), params, any_split=True, progress=False)
     assert (len(everything.train), len(everything.validation), len(everything.test)) == (50, 0, 10)
     data.save(split, tmp_path / "prepared")
-    assert data.read_for_evaluation(str(tmp_path / "prepared"), params).record == split.record
-    few = data.read_for_evaluation(str(tmp_path / "some.zip"), DataParams(validation=10), progress=False)
+    assert data.read(str(tmp_path / "prepared"), params, any_split=True).record == split.record
+    few = data.read(str(tmp_path / "some.zip"), DataParams(validation=10), any_split=True, progress=False)
     assert few.record == split.record  # as training would have it
 
 
@@ -354,6 +336,32 @@ def test_a_file_that_may_not_grow_is_one_line_and_leaves_earlier_data(tmp_path: 
     assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
 
 
+SAVE = """
+import sys
+from pathlib import Path
+from resnet import data
+from resnet.params import DataParams
+source, folder, seed = sys.argv[1:]
+data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), progress=False), Path(folder))
+"""
+
+
+def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "prepared"
+    command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
+    with locked(tmp_path, "the test", wait=True):
+        waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
+        for process in waiting:
+            assert process.stderr is not None
+            assert "waiting for another process" in process.stderr.readline()
+        assert not folder.exists()
+    for process in waiting:
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert data.load(folder).record.split_seed in (1, 2)
+    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+
+
 REAL = os.environ.get("CIFAR10_SOURCE")
 
 
@@ -362,7 +370,7 @@ REAL = os.environ.get("CIFAR10_SOURCE")
 def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
     assert REAL is not None
     source = read(REAL)
-    assert source.fingerprint == data.OFFICIAL_FINGERPRINTS
+    assert source.fingerprint == OFFICIAL_FINGERPRINTS
     assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
     assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
     assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)
