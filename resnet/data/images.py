@@ -90,12 +90,6 @@ def canonical(images: Images) -> Images:
     return images[np.array(sorted(range(len(order)), key=order.__getitem__), dtype=np.int64)]
 
 
-def smallest(record_digests: Sequence[bytes], count: int, seed: int) -> list[int]:
-    """The ascending indices of the `count` records of the smallest SHA-256(seed, record digest)."""
-    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in record_digests]
-    return sorted(sorted(range(len(keys)), key=keys.__getitem__)[:count])
-
-
 def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
     """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
 
@@ -112,6 +106,7 @@ def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
         raise UserError(f"data.validation is {count}: it must not be negative")
     if count >= len(train):
         raise UserError(f"data.validation is {count}, but there are only {len(train)} training images")
+    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in digests(train)]
     chosen = np.zeros(len(train), dtype=bool)
-    chosen[smallest(digests(train), count, seed)] = True
+    chosen[sorted(range(len(keys)), key=keys.__getitem__)[:count]] = True
     return chosen

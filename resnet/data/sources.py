@@ -42,8 +42,6 @@ TIMEOUT = 30.0
 
 MEMBER_BYTES, IMAGE_BYTES = 2**26, 2**20
 """Of the largest file in an archive, and of an image. An official batch has 2**25, and 32x32 pixels are 3 KiB."""
-ENTRIES = 500_000
-"""Files and folders that an archive may have: CIFAR-10 as images has 60,023."""
 LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
 """What file managers leave, in small letters; names that begin with a dot as well."""
 OTHER_NAMES = {"airplane": ("plane", "aeroplane", "aircraft"), "automobile": ("car", "auto"), "truck": ("lorry",)}
@@ -55,12 +53,10 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _check_members(archive: Path, members: Iterable[tuple[str, int]]) -> None:
-    for number, (name, size) in enumerate(members, 1):
+def _check_sizes(archive: Path, members: Iterable[tuple[str, int]]) -> None:
+    for name, size in members:
         if size > MEMBER_BYTES:
             raise UserError(f"{archive}: {name!r}: {size:,} bytes, far more than anything of CIFAR-10")
-        if number > ENTRIES:
-            raise UserError(f"{archive}: more than {ENTRIES:,} files and folders")
 
 
 def _opened(path: Path, temporary: Path) -> Traversable:
@@ -76,7 +72,7 @@ def _opened(path: Path, temporary: Path) -> Traversable:
         raise UserError(f"{path}: neither a file nor a folder")
     if zipfile.is_zipfile(path):
         packed = zipfile.ZipFile(path)
-        _check_members(path, ((member.filename, member.file_size) for member in packed.infolist()))
+        _check_sizes(path, ((member.filename, member.file_size) for member in packed.infolist()))
         if not any(name.endswith("test_batch") for name in packed.namelist()):
             return zipfile.Path(packed)
         packed.extractall(temporary)
@@ -84,7 +80,7 @@ def _opened(path: Path, temporary: Path) -> Traversable:
     if not tarfile.is_tarfile(path):
         raise UserError(f"{path}: not a zip or tar archive, or a damaged one")
     with tarfile.open(path) as tar:
-        _check_members(path, ((member.name, member.size) for member in tar))
+        _check_sizes(path, ((member.name, member.size) for member in tar))
         # A tar that is cut between two members reads as a shorter one, and gzip's checksum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
@@ -194,11 +190,9 @@ def _read_batches(name: str, folder: Traversable, stem: str) -> Source:
     """
     from torchvision.datasets import CIFAR10  # heavy, and only the official archive needs it
 
-    class Batches(CIFAR10):
-        base_folder = ""
-
+    batches = type("Batches", (CIFAR10,), {"base_folder": ""})  # whatever their folder is called
     try:
-        train, test = (Batches(str(folder), train=train) for train in (True, False))
+        train, test = (batches(str(folder), train=train) for train in (True, False))
     except RuntimeError as error:
         raise UserError(
             f"{name}: a batch is missing, damaged or not the official one: give other images as train/<class>/ and "
@@ -275,7 +269,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
     )
 
 
-def official_archive(cache: Path | None = None) -> Path:
+def official_archive() -> Path:
     """Give the path of the official archive, downloaded on first use into the user's cache.
 
     Raises:
@@ -283,18 +277,17 @@ def official_archive(cache: Path | None = None) -> Path:
     """
     from torchvision.datasets import CIFAR10  # heavy, and only a download needs it
 
-    target = (cache or expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "resnet-depth") / ARCHIVE
+    target = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "resnet-depth" / ARCHIVE
     download(URLS, target, CIFAR10.tgz_md5)
     return target
 
 
-def read_source(source: str, *, cache: Path | None = None, progress: bool = True) -> Source:
+def read_source(source: str, *, progress: bool = True) -> Source:
     """Read a source whole.
 
     Args:
         source: `official`, `digits`, or the path of the official archive, of an image tree, or of
             a zip or tar of one. The variable CIFAR10_SOURCE, if set, replaces `official`.
-        cache: the folder of downloads; by default one of the user's cache.
         progress: show progress bars.
 
     Raises:
@@ -306,7 +299,7 @@ def read_source(source: str, *, cache: Path | None = None, progress: bool = True
         return _read_digits()
     if re.match(r"[A-Za-z][\w+.-]+:/", source):
         raise UserError(f"{source}: an address, but data.source or CIFAR10_SOURCE names a file: download it first")
-    path = official_archive(cache) if source == "official" else expanded(source)
+    path = official_archive() if source == "official" else expanded(source)
     try:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder (data.source or CIFAR10_SOURCE)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
 import pickle
 import random
@@ -146,25 +145,16 @@ def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
     assert np.array_equal(source.train.images, np.broadcast_to(np.asarray(grey), source.train.images.shape))
 
 
-def test_jpeg_is_read_but_is_other_data(tmp_path: Path, numbered: Numbered) -> None:
-    lossy, exact = read(tree(tmp_path / "j", image_files(numbered, "jpg"))), tmp_path / "p"
-    assert len(lossy.train) == 50
-    assert lossy.fingerprint != read(tree(exact, image_files(numbered))).fingerprint
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        {"airplane": "aeroplane", "automobile": "cars", "truck": "Lorry"},
-        {name: f"{name.capitalize()}s" for name in CLASSES},
-    ],
-)
 def test_the_official_classes_by_other_names_keep_their_labels(
-    tmp_path: Path, numbered: Numbered, expected: Expected, names: dict[str, str]
+    tmp_path: Path, numbered: Numbered, expected: Expected
 ) -> None:
-    files = image_files(numbered)
-    for name, other in names.items():
-        files = {path.replace(f"/{name}/", f"/{other}/"): content for path, content in files.items()}
+    names = {name: f"{name.capitalize()}s" for name in CLASSES} | {"airplane": "aeroplane", "truck": "Lorry"}
+    files = {
+        path.replace(f"/{name}/", f"/{other}/"): content
+        for path, content in image_files(numbered).items()
+        for name, other in names.items()
+        if f"/{name}/" in path
+    }
     assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
 
 
@@ -209,14 +199,6 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: N
         message = refusal(path)
         assert words in message
         assert name.split("/")[2 if words != "more" and name.count("/") > 1 else 1] in message
-
-
-def test_sixteen_bits_are_refused(tmp_path: Path, numbered: Numbered) -> None:
-    content = io.BytesIO()
-    Image.fromarray(np.zeros((32, 32), dtype=np.uint16)).save(content, "PNG")
-    assert "8 bits" in refusal(
-        zipped(tmp_path / "a.zip", image_files(numbered) | {"train/cat/a.png": content.getvalue()})
-    )
 
 
 def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
@@ -295,7 +277,8 @@ def test_damage_is_one_line_or_harmless(tmp_path: Path, numbered: Numbered, monk
         "gz": tarred(tmp_path / "a", batch_files(numbered), "w:gz").read_bytes(),
         "tar": tarred(tmp_path / "a", image_files(numbered)).read_bytes(),
     }
-    path, chance, messages = tmp_path / "damaged", random.Random(0), []
+    path, chance = tmp_path / "damaged", random.Random(0)
+    messages: list[str] = []
     for content in whole.values():
         for _ in range(12):
             damaged = bytearray(content)
@@ -309,9 +292,9 @@ def test_damage_is_one_line_or_harmless(tmp_path: Path, numbered: Numbered, monk
     assert len(messages) > 30
     assert not any("\n" in message for message in messages)
     for kind in ("zip", "gz"):
-        content = bytearray(whole[kind])
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
+        changed = bytearray(whole[kind])
+        changed[len(changed) // 2] ^= 1
+        path.write_bytes(changed)
         refusal(path)
 
 
@@ -336,13 +319,6 @@ def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
     assert "8,589,934,592 bytes" in refusal(path)
 
 
-def test_an_archive_of_too_many_members_is_refused(
-    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "ENTRIES", 59)
-    assert "more than 59 files" in refusal(zipped(tmp_path / "a.zip", image_files(numbered)))
-
-
 # --- What names a source --------------------------------------------------------------------------
 
 DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
@@ -363,7 +339,7 @@ def test_the_variable_replaces_official_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
 ) -> None:
     one, two = (zipped(tmp_path / f"{name}.zip", image_files(numbered)) for name in ("one", "two"))
-    monkeypatch.setattr(sources, "official_archive", lambda cache: two)
+    monkeypatch.setattr(sources, "official_archive", lambda: two)
     for value, name in ((str(one), "one"), ("digits", "digits"), ("", "two")):
         monkeypatch.setenv("CIFAR10_SOURCE", value)
         assert read("official").name == name
@@ -376,21 +352,14 @@ def test_the_variable_replaces_official_only(
             read("official")
 
 
-def test_a_home_folder_is_found_or_said_to_be_unknown(
-    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    zipped(tmp_path / "one.zip", image_files(numbered))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert read("~/one.zip").name == "one"
-    assert "no home folder" in refusal("~nobody-of-that-name/one.zip")
-
-
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "notes.txt").write_text("not an archive\n" * 100)
-    for path in ("/dev/zero", *(tmp_path / name for name in ("pipe", "x" * 300, "loop", "notes.txt", "absent.zip"))):
-        refusal(path)
+    for name in ("pipe", "x" * 300, "loop", "notes.txt", "absent.zip"):
+        refusal(tmp_path / name)
+    refusal("/dev/zero")
+    assert "no home folder" in refusal("~nobody-of-that-name/one.zip")
 
 
 def test_a_source_whose_name_cannot_be_printed_gets_one_that_can(tmp_path: Path, numbered: Numbered) -> None:
