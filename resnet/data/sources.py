@@ -42,6 +42,7 @@ TIMEOUT = 30.0
 
 MEMBER_BYTES, IMAGE_BYTES = 2**26, 2**20
 """Of the largest file in an archive, and of an image. An official batch has 2**25, and 32x32 pixels are 3 KiB."""
+IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
 """What file managers leave, in small letters; names that begin with a dot as well."""
 OTHER_NAMES = {"airplane": ("plane", "aeroplane", "aircraft"), "automobile": ("car", "auto"), "truck": ("lorry",)}
@@ -106,6 +107,8 @@ def _pixels(file: Traversable) -> Bytes:
     """
     if not file.is_file():
         raise ValueError("not a file: a folder, a broken link, a pipe or a device")
+    if not file.name.lower().endswith(IMAGE_SUFFIXES) or not file.name.isprintable():
+        raise ValueError(f"its name does not end in one of {', '.join(IMAGE_SUFFIXES)}, or cannot be printed")
     with file.open("rb") as opened:
         encoded = opened.read(IMAGE_BYTES + 1)
     if len(encoded) > IMAGE_BYTES:

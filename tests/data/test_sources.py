@@ -185,7 +185,7 @@ ODD_FILES = {
     "train/dog/text.png": (b"not an image", "not a readable"),
     "train/dog/empty.png": (b"", "not a readable"),
     "train/dog/bomb.png": (bytes(2**21), "more than"),
-    "train/dog/labels.csv": (b"x", "not a readable"),
+    "train/dog/picture.txt": (some_png(3, 32, 32), "not a readable"),
     "train/dog/more/1.png": (b"x", "more"),
     "test/1.png": (b"x", "1.png"),
 }
@@ -203,7 +203,7 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: N
 
 def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
     for name in ("train/cat/a\n\x1b[31m.png", "train/a\x1b[31m/1.png"):
-        assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", image_files(numbered) | {name: b"x"}))
+        assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", image_files(numbered) | {name: some_png(3, 32, 32)}))
 
 
 def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
