@@ -111,11 +111,11 @@ def evaluate(
     settings = read_settings(params, set_, net, depth, name)
     channels = _channels(mean, "--mean", 0.0), _channels(std, "--std", LEAST_STD)
 
-    from resnet.data import read_for_evaluation
+    from resnet.data import read
     from resnet.measuring.evaluate import evaluate_weights
     from resnet.system import choose_machine
 
-    prepared = read_for_evaluation(data or str(settings.data.dir), settings.data, progress=sys.stderr.isatty())
+    prepared = read(data or str(settings.data.dir), settings.data, any_split=True, progress=sys.stderr.isatty())
     record = evaluate_weights(settings, weights, prepared, choose_machine(settings.train, "fp32"), *channels)
     if format_ is Format.json:
         print_json(record.model_dump(mode="json"))

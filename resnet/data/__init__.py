@@ -2,26 +2,17 @@
 
     source ──► labelled images ──► canonical order ──► fingerprint ──► split ──► folder of arrays
 
-A source is the official archive (downloaded, or a path to it), an ImageFolder tree of PNG, WebP or
-JPEG files (a folder, or a zip or tar of it), or `digits`, real images that scikit-learn ships.
-What comes from outside is not trusted: pickles run no code, and damage is one line that names the file.
+A source is the official archive (downloaded, or a path to it), a tree of PNG, WebP or JPEG files (a folder,
+or a zip or tar of it), or `digits`, real images that scikit-learn ships. A pickle is read only if it is an
+official batch, and damage is one line that names the file.
 """
 
-from resnet.data.images import (
-    CLASSES,
-    Data,
-    Images,
-    Source,
-    canonical,
-    fingerprint,
-)
-from resnet.data.prepared import load, prepared_classes, read, read_for_evaluation, save, split, verify
+from resnet.data.images import CLASSES, Data, Images, Source, canonical, fingerprint
+from resnet.data.prepared import load, prepared_classes, read, save, split
 from resnet.data.sources import read_source
-from resnet.results import OFFICIAL_FINGERPRINTS
 
 __all__ = [
     "CLASSES",
-    "OFFICIAL_FINGERPRINTS",
     "Data",
     "Images",
     "Source",
@@ -30,9 +21,7 @@ __all__ = [
     "load",
     "prepared_classes",
     "read",
-    "read_for_evaluation",
     "read_source",
     "save",
     "split",
-    "verify",
 ]

@@ -1,7 +1,7 @@
-"""Labelled images, the order that they stand in, and the fingerprint that tells what they are.
+"""Labelled images, their order, and the fingerprint that says what they are.
 
-Images are sorted by the SHA-256 of their record, so that split and batches do not depend on the
-source, and an order-independent fingerprint decides whether the data are the official CIFAR-10.
+Images are sorted by the SHA-256 of their record, so split and batches do not depend on the source.
+An order-independent fingerprint decides whether the data are the official CIFAR-10.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ Bytes = NDArray[np.uint8]
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """The official names, in the order of the labels 0 to 9."""
-
 
 SETS = ("train", "test")
 
@@ -72,7 +71,7 @@ class Data:
 def digests(images: Images) -> list[bytes]:
     """The SHA-256 of each record: the label's byte, then its 3,072 pixels, channel by channel, row by row."""
     records = np.concatenate([images.labels[:, None], images.images.reshape(len(images), np.prod(SHAPE))], axis=1)
-    return [hashlib.sha256(record).digest() for record in np.ascontiguousarray(records)]
+    return [hashlib.sha256(record).digest() for record in records]
 
 
 def combined(record_digests: Sequence[bytes]) -> str:
@@ -91,36 +90,14 @@ def canonical(images: Images) -> Images:
     return images[np.array(sorted(range(len(order)), key=order.__getitem__), dtype=np.int64)]
 
 
-def check_classes(name: str, classes: Sequence[str]) -> None:
-    """Check that a byte can number the classes of the source `name`, and that a line can name them.
-
-    Raises:
-        UserError: it cannot.
-    """
-    if not 2 <= len(classes) <= 256:
-        first = f" ({classes[0]!r}, ...)" if classes else ""
-        raise UserError(f"{name}: 2 to 256 classes can be labelled; it has {len(classes)}{first}")
-    odd = next((label for label in classes if not label or not label.isprintable()), None)
-    if odd is not None:
-        raise UserError(f"{name}: the class {odd!r}: a name that cannot be printed")
-    if len(set(classes)) < len(classes):
-        raise UserError(f"{name}: two classes of one name")
-
-
-def smallest(record_digests: Sequence[bytes], count: int, seed: int) -> list[int]:
-    """The ascending indices of the `count` records of the smallest SHA-256(seed, record digest)."""
-    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in record_digests]
-    return sorted(sorted(range(len(keys)), key=keys.__getitem__)[:count])
-
-
-def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64]:
+def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
     """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
 
     The choice is a function of the seed and the images alone, whatever the version of a random
     generator. It is not stratified: the paper says no more than "45k/5k".
 
     Returns:
-        int64 (count,), ascending indices into the canonical order.
+        bool (N,), in the order of `train`.
 
     Raises:
         UserError: no image would be left for training.
@@ -129,4 +106,7 @@ def validation_indices(train: Images, count: int, seed: int) -> NDArray[np.int64
         raise UserError(f"data.validation is {count}: it must not be negative")
     if count >= len(train):
         raise UserError(f"data.validation is {count}, but there are only {len(train)} training images")
-    return np.array(smallest(digests(train), count, seed), dtype=np.int64)
+    keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in digests(train)]
+    chosen = np.zeros(len(train), dtype=bool)
+    chosen[sorted(range(len(keys)), key=keys.__getitem__)[:count]] = True
+    return chosen

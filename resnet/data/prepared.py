@@ -8,22 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet.data.archives import reason
-from resnet.data.images import (
-    CLASSES,
-    SHAPE,
-    Data,
-    Images,
-    Source,
-    combined,
-    digests,
-    fingerprint,
-    smallest,
-    validation_indices,
-)
-from resnet.data.sources import read_source
+from resnet.data.images import CLASSES, SHAPE, Data, Images, Source, combined, digests, fingerprint, held_out
+from resnet.data.sources import read_source, reason
 from resnet.errors import UserError
-from resnet.files import expanded, locked, sha256_of, sync_folder
+from resnet.files import expanded, locked, sha256_of
 from resnet.params import DataParams
 from resnet.results import OFFICIAL_FINGERPRINTS, DataRecord
 
@@ -34,14 +22,13 @@ AGAIN = "run `resnet data` again"
 
 
 def split(source: Source, validation: int, seed: int) -> Data:
-    """Hold `validation` training images out, as `validation_indices` chooses them.
+    """Hold `validation` training images out, as `held_out` chooses them.
 
     Raises:
         UserError: no image would be left for training.
     """
-    held_out = np.zeros(len(source.train), dtype=bool)
-    held_out[validation_indices(source.train, validation, seed)] = True
-    train, held = source.train[~held_out], source.train[held_out]
+    chosen = held_out(source.train, validation, seed)
+    train, held = source.train[~chosen], source.train[chosen]
     fingerprints = source.fingerprint
     official = fingerprints == OFFICIAL_FINGERPRINTS
     record = DataRecord(
@@ -60,23 +47,19 @@ def split(source: Source, validation: int, seed: int) -> Data:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Refuse a folder that holds anything else than what `save` leaves.
+    """Refuse a folder that has anything else than what `save` leaves.
 
     Raises:
-        UserError: it does.
-        OSError: it cannot be read.
+        UserError: it has.
     """
+    names = {entry.name for entry in folder.iterdir()}
+    strange = sorted(names - {RECORD, *ARRAYS}) or sorted(names if RECORD not in names else ())
     remedy = "name another data.dir, or clear it away"
-    names = sorted(entry.name for entry in folder.iterdir())
-    strange = [name for name in names if name not in (RECORD, *ARRAYS) or not (folder / name).is_file()]
     if strange:
         raise UserError(f"{folder}: holds {strange[0]!r}, not only prepared data: {remedy}")
-    if not names:
-        return
-    if RECORD not in names:
-        raise UserError(f"{folder}: holds {names[0]!r} without {RECORD}, so it may be another's: {remedy}")
     try:
-        DataRecord.read(folder / RECORD)
+        if names:
+            DataRecord.read(folder / RECORD)
     except UserError as error:
         raise UserError(f"{error}; its folder may be another's: {remedy}") from error
 
@@ -85,24 +68,9 @@ def _write(data: Data, folder: Path) -> None:
     folder.mkdir()
     for name in PARTS:
         images: Images = getattr(data, name)
-        for part in ("images", "labels"):
-            with (folder / f"{name}_{part}.npy").open("wb") as file:
-                np.save(file, getattr(images, part))
-                file.flush()
-                os.fsync(file.fileno())
+        np.save(folder / f"{name}_images.npy", images.images)
+        np.save(folder / f"{name}_labels.npy", images.labels)
     data.record.write(folder / RECORD)
-
-
-def _put_in_place(new: Path, folder: Path, earlier: Path) -> None:
-    if folder.exists():
-        os.replace(folder, earlier)  # removing it in place would leave half of it to a kill
-    try:
-        os.replace(new, folder)
-    except OSError:
-        if earlier.exists():
-            os.replace(earlier, folder)
-        raise
-    sync_folder(folder.parent)
 
 
 def save(data: Data, folder: Path) -> None:
@@ -113,7 +81,7 @@ def save(data: Data, folder: Path) -> None:
     save at once the second waits.
 
     Raises:
-        UserError: the folder cannot be written, or holds what is not prepared data.
+        UserError: the folder cannot be written, or has what is not prepared data.
     """
     folder = expanded(folder)
     try:
@@ -122,43 +90,24 @@ def save(data: Data, folder: Path) -> None:
         with locked(folder.parent, f"the data in {folder.name}", wait=True):
             if folder.exists():
                 _check_replaceable(folder)
-            beside = folder.with_name(f".{folder.name}.partial")
-            earlier = folder.with_name(f".{folder.name}.earlier.partial")
-            for leftover in (beside, earlier):
+            new, earlier = (folder.with_name(f".{folder.name}.{name}") for name in ("partial", "earlier.partial"))
+            for leftover in (new, earlier):
                 shutil.rmtree(leftover, ignore_errors=True)
             try:
-                _write(data, beside)
-                _put_in_place(beside, folder, earlier)
+                _write(data, new)
+                if folder.exists():
+                    os.replace(folder, earlier)  # removing it in place would leave half of it to a kill
+                os.replace(new, folder)
             finally:
-                for leftover in (beside, earlier):
+                for leftover in (new, earlier):
                     shutil.rmtree(leftover, ignore_errors=True)
     except OSError as error:
         why = reason(error) if error.errno else "the disk is full, or files may not be so large"  # NumPy's own has none
         raise UserError(f"{folder}: the prepared data cannot be written ({why})") from error
 
 
-def _load_images(folder: Path, name: str) -> Images:
-    """Load the arrays of one part of the split, whatever they hold as long as it is bytes.
-
-    Raises:
-        UserError: one is missing or damaged.
-    """
-    arrays = []
-    for part in ("images", "labels"):
-        path = folder / f"{name}_{part}.npy"
-        try:
-            with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-        except Exception as error:  # a damaged header fails in any way, for it is read as Python and claims any size
-            raise UserError(f"{path}: damaged ({reason(error)}): {AGAIN}") from error
-        if array.dtype != np.uint8:
-            raise UserError(f"{path}: damaged (it does not hold unsigned bytes): {AGAIN}")
-        arrays.append(array)
-    return Images(*arrays)
-
-
 def prepared_classes(folder: Path) -> int:
-    """How many classes the prepared data have; CIFAR-10's ten where nothing is prepared yet.
+    """How many classes the prepared data have; CIFAR-10's ten if nothing is prepared yet.
 
     Raises:
         UserError: the folder's record is damaged.
@@ -168,7 +117,7 @@ def prepared_classes(folder: Path) -> int:
 
 
 def load(folder: Path, params: DataParams | None = None) -> Data:
-    """Load what `save` left, and verify it: every image, every label and the split.
+    """Load what `save` left, and verify every image, every label and the split, which takes about half a second.
 
     Args:
         folder: the prepared folder.
@@ -187,22 +136,28 @@ def load(folder: Path, params: DataParams | None = None) -> Data:
     record = DataRecord.read(folder / RECORD)
     if params is not None:
         _check_split(record, params, folder)
-    train, validation, test = (_load_images(folder, name) for name in PARTS)
-    counts = (record.train_images, record.validation_images, record.test_images)
-    for images, count in zip((train, validation, test), counts, strict=True):
-        fits = images.images.shape == (count, *SHAPE) and images.labels.shape == (count,)
-        if not fits or (count and images.labels.max() >= len(record.classes)):
-            raise UserError(f"{folder}: damaged (its arrays do not fit {RECORD}): {AGAIN}")
-    data = Data(record, train, validation, test)
     try:
-        verify(data)
-    except UserError as error:
-        raise UserError(f"{folder}: {error}") from error
-    return data
+        train, validation, test = (_load_images(folder, name) for name in PARTS)
+        held = digests(validation)
+        fingerprints = {"train": combined(digests(train) + held), "test": fingerprint(test)}
+    except Exception as error:  # damage fails in any way: a header is read as Python, and claims any size
+        raise UserError(f"{folder}: damaged ({reason(error)}): {AGAIN}") from error
+    counts = (record.train_images, record.validation_images, record.test_images)
+    found = (len(train), len(validation), len(test))
+    if (fingerprints, combined(held), found) != (record.fingerprint, record.split_fingerprint, counts):
+        raise UserError(f"{folder}: the prepared images are not those of {RECORD}: {AGAIN}")
+    return Data(record, train, validation, test)
+
+
+def _load_images(folder: Path, name: str) -> Images:
+    images, labels = (np.load(folder / f"{name}_{part}.npy", allow_pickle=False) for part in ("images", "labels"))
+    if images.shape != (len(labels), *SHAPE) or images.dtype != np.uint8:
+        raise ValueError(f"{name}_images.npy is not of {len(labels)} images")
+    return Images(images, labels)
 
 
 def _check_split(record: DataRecord, params: DataParams, folder: Path) -> None:
-    """Refuse prepared data whose split is not the settings'; nothing held out is the same for every seed.
+    """Refuse prepared data whose split is not the settings'; without validation images the seed is free.
 
     Raises:
         UserError: it is another.
@@ -215,53 +170,21 @@ def _check_split(record: DataRecord, params: DataParams, folder: Path) -> None:
         )
 
 
-def verify(data: Data) -> None:
-    """Compute the fingerprints and the split of prepared data again.
-
-    Raises:
-        UserError: they are not those that the record names.
-    """
-    record, held_out = data.record, digests(data.validation)
-    whole = digests(data.train) + held_out
-    fingerprints = {"train": combined(whole), "test": fingerprint(data.test)}
-    if fingerprints != record.fingerprint or combined(held_out) != record.split_fingerprint:
-        raise UserError(f"the prepared images are not those of {RECORD}: {AGAIN}")
-    chosen = smallest(whole, len(held_out), record.split_seed)
-    if combined([whole[index] for index in chosen]) != record.split_fingerprint:
-        raise UserError(f"the validation images are not those of {RECORD}'s seed: {AGAIN}")
-    official = fingerprints == OFFICIAL_FINGERPRINTS
-    if record.official != official or (official and record.classes != CLASSES):
-        raise UserError(f"{RECORD} is wrong about whether these are the official CIFAR-10: {AGAIN}")
-
-
-def _is_prepared(source: str) -> bool:
-    try:
-        return source not in ("official", "digits") and (expanded(source) / RECORD).exists()
-    except OSError:
-        return False  # reading it says why
-
-
-def read(source: str, params: DataParams, *, progress: bool = True) -> Data:
+def read(source: str, params: DataParams, *, any_split: bool = False, progress: bool = True) -> Data:
     """Read a prepared folder, or any source, with the split that the parameters say.
+
+    Args:
+        source: as `read_source` takes it, or a prepared folder.
+        params: validation images and the seed that chooses them.
+        any_split: for an evaluation, which needs the test set and of the training set the mean alone: take a
+            prepared folder whatever its split, and hold nothing out if a source has too few training images.
+        progress: show progress bars.
 
     Raises:
         UserError: as `load`, `read_source` and `split`.
     """
-    if _is_prepared(source):
-        return load(Path(source), params)
-    return split(read_source(source, progress=progress), params.validation, params.split_seed)
-
-
-def read_for_evaluation(source: str, params: DataParams, *, progress: bool = True) -> Data:
-    """Read a prepared folder, whatever its split, or any source, however few training images it has.
-
-    Where as many as the parameters say cannot be held out, none are: an evaluation needs the test set, and
-    the training set for its mean alone.
-
-    Raises:
-        UserError: as `load` and `read_source`.
-    """
-    if _is_prepared(source):
-        return load(Path(source))
+    if source not in ("official", "digits") and os.path.exists(expanded(source) / RECORD):
+        return load(Path(source), None if any_split else params)
     whole = read_source(source, progress=progress)
-    return split(whole, params.validation if params.validation < len(whole.train) else 0, params.split_seed)
+    few = any_split and params.validation >= len(whole.train)
+    return split(whole, 0 if few else params.validation, params.split_seed)

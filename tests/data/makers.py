@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import random
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision.datasets import CIFAR10
 
 from resnet.data import CLASSES, Images, Source, read_source
 from resnet.errors import UserError
@@ -78,48 +79,27 @@ def tarred(path: Path, files: dict[str, bytes], mode: str = "w") -> Path:
     return path
 
 
-Pickler: Any = pickle._Pickler
-
-
-class Python2Pickler(Pickler):
-    """Writes what Python 2 wrote in protocol 2: its strings, and NumPy's modules by their old names."""
-
-    dispatch: ClassVar[dict[type, Any]] = dict(Pickler.dispatch)
-
-    def save_string(self, value: bytes | str) -> None:
-        content = value.encode("latin1") if isinstance(value, str) else value
-        if len(content) < 256:
-            self.write(pickle.SHORT_BINSTRING + bytes([len(content)]) + content)
-        else:
-            self.write(pickle.BINSTRING + len(content).to_bytes(4, "little") + content)
-        self.memoize(value)
-
-    dispatch[bytes] = dispatch[str] = save_string
-
-
-def python2_pickle(value: Any) -> bytes:
-    content = io.BytesIO()
-    Python2Pickler(content, protocol=2).dump(value)
-    return content.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
-
-
-def python3_pickle(value: Any) -> bytes:
-    return pickle.dumps(value, protocol=2)
-
-
-def batch_files(numbered: Numbered, dump: Callable[[Any], bytes] = python2_pickle) -> dict[str, bytes]:
+def batch_files(numbered: Numbered) -> dict[str, bytes]:
     """The members of the official archive: five batches of training images, one of test images."""
 
     def batch(images: list[tuple[int, np.ndarray]]) -> bytes:
         rows = np.stack([pixels.reshape(3072) for _, pixels in images])
-        return dump({b"data": rows, b"labels": [label for label, _ in images], b"batch_label": b"a batch"})
+        return pickle.dumps({"data": rows, "labels": [label for label, _ in images]}, protocol=2)
 
     train = numbered["train"]
     files = {f"data_batch_{i + 1}": batch(train[i * 10 : i * 10 + 10]) for i in range(5)}
     files["test_batch"] = batch(numbered["test"])
-    files["batches.meta"] = dump({b"label_names": [name.encode() for name in CLASSES], b"num_vis": 3072})
+    files["batches.meta"] = pickle.dumps({"label_names": list(CLASSES)}, protocol=2)
     files["readme.html"] = b"<html>"
     return {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
+
+
+def make_official(patch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
+    """Give torchvision the MD5 of these batches as the official ones."""
+    sums = {Path(path).name: hashlib.md5(content).hexdigest() for path, content in files.items()}
+    patch.setattr(CIFAR10, "train_list", [(f"data_batch_{i}", sums[f"data_batch_{i}"]) for i in range(1, 6)])
+    patch.setattr(CIFAR10, "test_list", [("test_batch", sums["test_batch"])])
+    patch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": sums["batches.meta"]})
 
 
 def read(path: Path | str) -> Source:

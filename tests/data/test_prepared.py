@@ -8,6 +8,8 @@ import json
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ import pytest
 from resnet import data
 from resnet.data import CLASSES, Data
 from resnet.errors import UserError
+from resnet.files import locked
 from resnet.params import DataParams
-from tests.data.makers import Numbered, batch_files, image_files, read, records, tarred, tree, zipped
+from resnet.results import OFFICIAL_FINGERPRINTS
+from tests.data.makers import Numbered, batch_files, image_files, make_official, read, records, tarred, tree, zipped
 
 
 def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbered) -> None:
@@ -45,7 +49,10 @@ def test_the_split_is_what_its_definition_says(tmp_path: Path, numbered: Numbere
     assert not parts.record.official
 
 
-def test_the_split_depends_on_the_seed_and_not_on_the_source(tmp_path: Path, numbered: Numbered) -> None:
+def test_the_split_depends_on_the_seed_and_not_on_the_source(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_official(monkeypatch, batch_files(numbered))
     png = read(zipped(tmp_path / "same.zip", image_files(numbered)))
     pickled = read(tarred(tmp_path / "same.tar.gz", batch_files(numbered), "w:gz"))
     assert data.split(png, 12, 0).record == data.split(pickled, 12, 0).record
@@ -90,11 +97,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path, split: Data) -> None:
     assert loaded.record == split.record
     for name in ("train", "validation", "test"):
         assert records(getattr(loaded, name)) == records(getattr(split, name))
-    data.verify(loaded)
     assert sorted(os.listdir(folder.parent)) == ["prepared"]
 
 
-def test_the_same_images_leave_the_same_bytes(tmp_path: Path, numbered: Numbered, split: Data) -> None:
+def test_the_same_images_leave_the_same_bytes(
+    tmp_path: Path, numbered: Numbered, split: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_official(monkeypatch, batch_files(numbered))
     data.save(split, tmp_path / "one")
     data.save(split, tmp_path / "one")  # in place of the first
     elsewhere = tarred(tmp_path / "some.tar.gz", batch_files(numbered), "w:gz")
@@ -102,44 +111,29 @@ def test_the_same_images_leave_the_same_bytes(tmp_path: Path, numbered: Numbered
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
+def full(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("failing", ["save", "replace", "size"])
 def test_a_failure_leaves_earlier_data_as_they_were(
-    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     folder = tmp_path / "prepared"
     data.save(split, folder)
-    before = contents(folder)
-    entries = sorted(os.listdir(tmp_path))
-
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    for failing in ("save", "replace"):
-        with monkeypatch.context() as patch:
-            patch.setattr(*{"save": (np, "save"), "replace": (os, "replace")}[failing], full)
-            with pytest.raises(UserError, match="No space left"):
-                data.save(split, folder)
-        assert contents(folder) == before
-        assert sorted(os.listdir(tmp_path)) == entries
-
-
-def test_a_failing_last_step_puts_earlier_data_back(
-    tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "prepared"
-    data.save(split, folder)
-    before = contents(folder)
-    replace = os.replace
-
-    def stubborn(source: Path, target: Path) -> None:
-        if source.name == ".prepared.partial":
-            raise OSError(5, "Input/output error")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", stubborn)
-    with pytest.raises(UserError, match="Input/output error"):
-        data.save(split, folder)
+    before, entries = contents(folder), sorted(os.listdir(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if failing == "size":  # a file that may not grow
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    else:
+        monkeypatch.setattr(*{"save": (np, "save"), "replace": (os, "replace")}[failing], full)
+    try:
+        with pytest.raises(UserError, match=r"No space left|the disk is full"):
+            data.save(split, folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(folder) == before
-    assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
+    assert sorted(os.listdir(tmp_path)) == entries
 
 
 def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> None:
@@ -149,19 +143,25 @@ def test_leftovers_of_a_killed_save_do_no_harm(tmp_path: Path, split: Data) -> N
     with pytest.raises(UserError, match="not prepared"):
         data.load(tmp_path / "prepared")
     data.save(split, tmp_path / "prepared")
-    data.verify(data.load(tmp_path / "prepared"))
+    data.load(tmp_path / "prepared")
     assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
 
 
-def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path, split: Data) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match=r"holds .*name another data\.dir"):
-        data.save(split, tmp_path)
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    with pytest.raises(UserError, match="cannot be written"):
-        data.save(split, tmp_path / "thesis.tex")
-    with pytest.raises(UserError, match="cannot be written"):
-        data.save(split, tmp_path / "thesis.tex" / "below")
+@pytest.mark.parametrize("name", ["embeddings.npy", "train_images.npy", "data.json"])
+def test_the_users_own_files_stay(tmp_path: Path, split: Data, name: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_bytes(b"{}")
+    with pytest.raises(UserError, match=r"name another data\.dir") as caught:
+        data.save(split, folder)
+    assert str(folder) in str(caught.value)
+    assert contents(folder) == {name: b"{}"}
+    (folder / name).unlink()
+    data.save(split, folder)  # an empty folder is nobody's
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"thesis\.tex"):
+        data.save(split, folder)
+    assert (folder / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
@@ -170,14 +170,7 @@ def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
     data.save(split, tmp_path / "prepared")
     data.save(split, tmp_path / "prepared")
     assert (tmp_path / "prepared").is_symlink()
-    data.verify(data.load(tmp_path / "large disk"))
-
-
-def test_the_current_folder_can_be_prepared(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    data.save(split, Path())
-    data.verify(data.load(tmp_path / "here"))
+    data.load(tmp_path / "large disk")
 
 
 def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
@@ -190,6 +183,14 @@ def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
         np.save(content, change(np.load(whole / name)), allow_pickle=True)
         return content.getvalue()
 
+    def header(count: int) -> bytes:
+        written = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, 3, 32, 32), }}".ljust(117) + "\n"
+        return b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written.encode()
+
+    def changed(name: str) -> bytes:
+        content = (whole / name).read_bytes()
+        return content[:-1] + bytes([(content[-1] + 1) % 10])
+
     damages: list[tuple[str, bytes | None]] = [
         ("train_images.npy", None),
         ("train_images.npy", b""),
@@ -201,6 +202,9 @@ def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
         ("validation_labels.npy", array("validation_labels.npy", lambda a: a[:-1])),
         ("test_labels.npy", array("test_labels.npy", lambda a: a.astype(object))),
         ("test_images.npy", b"PK\x03\x04 a zip"),
+        ("train_images.npy", header(10**15)),
+        ("train_images.npy", header(-1)),
+        *((f"{name}.npy", changed(f"{name}.npy")) for name in ("train_images", "train_labels", "test_images")),
         ("data.json", b"{}"),
         ("data.json", b"\xff\xfe"),
         ("data.json", None),
@@ -216,43 +220,6 @@ def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
             data.load(folder)
         assert str(folder) in str(caught.value)
         assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["train_images", "train_labels", "validation_images", "test_images"])
-def test_verifying_finds_one_changed_byte(tmp_path: Path, split: Data, name: str) -> None:
-    data.save(split, tmp_path / "prepared")
-    path = tmp_path / "prepared" / f"{name}.npy"
-    content = bytearray(path.read_bytes())
-    content[-1] = (content[-1] + 1) % 10
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not those of data\.json"):
-        data.load(tmp_path / "prepared")
-
-
-def test_reading_takes_prepared_data_or_any_source(tmp_path: Path, split: Data) -> None:
-    params = DataParams(validation=10, split_seed=0)
-    data.save(split, tmp_path / "prepared")
-    for source in ("prepared", "some.zip"):
-        assert data.read(str(tmp_path / source), params, progress=False).record == split.record
-
-
-@pytest.mark.parametrize("name", ["embeddings.npy", "train_images.npy", "data.json"])
-def test_the_users_own_files_stay(tmp_path: Path, split: Data, name: str) -> None:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / name).write_bytes(b"{}")
-    for _ in range(2):
-        with pytest.raises(UserError, match=r"name another data\.dir") as caught:
-            data.save(split, folder)
-        assert str(folder) in str(caught.value)
-    assert contents(folder) == {name: b"{}"}
-    (folder / name).unlink()
-    data.save(split, folder)  # an empty folder is nobody's
-    (folder / name).write_bytes(b"{}")
-    if name not in ("data.json", "train_images.npy"):
-        with pytest.raises(UserError, match=name):
-            data.save(split, folder)
-        assert (folder / name).read_bytes() == b"{}"
 
 
 def test_another_split_than_the_settings_is_refused(tmp_path: Path, split: Data) -> None:
@@ -273,50 +240,29 @@ def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, s
     params = DataParams(validation=5000)
     with pytest.raises(UserError, match="only 50 training images"):
         data.read(str(tmp_path / "some.zip"), params, progress=False)
-    everything = data.read_for_evaluation(str(tmp_path / "some.zip"), params, progress=False)
+    everything = data.read(str(tmp_path / "some.zip"), params, any_split=True, progress=False)
     assert (len(everything.train), len(everything.validation), len(everything.test)) == (50, 0, 10)
     data.save(split, tmp_path / "prepared")
-    assert data.read_for_evaluation(str(tmp_path / "prepared"), params).record == split.record
-    few = data.read_for_evaluation(str(tmp_path / "some.zip"), DataParams(validation=10), progress=False)
+    assert data.read(str(tmp_path / "prepared"), params, any_split=True).record == split.record
+    few = data.read(str(tmp_path / "some.zip"), DataParams(validation=10), any_split=True, progress=False)
     assert few.record == split.record  # as training would have it
 
 
-def test_a_record_cannot_claim_to_be_official_or_of_another_seed(tmp_path: Path, split: Data) -> None:
+def test_a_record_that_something_has_changed_is_refused(tmp_path: Path, split: Data) -> None:
     data.save(split, tmp_path / "prepared")
-    path = tmp_path / "prepared" / "data.json"
+    path, record = tmp_path / "prepared" / "data.json", split.record
     written = path.read_text()
-    path.write_text(written.replace('"official": false', '"official": true'))
-    with pytest.raises(UserError, match="official"):
-        data.load(tmp_path / "prepared")
-    path.write_text(written.replace('"split_seed": 0', '"split_seed": 1'))
-    with pytest.raises(UserError, match="seed"):
-        data.load(tmp_path / "prepared")
-
-
-def test_a_letter_of_a_name_or_a_class_is_noticed(tmp_path: Path, split: Data) -> None:
-    data.save(split, tmp_path / "prepared")
-    path = tmp_path / "prepared" / "data.json"
-    written = path.read_text()
-    record = split.record
     for old, new in (
+        ('"official": false', '"official": true'),
+        ('"train_images": 40', '"train_images": 41'),
         (f'"{record.name}"', f'"{record.name}x"'),
         (f'"{record.classes[0]}"', f'"{record.classes[0]}x"'),
+        (record.split_fingerprint[:10], "0123456789"),
     ):
         assert written.count(old) == 1
         path.write_text(written.replace(old, new))
-        with pytest.raises(UserError, match="its name and classes are not those"):
+        with pytest.raises(UserError):
             data.load(tmp_path / "prepared")
-
-
-@pytest.mark.parametrize("shape", ["(10**15, 3, 32, 32)", "(10**40,)", "(-1, 3)", "('a',)"])
-def test_a_header_that_claims_too_much_is_damage(tmp_path: Path, split: Data, shape: str) -> None:
-    data.save(split, tmp_path / "prepared")
-    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
-    written = header.replace("10**15", str(10**15)).replace("10**40", str(10**40)).ljust(117) + "\n"
-    path = tmp_path / "prepared" / "train_images.npy"
-    path.write_bytes(b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written.encode())
-    with pytest.raises(UserError, match=r"damaged .* run `resnet data` again"):
-        data.load(tmp_path / "prepared")
 
 
 def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,17 +286,29 @@ def test_what_the_system_refuses_is_one_line(tmp_path: Path, split: Data) -> Non
             assert str(path) in str(caught.value)
 
 
-def test_a_file_that_may_not_grow_is_one_line_and_leaves_earlier_data(tmp_path: Path, split: Data) -> None:
-    data.save(split, tmp_path / "prepared")
-    before = contents(tmp_path / "prepared")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
-    try:
-        with pytest.raises(UserError, match="the disk is full"):
-            data.save(split, tmp_path / "prepared")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert contents(tmp_path / "prepared") == before
+SAVE = """
+import sys
+from pathlib import Path
+from resnet import data
+from resnet.params import DataParams
+source, folder, seed = sys.argv[1:]
+data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), progress=False), Path(folder))
+"""
+
+
+def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
+    folder = tmp_path / "prepared"
+    command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
+    with locked(tmp_path, "the test", wait=True):
+        waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
+        for process in waiting:
+            assert process.stderr is not None
+            assert "waiting for another process" in process.stderr.readline()
+        assert not folder.exists()
+    for process in waiting:
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert data.load(folder).record.split_seed in (1, 2)
     assert sorted(os.listdir(tmp_path)) == ["prepared", "some.zip"]
 
 
@@ -362,7 +320,7 @@ REAL = os.environ.get("CIFAR10_SOURCE")
 def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
     assert REAL is not None
     source = read(REAL)
-    assert source.fingerprint == data.OFFICIAL_FINGERPRINTS
+    assert source.fingerprint == OFFICIAL_FINGERPRINTS
     assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
     assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
     assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)

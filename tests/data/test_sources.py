@@ -1,17 +1,328 @@
-"""What `data.source` and CIFAR10_SOURCE name; the digits; the real data."""
+"""Sources: the same images from every form, and what is refused in one line."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
+import pickle
+import random
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from resnet import data
-from resnet.data import sources
+from resnet.data import CLASSES, Images, sources
 from resnet.errors import UserError
-from tests.data.makers import Numbered, image_files, read, refusal, tree, zipped
+from tests.data.makers import (
+    Numbered,
+    assert_same,
+    batch_files,
+    encoded,
+    image_files,
+    make_official,
+    read,
+    records,
+    refusal,
+    tarred,
+    tree,
+    zipped,
+)
+
+Expected = dict[str, list[bytes]]
+
+
+def test_the_fingerprint_is_what_its_definition_says() -> None:
+    pixels = np.zeros((3, 3, 32, 32), dtype=np.uint8)
+    pixels[1, 0, 0, 1] = 7  # red, first row, second column: byte 1 of the pixels
+    pixels[2, 2, 31, 31] = 9  # blue, last row, last column: the last byte
+    first = bytes([4]) + bytes(3072)
+    second = bytes([0, 0, 7]) + bytes(3070)
+    third = bytes([9]) + bytes(3071) + bytes([9])
+    digests = sorted(hashlib.sha256(record).digest() for record in (first, second, third))
+    images = Images(pixels, np.array([4, 0, 9], dtype=np.uint8))
+    assert data.fingerprint(images) == hashlib.sha256(digests[0] + digests[1] + digests[2]).hexdigest()
+    assert data.fingerprint(images[np.array([2, 0, 1])]) == data.fingerprint(images)
+    assert data.fingerprint(Images(pixels, np.array([4, 0, 8], dtype=np.uint8))) != data.fingerprint(images)
+    assert records(data.canonical(images)) == sorted(
+        (first, second, third), key=lambda record: hashlib.sha256(record).digest()
+    )
+
+
+# --- The same images from every form --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["folder", "webp", "zip", "deflated", "tar", "tar.gz", "dotted", "below"])
+def test_a_tree_of_images(tmp_path: Path, numbered: Numbered, expected: Expected, form: str) -> None:
+    files = image_files(numbered, "webp" if form == "webp" else "png", seed=len(form))
+    below = {f"cifar10/{name}": content for name, content in files.items()}
+    dotted = {f"./{name}": content for name, content in files.items()}
+    path = tmp_path / "some"
+    makers: dict[str, Callable[[], Path]] = {
+        "zip": lambda: zipped(path, files),
+        "deflated": lambda: zipped(path, files, zipfile.ZIP_DEFLATED),
+        "tar": lambda: tarred(path, files),
+        "tar.gz": lambda: tarred(path, files, "w:gz"),
+        "dotted": lambda: tarred(path, dotted, "w:xz"),
+        "below": lambda: zipped(path, below | {"README.md": b"x"}),
+    }
+    assert_same(read(makers.get(form, lambda: tree(path, files))()), expected)
+
+
+def test_the_official_archive(
+    tmp_path: Path, numbered: Numbered, expected: Expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = batch_files(numbered)
+    make_official(monkeypatch, files)
+    source = read(tarred(tmp_path / "some.tar.gz", files, "w:gz"))
+    assert_same(source, expected)
+    assert source.name == "some"  # not CIFAR-10: its fingerprint is another
+    folder = tree(tmp_path / "folder", files)
+    for path in (zipped(tmp_path / "some.zip", files), folder, folder / "cifar-10-batches-py"):
+        assert_same(read(path), expected)
+
+
+class Marker:
+    """When unpickled, makes the folder it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("batch", ["data_batch_3", "test_batch", "batches.meta"])
+def test_a_batch_is_unpickled_only_if_it_is_the_official_one(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch, batch: str
+) -> None:
+    files = batch_files(numbered)
+    make_official(monkeypatch, files)
+    marker, name = tmp_path / "it-ran", f"cifar-10-batches-py/{batch}"
+    evil = pickle.dumps({"data": Marker(marker), "labels": []}, protocol=2)
+    for content in (evil, files[name][:-1], b""):
+        assert "not the official one" in refusal(tarred(tmp_path / "a.tar", files | {name: content}))
+    assert not marker.exists()
+    del files[name]
+    refusal(tarred(tmp_path / "a.tar", files))
+
+
+def test_what_file_managers_leave_is_passed_over(tmp_path: Path, numbered: Numbered, expected: Expected) -> None:
+    litter = ("__MACOSX/train/cat/._1.png", "train/.DS_Store", "train/cat/THUMBS.DB", "README.md", "test/dog/Icon\r")
+    files = image_files(numbered) | dict.fromkeys((*litter, "train/@eaDir/cat@SynoEAStream"), b"x")
+    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
+    assert_same(read(tree(tmp_path / "tree", files)), expected)
+
+
+def test_linked_class_folders_are_followed(tmp_path: Path, numbered: Numbered, expected: Expected) -> None:
+    folder = tree(tmp_path / "images", image_files(numbered))
+    (folder / "train/cat").rename(tmp_path / "cats")
+    (folder / "train/cat").symlink_to(tmp_path / "cats")
+    assert_same(read(folder), expected)
+
+
+def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(32, 32))
+    for folder in (tmp_path / chosen / label for chosen in ("train", "test") for label in ("a", "b")):
+        folder.mkdir(parents=True)
+        for name, image in {
+            "grey": grey,
+            "palette": grey.convert("RGB").quantize(256),
+            "opaque": grey.convert("LA"),
+            "rgba": grey.convert("RGBA"),
+        }.items():
+            image.save(folder / f"{name}.png")
+        grey.convert("RGB").quantize(256).save(folder / "opaque palette.png", transparency=bytes([255] * 256))
+    source = read(tmp_path)
+    assert source.classes == ("a", "b")
+    assert source.train.images.shape == (10, 3, 32, 32)
+    assert np.array_equal(source.train.images, np.broadcast_to(np.asarray(grey), source.train.images.shape))
+
+
+def test_the_official_classes_by_other_names_keep_their_labels(
+    tmp_path: Path, numbered: Numbered, expected: Expected
+) -> None:
+    names = {name: f"{name.capitalize()}s" for name in CLASSES} | {"airplane": "aeroplane", "truck": "Lorry"}
+    files = {
+        path.replace(f"/{name}/", f"/{other}/"): content
+        for path, content in image_files(numbered).items()
+        for name, other in names.items()
+        if f"/{name}/" in path
+    }
+    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
+
+
+def test_other_labels_and_a_validation_set_are_mentioned(
+    tmp_path: Path, numbered: Numbered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = image_files(numbered)
+    read(zipped(tmp_path / "a.zip", files))
+    assert capsys.readouterr().err == ""
+    read(zipped(tmp_path / "b.zip", {path.replace("/frog/", "/monkey/"): content for path, content in files.items()}))
+    assert capsys.readouterr().err.count("\n") == 1
+    read(zipped(tmp_path / "c.zip", files | {"Valid/cat/1.png": b"x"}))
+    assert "Valid/ is passed over" in capsys.readouterr().err
+
+
+# --- What is refused ------------------------------------------------------------------------------
+
+
+def some_png(*shape: int) -> bytes:
+    return encoded(np.zeros(shape, dtype=np.uint8), "png")
+
+
+ODD_FILES = {
+    "train/dog/odd one.png": (some_png(3, 32, 33), "33x32 pixels"),
+    "train/dog/large.jpg": (encoded(np.zeros((3, 224, 224), dtype=np.uint8), "jpg"), "224x224 pixels"),
+    "train/dog/clear.png": (some_png(4, 32, 32), "transparent"),
+    "train/dog/cut.png": (some_png(3, 32, 32)[:60], "not a readable"),
+    "train/dog/text.png": (b"not an image", "not a readable"),
+    "train/dog/empty.png": (b"", "not a readable"),
+    "train/dog/bomb.png": (bytes(2**21), "more than"),
+    "train/dog/picture.txt": (some_png(3, 32, 32), "not a readable"),
+    "train/dog/more/1.png": (b"x", "more"),
+    "test/1.png": (b"x", "1.png"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: Numbered, name: str) -> None:
+    content, words = ODD_FILES[name]
+    files = image_files(numbered) | {name: content}
+    for path in (zipped(tmp_path / "a.zip", files, zipfile.ZIP_DEFLATED), tree(tmp_path / "tree", files)):
+        message = refusal(path)
+        assert words in message
+        assert name.split("/")[2 if words != "more" and name.count("/") > 1 else 1] in message
+
+
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    for name in ("train/cat/a\n\x1b[31m.png", "train/a\x1b[31m/1.png"):
+        assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", image_files(numbered) | {name: some_png(3, 32, 32)}))
+
+
+def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered)
+    frogs = {name: content for name, content in files.items() if "/frog/" in name}
+    image = next(iter(files.values()))
+    trees = {
+        "neither": {name: content for name, content in files.items() if name.startswith("train")},
+        "neither the": {"notes.txt": b"x"},
+        "nor": {f"a/b/{name}": content for name, content in files.items()},
+        "more than one": files | {f"more/{name}": content for name, content in files.items()},
+        "frog": {name: content for name, content in files.items() if not name.startswith("test/frog")},
+        "2 to 256": frogs,
+        "it has 257": {f"{chosen}/{i}/1.png": image for chosen in ("train", "test") for i in range(257)},
+        "has no images": files | {"train/zebra/Thumbs.db": b"x", "test/zebra/1.png": image},
+    }
+    for words, wrong in trees.items():
+        assert words in refusal(zipped(tmp_path / "a.zip", wrong))
+    (tmp_path / "empty").mkdir()
+    assert "neither" in refusal(tmp_path / "empty")
+
+
+def test_what_is_no_file_in_a_class_folder_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    folder = tree(tmp_path / "tree", image_files(numbered))
+    odd = folder / "train/cat/odd.png"
+    for make in (
+        lambda: odd.symlink_to(tmp_path / "nowhere"),
+        lambda: os.mkfifo(odd),
+        lambda: odd.symlink_to("/dev/zero"),
+    ):
+        make()
+        assert "train/cat/odd.png" in refusal(folder)
+        odd.unlink()
+    shutil.rmtree(folder / "test")
+    (folder / "test").symlink_to(tmp_path / "nowhere")
+    refusal(folder)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_a_truncated_archive_is_refused(tmp_path: Path, numbered: Numbered, kind: str) -> None:
+    path, files = tmp_path / "whole", image_files(numbered)
+    content = (
+        zipped(path, files) if kind == "zip" else tarred(path, files, "w:gz" if "gz" in kind else "w")
+    ).read_bytes()
+    read(path)
+    for part in (0.0, 0.001, 0.1, 0.5, 0.9):
+        short = tmp_path / "short"
+        short.write_bytes(content[: int(len(content) * part)])
+        refusal(short)
+
+
+def test_a_tar_cut_between_two_members_and_one_that_another_follows_are_refused(
+    tmp_path: Path, numbered: Numbered
+) -> None:
+    path = tarred(tmp_path / "a.tar", image_files(numbered))
+    with tarfile.open(path) as archive:
+        last = archive.getmembers()[-1]
+    whole = path.read_bytes()
+    for content in (whole[: last.offset], whole + whole):
+        path.write_bytes(content)
+        refusal(path)
+        path.write_bytes(gzip.compress(content))
+        refusal(path)
+
+
+def test_damage_is_one_line_or_harmless(tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damage anywhere never ends as a traceback, and a changed byte in a compressed archive is always found."""
+    make_official(monkeypatch, batch_files(numbered))
+    whole = {
+        "zip": zipped(tmp_path / "a", image_files(numbered, "webp")).read_bytes(),
+        "gz": tarred(tmp_path / "a", batch_files(numbered), "w:gz").read_bytes(),
+        "tar": tarred(tmp_path / "a", image_files(numbered)).read_bytes(),
+    }
+    path, chance = tmp_path / "damaged", random.Random(0)
+    messages: list[str] = []
+    for content in whole.values():
+        for _ in range(12):
+            damaged = bytearray(content)
+            for _ in range(20):
+                damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+            path.write_bytes(damaged)
+            try:
+                read(path)
+            except UserError as error:
+                messages.append(str(error))
+    assert len(messages) > 30
+    assert not any("\n" in message for message in messages)
+    for kind in ("zip", "gz"):
+        changed = bytearray(whole[kind])
+        changed[len(changed) // 2] ^= 1
+        path.write_bytes(changed)
+        refusal(path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_a_member_that_leads_outside_or_is_no_file_is_refused(tmp_path: Path, numbered: Numbered, kind: bytes) -> None:
+    member = tarfile.TarInfo("train/cat/odd.png")
+    member.type, member.linkname = kind, "../../../../etc/passwd"
+    path = tarred(tmp_path / "a.tar", image_files(numbered))
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(member)
+    refusal(path)
+    outside = tarred(tmp_path / "b.tar", image_files(numbered) | {"../../outside": b"x"})
+    refusal(outside)
+
+
+def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
+    """Its header is enough: the content, which is missing here, is not looked for."""
+    member = tarfile.TarInfo("notes.txt")
+    member.size = 2**33
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf()))
+    assert "8,589,934,592 bytes" in refusal(path)
+
+
+# --- What names a source --------------------------------------------------------------------------
+
+DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+"""Images of each class, from the data set's description."""
 
 
 def test_digits() -> None:
@@ -24,62 +335,31 @@ def test_digits() -> None:
     assert np.array_equal(np.bincount(source.train.labels) + np.bincount(source.test.labels), DIGITS)
 
 
-DIGITS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-"""Images of each class, from the data set's description."""
-
-
-def test_the_variable_stands_for_official_only(
+def test_the_variable_replaces_official_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
 ) -> None:
-    one = zipped(tmp_path / "one.zip", image_files(numbered))
-    two = zipped(tmp_path / "two.zip", image_files(numbered))
-    monkeypatch.setenv("CIFAR10_SOURCE", str(one))
-    assert read("official").name == "one"
-    assert read(two).name == "two"
-    assert read("digits").name == "digits"
-    monkeypatch.setenv("CIFAR10_SOURCE", "digits")
-    assert read("official").name == "digits"
-
-
-def test_an_empty_variable_counts_as_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered) -> None:
-    asked = []
-    path = zipped(tmp_path / "downloaded.zip", image_files(numbered))
-
-    def download(cache: Path | None, *, progress: bool) -> Path:
-        asked.append(cache)
-        return path
-
-    monkeypatch.setattr(sources, "official_archive", download)
-    monkeypatch.setenv("CIFAR10_SOURCE", "")
-    assert data.read_source("official", cache=tmp_path, progress=False).name == "downloaded"
-    assert asked == [tmp_path]
-
-
-@pytest.mark.parametrize("source", ["https://example.org/cifar-10-python.tar.gz", "s3://data/cifar10.zip"])
-def test_an_address_is_refused_as_one(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "an address" in refusal(source)
-    monkeypatch.setenv("CIFAR10_SOURCE", source)
-    with pytest.raises(UserError, match="an address") as caught:
-        read("official")
-    assert source in str(caught.value)
-
-
-def test_a_home_folder_is_found_or_said_to_be_unknown(
-    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    zipped(tmp_path / "one.zip", image_files(numbered))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert read("~/one.zip").name == "one"
-    assert "no home folder" in refusal("~nobody-of-that-name/one.zip")
+    one, two = (zipped(tmp_path / f"{name}.zip", image_files(numbered)) for name in ("one", "two"))
+    monkeypatch.setattr(sources, "official_archive", lambda: two)
+    for value, name in ((str(one), "one"), ("digits", "digits"), ("", "two")):
+        monkeypatch.setenv("CIFAR10_SOURCE", value)
+        assert read("official").name == name
+        assert read(two).name == "two"
+        assert read("digits").name == "digits"
+    for address in ("https://example.org/cifar-10-python.tar.gz", "s3://data/cifar10.zip"):
+        monkeypatch.setenv("CIFAR10_SOURCE", address)
+        assert "an address" in refusal(address)
+        with pytest.raises(UserError, match="an address"):
+            read("official")
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "neither a file nor a folder" in refusal(tmp_path / "pipe")
-    assert "neither a file nor a folder" in refusal("/dev/zero")
-    assert "too long" in refusal(tmp_path / ("x" * 300))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    refusal(tmp_path / "loop")
+    (tmp_path / "notes.txt").write_text("not an archive\n" * 100)
+    for name in ("pipe", "x" * 300, "loop", "notes.txt", "absent.zip"):
+        refusal(tmp_path / name)
+    refusal("/dev/zero")
+    assert "no home folder" in refusal("~nobody-of-that-name/one.zip")
 
 
 def test_a_source_whose_name_cannot_be_printed_gets_one_that_can(tmp_path: Path, numbered: Numbered) -> None:

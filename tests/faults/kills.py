@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from resnet.data.download import download
+from resnet.data.sources import download
 from resnet.results import SweepRecord
 from tests.faults.processes import Process, resnet
 from tests.faults.tally import Tally, digest
@@ -146,13 +146,13 @@ def prepared(folder: Path) -> Victim:
 
 
 def downloaded(folder: Path, url: str) -> Victim:
-    """A download that goes on where it was cut."""
+    """A download."""
     target = folder / "cache/archive.tar.gz"
 
     def fetch() -> None:
         md5 = hashlib.md5(ARCHIVE, usedforsecurity=False).hexdigest()
         try:
-            download([url], target, size=len(ARCHIVE), md5=md5, progress=False)
+            download([url], target, md5)
         except KeyboardInterrupt:  # as the command does
             sys.exit(130)
 
@@ -219,17 +219,14 @@ def pipeline(folder: Path) -> Victim:
 
 @contextmanager
 def mirror(content: bytes) -> Iterator[str]:
-    """A server, in a process of its own, that sends a file slowly, and the rest of it on request."""
+    """A server, in a process of its own, that sends a file slowly."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            for piece in range(start, len(content), 2**15):
+            for piece in range(0, len(content), 2**15):
                 self.wfile.write(content[piece : piece + 2**15])
                 time.sleep(0.01)
 
