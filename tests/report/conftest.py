@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
-from resnet.report.style.drawing import Section
+from resnet.report.style import Section
 from resnet.report.tables import Tables, read_tables
 from resnet.results import (
     DataRecord,

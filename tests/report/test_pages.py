@@ -21,7 +21,7 @@ from resnet.params import load
 from resnet.report import build
 from resnet.report.pages import MARKERS, make, place, render, with_headline
 from resnet.report.sections import curves
-from resnet.report.style.drawing import Picture, Section, new_figure
+from resnet.report.style import Picture, Section, new_figure
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT
 from tests.report.made_up import unpadded

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from resnet.report.analysis.claims import claims
 from resnet.report.pages import headline_sections, pages
-from resnet.report.style.drawing import style
+from resnet.report.style import style
 from resnet.report.tables import Tables, read_tables, rows
 from resnet.results import (
     Energy,

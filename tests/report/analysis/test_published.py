@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resnet.report.analysis.published import FILE, papers_error, published
+from resnet.report.published import FILE, papers_error, published
 
 
 def test_published_figures_are_the_papers(files: Callable[..., Any]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-
 from resnet.report.sections.depth import figure, section
+
 from tests.report.drawn import assert_room_for_axes
 
 
