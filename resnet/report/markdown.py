@@ -80,13 +80,10 @@ def as_html(text: str) -> str:
         return html.escape(text)
     parts = []
     for part in _PART.finditer(text):
-        bold, code = part["bold"], part["code"]
-        plain = html.escape(part["sign"] or part["text"] or "")
-        parts.append(
-            f"<strong>{as_html(Markdown(bold))}</strong>"
-            if bold
-            else f"<code>{html.escape(code)}</code>"
-            if code
-            else plain
-        )
+        if part["bold"]:
+            parts.append(f"<strong>{as_html(Markdown(part['bold']))}</strong>")
+        elif part["code"]:
+            parts.append(f"<code>{html.escape(part['code'])}</code>")
+        else:
+            parts.append(html.escape(part["sign"] or part["text"] or ""))
     return "".join(parts)
