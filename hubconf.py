@@ -10,8 +10,8 @@ dependencies = ["torch"]
 
 _ROOT = _Path(__file__).parent
 _FOLDERS = ("weights", "runs/train")  # where a plan trains to, and where Git keeps the weights of some finished runs
-_DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
-_WORDS = {"resnet": "residual net", "plain": "plain net", "preact": "residual net with pre-activation"}
+_DEPTHS = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110)}
+_WORDS = {"resnet": "residual net", "plain": "plain net"}
 
 
 def _pretrained(name: str, seed: int | None) -> _Path:
@@ -40,8 +40,9 @@ def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
         path = _Path(weights) if weights is not None else _pretrained(name, seed) if pretrained else None
         built = _DepthNet(net, depth, **options)  # type: ignore[arg-type]
         if path is not None:
-            from resnet.nets.weights import load_weights
+            from resnet.nets.weights import check_record, load_weights
 
+            check_record(path, built)
             load_weights(built, path)
         return built
 

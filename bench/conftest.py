@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from resnet.measuring.peaks import measure_peaks
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import TrainParams
 from resnet.system import choose_machine
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Add the device and the versions. Nothing measured: comparisons warn where this part differs."""
-    system = choose_machine(TrainParams()).describe(fused.available)
+    system = choose_machine(TrainParams()).describe(kernels.available)
     machine_info["device"] = system.device
     machine_info["device_name"] = system.device_name
     machine_info["versions"] = system.versions
@@ -27,5 +27,5 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     output_json["resnet"] = {
         "shortcut": "A",
         "peaks": [measure_peaks(machine.at(precision)).model_dump(mode="json") for precision in precisions],
-        "system": machine.describe(fused.available).model_dump(mode="json"),
+        "system": machine.describe(kernels.available).model_dump(mode="json"),
     }

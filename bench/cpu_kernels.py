@@ -1,4 +1,4 @@
-"""The CPU kernels of resnet/nets/fused.py beside PyTorch's own, float32, measured in turn in one process.
+"""The CPU kernels of resnet/nets/kernels.py beside PyTorch's own, float32, measured in turn in one process.
 
     python bench/cpu_kernels.py --threads 2
 
@@ -30,7 +30,7 @@ from torch import Tensor
 
 from resnet.measuring.stopwatch import repeat, time_in_turn
 from resnet.measuring.throughput import training_stepper
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.model import he_initialisation, resnet
 from resnet.params import TrainParams, load
 from resnet.system import choose_machine
@@ -43,12 +43,12 @@ SHAPES = ((16, 32), (32, 16), (64, 8))
 @contextmanager
 def plain() -> Iterator[None]:
     """Within this context the nets run PyTorch's own operations."""
-    real = fused.available
-    fused.available = lambda: False  # type: ignore[assignment]
+    real = kernels.available
+    kernels.available = lambda: False  # type: ignore[assignment]
     try:
         yield
     finally:
-        fused.available = real
+        kernels.available = real
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--process-rounds", type=int, default=3, help="0: leave the processes out")
     parser.add_argument("--process-seconds", type=float, default=8.0)
     arguments = parser.parse_args()
-    if not fused.available():
+    if not kernels.available():
         parser.exit(1, "the compiled operations are not there\n")
     torch.set_num_threads(arguments.threads)
     # Threads that wait for one another suffer most from other work: judge the times by the load.

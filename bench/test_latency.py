@@ -5,7 +5,7 @@
     pytest --benchmark-only --benchmark-group-by=param:net
     pytest --benchmark-only --benchmark-json=latency.json && resnet latency --from latency.json
 
-What a step is and how it is timed: `resnet/measuring/latency.py`. Names begin with the device. On a GPU the
+What a step is and how it is timed: `resnet/measuring/block_latency.py`. Names begin with the device. On a GPU the
 figures are the GPU's own clock's; `launch_seconds` and `kernel_seconds` beside them tell apart what the
 host takes to hand a step over and what the GPU takes without waiting for it. A plain `pytest` runs every
 benchmark of the default set once, two images at a time.
@@ -22,7 +22,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from resnet.measuring.latency import (
+from resnet.measuring.block_latency import (
     PASSES,
     Case,
     build_step,

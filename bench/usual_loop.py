@@ -9,19 +9,16 @@ for this device. The rounds alternate, so that a change of the machine's mood me
 within a round, and its median and range over the rounds are what counts. Images are noise of CIFAR-10's
 shape: the speed does not depend on them.
 
-As on a processor that has AVX2 alone: `--precision fp32`, and in the environment CXXFLAGS=-march=x86-64-v3,
+As on a processor that has AVX2 alone: `--precision fp32`, and in the environment RESNET_CXXFLAGS=-march=x86-64-v3,
 ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from resnet import threads
 
@@ -39,7 +36,7 @@ from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
 from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
 from resnet.measuring.throughput import noise
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.nets.model import DepthNet
 from resnet.params import TrainParams, load
 from resnet.results import UsualLoopRecord
@@ -72,34 +69,6 @@ class PictureSet(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-DEFAULTS = {
-    (torch.backends.cuda.matmul, "allow_tf32"): False,
-    (torch.backends.cudnn, "allow_tf32"): True,
-    (torch.backends.cudnn, "deterministic"): False,
-    (torch.backends.cudnn, "benchmark"): False,
-}
-"""Switches that `Machine.arithmetic` sets, as PyTorch has them where nobody does."""
-
-
-@contextmanager
-def as_pytorch_has_it() -> Iterator[None]:
-    """The context of who has heard of no switch: with TF32 in convolutions, and with kernels that need not repeat."""
-    ours = {place: getattr(*place) for place in DEFAULTS}
-    deterministic, warn = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    try:
-        torch.use_deterministic_algorithms(False)
-        for (switches, name), value in DEFAULTS.items():
-            setattr(switches, name, value)
-        yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn)
-        for (switches, name), value in ours.items():
-            setattr(switches, name, value)
-
-
 def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.device) -> Step:
     """Build the usual loop; a call trains one step of it."""
     loader = DataLoader(
@@ -115,12 +84,11 @@ def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.
     sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 
     def step() -> None:
-        with as_pytorch_has_it():
-            x, labels = next(batches)
-            loss = F.cross_entropy(model(x.to(device)), labels.to(device))
-            sgd.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            sgd.step()
+        x, labels = next(batches)
+        loss = F.cross_entropy(model(x.to(device)), labels.to(device))
+        sgd.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        sgd.step()
 
     return step
 
@@ -158,25 +126,8 @@ def compare(
         precision=machine.precision,
         usual_images_per_second=usual,
         images_per_second=ours,
-        system=machine.describe(fused.available),
+        system=machine.describe(kernels.available),
     )
-
-
-def summary(record: UsualLoopRecord) -> dict[str, Any]:
-    """The record with medians and the ratio's spread, for programs."""
-    ratios = record.ratios
-    return {
-        "net": record.net,
-        "depth": record.depth,
-        "batch_size": record.batch_size,
-        "precision": {"usual": record.usual_precision, "ours": record.precision},
-        "images_per_second": {
-            "usual": statistics.median(record.usual_images_per_second),
-            "ours": statistics.median(record.images_per_second),
-        },
-        "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "rounds": ratios},
-        "system": record.system.model_dump(mode="json"),
-    }
 
 
 def main() -> None:
@@ -189,7 +140,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000, help="images of the set")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "tf32", "bf16"), help="of our loop")
-    parser.add_argument("--format", default="table", choices=("table", "json"))
+    parser.add_argument("--format", default="table", choices=("table", "json"), help="json: the record")
     parser.add_argument("--out", type=Path, help="folder for DEVICE-NET-DEPTH.json, which the report reads")
     arguments = parser.parse_args()
     if min(arguments.rounds, arguments.steps, arguments.batch_size) < 1 or arguments.images < arguments.batch_size:
@@ -211,7 +162,7 @@ def main() -> None:
     if arguments.out is not None:
         record.write(arguments.out / f"{machine.device.type}-{record.net}-{record.depth}.json")
     if arguments.format == "json":
-        print(json.dumps(summary(record), indent=2))
+        print(record.model_dump_json(indent=2))
         return
     for name, values in (("usual", record.usual_images_per_second), ("ours", record.images_per_second)):
         print(f"{name:6} {statistics.median(values):10,.0f} images/s  ({min(values):,.0f} to {max(values):,.0f})")

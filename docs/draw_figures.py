@@ -30,7 +30,6 @@ FIGURES = {
     "down-sampling-block": Figure("resnet", 56, Part.downsample),
     "down-sampling-block-end": Figure("resnet", 56, Part.downsample, ("model.zero_padding=end",)),
     "down-sampling-block-option-b": Figure("resnet", 56, Part.downsample, ("model.shortcut=B",)),
-    "pre-activation-block": Figure("preact", 56, Part.block),
 }
 
 

@@ -10,16 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-try:
-    import msvcrt
-except ImportError:  # everywhere else
-    msvcrt = None  # type: ignore[assignment]
 
 import psutil
 
@@ -33,10 +30,6 @@ SECONDS_BETWEEN_TRIES = 0.1
 
 class BusyError(UserError):
     """Another process holds the folder."""
-
-
-BUSY = (BlockingIOError, PermissionError)
-"""What an attempt at a lock raises where another process has it: the second on Windows and some file systems."""
 
 
 def expanded(path: str | Path) -> Path:
@@ -128,29 +121,32 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(folder: Path, work: str = "training into this folder", *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder for this process alone; it is made if need be.
+    """Keep a folder for this process alone; it is made if need be.
 
-    The lock is the folder's own: it leaves no file, and it ends with the process, however that ends. Windows
-    locks no folders, so there it is that of a file `.lock` in it. A file system without locks lets everyone in,
-    which is said.
+    The lock is the folder's own: it leaves no file, and it ends with the process, however that ends. A file system
+    without locks lets everyone in, which a line says once.
 
     Args:
-        folder: what to hold.
+        folder: what others may not lock.
         work: what is done there, for the line that another process is at it.
-        wait: wait for a process that holds it, and say so.
+        wait: wait for a process that has it, and say so.
 
     Raises:
-        BusyError: another process holds it, and this one does not wait.
+        BusyError: another process has it, and this one does not wait.
         OSError: the folder cannot be made or opened.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY) if fcntl else os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    if fcntl is None:  # Windows locks and opens no folders
+        _say_once(_without_locks(folder, work))
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if not _held(descriptor, folder, work):
+        if not _take(descriptor, folder, work):
             if not wait:
                 raise BusyError(f"{folder}: another run is {work}")
             print(f"{folder}: waiting for another process to finish {work}", file=sys.stderr)
-            while not _held(descriptor, folder, work):
+            while not _take(descriptor, folder, work):
                 time.sleep(SECONDS_BETWEEN_TRIES)
         yield
     finally:
@@ -159,68 +155,65 @@ def locked(folder: Path, work: str = "training into this folder", *, wait: bool 
 
 @contextmanager
 def locked_file(path: Path, work: str, *, patience: float = 30.0) -> Iterator[None]:
-    """Hold a file that is there for its lock alone, as `locked` holds a folder; wait for whoever has it.
+    """Lock a file that is there for its lock alone, and wait for a process that has it.
 
     Args:
         path: the file; it is made if need be.
         work: what is done, for the line that another process is at it.
-        patience: seconds before that line: a holder that stands still this long may be suspended.
+        patience: seconds before that line: a process that takes this long may be suspended.
     """
     with path.open("ab") as file:
-        began, told = time.monotonic(), False
-        while not _held(file.fileno(), path, work):
-            if not told and time.monotonic() - began > patience:
-                told = True
+        began, said = time.monotonic(), False
+        while not _take(file.fileno(), path, work):
+            if not said and time.monotonic() - began > patience:
+                said = True
                 print(f"{path}: waiting for another process at {work}; is one suspended?", file=sys.stderr)
             time.sleep(SECONDS_BETWEEN_TRIES)
         yield
 
 
 def is_locked(folder: Path) -> bool | None:
-    """Whether a process holds a folder by `locked`; None where that cannot be known here."""
+    """Whether a process has locked a folder by `locked`; None if that cannot be known here."""
     try:
-        descriptor = os.open(folder if fcntl else folder / ".lock", os.O_RDONLY if fcntl else os.O_RDWR)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
         return None
     try:
-        _lock(descriptor)
-    except BUSY:
-        return True
+        return not _lock(descriptor)
     except OSError:
         return None
-    else:
-        return False
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
-    """Lock a file or a folder until it is closed.
+def _lock(descriptor: int) -> bool:
+    """Lock a file or a folder until it is closed; False if another process has it.
 
     Raises:
-        BUSY: another process has it.
         OSError: there are no locks here.
     """
-    if fcntl is not None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    elif msvcrt is not None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
+    if fcntl is None:
         raise OSError("this Python has no locks")
-
-
-_told: set[str] = set()
-
-
-def _held(descriptor: int, place: Path, work: str) -> bool:
-    """Try a lock once; where there are none, say so once, and go on."""
     try:
-        _lock(descriptor)
-    except BUSY:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except OSError:
-        line = f"{place}: a file system without locks: nothing keeps another process from {work} at the same time"
-        if line not in _told:
-            _told.add(line)
-            print(line, file=sys.stderr)
     return True
+
+
+def _take(descriptor: int, place: Path, work: str) -> bool:
+    """Try a lock once; if there are none here, say so once, and go on."""
+    try:
+        return _lock(descriptor)
+    except OSError:
+        _say_once(_without_locks(place, work))
+        return True
+
+
+def _without_locks(place: Path, work: str) -> str:
+    return f"{place}: a file system without locks: nothing keeps another process from {work} at the same time"
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)

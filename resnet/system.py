@@ -7,8 +7,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,6 @@ except ImportError:  # Windows
 import psutil
 import torch
 
-from resnet.abilities import Abilities, abilities, computes_bf16, present_devices
 from resnet.errors import UserError
 from resnet.params import TrainParams
 from resnet.results import System
@@ -42,72 +41,80 @@ class Machine:
     """`fp32`, `tf32` or `bf16`, never `auto`. Weights, momentum and sums over iterations are fp32 in all of them."""
 
     @property
-    def abilities(self) -> Abilities:
-        return abilities(self.device)
+    def gpu(self) -> bool:
+        """Whether it is not the processor that runs Python: work is handed over, and is to be waited for."""
+        return self.device.type != "cpu"
+
+    @property
+    def cuda(self) -> bool:
+        """Whether it has streams, graphs of kernels, a clock of its own, and PyTorch's switches of TF32."""
+        return self.device.type == "cuda"
 
     def at(self, precision: str) -> Machine:
         """The same device in another precision."""
         return replace(self, precision=precision)
 
-    def arithmetic(self) -> AbstractContextManager[object]:
-        """The context in which a net runs in this precision; on a GPU it also allows or forbids TF32."""
-        if self.abilities.switches:
-            torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
-            torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
-            # The same kernels in every run: a resumed run ends with the same bits.
-            torch.backends.cudnn.deterministic = True
-            torch.backends.cudnn.benchmark = False
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """The context in which a net's forward pass runs in this precision."""
+        with self.switches(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            yield
+
+    @contextmanager
+    def switches(self) -> Iterator[None]:
+        """The context of a backward pass: TF32 if this is the precision, and the same kernels in every run.
+
+        So a resumed run ends with the same bits. PyTorch's own switches are as before when the block ends.
+        """
+        if not self.cuda:
+            yield
+            return
+        matmul, cudnn, tf32 = torch.backends.cuda.matmul, torch.backends.cudnn, self.precision == "tf32"
+        before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = tf32, tf32, True, False
+        try:
+            yield
+        finally:
+            matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = before
 
     def synchronise(self) -> None:
         """Wait until the device has done what it was given, before a host clock is read."""
-        if self.device.type == "mps":
-            torch.mps.synchronize()
-        elif self.abilities.gpu:
-            torch.cuda.synchronize(self.device)
+        if self.gpu:
+            torch.accelerator.synchronize(self.device)
 
     def memory_bytes(self) -> int:
         """All memory of the GPU, or of the machine."""
-        if self.device.type == "mps":  # a part of the machine's own
-            return int(torch.mps.recommended_max_memory())
-        if self.abilities.gpu:
-            return int(torch.cuda.get_device_properties(self.device).total_memory)
-        return int(psutil.virtual_memory().total)
+        return self._memory()[1]
 
     def free_memory_bytes(self) -> int:
         """Memory that nobody uses now."""
-        if self.device.type == "mps":
-            return self.memory_bytes() - int(torch.mps.driver_allocated_memory())
-        if self.abilities.gpu:
-            return int(torch.cuda.mem_get_info(self.device)[0])
-        return int(psutil.virtual_memory().available)
+        return self._memory()[0]
+
+    def _memory(self) -> tuple[int, int]:
+        if self.gpu:
+            return torch.accelerator.get_memory_info(self.device)
+        memory = psutil.virtual_memory()
+        return memory.available, memory.total
 
     def forget_peak_memory(self) -> None:
         """Count the peak from now on. A CPU's cannot be forgotten: it is the process's."""
         self.release_memory()
-        # Before the first use there is none.
-        if self.abilities.peak_memory and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.reset_peak_memory_stats(self.device)
+        if self.gpu:
+            torch.accelerator.reset_peak_memory_stats(self.device)
 
     def release_memory(self) -> None:
         """Give a GPU's memory back that the framework keeps and nothing uses: it would count in the next peak."""
-        if self.device.type == "mps":
-            torch.mps.empty_cache()
-        elif self.abilities.gpu:
-            torch.cuda.empty_cache()
+        if self.gpu:
+            torch.accelerator.empty_cache()
 
     def held_memory_bytes(self) -> int:
         """What the framework holds on a GPU now; 0 on a CPU, where all that a process holds counts in its peak."""
-        if self.device.type == "mps":
-            return int(torch.mps.driver_allocated_memory())
-        return int(torch.cuda.memory_reserved(self.device)) if self.abilities.gpu else 0
+        return torch.accelerator.memory_reserved(self.device) if self.gpu else 0
 
     def peak_memory_bytes(self) -> int:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
-        if self.abilities.peak_memory:
-            return int(torch.cuda.max_memory_reserved(self.device))
-        if self.abilities.gpu:  # what it was given it keeps, until it gives it back
-            return int(torch.mps.driver_allocated_memory())
+        if self.gpu:
+            return torch.accelerator.max_memory_reserved(self.device)
         if resource is None:
             memory = psutil.Process().memory_info()
             return int(getattr(memory, "peak_wset", memory.rss))
@@ -121,12 +128,11 @@ class Machine:
             compiled: whether the compiled operations run; asked on a CPU alone.
         """
         versions = {name: _version(name) for name in PACKAGES}
-        gpu, name = self.abilities.gpu, _processor()
-        if self.abilities.switches:
+        name = _processor()
+        if self.cuda:
             name = torch.cuda.get_device_properties(self.device).name
-            toolkit, library = ("rocm", "miopen") if torch.version.hip else ("cuda", "cudnn")
-            versions[toolkit] = str(torch.version.hip or torch.version.cuda)
-            versions[library] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+            versions["cuda"] = str(torch.version.cuda)
+            versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
         commit, modified = _checkout()
         return System(
             device=self.device.type,
@@ -135,11 +141,11 @@ class Machine:
             cores=cores(),
             threads=torch.get_num_threads(),
             memory_bytes=psutil.virtual_memory().total,
-            device_memory_bytes=self.memory_bytes() if gpu else None,
+            device_memory_bytes=self.memory_bytes() if self.gpu else None,
             platform=platform.platform(terse=True),
             python=platform.python_version(),
             versions=versions,
-            fused=None if gpu else compiled(),
+            fused=None if self.gpu else compiled(),
             commit=commit or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
             modified=modified,
         )
@@ -149,9 +155,9 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     """Choose the device and the precision of a command.
 
     Args:
-        train: its `device` is `auto` (a GPU where there is one), `cpu`, `cuda` (CUDA or ROCm; `cuda:1` for one of
-            several) or `mps` (Apple). Its
-            `precision` is `auto` (bf16 where the device computes it natively, else fp32) or one of `Machine`'s.
+        train: its `device` is `auto` (a GPU if there is one), `cpu`, or a GPU by PyTorch's name (`cuda`; `cuda:1`
+            for one of several). Its `precision` is `auto` (bf16 if the device computes it natively, else fp32)
+            or one of `Machine`'s.
         precision: holds instead of the section's; evaluation is fp32 whatever training was.
 
     Raises:
@@ -162,26 +168,33 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
 
 
 def _device(wanted: str) -> torch.device:
-    present = present_devices()
-    if wanted == "auto":
-        wanted = present[0]
-    device = torch.device(wanted)
-    if device.type not in present:
-        raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {present[0]}")
+    gpu = torch.accelerator.current_accelerator(check_available=True)
+    best = "cpu" if gpu is None else gpu.type
+    device = torch.device(best if wanted == "auto" else wanted)
+    if device.type not in (best, "cpu"):
+        raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {best}")
     if device.index is not None:
-        gpus = torch.cuda.device_count()
+        gpus = torch.accelerator.device_count()
         if device.index >= gpus:
             raise UserError(f"train.device is {wanted}, but PyTorch sees {gpus} here, counted from cuda:0")
-        torch.cuda.set_device(device)  # kernels of our own are started on the current device
+        torch.accelerator.set_device_index(device.index)  # streams and graphs are the current device's
     return device
 
 
 def _precision(wanted: str, device: torch.device) -> str:
     if wanted == "auto":
-        return "bf16" if computes_bf16(device) else "fp32"
-    if wanted == "tf32" and not abilities(device).tf32:
+        return "bf16" if _computes_bf16(device) else "fp32"
+    if wanted == "tf32" and device.type != "cuda":
         raise UserError("train.precision is tf32, which only NVIDIA's GPUs have: use auto, fp32 or bf16")
     return wanted
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether a device that is there has instructions for bfloat16."""
+    if device.type == "cpu":
+        instructions = torch.cpu.get_capabilities()
+        return bool(instructions.get("avx512_bf16") or instructions.get("amx_bf16"))
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 @cache

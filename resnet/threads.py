@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 SPINS = 10_000
@@ -54,7 +55,17 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     return min(quotas, default=None)
 
 
-def _control_groups(root: Path) -> Iterator[Path]:
+def memory_limit(root: Path = Path("/")) -> int | None:
+    """Bytes that the control groups leave this process; None without a limit."""
+    limits = []
+    for folder in _control_groups(root, "memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):  # version 2, version 1
+            with suppress(OSError, ValueError):  # no such file, or `max`
+                limits.append(int((folder / name).read_text()))
+    return min(limits, default=None)
+
+
+def _control_groups(root: Path, wanted: str = "cpu") -> Iterator[Path]:
     """Folders of the process's control groups and of those around them, where a limit may stand."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -62,11 +73,11 @@ def _control_groups(root: Path) -> Iterator[Path]:
         return
     for line in lines:
         _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and wanted not in controllers.split(","):
             continue
         # Inside a container its own group is mounted as the top one, whatever name it has outside.
         names = PurePosixPath(group.lstrip("/"))
-        for mount in (root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"):
+        for mount in (root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup" / wanted):
             for part in (names, *names.parents):
                 yield mount / part
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from resnet.errors import UserError
 from resnet.nets.model import count_parameters, resnet
@@ -20,7 +20,7 @@ def test_every_net_is_an_entry_point_with_words_of_its_own_and_nothing_else_is()
     module = runpy.run_path(str(ROOT / "hubconf.py"))
     # What torch.hub.list calls an entry point.
     points = {name: point for name, point in module.items() if callable(point) and not name.startswith("_")}
-    nets = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110), "preact": (20, 56, 110)}
+    nets = {"resnet": (20, 32, 44, 56, 110, 1202), "plain": (20, 32, 44, 56, 110)}
     assert sorted(points) == sorted(f"{net}{depth}" for net, depths in nets.items() for depth in depths)
     assert "The plain net of 56 layers" in points["plain56"].__doc__
 
@@ -51,12 +51,6 @@ def test_pretrained_takes_the_checkouts_weights_or_says_where_they_come_from(tmp
     save_file(built.state_dict(), tmp_path / "weights/resnet-20/seed-1/model.safetensors")
     loaded = torch.hub.load(str(tmp_path), "resnet20", source="local", pretrained=True, seed=1)
     assert torch.equal(loaded.conv1.weight, built.conv1.weight)
-
-
-def test_pretrained_works_in_a_clone_of_what_git_has() -> None:
-    loaded = torch.hub.load(str(ROOT), "plain20", source="local", pretrained=True, seed=0)
-    of_git = load_file(ROOT / "runs/train/plain-20/seed-0/model.safetensors")
-    assert torch.equal(loaded.fc.weight, of_git["fc.weight"])
 
 
 def test_pretrained_prefers_the_plans_weights_and_takes_the_first_seed_that_there_is(tmp_path: Path) -> None:

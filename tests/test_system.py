@@ -37,11 +37,28 @@ def test_a_product_has_the_precisions_type(precision: str, dtype: torch.dtype, d
         assert (a @ a).dtype == dtype
 
 
-@pytest.mark.gpu
-def test_tf32_is_allowed_only_where_it_was_asked_for() -> None:
-    for precision in ("fp32", "tf32", "bf16"):
-        Machine(torch.device("cuda"), precision).arithmetic()
-        assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == (precision == "tf32")
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_a_gpus_switches_are_the_precisions_and_then_as_before(precision: str) -> None:
+    def now() -> list[bool]:
+        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        return [matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark]
+
+    before, tf32 = now(), precision == "tf32"
+    with pytest.raises(RuntimeError), Machine(torch.device("cuda"), precision).switches():
+        assert now() == [tf32, tf32, True, False]
+        raise RuntimeError
+    assert now() == before
+
+
+def test_apples_gpu_is_taken_if_pytorch_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    mps = torch.device("mps")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: mps)
+    assert choose_machine(TrainParams()) == Machine(mps, "fp32")
+    assert choose_machine(TrainParams(device="cpu")).device.type == "cpu"
+    with pytest.raises(UserError, match="cuda, but PyTorch sees no such GPU here: use auto or mps"):
+        choose_machine(TrainParams(device="cuda"))
+    with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
+        choose_machine(TrainParams(precision="tf32"))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -46,10 +46,6 @@ def test_a_quota_is_read_from_either_version_of_control_groups(
     assert threads.cpu_quota(groups(tmp_path, process, **files)) == quota
 
 
-def test_without_control_groups_there_is_no_quota(tmp_path: Path) -> None:
-    assert threads.cpu_quota(tmp_path) is None
-
-
 @pytest.mark.parametrize(("quota", "expected"), [("50000", "1"), ("100000000", None), ("max", None)])
 def test_there_are_no_more_threads_than_the_quota(tmp_path: Path, quota: str, expected: str | None) -> None:
     environment: dict[str, str] = {}

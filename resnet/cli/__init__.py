@@ -28,7 +28,6 @@ COMMANDS = (
     making.train,
     measuring.evaluate,
     measuring.published,
-    measuring.export,
     measuring.responses,
     measuring.throughput,
     measuring.latency,

@@ -72,40 +72,32 @@ def train(
 ) -> None:
     """Train a net, one run a seed; finished seeds are kept and interrupted ones go on."""
     outlive_terminal()
-    plan = read_params(params, set_)
-    settings = plan.settings_for(net, depth, name)
+    settings = read_params(params, set_).settings_for(net, depth, name)
     if seeds is not None:
         settings = settings.with_seeds(_seed_list(seeds))
 
     from resnet.data import load as load_data
-    from resnet.runs.asked import whole_plan_asked
     from resnet.runs.live import check_installed
-    from resnet.runs.plan import check_plan
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
-    from resnet.training.distributed import joined, present_processes
+    from resnet.system import choose_machine
 
     check_installed(live)
     prepared = load_data(settings.data.dir, settings.data)
-    if settings.name in plan.models and whole_plan_asked():
-        check_plan(plan, out.parent, out.parent.parent / "forecast", Console(stderr=True))
     try:
-        with joined(settings.train) as (processes, machine):
-            train_seeds(
-                settings,
-                settings.train.seed_list,
-                prepared,
-                out,
-                machine,
-                weights=weights,
-                checkpoints=checkpoints,
-                overwrite=overwrite,
-                processes=processes,
-                live=live,
-            )
+        train_seeds(
+            settings,
+            settings.train.seed_list,
+            prepared,
+            out,
+            choose_machine(settings.train),
+            weights=weights,
+            checkpoints=checkpoints,
+            overwrite=overwrite,
+            live=live,
+        )
     except Interrupted as error:
-        if present_processes().is_main:
-            print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
+        print("interrupted: a checkpoint is saved; the same command goes on from it", file=sys.stderr)
         raise typer.Exit(130) from error
 
 

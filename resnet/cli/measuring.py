@@ -1,4 +1,4 @@
-"""Commands that count, measure and hand on a net: layers, errors, responses, speed, export."""
+"""Commands that count and measure a net: layers, errors, responses, speed."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def published(
         return
 
     from resnet.data import load as load_data
-    from resnet.measuring.published import evaluate_published
+    from resnet.measuring.published_weights import evaluate_published
 
     record = evaluate_published(plan, lambda: load_data(plan.data.dir))
     record.write(out)
@@ -188,7 +188,7 @@ def throughput(
     ] = False,
     nets: Annotated[str | None, typer.Option(help="With --all: such as resnet-20,resnet-56 [all].")] = None,
 ) -> None:
-    """Measure training and inference: images/s, memory, energy, and how far from this machine's peaks."""
+    """Measure training and inference: images/s, memory, and how far from this machine's peaks."""
     plan = read_params(params, set_)
     if all_ and out is None:
         raise UserError("throughput --all needs --out")
@@ -227,7 +227,7 @@ def latency(
     """Measure stem, blocks, head and whole nets: forward, and forward + backward."""
     plan = read_params(params, set_)
 
-    from resnet.measuring.latency import from_benchmarks, measure_latency
+    from resnet.measuring.block_latency import from_benchmarks, measure_latency
     from resnet.system import choose_machine
 
     partial: Path | None = None
@@ -249,26 +249,3 @@ def latency(
     if partial is not None:
         partial.unlink(missing_ok=True)
     print(printing.latency_line(record, path))
-
-
-def export(
-    weights: WeightsFileOption,
-    out: Annotated[Path, typer.Option(help="FILE.pt2 (torch.export), FILE.onnx or FILE.torchscript.")],
-    net: NetOption = "resnet",
-    depth: DepthOption = 20,
-    name: NameOption = None,
-    params: ParamsOption = DEFAULT_PARAMS,
-    set_: SetOption = None,
-) -> None:
-    """Write a trained net for other programs, and check the file against the net."""
-    settings = read_settings(params, set_, net, depth, name)
-
-    from resnet.data import prepared_classes
-    from resnet.nets.build import build
-    from resnet.nets.export import export as write
-    from resnet.nets.weights import load_weights
-
-    built = build(settings, prepared_classes(settings.data.dir))
-    load_weights(built, weights)
-    difference = write(built, out)
-    print(f"{out}: {settings.name}; its logits are within {difference:.1e} of the net's")

@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 """Channels, height and width; features alone after pooling."""
 
 _NAME = re.compile(r"layer(\d+)\.(\d+)\.(.+)")
-KIND_NAMES = {"resnet": "ResNet", "plain": "Plain net", "preact": "Pre-activation ResNet"}
+KIND_NAMES = {"resnet": "ResNet", "plain": "Plain net"}
 
 
 def written(shape: Shape) -> str:
@@ -57,7 +57,7 @@ class Anatomy(NamedTuple):
     """The first convolution, and its batch norm where it has one."""
     stages: tuple[tuple[Block, ...], ...]
     head: tuple[Layer, ...]
-    """From the last block on: batch norm in a pre-activation net, pooling, the fully connected layer."""
+    """From the last block on: pooling, the fully connected layer."""
 
     @property
     def title(self) -> str:

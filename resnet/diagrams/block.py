@@ -79,12 +79,10 @@ def _way(drawing: Drawing, anatomy: Anatomy, block: Block, y: float, colours: tu
     drawing.text(((LEFT + x) / 2, y + 104), written(block.input), 12.5, True)
     x += 8
     passed = list(steps(anatomy, block))
-    # In a pre-activation net the first block's shortcut takes what BN and ReLU have activated.
-    tapped = 2 if anatomy.record.net == "preact" and block.name == "layer1.0" else 0
     taken, first, last, addition = x + 12, x + GAP + 8, 0.0, 0.0
     for k, step in enumerate(passed):
-        gap = GAP + 8 if k == tapped else GAP
-        taken = x + 14 if k == tapped else taken
+        gap = GAP + 8 if k == 0 else GAP
+        taken = x + 14 if k == 0 else taken
         drawing.arrow((x, y), (x + gap, y))
         x += gap
         if step.addition:

@@ -120,10 +120,8 @@ def _legend(drawing: Drawing, anatomy: Anatomy, x: float, y: float) -> None:
         drawing.path("M", x, at, "C", x + 4, at - 13, x + 32, at - 13, x + 36, at, colour=SHORTCUT, **look)
         drawing.text((x + 48, at), label, 11.5, text_anchor="start")
     below = y + 19 * len(entries)
-    order = {
-        "plain": "BN and ReLU after each convolution",
-        "preact": "BN and ReLU before each convolution, nothing after the addition",
-    }.get(anatomy.record.net, "BN after each convolution; ReLU after the first and after the addition")
+    residual = "BN after each convolution; ReLU after the first and after the addition"
+    order = "BN and ReLU after each convolution" if anatomy.record.net == "plain" else residual
     drawing.text((x, below), order, 11.5, True, text_anchor="start")
     if anatomy.downsampling:
         drawing.text((x, below + 18), "/2: stride 2, half the height and width", 11.5, True, text_anchor="start")

@@ -47,7 +47,7 @@ def block(anatomy: Anatomy, drawn: Block) -> str:
     """A block from its input to its output."""
     first, second = drawn.convolutions
     stride = f" and stride {drawn.stride}" if drawn.stride > 1 else ""
-    normed = "BN and ReLU come before each" if anatomy.record.net == "preact" else "each has BN and ReLU"
+    normed = "each has BN and ReLU"
     if anatomy.record.net == "resnet":
         normed = "BN follows each, ReLU the first BN and the addition"
     return (

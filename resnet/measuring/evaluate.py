@@ -18,12 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.data import Data
-from resnet.nets.build import build
-from resnet.nets.model import DepthNet
-from resnet.nets.weights import load_weights
+from resnet.nets.model import DepthNet, build
+from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import EvaluationRecord
-from resnet.results.consistency import check_recorded
 from resnet.system import Machine
 from resnet.training.batches import SCALE, Labelled, normalise, on_device, pixel_mean
 
@@ -39,7 +37,7 @@ the runs beside this one. Nothing is kept for a backward pass: whatever the dept
 
 def evaluation_batch_size(machine: Machine) -> int:
     """How many images a forward pass takes wherever a net is evaluated on this device."""
-    return GPU_BATCH_SIZE if machine.abilities.gpu else CPU_BATCH_SIZE
+    return GPU_BATCH_SIZE if machine.gpu else CPU_BATCH_SIZE
 
 
 def as_written(net: nn.Module) -> AbstractContextManager[object]:
@@ -101,7 +99,7 @@ def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) 
         UserError: the weights are not this net's, or cannot be read without running code.
     """
     net = build(settings, classes)
-    check_recorded(weights)
+    check_record(weights, net)
     load_weights(net, weights, finite=True)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

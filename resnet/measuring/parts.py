@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from resnet.nets.fused import batch_norm_relu
-from resnet.nets.fused import conv3x3 as convolve
+from resnet.nets.kernels import batch_norm_relu
+from resnet.nets.kernels import conv3x3 as convolve
 from resnet.nets.layers import Work, walk
 from resnet.nets.model import FILTERS, DepthNet
 

@@ -51,7 +51,7 @@ def measure_peaks(machine: Machine, rounds: int = 5, size: int | None = None) ->
         rounds: how often each is timed.
         size: rows and columns of the matrices, in place of the device's.
     """
-    on_gpu = machine.abilities.gpu
+    on_gpu = machine.gpu
     size, copied = size or (GPU_MATRIX if on_gpu else CPU_MATRIX), GPU_COPIED if on_gpu else CPU_COPIED
     product_seconds = _product_seconds(machine, rounds, size)
     copy_seconds = _copy_seconds(machine, rounds, copied)

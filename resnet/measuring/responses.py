@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluation_batch_size
-from resnet.nets import fused
-from resnet.nets.weights import load_weights
+from resnet.nets import kernels
+from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import ResponsesRecord, SeedResponses, file_digest
-from resnet.results.consistency import check_recorded, recorded
+from resnet.results.consistency import recorded
 from resnet.system import Machine
 from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
@@ -60,7 +60,7 @@ def response_std(
     def listen(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             # Means near 0 and standard deviations near 1: sums of squares in float64 lose nothing.
-            response = output.double() if machine.abilities.float64 else output.cpu().double()
+            response = (output if machine.cuda else output.cpu()).double()  # not every device has float64
             sums = torch.stack([response.sum(), response.square().sum()])
             moments[name] = moments[name] + sums if name in moments else sums
             count[name] = count.get(name, 0) + output.numel()
@@ -119,7 +119,7 @@ def measure_responses(
     seeds, layers = [], tuple[str, ...]()
     for seed, path in trained.items():
         net = build_net(settings, len(data.record.classes), seed, device)
-        check_recorded(path)
+        check_record(path, net)
         load_weights(net, path)
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
@@ -133,7 +133,7 @@ def measure_responses(
         layers=layers,
         seeds=tuple(seeds),
         settings=settings.model_dump(mode="json", include={"model"}),
-        system=machine.describe(fused.available),
+        system=machine.describe(kernels.available),
         version=VERSION,
     )
     if earlier is None or earlier.measured != record.measured:

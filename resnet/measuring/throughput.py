@@ -1,4 +1,4 @@
-"""Speed, memory and energy of a net on this machine, beside what the machine reaches at its best."""
+"""Speed and memory of a net on this machine, beside what the machine reaches at its best."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import torch
 
 from resnet.data import Data, Images, Source, split
 from resnet.errors import UserError
-from resnet.measuring.energy import measure_energy
-from resnet.measuring.graphs import graphed
 from resnet.measuring.peaks import measure_peaks, together
-from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
-from resnet.nets import fused
+from resnet.measuring.stopwatch import Step, graphed, time_in_turn, wall_clock
+from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.params import Settings, ThroughputParams
 from resnet.results import ThroughputRecord, Timing
 from resnet.system import Machine
 from resnet.training.batches import Batches
-from resnet.training.memory import SHARE, run_bytes
+from resnet.training.placement import SHARE, run_bytes
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 VERSION = 1
@@ -43,7 +41,7 @@ def noise(images: int, classes: int = 10) -> Data:
 
 def warm_up(step: Step, machine: Machine, steps: int) -> None:
     """Do a step until it is as fast as it will be; on a GPU the first iterations are not yet replayed from a graph."""
-    for _ in range(steps + (EAGER_ITERATIONS if machine.abilities.graphs else 0)):
+    for _ in range(steps + (EAGER_ITERATIONS if machine.cuda else 0)):
         step()
     machine.synchronise()
 
@@ -71,7 +69,7 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int, cla
         with machine.arithmetic():
             net(batches.single_view(batches.test.images))
 
-    return graphed(step) if machine.abilities.graphs else step
+    return graphed(step) if machine.cuda else step
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def _bytes(settings: Settings, machine: Machine) -> float:
 
 def _check_room(nets: Sequence[Settings], machines: Sequence[Machine]) -> None:
     needed = sum(_bytes(net, machine) for net, machine in zip(nets, machines, strict=True))
-    if machines[0].abilities.gpu and len(nets) > 1 and needed > SHARE * machines[0].memory_bytes():
+    if machines[0].gpu and len(nets) > 1 and needed > SHARE * machines[0].memory_bytes():
         raise UserError(f"the nets take about {needed / 2**30:.0f} GiB beside one another: name fewer with --nets")
 
 
@@ -133,11 +131,9 @@ def measure_throughput(
     before = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
     seconds = time_in_turn([each.step for each in ready], clock, [each.plan.steps for each in ready], rounds)
     timings = [each.timing(times) for each, times in zip(ready, seconds, strict=True)]
-    energies = [measure_energy(each.step, each.plan.batch_size, machines[0]) for each in ready]
     after = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
-    measured = list(zip(timings, energies, strict=True))
-    inference = dict(zip(ascending, measured[: len(nets)], strict=True))
-    training = dict(zip(ascending, measured[len(nets) :], strict=True))
+    inference = dict(zip(ascending, timings[: len(nets)], strict=True))
+    training = dict(zip(ascending, timings[len(nets) :], strict=True))
     records = []
     for k, (settings, machine) in enumerate(zip(nets, machines, strict=True)):
         net, precision, batch_size = work(settings, classes), machine.precision, settings.throughput.batch_size
@@ -149,15 +145,13 @@ def measure_throughput(
                 parameters=net.parameters,
                 multiply_adds=net.multiply_adds,
                 precision=precision,
-                training=training[k][0],
-                inference=inference[k][0],
+                training=training[k],
+                inference=inference[k],
                 training_work=net.training_step(batch_size, precision),
                 inference_work=net.step("inference", batch_size, precision),
-                training_energy=training[k][1],
-                inference_energy=inference[k][1],
                 peaks=together(before[precision], after[precision]),
                 settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
-                system=machine.describe(fused.available),
+                system=machine.describe(kernels.available),
             )
         )
     return records

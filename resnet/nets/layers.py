@@ -29,6 +29,9 @@ from resnet.nets.model import DepthNet, ZeroPaddedIdentity, count_parameters
 from resnet.params import Settings
 from resnet.results import DescriptionRecord, Layer, StepWork
 
+VERSION = 1
+"""Of the layer tables: raise it if what `describe` writes of a net changes."""
+
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
     nn.BatchNorm2d: "bn",

@@ -10,9 +10,6 @@
 That is 6n + 2 weighted layers. A plain net is the same without shortcuts: the same parameters and
 the same multiply-adds. Module names follow torchvision's ResNet.
 
-A third net, `preact`, is not the paper's but its authors' next one: BN and ReLU come before each convolution
-and nothing after the addition (He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016).
-
 `convolve(x, conv)` is `conv(x)`, `branch(x, conv)` is `conv(x), x` and `batch_norm_relu(x, bn, shortcut)` is
 `relu(bn(x) + shortcut)`: faster where there are kernels for it, and those very operations elsewhere.
 """
@@ -28,8 +25,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from resnet.depth import blocks_per_stage
-from resnet.nets.fused import batch_norm_relu, branch
-from resnet.nets.fused import conv3x3 as convolve
+from resnet.nets.kernels import batch_norm_relu, branch
+from resnet.nets.kernels import conv3x3 as convolve
+from resnet.params import Settings
 
 FILTERS = (16, 32, 64)
 """Filters of the three stages, at 32x32, 16x16 and 8x8, of a net of width 1: the paper's."""
@@ -108,29 +106,6 @@ class ResidualBlock(PlainBlock):
         return batch_norm_relu(convolve(y, self.conv2), self.bn2, shortcut=self.downsample(x))
 
 
-class PreactivationBlock(PlainBlock):
-    """BN, ReLU and a 3x3 convolution, twice, and a shortcut (ECCV 2016, figure 1b).
-
-    The shortcut takes the block's input as it is; that of the net's first block, which nothing has
-    activated, after BN and ReLU (appendix of that paper).
-    """
-
-    def __init__(
-        self, channels_in: int, channels_out: int, stride: int, option: str, zero_padding: str, first: bool
-    ) -> None:
-        super().__init__(channels_in, channels_out, stride)
-        self.bn1 = nn.BatchNorm2d(channels_in)
-        self.downsample = shortcut(channels_in, channels_out, stride, option, zero_padding)
-        self.first = first
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, channels_in, H, W) to (N, channels_out, H / stride, W / stride)."""
-        activated = batch_norm_relu(x, self.bn1)
-        y = batch_norm_relu(convolve(activated, self.conv1), self.bn2)
-        shortcut: Tensor = self.downsample(activated if self.first else x)
-        return convolve(y, self.conv2) + shortcut
-
-
 @contextmanager
 def _statistics_kept(block: nn.Module) -> Iterator[None]:
     """Let batch norm update copies of its running statistics: a second forward pass must not count twice."""
@@ -148,6 +123,14 @@ def _statistics_kept(block: nn.Module) -> Iterator[None]:
                 setattr(bn, name, buffer)
 
 
+def describe_net(net: str, depth: int, shortcut: str = "A", zero_padding: str = "both") -> str:
+    """In words, what tells apart nets that have the same parameters."""
+    if net == "plain":
+        return f"the plain net of {depth} layers"
+    padding = f", zero padding {zero_padding}" if shortcut == "A" else ""
+    return f"the residual net of {depth} layers with shortcut {shortcut}{padding}"
+
+
 class DepthNet(nn.Module):
     """The frame that the nets share.
 
@@ -156,7 +139,7 @@ class DepthNet(nn.Module):
             in the backward pass: about a third more arithmetic, the same bits, and ResNet-1202 fits a small GPU.
 
     Args:
-        net: `resnet`, `plain` or `preact`.
+        net: `resnet` or `plain`.
         depth: 6n + 2.
         shortcut: option `A`, `B` or `C`; a plain net has none.
         zero_padding: `both` or `end`, for option A.
@@ -171,8 +154,8 @@ class DepthNet(nn.Module):
         self, net: str, depth: int, shortcut: str = "A", zero_padding: str = "both", classes: int = 10, width: int = 1
     ) -> None:
         super().__init__()
-        if net not in ("resnet", "plain", "preact"):
-            raise ValueError(f"net {net!r} is neither 'resnet', 'plain' nor 'preact'")
+        if net not in ("resnet", "plain"):
+            raise ValueError(f"net {net!r} is neither 'resnet' nor 'plain'")
         if shortcut not in ("A", "B", "C"):
             raise ValueError(f"shortcut option {shortcut!r} is not A, B or C")
         if zero_padding not in ("both", "end"):
@@ -181,23 +164,20 @@ class DepthNet(nn.Module):
             raise ValueError(f"width {width} is not 1 or more")
         n, filters = blocks_per_stage(depth), [width * count for count in FILTERS]
         self.recompute = False
+        self.description = describe_net(net, depth, shortcut, zero_padding)
 
-        def block(channels_in: int, channels_out: int, stride: int, first: bool = False) -> nn.Module:
+        def block(channels_in: int, channels_out: int, stride: int) -> nn.Module:
             if net == "plain":
                 return PlainBlock(channels_in, channels_out, stride)
-            if net == "preact":
-                return PreactivationBlock(channels_in, channels_out, stride, shortcut, zero_padding, first)
             return ResidualBlock(channels_in, channels_out, stride, shortcut, zero_padding)
 
-        def stage(channels_in: int, channels_out: int, stride: int, first: bool = False) -> nn.Sequential:
-            entry = block(channels_in, channels_out, stride, first)
-            return nn.Sequential(entry, *(block(channels_out, channels_out, 1) for _ in range(n - 1)))
+        def stage(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
+            others = (block(channels_out, channels_out, 1) for _ in range(n - 1))
+            return nn.Sequential(block(channels_in, channels_out, stride), *others)
 
-        self.preactivation = net == "preact"
         self.conv1 = conv3x3(3, filters[0])
-        # Before the first block, or after the last one where the blocks begin with their own.
-        self.bn1 = nn.BatchNorm2d(filters[2] if self.preactivation else filters[0])
-        self.layer1 = stage(filters[0], filters[0], stride=1, first=True)
+        self.bn1 = nn.BatchNorm2d(filters[0])
+        self.layer1 = stage(filters[0], filters[0], stride=1)
         self.layer2 = stage(filters[0], filters[1], stride=2)
         self.layer3 = stage(filters[1], filters[2], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -205,13 +185,9 @@ class DepthNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (N, 3, 32, 32) to logits (N, classes); the softmax is in the loss."""
-        x = convolve(x, self.conv1)
-        if not self.preactivation:
-            x = batch_norm_relu(x, self.bn1)
+        x = batch_norm_relu(convolve(x, self.conv1), self.bn1)
         for block in self.blocks():
             x = self._recomputed(block, x) if self.recompute and self.training else block(x)
-        if self.preactivation:
-            x = batch_norm_relu(x, self.bn1)
         logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
         return logits
 
@@ -240,9 +216,10 @@ def plain(depth: int, classes: int = 10) -> DepthNet:
     return DepthNet("plain", depth, classes=classes)
 
 
-def preact(depth: int, shortcut: str = "A", zero_padding: str = "both", classes: int = 10) -> DepthNet:
-    """The residual net with pre-activation of `depth` layers. Raises ValueError as `DepthNet` does."""
-    return DepthNet("preact", depth, shortcut, zero_padding, classes)
+def build(settings: Settings, classes: int) -> DepthNet:
+    """The settings' net on the current device, its weights as PyTorch makes them."""
+    model = settings.model
+    return DepthNet(settings.net, settings.depth, model.shortcut, model.zero_padding, classes, model.width)
 
 
 @torch.no_grad()

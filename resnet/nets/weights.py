@@ -18,6 +18,10 @@ from torch import Tensor, nn
 
 from resnet.errors import UserError, explained, one_line
 from resnet.files import expanded
+from resnet.nets.model import DepthNet, describe_net
+from resnet.results import DamagedFile, TrainingRecord
+from resnet.results.consistency import check_recorded, record_of
+from resnet.results.stored import WEIGHTS
 
 FILE_BYTES = 2**32
 """Of a file of weights, unpacked: those of ResNet-1202 have 2 % of it."""
@@ -164,6 +168,31 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {_renamed(name.removeprefix(start)): tensors[name] for name in own}
 
 
+def check_record(weights: Path, net: DepthNet) -> None:
+    """Hold a file of weights against the record of its run, if it has one: the digest, the net and its shortcuts.
+
+    Weights of a residual net fit a plain one, and those of one zero padding another: only the record tells them apart.
+
+    Raises:
+        UserError: the weights are not those that the run ended with, or are another net's.
+    """
+    check_recorded(weights)
+    place = record_of(weights) if weights.name == WEIGHTS else None
+    try:
+        record = TrainingRecord.read(place) if place else None
+    except DamagedFile:
+        return  # not one of ours
+    if record is None:
+        return
+    theirs = describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
+    if theirs != net.description:
+        raise UserError(f"{weights}: weights of {theirs}, by their record, and not of {net.description}")
+
+
+def _shortcuts(model: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(model[key]) for key in ("shortcut", "zero_padding") if key in model}
+
+
 def load_weights(net: nn.Module, path: Path, *, finite: bool = False) -> None:
     """Load a file of weights into a net.
 
@@ -187,9 +216,14 @@ def load_weights(net: nn.Module, path: Path, *, finite: bool = False) -> None:
         if tensor.shape != expected[name].shape:
             ours, theirs = tuple(expected[name].shape), tuple(tensor.shape)
             raise UserError(f"{path}: weights of another net: {name} is {theirs} instead of {ours}")
+        if tensor.is_meta or tensor.layout is not torch.strided:
+            kind = "a meta tensor, of a shape alone" if tensor.is_meta else "sparse"
+            raise UserError(f"{path}: {name} is {kind}: no usable numbers")
         if expected[name].is_floating_point():
-            if tensor.layout is not torch.strided or not tensor.is_floating_point():
+            if not tensor.is_floating_point():
                 raise UserError(f"{path}: {name} is not of floating point ({tensor.dtype})")
+            if name.endswith("running_var") and bool((tensor < 0).any()):
+                raise UserError(f"{path}: {name} holds negative variances: no usable numbers")
             if finite and not bool(torch.isfinite(tensor).all()):
                 raise UserError(f"{path}: {name} holds NaN or infinity: the weights of a run that diverged?")
     net.load_state_dict(state, strict=False)

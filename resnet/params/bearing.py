@@ -50,7 +50,7 @@ def bearing_on_result(net: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a net's settings, by their dotted names such as `train.momentum`, that bear on the result of one seed.
 
     Args:
-        net: `resnet`, `plain` or `preact`.
+        net: `resnet` or `plain`.
         settings: of any sections.
     """
     dropped = _dotted("train", WITHOUT_EFFECT) | (OF_SHORTCUTS if net == "plain" else set())
@@ -92,7 +92,7 @@ def effective(net: str, sections: Mapping[str, Any], precision: str) -> dict[str
     """The settings that bear on a result by their dotted names, as `{"train.momentum": 0.9, ...}`.
 
     Args:
-        net: `resnet`, `plain` or `preact`.
+        net: `resnet` or `plain`.
         sections: such as `model` and `train`, as a file holds them.
         precision: the one that `auto` came to.
     """

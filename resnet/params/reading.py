@@ -1,4 +1,4 @@
-"""Reading `params.yaml`, with assignments over it."""
+"""Reading `params.yaml`, with assignments over it. DVC reads the same file, so its parser reads it here: YAML 1.2."""
 
 from __future__ import annotations
 
@@ -7,11 +7,46 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from resnet.errors import UserError, explained, one_line
 from resnet.params.plan import Params
 from resnet.params.problems import first_problem
-from resnet.params.text import LEVELS, TEXT_BYTES, parse
+
+TEXT_BYTES = 2**18
+"""Of a file of parameters: the committed ones have 2 % of it."""
+LEVELS = 12
+"""Of sections in sections: a setting is four deep."""
+
+
+def parse(text: str, name: str) -> Any:
+    """Read YAML as DVC does, but for anchors, which a few lines can make endless.
+
+    Args:
+        text: of a file or an assignment.
+        name: where it is from, for messages.
+
+    Raises:
+        UserError: it is not YAML, has anchors, or is larger or deeper than parameters are.
+    """
+    if len(text) > TEXT_BYTES:
+        raise UserError(f"{name}: {len(text):,} characters, far more than parameters need")
+    try:
+        level = 0
+        for event in YAML(typ="safe", pure=True).parse(text):
+            level += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if isinstance(event, AliasEvent) or level > LEVELS:
+                why = f"more than {LEVELS} levels" if level > LEVELS else "anchors are not read: write the value out"
+                raise UserError(f"{name}: line {event.start_mark.line + 1}: {why}")
+        return YAML(typ="safe", pure=True).load(text)
+    except UserError:
+        raise
+    except Exception as error:  # a tag on a value of another type fails in any way
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" in line {mark.line + 1}"
+        what = getattr(error, "problem", None) or error
+        raise UserError(f"{name}: not YAML{where}: {one_line(what, 160)}") from error
 
 
 def _set(tree: dict[str, Any], assignment: str) -> None:

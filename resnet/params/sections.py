@@ -27,7 +27,7 @@ Images = Annotated[int, _Number, Field(ge=0, le=10**9)]
 Positive = Annotated[float, _Number, Field(gt=0, le=1e12, allow_inf_nan=False)]
 Mean = Annotated[float, _Number, Field(ge=0, le=1)]
 Std = Annotated[float, _Number, Field(ge=1e-3, le=1)]
-Net = Literal["resnet", "plain", "preact"]
+Net = Literal["resnet", "plain"]
 
 SEEDS = 1000
 """That a net may have at most."""
@@ -234,6 +234,8 @@ class ReportParams(Section):
     """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
     margin: Positive = 0.5
     """Points of test error within which two nets count as equivalent."""
+    primary_depths: Annotated[list[Count], Field(max_length=2)] = []
+    """The two depths of the primary claims; empty: the shallowest and the deepest with several planned seeds."""
     bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
     bootstrap_seed: Seed = 0
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pandas import DataFrame
 from scipy.special import stdtr, stdtrit
+from scipy.stats import kendalltau, theilslopes
 
 from resnet.report.published import PublishedError
 
@@ -94,6 +95,43 @@ class Difference(NamedTuple):
     def equivalence_p(self, margin: float) -> float:
         """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
         return max(float(stdtr(self.degrees, -(margin + side * self.value) / self.error)) for side in (-1, 1))
+
+
+class Trend(NamedTuple):
+    """How a quantity changes with depth, over all runs of several depths."""
+
+    depths: tuple[float, ...]
+    """Of each run, in layers."""
+    values: tuple[float, ...]
+
+    @property
+    def value(self) -> float:
+        """Theil and Sen's slope, of 10 layers."""
+        return 10 * float(theilslopes(self.values, self.depths).slope)
+
+    def interval(self, confidence: float) -> Interval:
+        """Sen's (1968) interval of the slope of 10 layers."""
+        slopes = theilslopes(self.values, self.depths, confidence)
+        return Interval(10 * float(slopes.low_slope), 10 * float(slopes.high_slope))
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of Jonckheere and Terpstra's test, which is Kendall's with the depths as ties."""
+        return float(kendalltau(self.depths, self.values).pvalue)
+
+    def p_against(self, bound: float) -> float:
+        """Two-sided, against no trend.
+
+        Raises:
+            ValueError: the bound is not 0.
+        """
+        if bound:
+            raise ValueError("a trend is tested against no trend")
+        return self.p
+
+    @property
+    def test(self) -> str:
+        return f"Jonckheere-Terpstra, n = {len(self.values)} runs of {len(set(self.depths))} depths"
 
 
 def _difference(value: float, error: float, degrees: float, test: str) -> Difference | None:

@@ -8,12 +8,10 @@ from a field is a property and is not stored.
 from resnet.results.base import DamagedFile, Number, Record, Status
 from resnet.results.nets import DescriptionRecord, Layer
 from resnet.results.provenance import (
-    FIRST_SOURCE,
     OFFICIAL_FINGERPRINTS,
     DataRecord,
     Identity,
     System,
-    with_identity,
 )
 from resnet.results.quality import (
     EvaluationRecord,
@@ -52,7 +50,6 @@ from resnet.results.sweep import SweepRecord, SweepState, SweepTrial, SweepValue
 from resnet.results.training import Segment, TrainingRecord
 
 __all__ = [
-    "FIRST_SOURCE",
     "HISTORY",
     "OFFICIAL_FINGERPRINTS",
     "PREDICTIONS",
@@ -95,6 +92,5 @@ __all__ = [
     "file_digest",
     "read_history",
     "read_predictions",
-    "with_identity",
     "write_history",
 ]

@@ -39,7 +39,7 @@ class System(Record):
     versions: dict[str, str]
     """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
     fused: Flag | None = None
-    """On a CPU: whether the compiled operations of `resnet/nets/fused.py` ran."""
+    """On a CPU: whether the compiled operations of `resnet/nets/kernels.py` ran."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
     modified: Flag | None
@@ -107,29 +107,3 @@ class Identity(Record):
     def differences(self, other: Identity) -> list[str]:
         """Name the parts in which another identity is another."""
         return [part for part in Identity.model_fields if getattr(self, part) != getattr(other, part)]
-
-
-FIRST_SOURCE = "34bd687c42ecbd25e5b9d7b42d0d7c7ad1bf34d1c18df1a479f42d9f007dbbb9"
-"""The code whose results are version 1: results from before versions carry its sum in their identity's place."""
-
-
-def with_identity(tree: Any) -> Any:
-    """Give what was read of a result, or of a checkpoint's header, from before versions an identity of version 1.
-
-    Raises:
-        ValueError: other code than that of version 1 has made it.
-    """
-    if not (isinstance(tree, dict) and isinstance(tree.get("fingerprint"), dict)):
-        return tree
-    earlier = dict(tree["fingerprint"])
-    source = earlier.pop("code", None)
-    if source != FIRST_SOURCE:
-        raise ValueError("made by code from before version 1")
-    taken_over = {key: value for key, value in tree.items() if key != "fingerprint"}
-    taken_over["identity"] = earlier | {"version": 1}
-    segments = tree.get("segments", [])
-    if not (isinstance(segments, list) and all(isinstance(segment, dict) for segment in segments)):
-        raise ValueError("the segments are not a list of records")
-    if "segments" in tree:
-        taken_over["segments"] = [{"source": source, **segment} for segment in segments]
-    return taken_over

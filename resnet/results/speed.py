@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds, same_lengths
 from resnet.results.provenance import System
@@ -105,17 +105,11 @@ class Energy(Record):
         return [joules / seconds for joules, seconds in zip(self.joules, self.seconds, strict=True)]
 
 
-PEAKS = AliasChoices("peaks", "limits")
-"""What the machine reached, as files call it: `limits` in earlier ones."""
-
-
 class ThroughputRecord(Record):
     """`runs/throughput/<name>.json`: speed and memory of a net on this machine.
 
     What was added later is None in older files.
     """
-
-    model_config = ConfigDict(validate_by_name=True)
 
     kind: Literal["throughput"] = "throughput"
     name: str
@@ -134,7 +128,7 @@ class ThroughputRecord(Record):
     training_energy: Energy | None = None
     """None where NVML has no counter, as on a CPU."""
     inference_energy: Energy | None = None
-    peaks: Peaks | None = Field(None, validation_alias=PEAKS)
+    peaks: Peaks | None = None
     settings: dict[str, Any]
     """The effective `model`, `train` and `throughput` sections of the parameters."""
     system: System
@@ -188,12 +182,10 @@ class LatencyRow(Record):
 class LatencyRecord(Record):
     """`runs/latency/<device>.json`: latency by block."""
 
-    model_config = ConfigDict(validate_by_name=True)
-
     kind: Literal["latency"] = "latency"
     shortcut: str
     rows: tuple[LatencyRow, ...]
-    peaks: tuple[Peaks, ...] = Field(validation_alias=PEAKS)
+    peaks: tuple[Peaks, ...]
     """One for each precision of the rows."""
     system: System
 

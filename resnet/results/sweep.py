@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from resnet.results.base import Amount, Count, Error, Flag, Positive, Quantity, Record, Seconds, Status
-from resnet.results.provenance import DataRecord, Identity, System, with_identity
+from resnet.results.provenance import DataRecord, Identity, System
 
 
 class SweepValues(Record):
@@ -69,8 +69,6 @@ class SweepRecord(Record):
     settings: dict[str, Any]
     """The effective `model` and `train` sections of the parameters, and `sweep` but for where it is stored."""
     trials: Annotated[tuple[SweepTrial, ...], Field(min_length=1)]
-
-    _from_before_versions = model_validator(mode="before")(with_identity)
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from resnet.results.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
-from resnet.results.provenance import DataRecord, Identity, Seed, System, with_identity
+from resnet.results.provenance import DataRecord, Identity, Seed, System
 from resnet.results.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
 
 
@@ -88,9 +88,7 @@ class TrainingRecord(Record):
     """The effective `model` and `train` sections of the parameters."""
     segments: tuple[Segment, ...]
     files: dict[StoredName, StoredFile] = Field({})
-    """The other files of a run that has ended; empty while it goes on, and in records from before digests."""
-
-    _from_before_versions = model_validator(mode="before")(with_identity)
+    """The other files of a run that has ended; empty while it goes on. Weights that nobody has measured have none."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -129,7 +127,7 @@ class TrainingRecord(Record):
         if done and not math.isfinite(self.training_loss or 0):
             raise ValueError(f"{ended}, its training loss is {self.training_loss}")
         expected = {WEIGHTS, HISTORY, *([PREDICTIONS] if done else [])} if self.files else set()
-        if self.files.keys() != expected or (self.files and self.status == "interrupted"):
+        if not expected - {WEIGHTS} <= self.files.keys() <= expected or (self.files and self.status == "interrupted"):
             raise ValueError(f"{ended}, with the digests of {', '.join(sorted(self.files)) or 'no file'}")
 
     @property

@@ -7,17 +7,19 @@ leaves no seed whose files are of two runs. The folder is hidden: the report, DV
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
 from resnet.errors import UserError
-from resnet.files import sync_folder, write_text
+from resnet.files import PARTIAL, sync_folder, write_text
 from resnet.results import DamagedFile, Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
@@ -96,20 +98,24 @@ def arrange(results: Results) -> Arrangement:
     return Arrangement(moves, source, lines, replaces, damage)
 
 
-def carry_out(out: Path, moves: Sequence[Move]) -> None:
+def carry_out(out: Path, moves: Sequence[Move], parents: Iterable[Path]) -> None:
     """Do the moves, all or, after a kill, all at the next start; the caller holds `out`."""
     if moves:
         base = out.resolve()
         pairs = [[os.path.relpath(path.parent.resolve() / path.name, base) for path in move] for move in moves]
         write_text(_list_file(out), json.dumps(pairs, indent=2) + "\n")
-        finish_moves(out)
+        finish_moves(out, parents)
 
 
-def finish_moves(out: Path) -> None:
+def finish_moves(out: Path, parents: Iterable[Path] = ()) -> None:
     """Carry the moves to their end that a kill interrupted, if there are any; the caller holds `out`.
 
+    Args:
+        out: the net's folder of results, with the list.
+        parents: the other folders that its seeds' folders are in.
+
     Raises:
-        UserError: the list of moves cannot be read.
+        UserError: the list of moves cannot be read, or it leads out of the net's folders; nothing moves.
     """
     path, base = _list_file(out), out.resolve()
     if not path.exists():
@@ -118,11 +124,15 @@ def finish_moves(out: Path) -> None:
         moves = [(base / source, base / to) for source, to in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: not a list of moves ({error})") from error
+    homes = {base, *(parent.resolve() for parent in parents)}
+    for each in chain.from_iterable(moves):
+        if not any(each.parent.resolve().is_relative_to(home) for home in homes):
+            raise UserError(f"{path}: not a list of moves ({each} is outside the net's folders)")
     for source, to in moves:
         # A name that is taken says that its move is done: it was free when the list was made.
         if os.path.lexists(source) and not _taken(to):
             to.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(to)
+            _rename(source, to)
             sync_folder(to.parent)
             sync_folder(source.parent)
     path.unlink()
@@ -131,6 +141,28 @@ def finish_moves(out: Path) -> None:
         if ASIDE in folder.parts[-2:]:
             with suppress(OSError):  # it still holds other seeds
                 folder.rmdir()
+
+
+def _rename(source: Path, to: Path) -> None:
+    """Rename; across file systems copy whole, and then remove."""
+    try:
+        source.rename(to)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    copy = to.with_name(f".{to.name}{PARTIAL}")
+    if copy.is_dir():  # of a start that was killed
+        shutil.rmtree(copy)
+    if source.is_dir():
+        shutil.copytree(source, copy, symlinks=True)
+    else:
+        shutil.copy2(source, copy, follow_symlinks=False)
+    copy.rename(to)
+    if source.is_dir():
+        shutil.rmtree(source)
+    else:
+        source.unlink()
 
 
 def _list_file(out: Path) -> Path:

@@ -31,7 +31,7 @@ from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import PlanStatus, plan_status
 from resnet.system import choose_machine
-from resnet.training.memory import run_bytes, seeds_at_once
+from resnet.training.placement import place, run_bytes
 
 RETRIES = 20
 """Times that a task whose worker or node died is started elsewhere."""
@@ -66,9 +66,8 @@ def widths(params: Params, device: str) -> dict[str, Width]:
     """What each net of a plan asks of this machine's device; runs on a node."""
     asked = {}
     for settings in map(params.settings, params.models):
-        here = settings.with_train(device=device)
-        machine = choose_machine(here.train)
-        asked[settings.name] = Width(seeds_at_once(here, machine), machine.precision)
+        placement = place(settings.with_train(device=device))
+        asked[settings.name] = Width(placement.seeds, placement.machine.precision)
     return asked
 
 

@@ -16,7 +16,7 @@ from resnet.params import Settings
 from resnet.results import ForecastRow
 from resnet.system import Machine
 from resnet.threads import cores
-from resnet.training.memory import recomputes, seeds_at_once
+from resnet.training.placement import place
 
 DEEPEST_MEASURED = 110
 """Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
@@ -71,12 +71,13 @@ class Forecaster:
         Those that a device trains side by side are measured side by side.
         """
         shallower = settings.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
-        width = min(seeds, seeds_at_once(settings, machine))
+        placement = place(settings, machine)
+        width = min(seeds, placement.seeds)
         key = (machine, shallower.net, shallower.depth, settings.model, settings.train.batch_size, width)
         if key not in self._measured:
             self._measured[key] = _measure(shallower, machine, width)
         scale = work(settings).multiply_adds / work(shallower).multiply_adds
-        if recomputes(settings, machine) and not recomputes(shallower, machine):
+        if placement.recompute and not place(shallower, machine).recompute:
             scale *= RECOMPUTING
         return self._measured[key] * scale
 
@@ -121,7 +122,7 @@ class Forecaster:
             return
         costliest = sorted(self._forecasts, key=lambda forecast: forecast.row.hours, reverse=True)[:3]
         most = ", ".join(str(forecast) for forecast in costliest if forecast.row.hours)
-        on_cpu = not costliest[0].machine.abilities.gpu
+        on_cpu = not costliest[0].machine.gpu
         load = os.getloadavg()[0]
         busy = ""
         if on_cpu and load > BUSY * cores():

@@ -45,6 +45,6 @@ def source() -> str:
     digest = hashlib.sha256()
     for folder in ("nets", "training"):
         for path in sorted((package / folder).rglob("*")):
-            if path.suffix in (".py", ".cpp"):
+            if path.suffix in (".py", ".cpp", ".h"):
                 digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()

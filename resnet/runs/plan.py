@@ -1,4 +1,4 @@
-"""The whole plan: what is left of it, and whether it may start."""
+"""The whole plan: what is left of it, and how long that takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from resnet.data import load
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import Params, Settings
 from resnet.results import DataRecord, ForecastRecord
 from resnet.runs.folders import seed_folders
@@ -43,27 +43,9 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
     record = ForecastRecord(
         rows=tuple(forecaster.rows),
         limit_hours=params.limits.hours,
-        system=choose_machine(params.train).describe(fused.available),
+        system=choose_machine(params.train).describe(kernels.available),
     )
     console.print(forecast_table(record.rows, record.system.timed_on))
     record.write(out / "forecast.json")
     forecaster.check(record.limit_hours)
     return record
-
-
-def check_plan(params: Params, runs: Path, out: Path, console: Console) -> None:
-    """Forecast the plan, if `out` holds no forecast of it on this machine that is within `limits.hours`.
-
-    DVC does not promise to forecast before it trains: whichever net comes first asks.
-
-    Raises:
-        UserError: as `forecast_plan`.
-    """
-    file = out / "forecast.json"
-    if file.exists():
-        record, machine = ForecastRecord.read(file), choose_machine(params.train)
-        told = ([row.name for row in record.rows], record.limit_hours, record.system.timed_on)
-        asked = ([*params.models], params.limits.hours, machine.describe(fused.available).timed_on)
-        if told == asked and record.hours <= record.limit_hours:
-            return
-    forecast_plan(params, runs, out, console)

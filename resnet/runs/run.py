@@ -22,7 +22,6 @@ import torch
 
 from resnet.data import Data
 from resnet.files import complete_or_absent
-from resnet.measuring.energy import SharedEnergy
 from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
@@ -43,7 +42,6 @@ from resnet.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from resnet.training.distributed import ALONE, Processes
 from resnet.training.trainer import Trainer
 
 
@@ -81,7 +79,6 @@ class Run:
         data: the prepared data.
         folders: where the run's files lie; a checkpoint there is continued.
         machine: where it trains, and the precision of its iterations.
-        processes: those that train its net together; this is the first of them.
         live: what shows its curve while it trains.
     """
 
@@ -92,7 +89,6 @@ class Run:
         data: Data,
         folders: Folders,
         machine: Machine,
-        processes: Processes = ALONE,
         live: Viewer | None = None,
     ) -> None:
         self.settings = settings
@@ -101,7 +97,6 @@ class Run:
         self.data = data
         self.folders = folders
         self.machine = machine
-        self.processes = processes
         self.live = live
         self.checkpoint_every = checkpoint_every(settings.train, machine)
         self.identity = identity(settings, data.record, machine.precision)
@@ -119,21 +114,20 @@ class Run:
         """
         return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
 
-    def start(self, side_by_side: int = 1, energy: SharedEnergy | None = None) -> None:
+    def start(self, side_by_side: int = 1) -> None:
         """Build the net, or take it up from the last checkpoint.
 
         Args:
             side_by_side: runs that share the device, this one included; recorded beside its time.
-            energy: of the device that they share.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
         """
-        self.trainer = Trainer(self.settings, self.seed, self.data, self.machine, processes=self.processes)
+        self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
         self.history = History(self.settings, self.trainer.batches.train_images)
         self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
-        with self.trainer.on_stream(), self.processes.main_first():
+        with self.trainer.on_stream():
             damage = resume(
                 self.folders.checkpoint_file,
                 self.trainer.net,
@@ -142,10 +136,9 @@ class Run:
                 self.identity,
                 self.results.iterations_reported(),
             )
-        energy = energy or SharedEnergy(self.machine.device)
-        self.segment = PresentSegment(self.progress.iteration, self.machine, self.processes.size, side_by_side, energy)
+        self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
         for line in (damage, self._other_arithmetic()):
-            if line is not None and self.processes.is_main:
+            if line is not None:
                 print(line, file=sys.stderr)
 
     def _other_arithmetic(self) -> str | None:
@@ -256,7 +249,7 @@ class Run:
             save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.identity)
             self._write_results("interrupted", segments)
 
-    def finish(self, status: Status) -> TrainingRecord | None:
+    def finish(self, status: Status) -> TrainingRecord:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
             self._evaluate(self.machine.at("fp32"))
@@ -267,7 +260,6 @@ class Run:
         with self.trainer.on_stream():
             save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status, self._segments())
-        self.segment.end()
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
@@ -284,19 +276,17 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
         on_iterations: one a run, called after its every iteration.
 
     Returns:
-        The records of those that write any.
+        Their records.
 
     Raises:
         Interrupted: a signal asked to stop; all runs have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or version.
     """
-    machine, processes = runs[0].machine, runs[0].processes
-    machine.forget_peak_memory()
-    energy = SharedEnergy(machine.device)
+    runs[0].machine.forget_peak_memory()
     for run in runs:
-        run.start(len(runs), energy)
+        run.start(len(runs))
     going = dict(zip(runs, on_iterations, strict=True))
-    records: dict[Run, TrainingRecord | None] = {}
+    records: dict[Run, TrainingRecord] = {}
     with _stop_on_signal() as stop_requested:
         while going:
             for run, on_iteration in list(going.items()):
@@ -304,9 +294,8 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
                 if status is not None:
                     records[run] = run.finish(status)
                     del going[run]
-            if going and processes.any(stop_requested()):
+            if going and stop_requested():
                 for run in going:
                     run.save()
-                processes.wait()  # torchrun ends all when one has ended
                 raise Interrupted
-    return [record for run in runs if (record := records[run]) is not None]
+    return [records[run] for run in runs]

@@ -16,7 +16,6 @@ from resnet.results import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, finish_moves
 from resnet.runs.display import TrainingDisplay
 from resnet.runs.folders import seed_folders
-from resnet.runs.follower import follow
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import difference
 from resnet.runs.live import Viewer
@@ -24,8 +23,7 @@ from resnet.runs.locks import ARRANGING, SeedLocks
 from resnet.runs.results import Results
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
-from resnet.training.distributed import ALONE, Processes
-from resnet.training.memory import recomputes, seeds_at_once
+from resnet.training.placement import place
 
 
 def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
@@ -67,7 +65,6 @@ def train_seeds(
     checkpoints: Path | None = None,
     overwrite: bool = False,
     console: Console | None = None,
-    processes: Processes = ALONE,
     live: Viewer | None = None,
 ) -> list[TrainingRecord]:
     """Train every seed that is not already complete in `out`, and give all their records.
@@ -83,7 +80,6 @@ def train_seeds(
         checkpoints: likewise for the checkpoints of unfinished runs.
         overwrite: move aside what other settings, data or version have made, or what cannot be read, of these seeds.
         console: where progress is shown.
-        processes: those that train each net together. All but the first give no records.
         live: what shows the curves while they train.
 
     Raises:
@@ -91,18 +87,14 @@ def train_seeds(
             or the forecast goes beyond `limits.hours`. Earlier results are then as they were.
         Interrupted: a signal asked to stop.
     """
-    if not processes.is_main:
-        follow(settings, data, out, machine, processes, weights=weights, checkpoints=checkpoints)
-        return []
     console = console or Console(stderr=True)
     places = [seed_folders(out, seed, weights, checkpoints) for seed in seeds]
-    runs = [
-        Run(settings, seed, data, place, machine, processes, live) for seed, place in zip(seeds, places, strict=True)
-    ]
+    parents = {folder.parent for place in places for folder in place}
+    runs = [Run(settings, seed, data, place, machine, live) for seed, place in zip(seeds, places, strict=True)]
     with SeedLocks(run.folders.results for run in runs) as locks:
         try:
             with locked(out, ARRANGING, wait=True):
-                finish_moves(out)
+                finish_moves(out, parents)
                 locks.take()
                 for folder in {folder for run in runs for folder in run.folders}:
                     remove_partials(folder)
@@ -116,7 +108,7 @@ def train_seeds(
             )
             unfinished = [results for results in present if results.finished_record() is None]
             if unfinished:
-                _check_forecast(processes.own_settings(settings), machine, unfinished, data, console)
+                _check_forecast(settings, machine, unfinished, data, console)
         except UserError:
             with locked(out, ARRANGING, wait=True):
                 locks.leave_no_empty_folder()
@@ -127,15 +119,14 @@ def train_seeds(
         moves = [move for arrangement in arrangements for move in arrangement.moves]
         if moves:
             with locked(out, ARRANGING, wait=True):
-                finish_moves(out)  # those of another process that was killed in the meantime
-                carry_out(out, moves)
+                finish_moves(out, parents)  # those of another process that was killed in the meantime
+                carry_out(out, moves, parents)
                 locks.take()
         records = {run.seed: record for run in runs if (record := run.results.take_over()) is not None}
         waiting = [run for run in runs if run.seed not in records]
         for seed in records:
             console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
-        processes.from_main(([run.seed for run in waiting], runs[0].identity))
-        width = seeds_at_once(settings, machine) if processes.size == 1 else 1
+        width = place(settings, machine).seeds
         for start in range(0, len(waiting), width):
             records |= _train(waiting[start : start + width], settings, machine, console)
         return [records[run.seed] for run in runs]
@@ -160,14 +151,12 @@ def _check_forecast(
 
 def _train(runs: Sequence[Run], settings: Settings, machine: Machine, console: Console) -> dict[int, TrainingRecord]:
     where = f"{machine.device.type}, {machine.precision}"
-    if not machine.abilities.gpu:
+    if not machine.gpu:
         where += ", no GPU: this is slower, and exact all the same"
-    if recomputes(settings, machine):
+    if place(settings, machine).recompute:
         where += "; activations are computed again instead of kept, to fit the memory"
     if len(runs) > 1:
         where += f"; {len(runs)} seeds side by side"
-    if (size := runs[0].processes.size) > 1:
-        where += f"; {size} processes with {settings.train.batch_size // size} images of each batch"
     recipe = settings.train
     titles = [f"{settings.name} seed {run.seed}" for run in runs]
     console.print(f"{', '.join(titles)}: {recipe.iterations:,} iterations on {where}", soft_wrap=True)

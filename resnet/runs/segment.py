@@ -1,4 +1,4 @@
-"""The part of a run that trains now, from its start or its last checkpoint on: its time, its energy, its machine."""
+"""The part of a run that trains now, from its start or its last checkpoint on: its time and its machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from resnet.measuring.energy import SharedEnergy
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.results import Segment
 from resnet.runs.identity import source
 from resnet.system import Machine
@@ -20,20 +19,13 @@ class PresentSegment:
     Args:
         first_iteration: iterations that earlier segments have done.
         machine: where it trains.
-        processes: those that train the net together.
         side_by_side: runs that share the device, this one included.
-        energy: of the device that they share.
     """
 
-    def __init__(
-        self, first_iteration: int, machine: Machine, processes: int, side_by_side: int, energy: SharedEnergy
-    ) -> None:
-        self.first_iteration, self.processes, self.side_by_side = first_iteration, processes, side_by_side
-        self.system = machine.describe(fused.available)
+    def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:
+        self.first_iteration, self.side_by_side = first_iteration, side_by_side
+        self.system = machine.describe(kernels.available)
         self._began, self._outside_training = time.perf_counter(), 0.0
-        self._energy = energy
-        joined = energy.join()
-        self._energy_before = joined if processes == 1 else None  # one device's is not the run's
 
     @contextmanager
     def outside_training(self) -> Iterator[None]:
@@ -44,30 +36,21 @@ class PresentSegment:
 
     def record(self, last_iteration: int) -> Segment:
         """What it has come to, after so many iterations of the run; the device has done them."""
-        seconds, energy = time.perf_counter() - self._began, self._energy.share()
+        seconds = time.perf_counter() - self._began
         return Segment(
             first_iteration=self.first_iteration,
             last_iteration=last_iteration,
             seconds=seconds,
             training_seconds=seconds - self._outside_training,
             side_by_side=self.side_by_side,
-            processes=self.processes,
-            energy_joules=None if energy is None or self._energy_before is None else energy - self._energy_before,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             source=source(),
             system=self.system,
         )
 
-    def end(self) -> None:
-        """Leave the device's energy to the runs that go on beside it."""
-        self._energy.leave()
-
     def changes(self, before: Segment) -> str:
         """In what its arithmetic is another than an earlier segment's; empty where it is the same, bit for bit."""
         then, now, changes = before.system, self.system, []
-        if before.processes != self.processes:
-            here = "one process" if self.processes == 1 else f"{self.processes} processes"
-            changes.append(f"in {here} (before: {before.processes})")
         if then.device != now.device:
             changes.append(f"on {now.device} (before: {then.device})")
         elif now.device == "cpu":  # a GPU's bits depend on neither

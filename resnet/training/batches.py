@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet.abilities import abilities
 from resnet.data import Data, Images
 from resnet.training.draws import generator
 
@@ -111,7 +110,7 @@ class _Held:
         self.train_labels = train.labels
         self.validation = on_device(data.validation, device)
         self.test = on_device(data.test, device)
-        if abilities(device).streams:  # others read it on streams of their own
+        if device.type == "cuda":  # others read it on streams of their own
             torch.cuda.current_stream(device).synchronize()
 
 
@@ -152,7 +151,7 @@ class Batches:
             while len(self._draws) >= 3:
                 self._draws.pop(next(iter(self._draws)))
             drawn = draw_epoch(self.train_images, self.seed, epoch).packed
-            if abilities(self.device).streams:
+            if self.device.type == "cuda":
                 drawn = drawn.pin_memory()  # so that the copy need not be waited for
             self._draws[epoch] = drawn.to(self.device, non_blocking=True)
         return self._draws[epoch]

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import torch
 from pydantic import Field, ValidationError, model_validator
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent, sync_folder
 from resnet.params import TrainParams
-from resnet.results import Identity, Record, Segment, with_identity
+from resnet.results import Identity, Record, Segment
 from resnet.system import Machine
 
 HEADER, HEADER_DIGEST = "progress", "sha256"
@@ -41,7 +41,7 @@ def checkpoint_every(recipe: TrainParams, machine: Machine) -> int:
     """Iterations between checkpoints of a run on this machine."""
     if recipe.checkpoint_every != "auto":
         return recipe.checkpoint_every
-    return GPU_EVERY if machine.abilities.gpu else CPU_EVERY
+    return GPU_EVERY if machine.gpu else CPU_EVERY
 
 
 class DamagedCheckpoint(UserError):
@@ -95,14 +95,6 @@ class Header(Record):
     identity: Identity
     digest: str | None = None
     """SHA-256 (hex) of all tensors; None in checkpoints from before there was one."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_before_versions(cls, tree: Any) -> Any:
-        try:
-            return with_identity(tree)
-        except TypeError as error:  # pydantic lets it through
-            raise ValueError("the segments are not a list of records") from error
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

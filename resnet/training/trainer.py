@@ -18,16 +18,14 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from resnet.data import Data
-from resnet.nets.build import build
 from resnet.nets.groups import group_batch_norm
-from resnet.nets.model import DepthNet, he_initialisation
+from resnet.nets.model import DepthNet, build, he_initialisation
 from resnet.params import Settings
 from resnet.system import Machine
 from resnet.training.batches import Batches, Draws
 from resnet.training.checkpoint import Progress
-from resnet.training.distributed import ALONE, Processes
 from resnet.training.draws import generator
-from resnet.training.memory import recomputes
+from resnet.training.placement import place
 from resnet.training.recipe import learning_rate, optimiser, warmup_ends
 
 EAGER_ITERATIONS = 3
@@ -83,9 +81,8 @@ def training_step(
     x: Tensor,
     labels: Tensor,
     machine: Machine,
-    processes: Processes = ALONE,
 ) -> tuple[Tensor, Tensor]:
-    """Forward pass, backward pass and update for one mini-batch, or for this process's part of one.
+    """Forward pass, backward pass and update for one mini-batch.
 
     Args:
         net: the net, in training mode.
@@ -93,24 +90,24 @@ def training_step(
         x: images, float32 (B, 3, 32, 32).
         labels: int64 (B,).
         machine: holds them, and says the precision of the forward and backward pass.
-        processes: those that have the mini-batch's parts.
 
     Returns:
         The mean loss and the number of misclassified images of the mini-batch, before the update; both stay
         on the device, so that nothing waits for it.
     """
     with machine.arithmetic():
-        if machine.precision == "bf16" and machine.abilities.many_tensors:
+        if machine.precision == "bf16" and machine.cuda:
             logits = functional_call(net, cast_weights(net, torch.bfloat16), (x,)).float()
         else:  # a CPU's kernels take the weights as they are
             logits = net(x).float()
         loss = F.cross_entropy(logits, labels)
     sgd.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    with machine.switches():
+        loss.backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        mean_loss, wrong = processes.average(net, loss.detach(), (logits.argmax(1) != labels).sum())
+        wrong = (logits.argmax(1) != labels).sum()
     sgd.step()
-    return mean_loss, wrong
+    return loss.detach(), wrong
 
 
 class Trainer:
@@ -123,7 +120,6 @@ class Trainer:
         data: the prepared data.
         machine: where it trains, and the precision of the iterations.
         graphed: whether iterations are replayed from a CUDA graph where the device has graphs.
-        processes: those that train this net together.
     """
 
     def __init__(
@@ -133,11 +129,10 @@ class Trainer:
         data: Data,
         machine: Machine,
         graphed: bool = True,
-        processes: Processes = ALONE,
     ) -> None:
         recipe, device = settings.train, machine.device
-        self.recipe, self.machine, self.processes = recipe, machine, processes
-        streams = machine.abilities.streams
+        self.recipe, self.machine = recipe, machine
+        streams = machine.cuda
         self.stream = torch.cuda.Stream(device) if streams else None  # type: ignore[no-untyped-call]
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream(device))
@@ -145,10 +140,8 @@ class Trainer:
             order_seed = seed if recipe.order_seed is None else recipe.order_seed
             first_weights = seed if recipe.initialisation_seed is None else recipe.initialisation_seed
             self.batches = Batches(data, order_seed, recipe.batch_size, device)
-            self.net = build_net(
-                processes.own_settings(settings), len(data.record.classes), first_weights, device
-            ).train()
-            self.net.recompute = recomputes(settings, machine)
+            self.net = build_net(settings, len(data.record.classes), first_weights, device).train()
+            self.net.recompute = place(settings, machine).recompute
             if recipe.compile:
                 # A process may train several nets, each with shapes and options of its own.
                 torch._dynamo.config.recompile_limit = GRAPHS
@@ -157,12 +150,10 @@ class Trainer:
             self.sgd = optimiser(self.net, recipe)
             self.progress = Progress.start(recipe.iterations, device)
             # What changes from one iteration to the next lies in place, where a graph finds it.
-            share = recipe.batch_size // processes.size
-            self._draws = Draws(torch.zeros(share, 4, dtype=torch.int64, device=device))
+            self._draws = Draws(torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device))
             self._position = torch.zeros(1, dtype=torch.int64, device=device)
             self._learning_rate = torch.zeros((), device=device)
-        # Whether a graph may hold the exchange between processes has not been tried.
-        self._graphed = graphed and machine.abilities.graphs and processes.size == 1
+        self._graphed = graphed and machine.cuda
         self._graph: torch.cuda.CUDAGraph | None = None
         self._run_here = 0
 
@@ -189,7 +180,7 @@ class Trainer:
         with self.on_stream():
             self._set_learning_rate(lr)
             drawn = self.batches.draws(progress.iteration).packed
-            self._draws.packed.copy_(self.processes.share(drawn), non_blocking=True)
+            self._draws.packed.copy_(drawn, non_blocking=True)
             if not self._run_here:
                 self._position.fill_(progress.iteration)
             if self._graphed and self._graph is None and self._run_here >= EAGER_ITERATIONS:
@@ -216,7 +207,7 @@ class Trainer:
 
     def _iterate(self) -> None:
         x, labels = self.batches.augmented(self._draws)
-        loss, wrong = training_step(self.net, self.sgd, x, labels, self.machine, self.processes)
+        loss, wrong = training_step(self.net, self.sgd, x, labels, self.machine)
         self.progress.losses.index_copy_(0, self._position, loss.reshape(1))
         self.progress.wrong.index_copy_(0, self._position, wrong.reshape(1).int())
         self._position += 1

@@ -1,298 +1,330 @@
-"""`resnet sweep`: learning rate, weight decay, warm-up and schedule, tuned for each net at equal budget.
+"""`resnet sweep`: learning rate, weight decay, warm-up and schedule, tuned for each net at equal budget, by Optuna.
 
-Every net has the same number of trials of the same number of iterations, over the same ranges, with
-the same training seed; trial 0 has the parameters' own values. A trial is a run of the one training
-loop; what is compared is the validation error of its last iterate. The test set takes no part: a
-trial does not even see it. Any number of processes of the same command work at the same studies.
+Every net has the same number of trials of the same length, over the same ranges, with the same training seed. Trial 0
+has the parameters' own values. A trial is a run of the one training loop, judged by the validation error of its last
+iterate; it never sees the test set. Any number of processes of the same command work at the same studies.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.trial import Trial, TrialState
+import optuna
+import sqlalchemy
+import yaml
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, TrialPruned, UpdateFinishedTrialError
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from resnet.data import Data
-from resnet.errors import UserError
-from resnet.files import BusyError, locked, remove_partials, sha256_of, write_text
-from resnet.nets import fused
-from resnet.params import Params, Settings
-from resnet.params.bearing import differences, effective
-from resnet.results import Identity, SweepRecord, read_history
-from resnet.runs.aside import ASIDE, arrange, label
+from resnet.errors import UserError, one_line
+from resnet.files import expanded, sha256_of, write_text
+from resnet.nets import kernels
+from resnet.params import Params, Settings, SweepParams, TrainParams
+from resnet.results import Identity, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
 from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
-from resnet.runs.run import Run
+from resnet.runs.run import Interrupted, Run
 from resnet.system import Machine, choose_machine
 from resnet.training.recipe import milestones
-from resnet.tuning.study import (
-    FOLDER,
-    SLOT,
-    SharedStudy,
-    SlotSampler,
-    Storage,
-    differing,
-    fair_iterations,
-    stored_conditions,
-)
-from resnet.tuning.trial import (
-    DIVERGED,
-    SECONDS,
-    SYSTEM,
-    Watch,
-    best_params,
-    stored_schedule,
-    trial_record,
-    trial_settings,
-    trial_values,
-)
 
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 STORED = {"nets", "trials", "storage", "dead_after"}
 """Keys of `sweep` that do not bear on what a trial computes."""
 
-SECONDS_BETWEEN_LOOKS = 5.0
-"""How often a worker without work looks whether the others have finished or died."""
+SQLITE: dict[str, Any] = {"connect_args": {"timeout": 60}}
+"""Seconds to wait for another writer."""
+POSTGRESQL: dict[str, Any] = {"pool_pre_ping": True}
+"""A connection may have been closed during the hours of a trial."""
+
+optuna.logging.set_verbosity(logging.ERROR)
+warnings.simplefilter("ignore", ExperimentalWarning)
 
 
-class NetSweep:
-    """The sweep of one net, as one worker does it.
+def open_storage(where: str, dead_after: float) -> RDBStorage:
+    """Open the database of studies, a file or `postgresql://USER@HOST/DATABASE`; it is made if need be.
 
-    Args:
-        params: the plan.
-        name: the net's entry of its `models`.
-        data: the prepared data.
-        machine: where its trials train.
-        out: the folder of results.
-        console: where progress is shown.
+    A trial whose worker shows no sign of life for `dead_after` seconds is begun again by another one, with its values.
 
     Raises:
-        UserError: there is no such net, or its own settings are outside the ranges of the search.
+        UserError: it is neither, cannot be reached, or is another version's.
+    """
+    if "://" not in where:
+        file = expanded(where)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        url, engine = f"sqlite:///{file}", SQLITE
+    elif where.startswith(("postgresql://", "postgres://")):
+        url, engine = f"postgresql+psycopg://{where.split('://', 1)[1]}", POSTGRESQL
+    else:
+        raise UserError(f"study {shown(where)}: give a file or postgresql://USER@HOST/DATABASE")
+    create = partial(
+        RDBStorage,
+        url,
+        engine_kwargs=engine,
+        heartbeat_interval=max(1, int(dead_after / 5)),
+        grace_period=max(2, int(dead_after)),
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+    )
+    with storage_errors(where):
+        try:
+            try:
+                return create()
+            except sqlalchemy.exc.IntegrityError:  # another worker was creating the tables
+                return create()
+        except ImportError as error:
+            raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
+        except RuntimeError as error:
+            raise UserError(f"study {shown(where)}: {one_line(error)}; or name another --study") from error
+
+
+def shown(where: str) -> str:
+    """The place without its password."""
+    return sqlalchemy.make_url(where).render_as_string(hide_password=True) if "://" in where else where
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turn the database's errors into the user's."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        reason = one_line(error.__cause__ or error)
+        raise UserError(f"study {shown(where)}: {reason}; when mended, the same command goes on") from error
+
+
+def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
+    """The net's settings at the sweep's length, with a trial's values."""
+    every = {"evaluate_every": sweep.evaluate_every, "checkpoint_every": sweep.evaluate_every, "seeds_at_once": 1}
+    train = settings.train.model_dump() | every | {"iterations": sweep.iterations} | values
+    return settings.model_copy(update={"train": TrainParams.model_validate(train)})
+
+
+def trial_values(params: dict[str, Any]) -> dict[str, Any]:
+    """A trial's parameters as keys of `train`: Optuna stores a schedule as text."""
+    return params | {"milestones": json.loads(params["milestones"])}
+
+
+def fair_iterations(schedules: Sequence[Sequence[int]], iterations: int, every: int) -> set[int]:
+    """The iterations at which trials may be compared, and so pruned.
+
+    Low learning rates lead until the high ones are divided. So trials are compared only where every schedule has been
+    divided equally often, at least once, and since the measurement before.
+
+    Args:
+        schedules: each one's milestones in iterations.
+        iterations: of a trial.
+        every: iterations between measurements.
     """
 
-    def __init__(self, params: Params, name: str, data: Data, machine: Machine, out: Path, console: Console) -> None:
-        self.params, self.sweep, self.out, self.console = params, params.sweep, out, console
-        self.base = params.settings(name)
-        self.name = name
-        # No test image can bear on a choice: where a run measures test error, it sees the validation set again.
-        self.data = dataclasses.replace(data, test=data.validation)
-        self.settings = trial_settings(self.base, self.sweep)
-        self.machine = machine
-        self.trial_folders = out / "trials" / name
-        self._check_defaults()
-        schedules = [
-            milestones(trial_settings(self.base, self.sweep, milestones=choice).train)
-            for choice in self.sweep.milestones
-        ]
-        self.fair = fair_iterations(schedules, self.sweep.iterations, self.sweep.evaluate_every)
+    def divisions(done: int) -> set[int]:
+        return {sum(done > milestone for milestone in schedule) for schedule in schedules}
 
-    def _check_defaults(self) -> None:
-        train, sweep = self.base.train, self.sweep
-        for key in ("learning_rate", "weight_decay"):
-            low, high = getattr(sweep, key)
-            if not low <= getattr(train, key) <= high:
-                raise UserError(
-                    f"sweep.{key} does not hold {self.name}'s own {getattr(train, key)}, which is trial 0: "
-                    f"{low}..{high}"
-                )
-        for key in ("warmup", "milestones"):
-            if getattr(train, key) not in getattr(sweep, key):
-                raise UserError(
-                    f"sweep.{key} does not hold {self.name}'s own {getattr(train, key)}, which is trial 0: "
-                    f"{getattr(sweep, key)}"
-                )
+    return {
+        done
+        for done in range(2 * every, iterations, every)
+        if len(divisions(done)) == 1 and divisions(done) == divisions(done - every) != {0}
+    }
+
+
+def origin(trial: FrozenTrial) -> int:
+    """The number of the first attempt at this trial."""
+    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
+    return int(trial.user_attrs.get("origin", trial.number if first is None else first))
+
+
+class NetSweep(NamedTuple):
+    """The sweep of one net."""
+
+    params: Params
+    name: str
+    data: Data
+    """Its test set is the validation set: no test image can bear on a choice."""
+    machine: Machine
+    out: Path
+    console: Console
+
+    @property
+    def sweep(self) -> SweepParams:
+        return self.params.sweep
+
+    @property
+    def base(self) -> Settings:
+        return self.params.settings(self.name)
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Trial 0, as Optuna stores it."""
-        train = self.base.train
-        return {
-            "learning_rate": train.learning_rate,
-            "weight_decay": train.weight_decay,
-            "warmup": train.warmup,
-            "milestones": stored_schedule(train.milestones),
-        }
+        """Trial 0, as Optuna stores it.
 
-    def suggest(self, trial: Trial) -> dict[str, Any]:
-        sweep = self.sweep
-        return trial_values(
-            {
-                "learning_rate": trial.suggest_float("learning_rate", *sweep.learning_rate, log=True),
-                "weight_decay": trial.suggest_float("weight_decay", *sweep.weight_decay, log=True),
-                "warmup": trial.suggest_categorical("warmup", sweep.warmup),
-                "milestones": trial.suggest_categorical("milestones", [stored_schedule(s) for s in sweep.milestones]),
-            }
-        )
+        Raises:
+            UserError: the net's own settings are outside the ranges of the search.
+        """
+        own = self.base.train.model_dump(include=set(SweepValues.model_fields))
+        for key, value in own.items():
+            choices = getattr(self.sweep, key)
+            held = choices[0] <= value <= choices[1] if key in ("learning_rate", "weight_decay") else value in choices
+            if not held:
+                raise UserError(f"sweep.{key} does not hold {self.name}'s own {value}, which is trial 0: {choices}")
+        return own | {"milestones": json.dumps(own["milestones"])}
 
     @property
     def identity(self) -> Identity:
         """What the study's results depend on."""
-        run = identity(self.settings, self.data.record, self.machine.precision)
+        run = identity(trial_settings(self.base, self.sweep), self.data.record, self.machine.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
         return run.model_copy(update={"configuration": sha256_of([run.configuration, search])})
 
     @property
-    def conditions(self) -> dict[str, Any]:
-        """The settings that the identity sums up, by their dotted names."""
-        sections = self.settings.model_dump(mode="json", include={"model", "train"})
-        sections["sweep"] = self.sweep.model_dump(mode="json", exclude=STORED)
-        return effective(self.base.net, sections, self.machine.precision)
+    def study_name(self) -> str:
+        """With the identity: a search of other settings is another study of the same database, and stays there."""
+        return f"{self.name}-{sha256_of(self.identity.model_dump())[:12]}"
 
     @property
     def record_file(self) -> Path:
         return self.out / f"{self.name}.json"
 
-    @property
-    def best_file(self) -> Path:
-        return self.out / f"best-{self.name}.yaml"
+    def folder(self, number: int) -> Path:
+        """Where a trial keeps its checkpoint."""
+        return self.out / "trials" / self.study_name / str(number)
 
-    def conflict(self, storage: Storage) -> str | None:
-        """Say what is there of this net that other settings, data or version have made."""
-        differs = differing(storage, self.name, self.identity)
-        if differs:
-            named = self._named(stored_conditions(storage, self.name))
-            return f"study {storage.shown}: its {self.name} was made with another {' and '.join(differs)}{named}"
-        if self.record_file.exists() and (held := SweepRecord.read(self.record_file)).identity != self.identity:
-            named = self._named(effective(held.net, held.settings, held.precision))
-            return f"{self.record_file}: the sweep of other settings, data or version{named}"
-        return None
-
-    def _named(self, theirs: Mapping[str, Any]) -> str:
-        """The settings in which another study of this net differs, in brackets."""
-        differs = differences(theirs, self.conditions)
-        return f" ({differs})" if differs else ""
-
-    def open(self, storage: Storage) -> None:
-        """Create the study or go on with it; what other settings have made is moved aside."""
-        if self.record_file.exists() and (other := SweepRecord.read(self.record_file).identity) != self.identity:
-            aside = self.out / ASIDE / label(other)
-            aside.mkdir(parents=True, exist_ok=True)
-            for file in (self.record_file, self.best_file):
-                if file.exists():
-                    file.replace(aside / file.name)
-        sweep = self.sweep
-        pruner: BasePruner = NopPruner()
-        if sweep.pruner == "median":
-            # Not Hyperband: its rungs are fractions of a trial in geometric steps, and below the first
-            # milestone there is nothing to go by.
-            pruner = MedianPruner(n_startup_trials=sweep.pruner_startup_trials)
-        self.shared = SharedStudy(
-            storage,
-            self.name,
-            self.identity,
-            sweep.trials,
-            self.defaults,
-            SlotSampler(sweep.sampler_seed, sweep.sampler_startup_trials),
-            pruner,
-            sweep.dead_after,
-            self.conditions,
-        )
-
-    def run_one(self) -> bool:
-        """Run one trial; False if there is none to take up.
+    def open(self, storage: RDBStorage, overwrite: bool) -> Study:
+        """Create the study or go on with it.
 
         Raises:
-            Interrupted: a signal asked to stop; the trial's checkpoint is saved and the trial is free.
+            UserError: the record is that of other settings, and `overwrite` is not given.
         """
-        with ExitStack() as holding:
-            trial = self.shared.claim(partial(self._take_up, holding))
-            if trial is None:
-                return False
-            slot = trial.user_attrs[SLOT]
-            settings = trial_settings(self.base, self.sweep, **self.suggest(trial))
-            title = f"{self.name} trial {slot}"
-            train = settings.train
-            self.console.print(
-                f"{title}: learning rate {train.learning_rate:.3g}, weight decay {train.weight_decay:.3g}, "
-                f"warm-up {'on' if train.warmup else 'off'}, milestones {train.milestones}",
-                soft_wrap=True,
-            )
-            # The parameters' own values are what the others are measured against: never pruned.
-            fair = self.fair if slot else set()
-            watch = Watch(trial, title, fair, min(30.0, self.sweep.dead_after / 5), self.console)
-            folder = Path(trial.user_attrs[FOLDER])
+        defaults = self.defaults
+        if self.record_file.exists() and not overwrite:
+            held = SweepRecord.read(self.record_file)
+            if held.identity != self.identity:
+                differs = " and ".join(held.identity.differences(self.identity))
+                raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
+        # No Hyperband: below the first milestone there is nothing to go by.
+        median = MedianPruner(n_startup_trials=self.sweep.pruner_startup_trials)
+        pruner = median if self.sweep.pruner == "median" else NopPruner()
+        study = optuna.create_study(study_name=self.study_name, storage=storage, pruner=pruner, load_if_exists=True)
+        if not study.get_trials(deepcopy=False):
+            study.enqueue_trial(defaults, skip_if_exists=True)
+        return study
+
+    def left(self, study: Study) -> int:
+        """How many trials have not ended."""
+        return max(0, self.sweep.trials - sum(trial.state in ENDED for trial in study.get_trials(deepcopy=False)))
+
+    def work(self, study: Study) -> None:
+        """Run trials until the budget is spent, by whichever worker; a kill may make it exceed by one.
+
+        Raises:
+            Interrupted: a signal asked to stop; the trial's checkpoint is saved.
+        """
+        while True:
             try:
-                try:
-                    ending = self._train(trial, settings, folder, watch)
-                except BaseException:
-                    self.shared.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+                if not self.left(study):
+                    return
+                self.step(study)
+            except (sqlalchemy.exc.OperationalError, StorageInternalError) as error:
+                if "database is locked" not in str(error.__cause__ or error):
                     raise
-            except UpdateFinishedTrialError:
-                # This process stood still for so long that another has given the trial up for dead.
-                self.console.print(f"{title}: taken over by another worker", soft_wrap=True)
-                return True
-            self.console.print(f"{title}: {ending}", soft_wrap=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            return True
+                self.console.print(f"{self.name}: waiting for a worker that is writing to the study", soft_wrap=True)
+                time.sleep(1.0)
 
-    def _take_up(self, holding: ExitStack, trial: Trial) -> None:
-        """Draw a trial's values, and hold the folder that shows that its worker lives.
-
-        Where a suspended worker still holds the slot's folder, it is another one, with the checkpoint of the first.
-        """
-        self.suggest(trial)
-        slot = trial.user_attrs[SLOT]
-        folder = self.trial_folders.absolute() / str(slot)
+    def step(self, study: Study) -> None:
+        """Run one trial, or wait a moment for those of other workers."""
+        optuna.storages.fail_stale_trials(study)
+        trials = study.get_trials(deepcopy=False)
+        states = Counter(trial.state for trial in trials)
+        if states[TrialState.RUNNING] >= self.left(study) and not states[TrialState.WAITING]:
+            time.sleep(min(1.0, self.sweep.dead_after / 5))
+            return
+        # Alone, a worker that is killed and started again draws the same values.
+        mine = os.getpid() if states[TrialState.RUNNING] else 0
+        study.sampler = TPESampler(
+            seed=int(sha256_of([self.sweep.sampler_seed, len(trials), mine])[:8], 16),
+            n_startup_trials=self.sweep.sampler_startup_trials,
+            multivariate=True,
+            constant_liar=True,
+        )
         try:
-            holding.enter_context(locked(folder))
-        except BusyError:
-            checkpoint = Folders(folder, folder, folder).checkpoint_file
-            folder = folder.with_name(f"{slot}-{trial.number}")
-            holding.enter_context(locked(folder))
-            with suppress(FileNotFoundError):
-                shutil.copyfile(checkpoint, folder / checkpoint.name)
-        trial.set_user_attr(FOLDER, str(folder))
+            study.optimize(self.objective, n_trials=1)
+        except ValueError as error:  # this process stood still for longer than `dead_after`
+            if "Cannot tell" not in str(error):
+                raise
+            self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
+        self.write(study)
 
-    def _train(self, trial: Trial, settings: Settings, folder: Path, watch: Watch) -> str:
-        began = time.monotonic()
-        study = self.shared.study
-        folders = Folders(folder, folder, folder)
-
-        def leave_facts() -> None:
-            trial.set_user_attr(SECONDS, time.monotonic() - began)
-            trial.set_user_attr(SYSTEM, self.machine.describe(fused.available).model_dump(mode="json"))
-
-        remove_partials(folder)
-        run = Run(settings, self.sweep.training_seed, self.data, folders, self.machine)
-        for source, to in arrange(run.results).moves:  # a checkpoint of other settings
-            if os.path.lexists(source):
-                to.parent.mkdir(parents=True, exist_ok=True)
-                source.rename(to)
+    def objective(self, trial: Trial) -> float:
+        """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
+        sweep, began = self.sweep, time.monotonic()
+        drawn = {
+            "learning_rate": trial.suggest_float("learning_rate", *sweep.learning_rate, log=True),
+            "weight_decay": trial.suggest_float("weight_decay", *sweep.weight_decay, log=True),
+            "warmup": trial.suggest_categorical("warmup", sweep.warmup),
+            "milestones": trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones]),
+        }
+        number = origin(trial.study.get_trials(deepcopy=False)[trial.number])
+        folder = self.folder(number)
+        settings = trial_settings(self.base, sweep, **trial_values(drawn))
+        self.console.print(f"{self.name} trial {number}: {drawn}", soft_wrap=True)
+        run = Run(settings, sweep.training_seed, self.data, Folders(folder, folder, folder), self.machine)
+        report = self.reporter(trial, prune=number > 0)  # trial 0 is what the others are compared with
         try:
-            record = run.execute(watch)
-        except TrialPruned:
-            leave_facts()
-            study.tell(trial, state=TrialState.PRUNED)
-            return f"pruned at iteration {max(watch.reported):,}"
-        # The last iterate's error, and all errors of a run that was complete before its worker could tell.
-        for point in read_history(folders.history_file):
-            watch.report(point.iteration, point.validation_error)
-        leave_facts()
-        if record.status == "diverged":
-            trial.set_user_attr(DIVERGED, True)
-            study.tell(trial, state=TrialState.PRUNED)
-            return f"diverged at iteration {record.iteration:,}"
-        study.tell(trial, record.validation_error)
-        return f"done, validation error {record.validation_error:.2f} %"
+            record = run.execute(lambda progress, _: report({at: e[0] for at, e in progress.evaluations.items()}))
+        except Interrupted:
+            trial.study.enqueue_trial(trial.params, user_attrs={"origin": number})
+            raise
+        finally:
+            with suppress(UpdateFinishedTrialError):
+                trial.set_user_attr("seconds", time.monotonic() - began)
+                trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
+        report({point.iteration: point.validation_error for point in read_history(run.folders.history_file)})
+        shutil.rmtree(folder, ignore_errors=True)
+        if record.status == "diverged" or record.validation_error is None:
+            trial.set_user_attr("diverged", True)
+            raise TrialPruned
+        self.console.print(f"{self.name} trial {number}: {record.validation_error:.2f} %", soft_wrap=True)
+        return record.validation_error
 
-    def finished(self) -> bool:
-        return not self.shared.open_slots()
+    def reporter(self, trial: Trial, *, prune: bool) -> Callable[[Mapping[int, float | None]], None]:
+        """Make what reports a trial's validation errors by iteration, each once, and prunes it at fair iterations."""
+        choices = [trial_settings(self.base, self.sweep, milestones=choice).train for choice in self.sweep.milestones]
+        fair = fair_iterations(list(map(milestones, choices)), self.sweep.iterations, self.sweep.evaluate_every)
+        reported = set[int]()
 
-    def write(self) -> SweepRecord:
+        def report(errors: Mapping[int, float | None]) -> None:
+            for iteration in sorted(errors.keys() - reported):
+                reported.add(iteration)
+                error = errors[iteration]
+                if error is not None:
+                    trial.report(error, iteration)
+                if prune and iteration in fair and trial.should_prune():
+                    raise TrialPruned
+
+        return report
+
+    def write(self, study: Study) -> SweepRecord:
         """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
-        attempts = self.shared.attempts()
-        trials = tuple(trial_record(slot, attempts.get(slot, [])) for slot in range(self.sweep.trials))
+        attempts: dict[int, FrozenTrial] = {}
+        for trial in study.get_trials(deepcopy=False):
+            attempts[origin(trial)] = trial
+        trials = [trial_record(place, attempts[number]) for place, number in enumerate(sorted(attempts))]
+        trials += [SweepTrial(number=place, state="unfinished") for place in range(len(trials), self.sweep.trials)]
+        settings = trial_settings(self.base, self.sweep)
         record = SweepRecord(
             status="interrupted" if any(trial.state == "unfinished" for trial in trials) else "done",
             name=self.name,
@@ -302,30 +334,49 @@ class NetSweep:
             precision=self.machine.precision,
             data=self.data.record,
             identity=self.identity,
-            settings=self.settings.model_dump(mode="json", include={"model", "train"})
+            settings=settings.model_dump(mode="json", include={"model", "train"})
             | {"sweep": self.sweep.model_dump(mode="json", exclude=STORED - {"trials"})},
-            trials=trials,
+            trials=tuple(trials),
         )
         record.write(self.record_file)
-        if record.status == "done":
-            for folder in self.trial_folders.glob("[0-9]*"):
-                shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # it holds what was moved aside
-                self.trial_folders.rmdir()
-            if record.best is not None:
-                write_text(self.best_file, best_params(self.params, record))
+        if record.status == "done" and record.best is not None:
+            write_text(self.out / f"best-{self.name}.yaml", best_params(self.params, record))
         return record
 
 
-def _check_forecast(sweeps: Sequence[NetSweep], data: Data, console: Console) -> None:
-    forecaster = Forecaster(len(data.validation))
-    for sweep in sweeps:
-        left = [sweep.settings.train.iterations] * len(sweep.shared.open_slots())
-        row = forecaster.forecast(sweep.settings, sweep.machine, left)
-        console.print(
-            f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h for one worker", soft_wrap=True
-        )
-    forecaster.check(sweeps[0].params.limits.hours, shrinkable="sweep.trials, sweep.iterations or sweep.nets")
+def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
+    """What the record says of a trial, from its last attempt."""
+    states: dict[TrialState, SweepState] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
+    state: SweepState = "diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished")
+    drawn = len(trial.params) == len(SweepValues.model_fields)  # a worker may be drawing at this moment
+    system = trial.user_attrs.get("system")
+    return SweepTrial(
+        number=place,
+        state=state,
+        values=SweepValues(**trial_values(trial.params)) if drawn else None,
+        validation_errors=tuple(sorted(trial.intermediate_values.items())),
+        attempts=1 + len(RetryHeartbeatStaleTrialCallback.retry_history(trial)),
+        seconds=trial.user_attrs.get("seconds"),
+        system=System(**system) if system else None,
+    )
+
+
+def best_params(params: Params, record: SweepRecord) -> str:
+    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
+    best = record.best
+    assert best is not None, "written only if a trial is complete"
+    assert best.values is not None, "a complete trial has values"
+    tree = params.model_dump(mode="json", exclude={"sweep"})
+    entry = tree["models"][record.name]
+    entry["train"] |= best.values.model_dump(mode="json")
+    tree["models"] = {record.name: entry}
+    head = (
+        f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
+        f"{record.iterations} iterations each.\n"
+        f"# Validation error of one run with one seed: {best.validation_error:.2f} %.\n"
+        f"# resnet train --params FILE --net {record.net} --depth {record.depth} --name {record.name} --out DIR\n"
+    )
+    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
 
 
 def sweep_nets(
@@ -338,7 +389,7 @@ def sweep_nets(
     overwrite: bool = False,
     console: Console | None = None,
 ) -> list[SweepRecord]:
-    """Work at the sweeps of nets until all their trials are finished, by whichever worker.
+    """Work at the sweeps of nets until all their trials have ended, by whichever worker.
 
     Args:
         params: the plan.
@@ -346,36 +397,34 @@ def sweep_nets(
         out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
         nets: entries of the parameters' `models`, instead of `sweep.nets`.
         storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
-        overwrite: move aside studies and results that other settings, data or version have made.
+        overwrite: replace the records of other settings, data or version; their studies stay in the database.
         console: where progress is shown.
 
     Raises:
-        UserError: there is no validation set, a net or its settings do not fit the search, the database
-            cannot be reached, what is there was made by other settings, or the forecast goes
-            beyond `limits.hours`. Earlier results are then as they were.
+        UserError: there is no validation set, a net does not fit the search, the database cannot be reached, a study
+            is another's, or the forecast goes beyond `limits.hours`.
         Interrupted: a signal asked to stop.
     """
-    console = console or Console(stderr=True)
+    console, sweep = console or Console(stderr=True), params.sweep
     if not len(data.validation):
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
-    if params.sweep.evaluate_every >= params.sweep.iterations:
+    if sweep.evaluate_every >= sweep.iterations:
         raise UserError("sweep.evaluate_every must be below sweep.iterations")
+    seen = dataclasses.replace(data, test=data.validation)
     sweeps = [
-        NetSweep(params, name, data, choose_machine(params.settings(name).train), out, console)
-        for name in dict.fromkeys(nets or params.sweep.nets)
+        NetSweep(params, name, seen, choose_machine(params.settings(name).train), out, console)
+        for name in dict.fromkeys(nets or sweep.nets)
     ]
-    place = Storage(storage or params.sweep.storage or str(out / "study.db"))
-    with place.errors():
-        conflicts = [conflict for sweep in sweeps if (conflict := sweep.conflict(place))]
-        if conflicts and not overwrite:
-            raise UserError(f"{conflicts[0]}: pass --overwrite to move it aside, or another --out and --study")
-        for sweep in sweeps:
-            sweep.open(place)
-        _check_forecast(sweeps, data, console)
-        while not all(sweep.finished() for sweep in sweeps):
-            ran = next((sweep for sweep in sweeps if sweep.run_one()), None)
-            if ran is not None:
-                ran.write()
-            else:
-                time.sleep(min(SECONDS_BETWEEN_LOOKS, params.sweep.dead_after / 2))
-        return [sweep.write() for sweep in sweeps]
+    where = storage or sweep.storage or str(out / "study.db")
+    rdb = open_storage(where, sweep.dead_after)
+    with storage_errors(where):
+        studies = [each.open(rdb, overwrite) for each in sweeps]
+        forecaster = Forecaster(len(data.validation))
+        for each, study in zip(sweeps, studies, strict=True):
+            settings = trial_settings(each.base, sweep)
+            row = forecaster.forecast(settings, each.machine, [sweep.iterations] * each.left(study))
+            console.print(f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h", soft_wrap=True)
+        forecaster.check(params.limits.hours, shrinkable="sweep.trials, sweep.iterations or sweep.nets")
+        for each, study in zip(sweeps, studies, strict=True):
+            each.work(study)
+        return [each.write(study) for each, study in zip(sweeps, studies, strict=True)]

@@ -16,7 +16,7 @@ HOSTILE = "<script>alert(1)</script>\" onload='x' & \x00\x1b\ud800]]>"
 
 
 @pytest.mark.parametrize("part", list(Part))
-@pytest.mark.parametrize("net", ["resnet", "plain", "preact"])
+@pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_a_drawing_stands_inside_any_page(net: str, part: Part) -> None:
     root = parsed(described(net, 20), part)
     assert root.tag == f"{SVG}svg"
@@ -63,7 +63,7 @@ def test_hostile_names_are_text(part: Part) -> None:
 
 @pytest.mark.parametrize("part", list(Part))
 @pytest.mark.parametrize(
-    ("net", "depth", "option"), [("resnet", 20, "A"), ("resnet", 110, "C"), ("plain", 8, "A"), ("preact", 32, "B")]
+    ("net", "depth", "option"), [("resnet", 20, "A"), ("resnet", 110, "C"), ("plain", 8, "A"), ("resnet", 32, "B")]
 )
 def test_everything_lies_on_the_canvas(net: str, depth: int, option: str, part: Part) -> None:
     root = parsed(described(net, depth, f"model.shortcut={option}"), part)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from resnet.errors import UserError
-from resnet.measuring import energy, throughput
+from resnet.measuring import throughput
 from resnet.measuring.stopwatch import Step
 from resnet.measuring.throughput import Stepper, measure_throughput
 from resnet.params import Params, Settings, load
@@ -55,35 +55,8 @@ def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
         assert record.peaks is not None
         assert record.peaks.precision == record.precision
         assert len(record.peaks.matmul_flops_per_second) == 6
-        assert record.training_energy is None
     peaks = [record.training.peak_memory_bytes for record in records]
     assert peaks == sorted(peaks, reverse=True)
-
-
-def test_energy_is_each_nets_and_each_passes_own(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step takes so many J of a board; the smaller net is built first, inference before training."""
-    joules = {"inference plain-8": 1, "inference resnet-14": 2, "training plain-8": 3, "training resnet-14": 4}
-    board = 0
-
-    def taking(kind: str) -> Stepper:
-        def build(settings: Settings, machine: Machine, batch_size: int, classes: int) -> Step:
-            def step() -> None:
-                nonlocal board
-                board += 1_000 * joules[f"{kind} {settings.name}"]
-
-            return step
-
-        return build
-
-    monkeypatch.setattr(throughput, "inference_stepper", taking("inference"))
-    monkeypatch.setattr(throughput, "training_stepper", taking("training"))
-    monkeypatch.setattr(energy, "_counter", lambda device: lambda: board)
-    monkeypatch.setattr(energy, "STRETCH_SECONDS", 0.001)
-    records = measure_throughput([plan.settings(name) for name in plan.models], [CPU, CPU])
-    for record, batch_size in zip(records, (4, 2), strict=True):
-        for kind, taken in (("inference", record.inference_energy), ("training", record.training_energy)):
-            assert taken is not None
-            assert taken.joules_per_image == [joules[f"{kind} {record.name}"] / batch_size] * 3
 
 
 def test_what_does_not_fit_a_gpu_at_once_is_refused(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:

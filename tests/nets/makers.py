@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from resnet.nets import fused
+from resnet.nets import kernels
 
 # Relative to the largest value of the reference: float32 rounding, and bfloat16's 8 bits of significand.
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
-needs_build = pytest.mark.skipif(not fused.available(), reason="no compiler for the fused CPU operations")
+needs_build = pytest.mark.skipif(not kernels.available(), reason="no compiler for the fused CPU operations")
 needs_bfloat16 = pytest.mark.skipif(
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="convolutions in bfloat16 are emulated on this processor"
 )

@@ -80,13 +80,6 @@ def test_a_training_step_counts_three_forward_passes() -> None:
     assert training.bytes == counted.bytes("forward+backward", 128, "bf16") + counted.update_bytes()
 
 
-def test_a_layer_knows_its_input_and_its_output() -> None:
-    layers = {layer.name: layer for layer in work(load(None, ["model.shortcut=B"]).settings_for("resnet", 8)).layers}
-    down = layers["layer2.0.conv1"]
-    assert (down.input, down.output) == ((16, 32, 32), (32, 16, 16))
-    assert (layers["layer2.0.downsample.0"].input, layers["fc"].input) == ((16, 32, 32), (64,))
-
-
 def test_a_wider_net_has_wider_layers_by_hand() -> None:
     record = describe(load(None, ["model.width=2"]).settings_for("resnet", 8))
     layers = {layer.name: layer for layer in record.layers}

@@ -16,7 +16,6 @@ from resnet.nets.model import (
     count_parameters,
     he_initialisation,
     plain,
-    preact,
     resnet,
 )
 from resnet.training.draws import generator
@@ -139,22 +138,7 @@ def test_initial_weights_are_a_function_of_the_seed() -> None:
     assert not torch.equal(first.conv1.weight, other.conv1.weight)
 
 
-@pytest.mark.parametrize("depth", [20, 110])
-def test_preactivation_has_the_parameters_of_the_original(depth: int) -> None:
-    assert count_parameters(preact(depth)) == EXACT[depth]
-
-
-def test_a_preactivation_block_leaves_its_shortcut_clear() -> None:
-    first: Any
-    second: Any
-    first, second = preact(20).eval().layer1[:2]
-    x = torch.randn(2, 16, 32, 32)
-    for block, entry in ((first, torch.relu(first.bn1(x))), (second, x)):
-        inner = block.conv1(torch.relu(block.bn1(x)))
-        torch.testing.assert_close(block(x), block.conv2(torch.relu(block.bn2(inner))) + entry)
-
-
-@pytest.mark.parametrize("build", [resnet, plain, preact])
+@pytest.mark.parametrize("build", [resnet, plain])
 def test_recomputed_activations_change_no_bit(build: Callable[[int], DepthNet]) -> None:
     x, labels = torch.randn(8, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.arange(8)
     results = []

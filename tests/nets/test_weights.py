@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +99,7 @@ def _bytes(content: bytes) -> Callable[[Path, State], object]:
 
 
 def _changed(**tensors: Tensor) -> Callable[[Path, State], object]:
-    names = {"first": "conv1.weight", "mean": "bn1.running_mean"}
+    names = {"first": "conv1.weight", "mean": "bn1.running_mean", "variance": "bn1.running_var"}
     return lambda path, state: torch.save(state | {names[key]: tensor for key, tensor in tensors.items()}, path)
 
 
@@ -123,7 +124,10 @@ BAD: dict[str, tuple[Callable[[Path, State], object], str]] = {
     "infinity in a statistic": (_changed(mean=torch.full((16,), torch.inf)), r"bn1\.running_mean holds NaN"),
     "whole numbers": (_changed(first=torch.ones((16, 3, 3, 3), dtype=torch.int8)), "not of floating point"),
     "complex numbers": (_changed(first=torch.ones((16, 3, 3, 3), dtype=torch.complex64)), "not of floating point"),
-    "sparse": (_changed(mean=torch.ones(16).to_sparse()), "not of floating point"),
+    "sparse": (_changed(mean=torch.ones(16).to_sparse()), "is sparse"),
+    "a meta tensor": (_changed(mean=torch.ones(16, device="meta")), "a meta tensor"),
+    "a negative variance": (_changed(variance=torch.full((16,), -1.0)), "negative variances"),
+    "a pipe": (lambda path, state: os.mkfifo(path), "not a file"),
     "a shape beyond memory": (_changed(first=torch.ones(1).expand(2**40)), "another net"),
 }
 

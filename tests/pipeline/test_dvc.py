@@ -98,39 +98,7 @@ def test_a_plan_beyond_the_limit_ends_with_its_forecast(project: Path, plan: str
     assert planned[:2] == ["forecast", "train"]
 
 
-ORDER = """
-from dvc.repo import Repo
-from dvc.repo.reproduce import get_active_graph, plan_repro
-repo = Repo(".")
-stages = plan_repro(get_active_graph(repo.index.graph), list(repo.stage.collect("dvc.yaml")))
-print(*(stage.addressing for stage in stages))
-"""
 ENDLESS = "plain-8: {net: plain, depth: 8, train: {seeds: 1000, iterations: 640000}}"
-
-
-def test_a_plan_beyond_the_limit_trains_nothing_in_whichever_order(project: Path) -> None:
-    """Where a plan is one of several, DVC goes through it in the order of a set, which the seed of hashes decides."""
-    for plan in ("a", "b"):
-        (project / plan).mkdir()
-        shutil.copy(ROOT / "quickstart/dvc.yaml", project / plan)
-        (project / plan / "params.yaml").write_text(PARAMS)
-    (project / "params.yaml").write_text(PARAMS.replace("plain-8: {net: plain, depth: 8}", ENDLESS))
-    for seed in range(20):
-        hashes = f"PYTHONHASHSEED={seed}"
-        planned = run(project, "env", hashes, "python", "-c", ORDER).stdout.split()
-        if planned.index("train@resnet-8") < planned.index("forecast"):
-            break
-    else:
-        pytest.fail("no order with training before the forecast")
-    done = run(project, "env", hashes, "dvc", "repro", check=False)
-    assert done.returncode != 0
-    assert "forecast" not in running(done.stdout)  # a net has asked for it
-    assert "forecast to take" in done.stdout + done.stderr
-    assert not list((project / "runs").glob("train/*/*"))
-    assert (project / "runs/forecast/forecast.json").exists()
-    # The net that fits is none that was refused for its own sake.
-    run(project, "env", hashes, "dvc", "repro", "train@resnet-8")
-    assert (project / "runs/train/resnet-8/seed-0/metrics.json").exists()
 
 
 def test_one_net_is_asked_for_and_no_other_is_measured(project: Path) -> None:

@@ -1,60 +1,17 @@
-"""Speed: what is derived from timings, and the earlier name of a machine's peaks."""
+"""Speed: what is derived from timings, and what contradicts itself."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from resnet.errors import UserError
-from resnet.results import Energy, LatencyRecord, Peaks, System, Timing
+from resnet.results import Energy, Timing
 
 
 def test_images_per_second_come_from_the_median_repeat() -> None:
     timing = Timing(batch_size=100, steps=2, step_seconds=(0.5, 1.0, 4.0), peak_memory_bytes=1)
     assert timing.images_per_second == 100
     assert timing.images_per_second_std == pytest.approx(87.80, abs=0.01)
-
-
-def test_files_that_call_peaks_limits_are_read_and_written_with_the_new_name(tmp_path: Path) -> None:
-    peaks = Peaks(
-        precision="fp32",
-        matrix_size=8,
-        matmul_flops_per_second=(2.0, 3.0),
-        copied_bytes=64,
-        copy_bytes_per_second=(5.0,),
-    )
-    system = System(
-        device="cpu",
-        device_name="some processor",
-        processor="some processor",
-        cores=1,
-        threads=1,
-        memory_bytes=1,
-        platform="Linux",
-        python="3",
-        versions={},
-        commit=None,
-        modified=None,
-    )
-    record = LatencyRecord(shortcut="A", rows=(), peaks=(peaks,), system=system)
-    path = tmp_path / "cpu.json"
-    record.write(path)
-    tree = json.loads(path.read_text())
-    assert "limits" not in tree
-    earlier = tree | {"limits": tree["peaks"]}
-    del earlier["peaks"]
-    path.write_text(json.dumps(earlier))
-    assert LatencyRecord.read(path) == record
-    path.write_text(json.dumps(tree | {"limits": tree["peaks"]}))
-    with pytest.raises(UserError, match="limits"):
-        LatencyRecord.read(path)
-    del tree["peaks"]
-    path.write_text(json.dumps(tree))
-    with pytest.raises(UserError, match="peaks"):
-        LatencyRecord.read(path)
 
 
 @pytest.mark.parametrize(

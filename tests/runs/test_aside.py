@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -242,6 +243,32 @@ def test_a_list_of_moves_that_cannot_be_read_is_one_line_and_nothing_moves(tmp_p
             finish_moves(tmp_path)
         assert "\n" not in str(caught.value)
         assert moves.read_text() == damaged
+
+
+def test_a_list_of_moves_that_leads_elsewhere_moves_nothing(tmp_path: Path) -> None:
+    out, other = tmp_path / "net", tmp_path / "other"
+    (out / ".aside").mkdir(parents=True)
+    other.mkdir()
+    (out / ".aside/moves.json").write_text('[["../other", ".aside/x/seed-0"]]')
+    with pytest.raises(UserError, match="outside the net's folders"):
+        finish_moves(out)
+    assert other.is_dir()
+
+
+def test_a_folder_on_another_file_system_is_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    places.train(tiny(), [0])
+    before = {name.split("/")[-1]: content for name, content in places.state().items()}
+    rename = Path.rename
+
+    def other_file_system(path: Path, to: Path) -> Path:
+        if not path.name.endswith(".partial"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", other_file_system)
+    places.train(tiny(learning_rate=0.05), [0])
+    aside = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" in name}
+    assert aside == before
 
 
 def test_what_a_file_gives_as_an_identity_never_leads_out_of_the_folder() -> None:

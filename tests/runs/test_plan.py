@@ -16,7 +16,7 @@ from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 from resnet.results import ForecastRecord
 from resnet.runs.folders import seed_folders
-from resnet.runs.plan import check_plan, forecast_plan, iterations_left
+from resnet.runs.plan import forecast_plan, iterations_left
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
@@ -87,24 +87,3 @@ def test_a_plan_that_cannot_finish_leaves_its_forecast(digits_folder: Path, tmp_
     with pytest.raises(UserError, match=r"over limits\.hours"):
         forecast_plan(plan, runs, out, QUIET)
     assert ForecastRecord.read(out / "forecast.json").limit_hours == 1e-9
-
-
-def test_a_plan_is_forecast_once_by_whichever_net_comes_first(digits_folder: Path, tmp_path: Path) -> None:
-    plan, runs, out = plan_of(tmp_path, digits_folder)
-    check_plan(plan, runs, out, QUIET)
-    record = ForecastRecord.read(out / "forecast.json")
-    slow = tuple(row.model_copy(update={"step_seconds": 7.0}) for row in record.rows)
-
-    def asked_again(plan: Params, **changes: object) -> bool:
-        """Whether that forecast, with these changes, is made anew for a plan."""
-        record.model_copy(update={"rows": slow} | changes).write(out / "forecast.json")
-        check_plan(plan, runs, out, QUIET)
-        return 7.0 not in [row.step_seconds for row in ForecastRecord.read(out / "forecast.json").rows]
-
-    assert not asked_again(plan)
-    assert asked_again(plan, rows=slow[:1])  # of a plan with one net
-    assert asked_again(plan, system=record.system.model_copy(update={"device_name": "another machine"}))
-    assert asked_again(plan, system=record.system.model_copy(update={"threads": record.system.threads + 1}))
-    assert asked_again(plan_of(tmp_path, digits_folder, "limits.hours=5")[0])
-    over = tuple(row.model_copy(update={"hours": 1e6}) for row in slow)
-    assert asked_again(plan, rows=over)  # it was refused, and may fit now

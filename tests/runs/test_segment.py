@@ -1,23 +1,20 @@
-"""A segment that trains: its seconds, its energy, and in what its arithmetic is another than an earlier one's."""
+"""A segment that trains: its seconds, and in what its arithmetic is another than an earlier one's."""
 
 from __future__ import annotations
 
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from resnet.measuring import energy
-from resnet.measuring.energy import SharedEnergy
 from resnet.results import Segment
 from resnet.runs import segment
 from resnet.runs.segment import PresentSegment
 from tests.conftest import CPU
 
 
-def present(processes: int = 1) -> PresentSegment:
-    return PresentSegment(7, CPU, processes, 1, SharedEnergy(CPU.device))
+def present() -> PresentSegment:
+    return PresentSegment(7, CPU, 1)
 
 
 def earlier(now: PresentSegment, **changes: Any) -> Segment:
@@ -41,16 +38,6 @@ def test_evaluations_and_checkpoints_are_no_time_of_training(monkeypatch: pytest
     assert (record.first_iteration, record.last_iteration) == (7, 12)
 
 
-@pytest.mark.parametrize(("processes", "measured"), [(1, True), (2, False)])
-def test_one_devices_energy_is_not_that_of_several_processes(
-    processes: int, measured: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readings = count(step=1000)
-    monkeypatch.setattr(energy, "_counter", lambda device: lambda: next(readings))
-    taken = present(processes).record(12).energy_joules
-    assert (taken is not None) == measured
-
-
 def test_the_same_arithmetic_is_no_change() -> None:
     now = present()
     assert now.changes(earlier(now)) == ""
@@ -64,8 +51,6 @@ def test_what_changes_a_runs_bits_is_named() -> None:
     named = f"with {threads} {'thread' if threads == 1 else 'threads'} (before: {threads + 1})"
     assert now.changes(earlier(now, device="cuda")) == "on cpu (before: cuda)"
     assert now.changes(earlier(now, threads=threads + 1)) == named
-    assert now.changes(earlier(now, processes=2, threads=threads + 1)) == f"in one process (before: 2) and {named}"
-    assert present(2).changes(earlier(now)) == "in 2 processes (before: 1)"
 
 
 @pytest.mark.parametrize(

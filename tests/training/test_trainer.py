@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 from torch.func import functional_call
 
 from resnet.data import Data
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import Settings
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
@@ -93,7 +93,7 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
     """Within four times what PyTorch's own operations on a CPU are from float64, in the same run."""
     settings = tiny(depth=20)
     with monkeypatch.context() as plain:
-        plain.setattr(fused, "available", lambda: False)
+        plain.setattr(kernels, "available", lambda: False)
         exact = gradients(build_net(settings, 10, 0, CPU.device).double(), CPU, torch.float64)
         allowed = errors(settings, CPU.at(precision), exact)
     for name, error in errors(settings, Machine(device, precision), exact).items():
@@ -104,7 +104,7 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
 def test_weights_cast_together_train_as_those_that_autocast_casts(
     recompute: bool, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fused, "available", lambda: False)  # a CPU's kernels keep weight gradients in float32
+    monkeypatch.setattr(kernels, "available", lambda: False)  # a CPU's kernels keep weight gradients in float32
     x = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
     def gradients(together: bool) -> list[torch.Tensor]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from resnet.data import Data, read
-from resnet.nets import fused
+from resnet.nets import kernels
 from resnet.params import DataParams, load
 from resnet.system import Machine
 from resnet.training.recipe import VERSION
@@ -46,7 +46,6 @@ CASES: dict[str, tuple[str, int, str, dict[str, object]]] = {
         "fp32",
         {"model.zero_padding": "end", "train.decay_batch_norm": False, "train.weight_decay": 0.01},
     ),
-    "preact-14": ("preact", 14, "fp32", {}),
     "resnet-8, bf16": ("resnet", 8, "bf16", {}),
 }
 """Net, depth, precision and settings of their own. bf16 holds the arithmetic that is chosen for it."""
@@ -66,9 +65,9 @@ def trajectory(case: str, data: Data) -> dict[str, Any]:
     net, depth, precision, own = CASES[case]
     assignments = {"train.iterations": ITERATIONS, "train.batch_size": 32, "train.learning_rate": 0.01} | own
     settings = load(None, [f"{key}={json.dumps(value)}" for key, value in assignments.items()]).settings_for(net, depth)
-    threads, compiled = torch.get_num_threads(), fused.available
+    threads, compiled = torch.get_num_threads(), kernels.available
     torch.set_num_threads(1)
-    fused.available = lambda: False  # type: ignore[assignment]
+    kernels.available = lambda: False  # type: ignore[assignment]
     try:
         trainer = Trainer(settings, 0, data, Machine(torch.device("cpu"), precision))
         types: list[str] = []
@@ -76,7 +75,7 @@ def trajectory(case: str, data: Data) -> dict[str, Any]:
         for _ in range(ITERATIONS):
             trainer.advance()
     finally:
-        fused.available = compiled
+        kernels.available = compiled
         torch.set_num_threads(threads)
 
     def norm(tensors: list[torch.Tensor]) -> float:

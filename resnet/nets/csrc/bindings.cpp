@@ -1,4 +1,4 @@
-// The operations of resnet/nets/fused.py. One file includes the others: they are compiled together into one library.
+// The operations of resnet/nets/kernels.py. One file includes the others: they are compiled together into one library.
 
 #include <torch/library.h>
 

@@ -13,7 +13,7 @@ from resnet.report.analysis.comparisons import ALL_ALIKE, Unmet, obstacle
 from resnet.report.analysis.nets import over_seeds
 from resnet.report.analysis.responses import mean_response
 from resnet.report.analysis.stated import Claim, planned_seeds, planned_tests, stated
-from resnet.report.samples import Difference, Sample, contrast, holm
+from resnet.report.samples import Difference, Sample, Trend, contrast, holm
 from resnet.report.tables import Tables
 
 VERDICTS = ("shown", "contradicted", "undecided", "not tested")
@@ -30,7 +30,7 @@ family as planned; `test`: with its n."""
 class Evidence(NamedTuple):
     """What samples say of a claim, before any correction."""
 
-    difference: Difference
+    difference: Difference | Trend
     """Of the contrast that decides."""
     p: float
     agrees: bool
@@ -49,6 +49,8 @@ def weigh(claim: Claim, samples: Mapping[str, Sample]) -> Evidence | None:
     Several contrasts must all hold: the weakest one's p is that of the whole (an intersection-union test). One that
     goes the other way contradicts it, and may be the smallest of several (Bonferroni).
     """
+    if claim.trend:
+        return _weigh_trend(claim, samples)
     tested = [(_difference(coefficients, samples), coefficients) for coefficients in claim.contrasts]
     steps = [(step, step.p_against(claim.bound), names) for step, names in tested if step]
     if len(steps) < len(claim.contrasts):
@@ -62,6 +64,17 @@ def weigh(claim: Claim, samples: Mapping[str, Sample]) -> Evidence | None:
         role = "the clearest against it" if opposed else "the weakest"
         test, p = f"{test}, of the step {first} to {second}, {role}", min(1.0, len(steps) * p) if opposed else p
     return Evidence(difference, p, not opposed, test)
+
+
+def _weigh_trend(claim: Claim, samples: Mapping[str, Sample]) -> Evidence | None:
+    """Test a claim on a trend with the runs that exist; None where all have the same error."""
+    known = [(float(depth), samples[name]) for name, depth in claim.trend.items() if name in samples]
+    depths = tuple(depth for depth, errors in known for _ in range(errors.n))
+    values = sum((errors.values for _, errors in known), ())  # noqa: PD011
+    if len(set(values)) < 2:
+        return None
+    slope = Trend(depths, values)
+    return Evidence(slope, slope.p, slope.value * claim.sign > 0, slope.test)
 
 
 def verdict(agrees: bool, p: float, level: float) -> str:
@@ -87,13 +100,14 @@ def _judged(tables: Tables, claim: Claim) -> dict[str, Any]:
     samples = {name: values for name, values in sampled.items() if values}
     interim = any(name not in samples or samples[name].n < planned_seeds(tables, name) for name in claim.nets)
     cells: dict[str, Any] = {"claim": claim.sentence, "family": claim.family, "interim": interim, "bound": claim.bound}
-    unmet = _unmet(tables, claim, sampled)
+    several = {name: values for name, values in sampled.items() if name in claim.needed or (values and values.n > 1)}
+    unmet = _unmet(tables, claim, several)
     evidence = None if unmet else weigh(claim, samples)
     if evidence is None:
         reason, missing, single = unmet or ALL_ALIKE
         return cells | {"why_not_tested": reason, "missing": missing, "single": single}
     low, high = evidence.difference.interval(tables.params.report.confidence)
-    unit = "" if claim.quantity == "response" else "points"
+    unit = "" if claim.quantity == "response" else "points per 10 layers" if claim.trend else "points"
     cells |= {"difference": evidence.difference.value, "low": low, "high": high, "unit": unit}
     test = f"{evidence.test} of the mean over layers" if claim.quantity == "response" else evidence.test
     return cells | {"p": evidence.p, "agrees": evidence.agrees, "test": test}

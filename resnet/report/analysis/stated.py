@@ -1,11 +1,13 @@
 """The claims of section 4.2 as they are stated before anything is run: they depend on the plan alone.
 
-The primary family is three claims, on the shallowest and the deepest depth of both kinds of nets: depth costs a plain
-net more than a residual one, plain nets degrade, residual nets gain. All others are secondary.
+The primary family is three claims on two depths of both kinds of nets: depth costs a plain net more than a residual
+one, plain nets degrade, residual nets gain. A plan that names the two depths (`report.primary_depths`) has a fourth:
+the error falls over all depths of the residual nets. All others are secondary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from resnet.report.analysis.nets import DEEPEST, main_nets, precisions
@@ -31,10 +33,17 @@ class Claim(NamedTuple):
     family: Literal["primary", "secondary"] = "secondary"
     varied: str | None = None
     """The setting that the claim is about, in which its nets may differ."""
+    trend: Mapping[str, int] = MappingProxyType({})
+    """Nets with their depths, if the claim is on the trend over all their runs. Those of the contrast must have two."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The nets that must have two runs."""
+        return tuple(dict.fromkeys(name for contrast in self.contrasts for name in contrast))
 
     @property
     def nets(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for contrast in self.contrasts for name in contrast))
+        return tuple(self.trend) or self.needed
 
 
 def change(first: str, second: str) -> Contrast:
@@ -68,6 +77,7 @@ def main_ends(tables: Tables) -> dict[str, Ends]:
     ends = {}
     for kind, names in ladders.items():
         depths = shared if len(shared) > 1 else sorted(names)
+        depths = [depth for depth in tables.params.report.primary_depths if depth in names] or depths
         if len(depths) > 1:
             ends[kind] = Ends(names[depths[0]], names[depths[-1]])
     return ends
@@ -92,13 +102,22 @@ def depth_helps(residual: Ends) -> Claim:
     return Claim(sentence, "test_error", (change(*residual),), -1)
 
 
-def _primary(ends: dict[str, Ends]) -> Iterator[Claim]:
+def trend(depths: Mapping[str, int], residual: Ends) -> Claim:
+    first, *_, last = depths
+    sentence = f"Test error falls with depth from {first} to {last}"
+    return Claim(sentence, "test_error", (change(*residual),), -1, trend=depths)
+
+
+def _primary(tables: Tables, ends: dict[str, Ends]) -> Iterator[Claim]:
     if len(ends) == 2:
         yield interaction(ends["plain"], ends["resnet"])
     if "plain" in ends:
         yield plain_degrade(ends["plain"], "training_error")
     if "resnet" in ends:
         yield depth_helps(ends["resnet"])
+        names = [name for name in main_nets(tables, "resnet") if tables.net(name).depth <= DEEPEST]
+        if tables.params.report.primary_depths and len(names) > 2:
+            yield trend({name: int(tables.net(name).depth) for name in names}, ends["resnet"])
 
 
 def _deep(tables: Tables, names: list[str]) -> list[Ends]:
@@ -153,7 +172,7 @@ def _secondary(tables: Tables) -> Iterator[Claim]:
 
 def stated(tables: Tables) -> list[Claim]:
     """Every claim that the plan's nets allow, the primary family first, the interaction before all."""
-    primary = [claim._replace(family="primary") for claim in _primary(main_ends(tables))]
+    primary = [claim._replace(family="primary") for claim in _primary(tables, main_ends(tables))]
     sentences = {claim.sentence for claim in primary}
     return [*primary, *(claim for claim in _secondary(tables) if claim.sentence not in sentences)]
 

@@ -121,7 +121,7 @@ def depth(tables: Tables, judged: DataFrame) -> str:
     if judged.empty:
         return ""
     tested = judged[judged["verdict"] != "not tested"]
-    nets = dict.fromkeys(name for claim in stated(tables) if claim.family == "primary" for name in claim.nets)
+    nets = dict.fromkeys(name for claim in stated(tables) if claim.family == "primary" for name in claim.needed)
     done = {name: len(tables.seeds(name, "done")) for name in nets}
     few = [(word, [escaped(name) for name in nets if done[name] == n]) for n, word in enumerate(("none", "one"))]
     lacking = " and ".join(f"{word} of {words.listed(_few(names))}" for word, names in reversed(few) if names)

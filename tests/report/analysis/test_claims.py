@@ -166,6 +166,22 @@ def test_depth_may_help_plain_nets_less(files: Callable[..., Any]) -> None:
     assert claim(plan, "Plain nets degrade: training").verdict == "contradicted"
 
 
+def test_a_trend_is_judged_with_the_runs_that_exist(files: Callable[..., Any]) -> None:
+    plan = files(*AS_PUBLISHED, "resnet-32", "resnet-44", report={"primary_depths": [20, 56]})
+    run(plan, AS_PUBLISHED | {"resnet-32": (7.5,)})  # one run of 32 layers, none of 44
+    trend = claim(plan, "Test error falls with depth")
+    assert (trend.verdict, trend.family, trend.interim, trend.unit) == (
+        "shown",
+        "primary",
+        True,
+        "points per 10 layers",
+    )
+    assert trend.difference == pytest.approx(10 * (7.0 - 8.7) / 36, abs=0.1)
+    reverse = files(*AS_PUBLISHED, "resnet-32", "resnet-44", report={"primary_depths": [20, 56]})
+    run(reverse, REVERSED | {"resnet-32": (8.0,)})
+    assert claim(reverse, "Test error falls with depth").verdict == "contradicted"
+
+
 def test_one_seed_in_a_cell_leaves_the_interaction_untested(files: Callable[..., Any]) -> None:
     plan = files(*AS_PUBLISHED)
     run(plan, AS_PUBLISHED | {"resnet-56": (7.0,)})

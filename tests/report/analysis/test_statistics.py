@@ -12,6 +12,7 @@ from resnet.report.samples import (
     Difference,
     Sample,
     Summary,
+    Trend,
     contrast,
     holm,
     over_rows,
@@ -148,3 +149,13 @@ def test_a_test_that_was_planned_and_not_made_counts() -> None:
     assert holm([0.02, 0.01, 1.0])[:2] == pytest.approx(holm([0.02, 0.01], planned=3))
     assert holm([0.02], planned=3) == pytest.approx([0.06])
     assert holm([], planned=3) == []
+
+
+def test_a_trend_by_hand() -> None:
+    falling = Trend((20.0, 20.0, 56.0, 56.0), (8.0, 8.2, 7.1, 7.3))
+    # Slopes of pairs of unequal depths: -0.9, -0.7, -1.1 and -0.9 points over 36 layers; their median is -0.9.
+    assert falling.value == pytest.approx(10 * -0.9 / 36)
+    # S = -4 with a variance of (4 * 3 * 13 - 2 * 2 * 1 * 9) / 18 = 20 / 3, the depths being tied two by two.
+    assert falling.p == pytest.approx(2 * stats.norm.sf(4 / (20 / 3) ** 0.5))
+    low, high = Trend(tuple(range(10)), tuple(float(k) for k in range(10))).interval(0.95)
+    assert (low, high) == pytest.approx((10.0, 10.0))

@@ -1,0 +1,304 @@
+"""Latency by block: the model's own modules, timed alone, forward and backward.
+
+The benchmarks in `bench/` and `resnet latency` time the same steps with the same clock. A step is one
+pass of one part at one batch size, in one precision, run in one mode:
+
+    inference          evaluation mode, nothing kept
+    forward            training mode: batch statistics, and what a backward pass needs is kept
+    forward+backward   that, and the gradients of the weights and, but for the images, of the input;
+                       a whole net with its loss; no update
+
+On a GPU the clock is the GPU's: events before and after repeated steps, which says what a step takes in
+a stream of steps. Two more figures tell launches from kernels: the host's time to hand over a step, and
+the time of a step whose launches were all waiting when it began.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
+from torch import Tensor
+
+from resnet.data import prepared_classes
+from resnet.errors import UserError
+from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
+from resnet.measuring.peaks import measure_peaks
+from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, stream_clock, time_in_turn, time_round
+from resnet.nets import kernels
+from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
+from resnet.nets.model import he_initialisation
+from resnet.params import Params
+from resnet.results import LatencyRecord, LatencyRow, Passes
+from resnet.system import Machine
+from resnet.training.draws import generator
+
+VERSION = 1
+"""Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
+leaves it: a result names the commit that it was made with.
+"""
+
+MODES = ("eager", "compiled", "graphed")
+PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
+
+ROUND_SECONDS = 0.02
+"""A round repeats a step until it lasts about this long, so that neither clock nor loop bears on it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is timed."""
+
+    net: str
+    part: str
+    passes: Passes
+    batch_size: int
+    precision: str
+    mode: str = "eager"
+    depth: int | None = None
+
+    @property
+    def name(self) -> str:
+        what = f"{self.net}-{self.depth}" if self.part == "net" else f"{self.net}-{self.part}"
+        return f"{what.removeprefix('both-')}-{self.passes}-b{self.batch_size}-{self.precision}-{self.mode}"
+
+
+def part_cases(passes: Passes, batch_size: int, precision: str, mode: str) -> Iterator[Case]:
+    """Every part: stem, the blocks of residual and plain nets, head."""
+    for net in ("both", "resnet", "plain"):
+        for part in PARTS:
+            if (part in SHARED) == (net == "both"):
+                yield Case(net, part, passes, batch_size, precision, mode)
+
+
+def net_cases(
+    depths: Iterable[int], passes: Passes, batch_size: int, precision: str, mode: str, nets: Sequence[str]
+) -> Iterator[Case]:
+    for net, depth in product(nets, depths):
+        yield Case(net, "net", passes, batch_size, precision, mode, depth)
+
+
+def memory_needed(case: Case, shortcut: str) -> int:
+    """About how many bytes a step's activations take: each layer's output, kept in several forms."""
+    layers = part_work(case.net, case.part, case.depth, shortcut).weighted
+    volumes = [layer.inputs + layer.outputs for layer in layers]
+    kept = sum(volumes) if case.passes != "inference" else max(volumes)
+    return 3 * kept * case.batch_size * ACTIVATION_BYTES[case.precision]
+
+
+def modes(machine: Machine) -> tuple[str, ...]:
+    """The modes that a device has."""
+    return MODES if machine.cuda else MODES[:2]
+
+
+def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
+    """Build a step; a call runs it and does not wait for its end."""
+    machine = machine.at(case.precision)
+    device, images = machine.device, reads_images(case.part)
+    module = build(case.net, case.part, case.depth, shortcut)
+    he_initialisation(module, generator(0, "initialisation"))
+    module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.train(case.passes != "inference")
+    x = torch.randn(case.batch_size, *SHAPES[case.part], device=device).contiguous(memory_format=torch.channels_last)
+    if case.precision == "bf16" and not images:
+        x = x.bfloat16()  # as the layer before leaves it
+    labels = torch.randint(0, 10, (case.batch_size,), device=device)
+    run: Callable[[Tensor], Tensor] = torch.compile(module) if case.mode == "compiled" else module
+    wanted = list(module.parameters())
+    if case.passes == BACKWARD and not images:
+        wanted.append(x.requires_grad_())
+    gradient: Tensor | None = None
+
+    def forward() -> Tensor:
+        with machine.arithmetic():
+            return run(x)
+
+    @torch.inference_mode()
+    def inference() -> Tensor:
+        return forward()
+
+    def forward_backward() -> object:
+        nonlocal gradient
+        if case.part == "net":
+            with machine.arithmetic():
+                loss = F.cross_entropy(run(x).float(), labels)
+            with machine.switches():
+                return torch.autograd.grad(loss, wanted)
+        y = forward()
+        if gradient is None:
+            gradient = torch.randn_like(y)
+        with machine.switches():
+            return torch.autograd.grad(y, wanted, gradient)
+
+    steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
+    step = steps[case.passes]
+    return graphed(step) if case.mode == "graphed" else step
+
+
+def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tuple[int, int]:
+    """Warm a step up and plan its timing: steps a round, and rounds, for about `seconds` in all.
+
+    At least `least` rounds, so that there is a spread; no more than thirty for the seconds' sake.
+    """
+    length, once = steps_that_fill(step, clock, ROUND_SECONDS)
+    return length, max(least, min(30, round(seconds / (length * once))))
+
+
+def launch_seconds(step: Step, machine: Machine) -> float | None:
+    """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
+    if not machine.gpu:
+        return None
+    seconds = []
+    for _ in range(10):
+        machine.synchronise()
+        # The host's own clock does not wait for the device.
+        seconds.append(time_round(step, time.perf_counter, 1))
+    machine.synchronise()
+    return min(seconds)
+
+
+def kernel_seconds(step: Step, machine: Machine) -> float | None:
+    """Seconds of one step with no launch in it, by the device's clock; None where that cannot be had, as on a CPU.
+
+    The GPU is first kept busy, so that the host has handed over the whole step before it begins. If the
+    GPU was done waiting before the host was done (a step of more launches than the queue holds), the
+    figure would hold launches, and there is none.
+    """
+    if not machine.cuda:
+        return None
+    launch = launch_seconds(step, machine)
+    assert launch is not None, "there is a GPU"
+    seconds: list[float] = []
+    for _ in range(5):
+        waited, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        machine.synchronise()
+        # Cycles of a clock of 2 GHz at most: twice the host's time, and 1 ms for what may delay it.
+        torch.cuda._sleep(int(2e9 * (2 * launch + 1e-3)))  # type: ignore[no-untyped-call]
+        waited.record()
+        step()
+        if waited.query():  # type: ignore[no-untyped-call]
+            return None
+        end.record()
+        end.synchronize()
+        seconds.append(waited.elapsed_time(end) / 1e3)
+    return statistics.median(seconds)
+
+
+def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: float | None) -> LatencyRow:
+    """Make a row of the result from timed rounds; `gpu` has `launch_seconds` and `kernel_seconds`."""
+    work = part_work(case.net, case.part, case.depth, shortcut)
+    return LatencyRow(
+        net=case.net,
+        part=case.part,
+        depth=case.depth,
+        passes=case.passes,
+        batch_size=case.batch_size,
+        precision=case.precision,
+        mode=case.mode,
+        parameters=work.parameters,
+        multiply_adds=work.multiply_adds,
+        work=work.step(case.passes, case.batch_size, case.precision),
+        steps=steps,
+        seconds=tuple(seconds),
+        **gpu,
+    )
+
+
+def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
+    """Time cases in turn, each for about `seconds`.
+
+    Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
+    """
+    if any(case.mode == "compiled" for case in cases):
+        torch.compiler.reset()  # an earlier case's graphs count against the next one's
+    steps, clock = [build_step(case, machine, shortcut) for case in cases], stream_clock(machine)
+    lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
+    timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
+    rows = []
+    for case, step, length in zip(cases, steps, lengths, strict=True):
+        gpu = {"launch_seconds": launch_seconds(step, machine), "kernel_seconds": kernel_seconds(step, machine)}
+        measured = latency_row(case, shortcut, length, timed[case], **gpu)
+        forward = timed.get(replace(case, passes="forward"))
+        if case.passes == BACKWARD and forward is not None:
+            longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
+            measured = measured.model_copy(update={"backward_seconds": longer})
+        rows.append(measured)
+    return rows
+
+
+def measure_latency(
+    params: Params,
+    machine: Machine,
+    tell: Callable[[str], object] = lambda line: None,
+    keep: Callable[[LatencyRecord], object] = lambda record: None,
+) -> LatencyRecord:
+    """Time the parts and nets that `params.latency` names.
+
+    Args:
+        params: the `latency` section says what; modes that the device does not have are left out. Nets are the
+            paper's, of width 1 with 10 classes: where the plan's are others, that is told.
+        machine: where, and in which precision.
+        tell: given the name of every case before it is timed.
+        keep: given what is measured so far, after every case.
+    """
+    plan, shortcut = params.latency, params.model.shortcut
+    width, classes = params.model.width, prepared_classes(params.data.dir)
+    if (width, classes) != (1, 10):
+        theirs = f"the plan's, of width {width} with {classes}, are not timed"
+        tell(f"of the paper's nets, of width 1 with 10 classes: {theirs}")
+    cases: list[Case] = []
+    for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
+        cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
+        cases += net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)
+    record = LatencyRecord(
+        shortcut=shortcut,
+        rows=(),
+        peaks=(measure_peaks(machine),),
+        system=machine.describe(kernels.available),
+    )
+    for case in cases:
+        if memory_needed(case, shortcut) < machine.free_memory_bytes():
+            tell(case.name)
+            rows = measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
+            record = record.model_copy(update={"rows": (*record.rows, *rows)})
+            keep(record)
+        else:
+            tell(f"{case.name}: left out, its activations do not fit in memory")
+    return record
+
+
+def from_benchmarks(path: Path) -> LatencyRecord:
+    """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`, or of a measurement that was stopped.
+
+    Raises:
+        UserError: the file cannot be read, or holds no benchmarks of this project.
+    """
+    try:
+        tree: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}") from error
+    if isinstance(tree, dict) and tree.get("kind") == "latency":
+        return LatencyRecord.read(path)
+    try:
+        rows = [
+            {**bench["extra_info"]["row"], "seconds": bench["stats"]["data"], "steps": bench["stats"]["iterations"]}
+            for bench in tree["benchmarks"]
+            if "row" in bench["extra_info"]
+        ]
+        record = LatencyRecord.model_validate({**tree["resnet"], "rows": rows})
+    except (KeyError, TypeError, ValidationError) as error:
+        raise UserError(f"{path}: not what `pytest --benchmark-only --benchmark-json` writes here") from error
+    if not record.rows:
+        raise UserError(f"{path}: holds no benchmarks")
+    return record

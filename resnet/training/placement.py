@@ -1,0 +1,79 @@
+"""How a net trains on a machine: device, precision, seeds side by side, and whether activations are kept.
+
+All four are decided here, from the settings and from the memory that the process may use.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from resnet.nets.layers import ACTIVATION_BYTES, work
+from resnet.params import Settings
+from resnet.system import Machine, choose_machine
+from resnet.threads import memory_limit
+
+SHARE = 0.8
+"""Of the device's memory, what a plan may fill: libraries and other programs need some too."""
+
+TEMPORARY = 1.3
+"""Gradients and the convolutions' workspaces beside the activations that are kept."""
+
+MOST_AT_ONCE = 8
+"""Seeds side by side that fill any GPU: more would only wait for one another, and a kill would cost more runs."""
+
+FIXED_BYTES = 700 * 2**20
+"""The data set as bytes, and the libraries' own."""
+
+
+def activation_bytes(settings: Settings, precision: str) -> int:
+    """Bytes that the forward pass of one mini-batch keeps for the backward pass.
+
+    That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
+    the next convolution needs.
+    """
+    kept = sum(layer.outputs for layer in work(settings).layers if layer.kind in ("conv", "bn"))
+    return kept * settings.train.batch_size * ACTIVATION_BYTES[precision]
+
+
+def run_bytes(settings: Settings, precision: str) -> float:
+    """About what a run that keeps its activations fills."""
+    return TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES
+
+
+class Placement(NamedTuple):
+    """Where and how a net trains."""
+
+    machine: Machine
+    """The device, and the precision of the iterations."""
+    seeds: int
+    """Seeds that train side by side on it."""
+    recompute: bool
+    """Whether the backward pass computes activations again instead of keeping them."""
+
+
+def usable_bytes(machine: Machine) -> int:
+    """Memory that a process may fill: the device's, and on a CPU no more than the control groups leave."""
+    limit = None if machine.gpu else memory_limit()
+    return machine.memory_bytes() if limit is None else min(limit, machine.memory_bytes())
+
+
+def place(settings: Settings, machine: Machine | None = None) -> Placement:
+    """Decide how a net trains.
+
+    Args:
+        settings: what holds for the net.
+        machine: the command's, if it has chosen one.
+
+    Raises:
+        UserError: the settings ask for a device or a precision that is not there.
+    """
+    machine = machine or choose_machine(settings.train)
+    recipe, room = settings.train, SHARE * usable_bytes(machine)
+    needed = run_bytes(settings, machine.precision)
+    recompute = needed > room if recipe.recompute == "auto" else recipe.recompute
+    seeds = 1
+    if recipe.seeds_at_once != "auto":
+        seeds = recipe.seeds_at_once
+    elif machine.cuda and not recompute:
+        seeds = min(MOST_AT_ONCE, max(1, int(room / needed)))
+    return Placement(machine, seeds, recompute)

@@ -1,0 +1,169 @@
+"""The compiled library: what stands in the cache is checked, and built again where it is damaged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from resnet.nets import kernels
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no compiler for the fused CPU operations"
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The cache of a user for whom nothing has been compiled, and a source that compiles at once."""
+    sources = tmp_path / "csrc"
+    sources.mkdir()
+    (sources / "small.cpp").write_text('#include "small.h"\nint answer() { return kAnswer; }\n')
+    (sources / "small.h").write_text("constexpr int kAnswer = 42;\n")
+    monkeypatch.setattr(kernels, "_SOURCES", sources)
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: 1.5)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("CXX", raising=False)
+    kernels.available.cache_clear()
+    yield tmp_path / "cache" / "resnet-depth"
+    kernels.available.cache_clear()
+
+
+def compiled_again() -> bool:
+    kernels.available.cache_clear()
+    return kernels.available()
+
+
+def only(cache: Path) -> Path:
+    (file,) = cache.glob("*.so")
+    return file
+
+
+def half(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def one_byte_changed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    # A new file, as the loaded one is still mapped.
+    path.unlink()
+    path.write_bytes(content)
+
+
+@needs_compiler
+@pytest.mark.parametrize("damage", [half, emptied, one_byte_changed])
+def test_a_damaged_library_is_built_again(
+    cache: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = kernels._build()
+    content = whole.read_bytes()
+    damage(whole)
+    with caplog.at_level(logging.WARNING):
+        assert kernels.available()
+    assert only(cache).read_bytes() == content
+    assert sum("damaged" in record.message for record in caplog.records) == 1
+
+
+@needs_compiler
+def test_a_whole_library_is_not_built_again(cache: Path) -> None:
+    assert kernels.available()
+    before = only(cache).stat()
+    assert compiled_again()
+    assert only(cache).stat().st_mtime_ns == before.st_mtime_ns
+
+
+@needs_compiler
+def test_every_source_file_decides_which_library_is_taken(cache: Path) -> None:
+    first = kernels._build()
+    (kernels._SOURCES / "small.h").write_text("constexpr int kAnswer = 43;\n")
+    assert kernels._build() != first
+
+
+@needs_compiler
+def test_the_compiler_may_have_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "env LC_ALL=C c++ -O1")
+    assert kernels.available()
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["CXXFLAGS", "RESNET_CXXFLAGS"])
+def test_the_users_flags_make_another_library(cache: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert kernels.available()
+    before = only(cache)
+    monkeypatch.setenv(name, "-O0 '-DNOTE=two words'")
+    assert kernels._build() != before
+    monkeypatch.setenv(name, "-no-such-flag")
+    with pytest.raises(subprocess.CalledProcessError):
+        kernels._build()
+
+
+@needs_compiler
+def test_our_flags_come_after_the_environments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kernels._SOURCES / "small.h").write_text("#ifndef __OPTIMIZE__\n#error slow\n#endif\nconstexpr int kAnswer = 1;\n")
+    monkeypatch.setenv("CXXFLAGS", "-O0")
+    assert kernels.available()
+
+
+@needs_compiler
+def test_slow_kernels_are_not_used_and_every_process_says_so(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    speeds = iter([0.1])  # it is measured once
+    monkeypatch.setattr(kernels, "_measured_speed", lambda: next(speeds))
+    for _ in range(2):
+        kernels.available.cache_clear()
+        assert not kernels.available()
+    assert sum("0.10 times as fast" in record.message for record in caplog.records) == 2
+
+
+@needs_compiler
+def test_the_real_kernels_are_measured_against_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels.available()
+    assert 0.1 < kernels._measured_speed() < 100
+
+
+@needs_compiler
+def test_a_compiler_that_is_not_there_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert kernels.available()
+
+
+@needs_compiler
+def test_without_a_home_the_library_is_kept_in_the_temporary_folder(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(no_folder))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert kernels.available()
+    (private,) = temporary.iterdir()
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert only(private).suffix == ".so"
+
+
+def test_a_temporary_folder_of_someone_else_is_not_trusted(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / f"resnet-depth-{os.getuid()}").symlink_to(elsewhere)
+    with caplog.at_level(logging.WARNING):
+        assert not kernels.available()
+    assert [record for record in caplog.records if "belongs to another user" in record.message]

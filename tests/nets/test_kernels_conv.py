@@ -1,0 +1,224 @@
+"""The CPU's convolutions against the plain ones, in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet.nets import kernels
+from tests.nets.makers import TOLERANCE, close, images, needs_bfloat16, needs_build
+
+
+@needs_build
+@needs_bfloat16
+@pytest.mark.parametrize(
+    ("size", "inputs", "outputs", "stride"),
+    [
+        (32, 16, 16, 1),
+        (32, 16, 32, 2),
+        (16, 32, 32, 1),
+        (16, 32, 64, 2),
+        (8, 64, 64, 1),
+        (6, 48, 16, 1),
+        (7, 16, 48, 2),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 9, 20])
+def test_conv3x3_has_the_gradients_of_a_convolution(
+    size: int, inputs: int, outputs: int, stride: int, batch: int
+) -> None:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False).to(memory_format=torch.channels_last)
+    x = images(batch, inputs, size, size, dtype=torch.bfloat16).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = kernels.conv3x3(x, conv)
+    dy = images(*y.shape, dtype=torch.bfloat16, seed=2)
+    y.backward(dy)
+    x64 = x.detach().double().requires_grad_()
+    weight64 = conv.weight.detach().bfloat16().double().requires_grad_()
+    want = F.conv2d(x64, weight64, None, stride, 1)
+    want.backward(dy.double())
+    close(y, want, 1e-2)
+    assert x.grad is not None
+    assert x64.grad is not None
+    close(x.grad, x64.grad, 1e-2)
+    assert conv.weight.grad is not None
+    assert weight64.grad is not None
+    assert conv.weight.grad.dtype == torch.float32
+    summed = bool(torch.ops.resnet_fused.has_weight_gradient()) and ((size - 1) // stride + 1) % 2 == 0
+    kernel = "_Winograd" if stride == 1 else "_Conv3x3" if summed else "Convolution"
+    # With AMX, PyTorch's own convolutions are the faster ones.
+    kernel = "Convolution" if torch.cpu.get_capabilities().get("amx_bf16", False) else kernel
+    assert kernel in type(y.grad_fn).__name__
+    fast = kernel != "Convolution"
+    close(conv.weight.grad, weight64.grad, 1e-5 if fast else 1e-2)
+
+
+def skip_with_amx(dtype: torch.dtype) -> None:
+    if dtype == torch.bfloat16 and torch.cpu.get_capabilities().get("amx_bf16", False):
+        pytest.skip("with AMX, PyTorch's own convolutions in bfloat16 are the faster ones")
+
+
+def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
+    return conv
+
+
+def values_and_gradients(x: Tensor, weight: Tensor, dy: Tensor) -> list[Tensor]:
+    """The convolution of PyTorch: y, dx and dweight."""
+    x, weight = x.detach().requires_grad_(), weight.detach().requires_grad_()
+    y = F.conv2d(x, weight, None, 1, 1)
+    return [y.detach(), *torch.autograd.grad(y, (x, weight), dy)]
+
+
+def rms(t: Tensor) -> float:
+    return float(t.double().square().mean().sqrt())
+
+
+@needs_build
+@pytest.mark.parametrize(
+    ("height", "width", "inputs", "outputs"),
+    [
+        (32, 32, 16, 16),
+        (16, 16, 32, 32),
+        (8, 8, 64, 64),
+        (7, 9, 48, 16),
+        (5, 130, 16, 112),
+        (1, 1, 32, 16),
+        (2, 6, 16, 32),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 9, 20])
+def test_winograd_is_almost_as_exact_as_the_direct_convolution(
+    height: int, width: int, inputs: int, outputs: int, batch: int
+) -> None:
+    conv = convolution(inputs, outputs)
+    x = images(batch, inputs, height, width, dtype=torch.float32).relu().requires_grad_()
+    y = kernels.conv3x3(x, conv)
+    assert "_Winograd" in type(y.grad_fn).__name__
+    dy = images(*y.shape, dtype=torch.float32, seed=2)
+    got = [y.detach(), *torch.autograd.grad(y, (x, conv.weight), dy)]
+    want = values_and_gradients(x.double(), conv.weight.double(), dy.double())
+    direct = values_and_gradients(x, conv.weight, dy)
+    for ours, exact, plain in zip(got, want, direct, strict=True):
+        assert ours.is_contiguous(memory_format=torch.channels_last)
+        assert ours.shape == exact.shape
+        # Roundings are eight times the direct convolution's at the most, about 1e-7 of the values.
+        assert rms(ours - exact) <= 8 * max(rms(plain - exact), 1e-7 * rms(exact))
+        close(ours, exact, 1e-5)
+
+
+@needs_build
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("used", ["both", "convolution", "shortcut"])
+def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str) -> None:
+    skip_with_amx(dtype)
+    conv, x = convolution(16, 32), images(3, 16, 9, 7, dtype=dtype).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        y, shortcut = kernels.branch(x, conv)
+        assert torch.equal(y, kernels.conv3x3(x, conv))
+    assert torch.equal(shortcut, x)
+    assert y.dtype == shortcut.dtype == dtype
+    dy, dshortcut = images(*y.shape, dtype=dtype, seed=2), images(*x.shape, dtype=dtype, seed=4)
+    outputs = [(y, dy), (shortcut, dshortcut)]
+    tensors, gradients = zip(*(outputs if used == "both" else outputs[used == "shortcut" :][:1]), strict=True)
+    torch.autograd.backward(tensors, gradients)
+    x64, weight64 = x.detach().double(), conv.weight.detach().double()
+    _, dx, dweight = values_and_gradients(x64, weight64, dy.double())
+    want = dx * (used != "shortcut") + dshortcut.double() * (used != "convolution")
+    assert x.grad is not None
+    close(x.grad, want, TOLERANCE[dtype])
+    if used == "shortcut":
+        assert conv.weight.grad is None
+    else:
+        assert conv.weight.grad is not None
+        close(conv.weight.grad, dweight, 1e-5)
+
+
+def test_a_branch_is_the_convolution_and_its_input_where_there_is_no_kernel() -> None:
+    conv, x = nn.Conv2d(10, 16, 3, padding=1), torch.randn(2, 10, 8, 8)
+    y, same = kernels.branch(x, conv)
+    assert torch.equal(y, conv(x))
+    assert same is x
+
+
+@needs_build
+@pytest.mark.parametrize(("channels", "size"), [(16, 32), (32, 16), (64, 8)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(
+    channels: int, size: int, dtype: torch.dtype
+) -> None:
+    skip_with_amx(dtype)
+
+    def once(threads: int) -> list[Tensor]:
+        torch.set_num_threads(threads)
+        conv = convolution(channels, channels)
+        x = images(50, channels, size, size, dtype=dtype).requires_grad_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            y = kernels.conv3x3(x, conv)
+        return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
+
+    threads = torch.get_num_threads()
+    try:
+        first, again, alone, many = once(2), once(2), once(1), once(5)
+    finally:
+        torch.set_num_threads(threads)
+    for a, *others in zip(first, again, alone, many, strict=True):
+        assert all(torch.equal(a, b) for b in others)
+
+
+@needs_build
+def test_winograd_takes_a_weight_in_any_memory_format_and_does_not_depend_on_gradients_being_wanted() -> None:
+    conv, x = convolution(16, 32), images(3, 16, 8, 8, dtype=torch.float32)
+    plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+    plain.load_state_dict(conv.state_dict())
+    y = kernels.conv3x3(x, conv)
+    y.sum().backward()
+    again = kernels.conv3x3(x, plain)
+    again.sum().backward()
+    assert torch.equal(y, again)
+    assert conv.weight.grad is not None
+    assert plain.weight.grad is not None
+    assert torch.equal(conv.weight.grad, plain.weight.grad)
+    with torch.no_grad():
+        assert torch.equal(y, kernels.conv3x3(x, conv.eval()))
+    with torch.inference_mode():
+        assert torch.equal(y, kernels.conv3x3(x, conv))
+
+
+@needs_build
+def test_winograd_keeps_nan() -> None:
+    x = images(2, 16, 8, 8, dtype=torch.float32)
+    x[0, 3, 5, 5] = float("nan")
+    y = kernels.conv3x3(x, convolution(16, 16))
+    assert y[0, :, 4:7, 4:7].isnan().all()
+    assert not y[1].isnan().any()
+
+
+@pytest.mark.parametrize("case", ["stride", "channels", "hook", "bias", "double", "autocast", "contiguous", "padding"])
+def test_what_winograd_does_not_take_goes_the_plain_way(case: str) -> None:
+    channels = 10 if case == "channels" else 16
+    conv = nn.Conv2d(
+        channels,
+        16,
+        3,
+        stride=2 if case == "stride" else 1,
+        padding=0 if case == "padding" else 1,
+        bias=case == "bias",
+    )
+    x = torch.randn(2, channels, 8, 8)
+    if case != "contiguous":
+        x = x.contiguous(memory_format=torch.channels_last)
+    calls = []
+    if case == "hook":
+        conv.register_forward_hook(lambda module, inputs, output: calls.append(output))
+    if case == "double":
+        x, conv = x.double(), conv.double()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case == "autocast"):
+        y, want = kernels.conv3x3(x, conv), F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)
+    assert "_Winograd" not in type(y.grad_fn).__name__
+    assert len(calls) == (case == "hook")
+    assert y.dtype == want.dtype
+    assert torch.equal(y, want)
