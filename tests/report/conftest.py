@@ -101,7 +101,7 @@ class Files:
 
     def topic(self, section: TopicSection) -> str:
         """The Markdown of a topic's section, its tables without their padding."""
-        return unpadded(render([section]).text)
+        return unpadded(render([section]).text).strip()
 
     def text(self, section: Callable[..., Section], **options: Any) -> str:
         """A section's text, its tables without their padding."""

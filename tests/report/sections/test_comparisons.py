@@ -79,8 +79,8 @@ def test_what_an_ablation_changes_is_written_for_readers(files: Callable[..., An
 
 
 def test_an_ablation_of_a_net_that_was_not_run(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", "preact-20", seeds=1)
-    plan.train("preact-20", 0, 8.0)
+    plan = files("resnet-20", "resnet-B-20", seeds=1)
+    plan.train("resnet-B-20", 0, 8.0)
     (line,) = plan.rows(ablations_section)
-    assert line["what is changed"] == "pre-activation blocks"
+    assert "shortcut` B (not A)" in line["what is changed"]
     assert (line["of that, %"], line["points (95 % interval, Welch)"]) == ("not run", "–")

@@ -88,7 +88,7 @@ def test_runs_of_other_settings_do_not_count(files: Callable[..., Files]) -> Non
     plan.train("resnet-20", 0, status="interrupted", iteration=12_000)
     plan.train("resnet-32", 0, 7.5)
     plan.train("resnet-32", 1, 99.0, train={"momentum": 0.8})
-    plan.train("resnet-1202", 0, train={"iterations": 20})
+    plan.train("resnet-1202", 0, train={"momentum": 0.8})
     cells = [(line["net"], line["test error ± std, %"]) for line in plan.rows_of(headline(plan))]
     assert cells == [("resnet-20", "interrupted at 12,000 of 64,000"), ("resnet-32", "7.50")]
     left_out = [left.file for left in plan.results().not_counted]
