@@ -24,14 +24,13 @@ from tests.documented.ways import (
     QUICKSTART,
     SMALL,
     WEIGHTS,
-    ZIP,
     As,
     Elsewhere,
     Run,
 )
 from tests.pipeline.project import SHORT, clone, commit, environment, run
 
-TYPED = {"clone": CLONE, "small": SMALL, "quickstart": QUICKSTART, "benchmarks": BENCHMARKS, "zip": ZIP}
+TYPED = {"clone": CLONE, "small": SMALL, "quickstart": QUICKSTART, "benchmarks": BENCHMARKS}
 DOCUMENTED = {command for _, command in commands()}
 
 PARAMS = f"""
@@ -93,8 +92,6 @@ def prepared(kind: str, folder: Path) -> Path:
         shutil.copy(copy / WEIGHTS, copy / "weights/published/FILE")
         (copy / "params.yaml").write_text(PARAMS)
         commit(copy, "two nets, few iterations")
-    elif kind == "zip":
-        shutil.rmtree(copy / ".git")
     (copy / ".venv").mkdir()
     (copy / ".venv/bin").symlink_to(Path(sys.executable).parent)
     return copy

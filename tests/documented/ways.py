@@ -44,16 +44,10 @@ WEIGHTS = "runs/train/resnet-20/seed-1/model.safetensors"
 """Of ResNet-20's seed 1: in Git, so that every clone has them."""
 
 CLONE: dict[str, Run] = {
-    "dvc metrics show; dvc exp show --only-changed; dvc plots show": Run(
-        "dvc_plots/index.html", "dvc_plots/index.html"
-    ),
     "resnet status": Run("resnet-1202"),
     "resnet check": Run("all is well"),
     "resnet report": Run("reports/summary.md", "reports/index.html"),
     "resnet adopt tenth/dvc.yaml": Run("train@resnet-20: ", "tenth/dvc.lock"),
-    "dvc repro -s tenth/dvc.yaml:describe tenth/dvc.yaml:report": Run(
-        "'tenth/dvc.yaml:report'", "tenth/reports/summary.md"
-    ),
     "dvc repro tenth/dvc.yaml": Run("'tenth/dvc.yaml:train@resnet-20'", more="--dry --allow-missing"),
     "resnet describe --depth 20": Run("fc"),
     "resnet describe --net resnet --depth 56 --draw resnet-56.svg": Run("resnet-56.svg", "resnet-56.svg"),
@@ -65,24 +59,18 @@ CLONE: dict[str, Run] = {
     "resnet evaluate --depth 20 --weights FILE --data SOURCE": Run(
         "test error", put={"FILE": WEIGHTS, "SOURCE": "~/cifar10.zip"}
     ),
-    "resnet export --weights FILE --out net.onnx": Run("within", "net.onnx", put={"FILE": WEIGHTS}),
-    "python3 bench/borrowed_gpu.py check --estimate": Run("rate"),
-    "python3 bench/borrowed_gpu.py cut IMAGES.zip --parts 2 --into parts": Run(
-        leaves="parts/cifar10.zip.2of2", put={"IMAGES.zip": "~/cifar10.zip"}
-    ),
-    "python bench/usual_loop.py --depth 20 --out runs/usual-loop": Run(
-        "ratio", "runs/usual-loop/*-resnet-20.json", more="--rounds 1 --steps 1 --batch-size 4 --images 8"
+    "python bench/usual_loop.py --depth 20": Run(
+        "ratio",
+        "runs/usual-loop/*-resnet-20.json",
+        more="--out runs/usual-loop --rounds 1 --steps 1 --batch-size 4 --images 8",
     ),
     "python bench/cpu_kernels.py --rounds 5 --process-rounds 0": Run(
         "an iteration | ms | share", more="--depth 8 --rounds 1"
     ),
-    "python bench/pages.py reports/summary.md": Run("reports/summary.md: "),
     "dvc plots show runs/train/resnet-20/seed-0/history.csv -x iteration -y test_error": Run(
         leaves="dvc_plots/index.html"
     ),
-    "python bench/coordination.py": Run("ms of a processor  the start of a process that trains"),
     "make lock": Run("uv pip compile", more="-n"),
-    "make clean": Run("rm -rf .venv", more="-n"),
     "make test": Run('-m "not slow"', more="-n"),
     "make PYTHON=python3.12 test": Run("python3.12 -m venv .venv", more="-n"),
     "make CPU=1 quickstart": Run("--torch-backend cpu", more="-n"),
@@ -104,15 +92,9 @@ SMALL: dict[str, Run] = {
     "resnet train --net resnet --depth 20 --seeds 0,1 --out DIR": Run(
         leaves="two/seed-1/metrics.json", put={"DIR": "two"}
     ),
-    "resnet train --net resnet --depth 20 --name resnet-20 --seeds 2 --set train.precision=fp32 "
-    "--out runs/train/resnet-20 --weights weights/resnet-20": Run(leaves="weights/resnet-20/seed-2/model.safetensors"),
     "resnet train --depth 56 --name resnet-56 --seeds 0,1 --set train.device=cuda:0 "
     "--out runs/train/resnet-56 --weights weights/resnet-56 &": Run(
         leaves="weights/resnet-56/seed-1/model.safetensors", more="--set train.device=cpu"
-    ),
-    "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m resnet train --net resnet --depth 20 "
-    "--name resnet-20-bn-64 --out runs/train/resnet-20-bn-64 --weights weights/resnet-20-bn-64": Run(
-        leaves="weights/resnet-20-bn-64/seed-0/model.safetensors", more="--set train.batch_norm_images=8"
     ),
     "resnet responses --depth 20 --weights DIR --out FILE": Run(
         leaves="responses.json", put={"DIR": "weights/resnet-20", "FILE": "responses.json"}
@@ -148,19 +130,12 @@ BENCHMARKS: dict[str, Run] = {
         "runs/latency/", "runs/latency/*.json", put={"latency.json &&": f"latency.json {FEW} &&"}
     ),
     "pytest --benchmark-only --benchmark-group-by=param:net": Run("benchmark 'net=", more=FEW),
-    "pytest --benchmark-min-rounds=20 --benchmark-max-time=5 bench": Run("passed", more="-k 'stem and b1-'"),
-    "pytest --benchmark-only --benchmark-histogram=latency": Run(leaves="latency-*.svg", more=FEW),
 }
 """In another clone, of the stem alone."""
-
-ZIP: dict[str, Run] = {"dvc config --local core.no_scm true": Run(leaves=".dvc/config.local")}
-"""In what an archive of this commit holds, without Git."""
 
 REPRO = As("CIFAR10_SOURCE=~/cifar10.zip dvc repro")
 QUICK = As("dvc exp run quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30")
 OF_TWO_DEVICES = next(command for command in SMALL if "cuda:0" in command)
-KERNELS = As("python bench/cpu_kernels.py --rounds 5 --process-rounds 0")
-BUSY = Elsewhere("tests/bench/test_busy.py::test_a_process_of_its_own_trains_and_says_how_fast", '"--busy", "1"')
 FRESH = "tests/pipeline/test_plans.py::test_a_fresh_clone_keeps_what_it_was_given"
 REMOTE = "tests/pipeline/test_travel.py::test_a_clone_that_pulls_has_nothing_to_do"
 RECIPE = Elsewhere(
@@ -168,35 +143,29 @@ RECIPE = Elsewhere(
     "for script in recipe()",  # the page's own lines
 )
 INDEX = NotRun("a package index is asked, for up to gigabytes")
-GPU = NotRun("it asks for a GPU; its rehearsal on a CPU is tests/bench/test_borrowed_gpu.py")
 SLURM = NotRun("it asks for SLURM")
 MACHINES = NotRun("it asks for several machines; tests/runs/test_cluster.py has two nodes on one")
 DASHBOARD = NotRun("another project's program, which is not installed")
 CONDA = NotRun("it asks for conda")
 
 OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
+    "dvc exp run -S train.iterations=400": As("dvc exp run -S train.iterations=400 -S train.seeds=1"),
     "dvc repro": REPRO,
     "dvc repro --allow-missing": Elsewhere(FRESH, '"repro", "--allow-missing"'),
-    "dvc repro --allow-missing report": Elsewhere(FRESH, "dvc.yaml:report"),
     "dvc repro quickstart/dvc.yaml": Elsewhere("Makefile", "dvc repro quickstart/dvc.yaml"),
     "dvc exp run quickstart/dvc.yaml -S quickstart/params.yaml:train.iterations=30": QUICK,
-    "dvc exp run": QUICK,
     "dvc exp run --temp quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30": Elsewhere(
         "tests/pipeline/test_quickstart.py::test_an_experiment_in_a_copy", '*COMMAND, "--temp"'
     ),
-    "dvc exp run --queue -S model.shortcut=B,C": Elsewhere(
-        "tests/pipeline/test_queue.py::test_two_workers_run_the_edits_that_were_queued_and_reverted", '"--queue"'
-    ),
     "dvc remote add --default store s3://bucket/resnet": Elsewhere(REMOTE, '"remote", "add", "--default", "store"'),
+    "dvc pull": Elsewhere(REMOTE, '"dvc", "pull"'),
     "dvc push": Elsewhere(REMOTE, '"dvc", "push"'),
-    "git clone ... && dvc pull && dvc repro": Elsewhere(REMOTE, '"dvc", "pull"'),
     "RESNET_LIVE=tensorboard dvc repro train@resnet-20": Elsewhere(
         "tests/runs/test_live.py::test_git_and_dvc_do_not_see_event_files", '"RESNET_LIVE", "tensorboard"'
     ),
     "tensorboard --logdir runs/train": NotRun(
         "it serves until it is stopped; tests/runs/test_live.py reads what it reads"
     ),
-    "dvc status": Elsewhere("tests/runs/test_live.py::test_git_and_dvc_do_not_see_event_files", '"dvc", "status"'),
     "make quickstart": Elsewhere(".ci/run", "make quickstart"),
     "make check": Elsewhere(".ci/run", "make check"),
     "bash .ci/run": NotRun("it runs this test"),
@@ -204,21 +173,16 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "resnet data": As("python -m resnet data"),
     "python -m resnet": As("python -m resnet data"),
     "resnet train": As("resnet train --net resnet --depth 20 --seeds 0,1 --out DIR"),
-    "resnet train --net resnet --depth 20 --name resnet-20 --out runs/train/resnet-20": REPRO,
     OF_TWO_DEVICES.replace("0,1", "2,3").replace("cuda:0", "cuda:1"): As(OF_TWO_DEVICES),
     "resnet describe": As("resnet describe --depth 20"),
     "resnet evaluate": As("resnet evaluate --depth 20 --weights FILE --data SOURCE"),
     "resnet published": As("resnet published --out FILE"),
-    "resnet export": As("resnet export --weights FILE --out net.onnx"),
     "resnet throughput": As("resnet throughput --depth 110"),
-    "resnet latency --from FILE": As(next(command for command in BENCHMARKS if "--from" in command)),
     "resnet adopt": As("resnet adopt dvc.yaml"),
     "resnet plan --address auto": Elsewhere(
         "tests/runs/test_cluster.py::test_a_node_that_is_killed_costs_time_and_no_bit", '"plan"'
     ),
     "resnet plan tenth/dvc.yaml --address auto": As("resnet plan --address auto"),
-    'srun ray symmetric-run --address "$address" -- resnet plan --address auto': SLURM,
-    "ray symmetric-run": SLURM,
     "ray start --head --port=6379": MACHINES,
     "ray start --address=first:6379": MACHINES,
     "resnet sweep": As("resnet sweep --nets resnet-20"),
@@ -238,46 +202,14 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     'git commit -m "ResNet-32 from another machine"': RECIPE,
     "pytest --benchmark-only": As("pytest --benchmark-only --benchmark-autosave"),
     "pytest -m gpu": NotRun("it asks for a GPU"),
-    "python bench/usual_loop.py --depth 20 --format json": As(
-        "python bench/usual_loop.py --depth 20 --out runs/usual-loop"
-    ),
-    "python bench/usual_loop.py --depth 20": As("python bench/usual_loop.py --depth 20 --out runs/usual-loop"),
-    "python bench/usual_loop.py --depth 20 --precision fp32": As(
-        "python bench/usual_loop.py --depth 20 --out runs/usual-loop"
-    ),
-    "python bench/cpu_kernels.py": KERNELS,
-    "python bench/cpu_kernels.py --threads 1 --process-rounds 0": KERNELS,
-    "python bench/cpu_kernels.py --threads 2 --process-rounds 0 --rounds 5": KERNELS,
-    "python bench/busy.py --busy 1 --rounds 2 --seconds 4": BUSY,
-    "python bench/busy.py --busy 0 --rounds 2 --seconds 3": BUSY,
     "python bench/busy.py --quickstart --busy 0 4": NotRun("it takes twenty minutes of what .ci/run does once"),
-    "python bench/borrowed_gpu.py check --place P --archive F": GPU,
-    **dict.fromkeys(
-        (
-            f"RESNET_COMMIT=... python3 bench/borrowed_gpu.py {words}"
-            for words in (
-                "check --place P --archive F --minutes 9 --wheels wheels --images parts",
-                "train --place P --archive F --minutes 9 --wheels wheels --images parts",
-                "check --place P --archive F --minutes 9 --resume F",
-            )
-        ),
-        GPU,
-    ),
     "python -m tests.faults": Elsewhere(
         "tests/faults/test_short.py::test_a_few_faults_of_each_kind_do_no_harm", '"-m", "tests.faults"'
     ),
     "python -m tests.report.false_alarms": Elsewhere(
         "tests/report/test_false_alarms.py::test_false_alarms_keep_to_the_level", "share(row, n"
     ),
-    "python3 -m venv .venv": Elsewhere("Makefile", "-m venv .venv"),
-    "source .venv/bin/activate": NotRun("it changes the shell that it is typed in"),
-    "pip install --require-hashes -r requirements.lock": INDEX,
-    "pip install --no-deps -e .": INDEX,
     "pip install -e .": INDEX,
-    "pip install -e '.[dev]'": INDEX,
-    "pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu": INDEX,
-    "pip install ray": INDEX,
-    "pip install tensorboard": INDEX,
     "pip install optuna-dashboard": INDEX,
     "pip install 'psycopg[binary]'": INDEX,
     "conda env create -f environment.yml": CONDA,

@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: kills real processes, tries bad inputs, and writes docs/reliability.md."""
+"""`python -m tests.faults`: kills real processes, tries bad inputs, and writes reliability.md."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random [0]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once [one a core]")
-    parser.add_argument("--out", type=Path, help="the page [docs/reliability.md; with --short none]")
+    parser.add_argument("--out", type=Path, help="the page [reliability.md; with --short none]")
     chosen = parser.parse_args()
     if chosen.short:
         chosen.kills, chosen.repro, chosen.inputs = 10, 0, 100
-    out = chosen.out or (None if chosen.short else Path("docs/reliability.md"))
+    out = chosen.out or (None if chosen.short else Path("reliability.md"))
     os.environ.pop("CIFAR10_SOURCE", None)
     with tempfile.TemporaryDirectory() as name, kills.mirror(kills.ARCHIVE) as url:
         folder = Path(name)

@@ -70,7 +70,7 @@ class Tally:
         return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
     def page(self, **facts: object) -> str:
-        """The page that docs/reliability.md is."""
+        """The page that reliability.md is."""
         failures = "## What failed\n\n" + "\n".join(self.failures) + "\n" if self.failures else ""
         return PAGE.format(table=self.table(), failures=failures, **facts).rstrip() + "\n"
 

@@ -108,7 +108,7 @@ def test_a_version_and_no_other_change_of_the_code_makes_results_stale(tmp_path:
         "nets/layers": "describe",
         "training/recipe": "train",
         "measuring/throughput": "throughput",
-        "measuring/latency": "latency",
+        "measuring/block_latency": "latency",
         "measuring/responses": "responses",
         "measuring/evaluate": "published",
     }

@@ -1,4 +1,4 @@
-"""Results travel: by a DVC remote, and from a machine without DVC or Git by the recipe of docs/other-machines.md."""
+"""Results travel: by a DVC remote, and from a machine without DVC or Git by the recipe of docs/machines.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_clone_that_pulls_has_nothing_to_do(project: Path, tmp_path: Path) -> 
 
 def recipe() -> list[str]:
     """The scripts of the page: what is done there, and what is done here."""
-    page = (ROOT / "docs/other-machines.md").read_text()
+    page = (ROOT / "docs/machines.md").read_text()
     return re.findall(r"^```sh\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
 
 

@@ -1,6 +1,6 @@
 """How often each test of the report gives a verdict where nothing differs: counted on made-up seeds.
 
-`python -m tests.report.false_alarms` counts anew and writes the table into docs/statistics.md.
+`python -m tests.report.false_alarms` counts anew and writes the table into docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from resnet.report.tables import read_tables
 from tests.report.sides import drawn, means
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "statistics.md"
+PAGE = ROOT / "docs" / "protocol.md"
 BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
 LEVEL = 0.05
 SEEDS = (2, 3, 5)

@@ -1,4 +1,4 @@
-"""False alarms of the report's tests, counted with fewer repetitions than in docs/statistics.md."""
+"""False alarms of the report's tests, counted with fewer repetitions than in docs/protocol.md."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Ablation(NamedTuple):
 def ablations(tables: Tables) -> list[Ablation]:
     compared = []
     for name, net in ((name, tables.net(name)) for name in tables.nets.index):
-        base = nets.main_net(tables, "resnet" if net.net == "preact" else net.net, net.depth)
+        base = nets.main_net(tables, net.net, net.depth)
         if base is None or base == name:
             continue
         changes = nets.differing_settings(tables, name, base)

@@ -109,7 +109,7 @@ def series(tables: Tables, names: list[str], devices: dict[str, str] | None = No
     devices, groups = devices or {}, dict[str, list[str]]()
     options = {tables.net(name).shortcut for name in names} - {"none"}
     for net in sorted(map(tables.net, names), key=lambda net: names.index(net.name)):
-        label = {"plain": "plain nets", "preact": "pre-activation nets"}.get(net.net, "residual nets")
+        label = {"plain": "plain nets"}.get(net.net, "residual nets")
         label += f", option {net.shortcut}" if net.net != "plain" and options != {"A"} else ""
         grouped = net.settings.get("train.batch_norm_images")
         label += f", batch norm of {grouped} images" if grouped else ""
@@ -190,7 +190,5 @@ DEEPEST = 110
 
 def without_ablations(tables: Tables) -> list[str]:
     """The nets of the main figures, in the plan's order: of the nets of a depth, those that vary another stay out."""
-    residual = {tables.net(name).depth for name in main_nets(tables, "resnet")}
-    pre_activated = [name for name in main_nets(tables, "preact") if tables.net(name).depth not in residual]
-    kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet"), *pre_activated}
+    kept = {*main_nets(tables, "plain"), *main_nets(tables, "resnet")}
     return [name for name in tables.nets.index if name in kept]

@@ -104,15 +104,14 @@ def test_nets_of_another_length_than_most_stand_aside(files: Callable[..., Any])
 
 
 def test_series_join_nets_that_differ_in_depth_alone(files: Callable[..., Any]) -> None:
-    tables = files("resnet-56", "plain-20", "resnet-20", "resnet-B-20", "preact-20").tables()
+    tables = files("resnet-56", "plain-20", "resnet-20", "resnet-B-20").tables()
     assert series(tables, ["resnet-56", "plain-20", "resnet-20"]) == {
         "residual nets": ["resnet-20", "resnet-56"],
         "plain nets": ["plain-20"],
     }
-    assert list(series(tables, ["resnet-20", "resnet-B-20", "preact-20"])) == [
+    assert list(series(tables, ["resnet-20", "resnet-B-20"])) == [
         "residual nets, option A",
         "residual nets, option B",
-        "pre-activation nets, option A",
     ]
     grouped = files("resnet-20", train={"batch_norm_images": 64}).tables()
     assert list(series(grouped, ["resnet-20"])) == ["residual nets, batch norm of 64 images"]
