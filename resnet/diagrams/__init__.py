@@ -1,16 +1,14 @@
-"""The nets, drawn: SVG made of a layer table, the record that `resnet describe` writes. PyTorch is not needed.
+"""Flow charts of the nets as SVG, made of a layer table, the record that `resnet describe` writes; without PyTorch.
 
-`draw(record, part)` gives the text of a drawing that may stand inside a page; `alone=True` that of a file.
+`draw(record, part)` gives the text of a drawing that a page can hold; `alone=True` that of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 
-from resnet.diagrams import block, net, stage, stem
-from resnet.diagrams.anatomy import Anatomy, anatomy
-from resnet.diagrams.svg import Drawing
+from resnet.diagrams import chart
+from resnet.diagrams.net import read
 from resnet.results import DescriptionRecord
 
 
@@ -30,15 +28,7 @@ class Part(StrEnum):
     """A block that halves height and width."""
 
 
-_DRAW: dict[Part, Callable[[Anatomy], tuple[Drawing, float, float]]] = {
-    Part.net: net.draw,
-    Part.stem: stem.draw,
-    Part.stage1: lambda net: stage.draw(net, 0),
-    Part.stage2: lambda net: stage.draw(net, 1),
-    Part.stage3: lambda net: stage.draw(net, 2),
-    Part.block: block.draw,
-    Part.downsample: block.draw_downsampling,
-}
+_STAGES = (Part.stage1, Part.stage2, Part.stage3)
 
 
 def draw(record: DescriptionRecord, part: Part = Part.net, alone: bool = False) -> str:
@@ -47,15 +37,23 @@ def draw(record: DescriptionRecord, part: Part = Part.net, alone: bool = False) 
     Args:
         record: its layer table.
         part: what of it.
-        alone: whether the drawing becomes a file, with colours of its own for a light and a dark screen. Otherwise
-            it stands inside a page, as wide as there is room, in the page's colour of text.
+        alone: if the drawing becomes a file, with colours of its own for a light and a dark screen. A page's drawing
+            takes the page's colour of text.
 
     Returns:
-        An `<svg>` element with a title and a description, without identifiers, style sheets (but for a file's
-        colours) or anything that is loaded.
+        An `<svg>` element of 420 pixels' width, with a title and a description, without identifiers, style sheets
+        (but for a file's colours) or anything that is loaded.
 
     Raises:
         UserError: the table is of no net that can be drawn.
     """
-    drawing, width, height = _DRAW[part](anatomy(record))
-    return drawing.svg(width, height, alone)
+    net = read(record)
+    if part is Part.net:
+        drawn = chart.of_net(net)
+    elif part is Part.stem:
+        drawn = chart.of_stem(net)
+    elif part in _STAGES:
+        drawn = chart.of_stage(net, _STAGES.index(part))
+    else:
+        drawn = chart.of_block(net, net.downsampling() if part is Part.downsample else net.keeping())
+    return drawn.svg(alone)

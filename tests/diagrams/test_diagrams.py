@@ -2,162 +2,186 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from docs.draw_figures import FIGURES, main
 from resnet.depth import blocks_per_stage
-from resnet.diagrams import Part
-from resnet.diagrams.anatomy import anatomy
-from resnet.diagrams.net import shown
-from resnet.diagrams.svg import DOTTED, SHORTCUT
+from resnet.diagrams import Part, draw
+from resnet.diagrams.chart import DOTTED
+from resnet.diagrams.net import read
+from resnet.diagrams.svg import SHORTCUT
+from resnet.errors import UserError
+from resnet.nets.layers import describe
+from resnet.params import load
+from resnet.results import DescriptionRecord
 from tests.conftest import Command
-from tests.diagrams.drawn import SVG, described, parsed, texts
 
+SVG = "{http://www.w3.org/2000/svg}"
 DEPTHS = (20, 32, 44, 56, 110, 1202)
 VOLUMES = ((16, 32, 32), (32, 16, 16), (64, 8, 8))
+
+
+@cache
+def described(net: str, depth: int, *assignments: str) -> DescriptionRecord:
+    return describe(load(None, assignments).settings_for(net, depth))
+
+
+def parsed(record: DescriptionRecord, part: Part = Part.net, alone: bool = False) -> ElementTree.Element:
+    return ElementTree.fromstring(draw(record, part, alone))
+
+
+def texts(record: DescriptionRecord, part: Part = Part.net) -> list[str]:
+    """The lines of text of a drawing, in their order."""
+    return [element.text or "" for element in parsed(record, part).iter(f"{SVG}text")]
 
 
 @pytest.mark.parametrize(
     ("net", "option", "depth"),
     [
-        *((net, option, depth) for net, option in (("resnet", "A"), ("plain", "A")) for depth in DEPTHS),
-        *(("resnet", option, depth) for option in ("B", "C") for depth in DEPTHS[:-1]),
+        *((net, "A", depth) for net in ("resnet", "plain") for depth in DEPTHS),
+        *(("resnet", option, 56) for option in ("B", "C")),
     ],
 )
-def test_the_anatomy_is_the_papers(net: str, depth: int, option: str) -> None:
-    parts, n = anatomy(described(net, depth, f"model.shortcut={option}")), blocks_per_stage(depth)
+def test_the_parts_are_the_papers(net: str, option: str, depth: int) -> None:
+    parts, n = read(described(net, depth, f"model.shortcut={option}")), blocks_per_stage(depth)
     assert parts.input == (3, 32, 32)
     assert [len(stage) for stage in parts.stages] == [n, n, n]
     blocks = [block for stage in parts.stages for block in stage]
     assert [block.output for block in blocks] == [volume for volume in VOLUMES for _ in range(n)]
     assert [block.input for block in blocks] == [(16, 32, 32), *(block.output for block in blocks[:-1])]
-    assert [block.name for block in blocks if block.stride == 2] == ["layer2.0", "layer3.0"]
+    assert [k for k, block in enumerate(blocks) if block.stride == 2] == [n, 2 * n]
     changed = {"A": "zeros", "B": "projection", "C": "projection"}[option] if net == "resnet" else "none"
     same = {"A": "identity", "B": "identity", "C": "projection"}[option] if net == "resnet" else "none"
-    expected = [changed if block.name in ("layer2.0", "layer3.0") else same for block in blocks]
-    assert [block.shortcut for block in blocks] == expected
-    assert [layer.kind for layer in parts.head] == ["avgpool", "fc"]
+    assert [block.shortcut for block in blocks] == [changed if k in (n, 2 * n) else same for k in range(3 * n)]
+
+
+def test_the_whole_net_from_the_image_to_the_classes() -> None:
+    written = texts(described("resnet", 56))
+    assert written[:2] == ["ResNet-56", "853,018 parameters, 125.5 million multiply-adds an image"]
+    volumes = [text for text in written if re.fullmatch(r"\d+(×\d+)*", text)]
+    assert volumes == ["3×32×32", "16×32×32", "16×32×32", "32×16×16", "32×16×16", "64×8×8", "64×8×8", "64"]
+    assert [text for text in written if text.startswith("3×3 conv")] == [
+        f"3×3 conv, {filters} filters, stride {stride}"
+        for filters, *strides in ((16, 1, 1, 1), (32, 2, 1, 1, 1), (64, 2, 1, 1, 1))
+        for stride in strides
+    ]
+    assert written[-4:-1] == ["64", "fully connected, 10 classes", "softmax · 650 parameters"]
+    assert written[-1] == "10 probabilities"
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_the_whole_net_counts_its_blocks_and_names_its_volumes(depth: int) -> None:
-    record, n = described("resnet", depth), blocks_per_stage(depth)
-    written, visible = texts(record), min(n, 3)
-    assert written[f"ResNet-{depth}"] == 1
-    assert written[f"{n:,} blocks"] == 3
-    assert written[f"{n - 3:,} more"] == (3 if n > 3 else 0)
-    assert written["3×3 conv"] == 3 * 2 * visible
-    assert (written["32, /2"], written["64, /2"]) == (1, 1)
-    # A stage's name has its volume, an edge that leads into a block or an ellipsis that of its input.
-    edges = visible + (n > 3)
-    assert written["3×32×32"] == 1
-    assert written["16×32×32"] == 1 + edges + 1  # and into the second stage
-    assert written["32×16×16"] == 1 + (edges - 1) + 1
-    assert written["64×8×8"] == 1 + (edges - 1) + 1  # and into pooling
-    assert (written["64"], written["10"]) == (2 * visible - 1 + 1, 3)
-    assert f"{record.parameters:,} parameters" in next(text for text in written if "multiply-adds" in text)
+def test_blocks_that_are_built_alike_are_counted(depth: int) -> None:
+    n = blocks_per_stage(depth)
+    assert [text for text in texts(described("resnet", depth)) if text.startswith("× ")] == [
+        f"× {n}", f"× {n - 1}", f"× {n - 1}",
+    ]  # fmt: skip
+    assert f"{n} blocks" in texts(described("resnet", depth), Part.stage2)
 
 
 @pytest.mark.parametrize(
     ("net", "option", "identities", "zeros", "projections"),
-    [("resnet", "A", 7, 2, 0), ("resnet", "B", 7, 0, 2), ("resnet", "C", 0, 0, 9), ("plain", "A", 0, 0, 0)],
+    [("resnet", "A", 3, 2, 0), ("resnet", "B", 3, 0, 2), ("resnet", "C", 0, 0, 5), ("plain", "A", 0, 0, 0)],
 )
-def test_arcs_are_solid_dotted_or_through_a_box(
+def test_shortcuts_are_solid_dotted_or_through_a_box(
     net: str, option: str, identities: int, zeros: int, projections: int
 ) -> None:
     record = described(net, 20, f"model.shortcut={option}")
-    root = parsed(record)
-    arcs = [path for path in root.iter(f"{SVG}path") if path.get("stroke") == SHORTCUT]
-    # The signs of the legend, three rows above the blocks, are arcs too: one of each kind.
-    dotted = [path for path in arcs if path.get("stroke-dasharray") == DOTTED]
-    assert len(dotted) == (zeros + 1 if zeros else 0)
-    curves = [path for path in arcs if " C " in path.get("d", "") and path not in dotted]
-    assert len(curves) == identities + (identities > 0) + (projections > 0)
-    assert sum(" Q " in path.get("d", "") for path in arcs) == projections
-    assert len(list(root.iter(f"{SVG}circle"))) == (0 if net == "plain" else 9)
-    assert sum(count for text, count in texts(record).items() if text.startswith("1×1, ")) == projections
+    root, written = parsed(record), texts(record)
+    lines = [path for path in root.iter(f"{SVG}path") if path.get("stroke") == SHORTCUT and "q" in path.get("d", "")]
+    assert len([path for path in lines if path.get("stroke-dasharray") == DOTTED]) == zeros
+    assert len(lines) == len(list(root.iter(f"{SVG}circle"))) == identities + zeros + projections
+    assert written.count("identity") == written.count("y = ReLU(F(x) + x)") == identities
+    assert written.count("every second pixel") == zeros
+    assert written.count("1×1 convolution") == projections
 
 
-def test_conv1_says_its_kernels_weights_and_multiply_adds() -> None:
-    written = texts(described("resnet", 56), Part.stem)
-    assert written["16 kernels of 3×3×3"] == written["432 weights"] == 1
-    assert written["3×32×32"] == written["16×32×32"] == 1
-    assert written["432 weights × 32×32 places = 442,368 multiply-adds"] == 1
-
-
-@pytest.mark.parametrize(("padding", "zeros"), [("both", ["8 zeros", "8 zeros"]), ("end", ["16 zeros"])])
-def test_option_a_shows_where_its_zeros_are(padding: str, zeros: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("padding", "channels", "filled"),
+    [("both", "8 zeros, 16 of x, 8 zeros", [False, True, False]), ("end", "16 of x, 16 zeros", [True, False])],
+)
+def test_option_a_shows_where_its_zeros_are(padding: str, channels: str, filled: list[bool]) -> None:
     record = described("resnet", 20, f"model.zero_padding={padding}")
     written = texts(record, Part.downsample)
-    assert [text for text in written.elements() if text.endswith("zeros")] == zeros
-    assert written["16 of x"] == 1
-    assert written["32×32 becomes 16×16"] == 1
-    slabs = [
-        shape for shape in parsed(record, Part.downsample).iter(f"{SVG}polygon") if shape.get("stroke-width") == "0.7"
-    ]
-    filled = [shape.get("fill-opacity") != "0" for shape in slabs]
-    before = 8 if padding == "both" else 0
-    assert filled == [before <= k < before + 16 for k in range(32)]
+    assert {"32×32 to 16×16", channels, "x: 16×32×32", "y: 32×16×16"} <= set(written)
+    row = [shape for shape in parsed(record, Part.downsample).iter(f"{SVG}rect") if shape.get("rx") == "0"]
+    assert [shape.get("fill-opacity") != "0" for shape in row] == filled
+    assert sum(float(shape.get("width", 0)) for shape in row) == pytest.approx(132)
 
 
-def test_blocks_stand_in_the_order_in_which_they_run() -> None:
-    def order(net: str, part: Part) -> list[str]:
-        boxes = ("3×3 convolution", "BN", "ReLU")
-        return [text for text in texts_in_order(net, part) if text in boxes]
+def test_relu_and_parameters_are_where_they_are_in_the_net() -> None:
+    def norms(net: str, part: Part, *assignments: str) -> list[str]:
+        return [text for text in texts(described(net, 20, *assignments), part) if "parameters" in text][1:]
 
-    def texts_in_order(net: str, part: Part) -> list[str]:
-        return [element.text or "" for element in parsed(described(net, 20), part).iter(f"{SVG}text")]
-
-    plain = ["3×3 convolution", "BN", "ReLU"] * 2
-    assert order("plain", Part.block) == plain
-    assert order("resnet", Part.block) == plain
-    written = texts(described("resnet", 20), Part.block)
-    assert written["y = ReLU(F(x) + x)"] == 1
-    strides = [text for text in texts_in_order("resnet", Part.downsample) if "stride" in text]
-    assert strides == ["32 filters, stride 2", "32 filters, stride 1"]
-    projected = texts(described("resnet", 20, "model.shortcut=B"), Part.downsample)
-    assert projected["32 filters, stride 2"] == 2  # on both ways
-
-
-def test_a_stage_leaves_out_what_repeats() -> None:
-    blocks = anatomy(described("resnet", 56)).stages[1]
-    assert [block if isinstance(block, int) else block.name for block in shown(blocks)] == [
-        "layer2.0", "layer2.1", 6, "layer2.8",
-    ]  # fmt: skip
-    written = texts(described("resnet", 56), Part.stage2)
-    assert written["block 1: down-sampling"] == written["6 more"] == written["block 9"] == 1
-    assert (written["16×32×32"], written["32×16×16"]) == (1, 4)
+    both = "batch norm, ReLU · {} parameters".format
+    assert norms("plain", Part.block) == [both("2,336"), both("2,336")]
+    assert norms("resnet", Part.block) == [both("2,336"), "batch norm · 2,336 parameters"]
+    assert norms("resnet", Part.downsample, "model.shortcut=B")[-1] == "576 parameters"  # 16 · 32 + 2 · 32
+    assert norms("resnet", Part.stem) == [both("464")]  # 3 · 3 · 3 · 16 + 2 · 16
+    assert norms("resnet", Part.stem, "model.width=2") == [both("928")]
 
 
 def test_the_classes_are_the_data_s() -> None:
     record = described("resnet", 20).model_copy(update={"classes": 100})
-    assert texts(record)["100"] == 3
+    assert texts(record)[-1] == "100 probabilities"
 
 
-def test_a_wider_net_is_drawn_wider() -> None:
-    record = described("resnet", 20, "model.width=2")
-    assert anatomy(record).stages[2][-1].output == (128, 8, 8)
-    assert texts(record)["128×8×8"] == texts(described("resnet", 20))["64×8×8"]
-    assert texts(record, Part.stem)["32 kernels of 3×3×3"] == 1
+@pytest.mark.parametrize("part", list(Part))
+@pytest.mark.parametrize(
+    ("net", "depth", "option"), [("resnet", 20, "A"), ("resnet", 110, "C"), ("resnet", 32, "B"), ("plain", 8, "A")]
+)
+def test_a_drawing_fits_a_canvas_inside_any_page(net: str, depth: int, option: str, part: Part) -> None:
+    root = parsed(described(net, depth, f"model.shortcut={option}"), part)
+    assert (root.get("role"), root.get("fill"), root[0].tag) == ("img", "currentColor", f"{SVG}title")
+    assert root[1].tag == f"{SVG}desc"
+    assert "3×3 conv" in (root[1].text or "")
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    assert root.get("viewBox") == f"0 0 {width:g} {height:g}"
+    for element in root.iter():
+        # No identifier can collide, no rule of style can leak, nothing is run or loaded.
+        assert element.tag.removeprefix(SVG) in ("svg", "title", "desc", "text", "rect", "path", "circle")
+        assert not {"id", "class", "style", "href"} & element.attrib.keys()
+        x, y = float(element.get("x", 0)), float(element.get("y", 0))
+        right, below = x + float(element.get("width", 0)), y + float(element.get("height", 0))
+        if element.tag == f"{SVG}text":  # a letter is about 0.55 of its size wide
+            long = 0.55 * float(element.get("font-size", 0)) * len(element.text or "")
+            x -= {"middle": long / 2, "end": long}.get(element.get("text-anchor", ""), 0)
+            right = x + long
+        assert x >= 0, ElementTree.tostring(element)
+        assert right <= width, ElementTree.tostring(element)
+        assert below <= height, ElementTree.tostring(element)
 
 
-def test_the_description_tells_the_net() -> None:
-    text = parsed(described("resnet", 110))[1].text or ""
-    assert "16 kernels of 3×3 over its three channels, 432 weights, stride 1" in text
-    assert "The third stage has 18 blocks and makes 64×8×8." in text
-    assert "adds 16 zero channels to the 16 of the input, 8 before and 8 after them" in text
-    assert "1,727,962 parameters" in text
-    assert "There is no shortcut" in (parsed(described("plain", 20), Part.block)[1].text or "")
+def test_a_file_has_colours_for_a_light_and_a_dark_screen() -> None:
+    (style,) = parsed(described("resnet", 20), alone=True).iter(f"{SVG}style")
+    assert "prefers-color-scheme: dark" in (style.text or "")
+
+
+def test_markup_in_a_name_is_text() -> None:
+    record = described("resnet", 20).model_copy(update={"net": "<script>", "shortcut": "</text>&"})
+    assert texts(record)[0] == "<script>-20"
+
+
+@pytest.mark.parametrize("layers", [slice(0), slice(1), slice(-1), slice(12), slice(2, None)])
+def test_what_is_no_net_of_ours_is_refused(layers: slice) -> None:
+    record = described("resnet", 8)
+    with pytest.raises(UserError, match="resnet-8: its layer table is of no net that can be drawn"):
+        draw(record.model_copy(update={"layers": record.layers[layers]}))
+    flat = record.layers[0].model_copy(update={"output": (16,)})
+    with pytest.raises(UserError, match="no net that can be drawn"):
+        draw(record.model_copy(update={"layers": (flat, *record.layers[1:])}))
 
 
 def test_the_committed_figures_are_what_the_command_draws(tmp_path: Path) -> None:
     main(tmp_path)
     docs = Path(__file__).parent.parent.parent / "docs"
-    kept = {path.name: path.read_text(encoding="utf-8") for path in (docs / "figures").iterdir()}
+    committed = {path.name: path.read_text(encoding="utf-8") for path in (docs / "figures").iterdir()}
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    assert kept == drawn, "draw them: python docs/draw_figures.py"
+    assert committed == drawn, "draw them: python docs/draw_figures.py"
     page = (docs / "nets.md").read_text(encoding="utf-8")
     assert [name for name in FIGURES if f"(figures/{name}.svg)" not in page] == []
 
