@@ -114,7 +114,7 @@ def test_ours_filled_and_every_published_depth_hollow(files: Callable[..., Files
     assert drawn is not None
     (axes,) = drawn.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "32", "44", "56", "110", "1202"]
-    hollow: dict[str, Any] = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}  # type: ignore[index]
+    hollow: dict[str, Any] = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}
     assert hollow["paper-resnet"] == "white" != hollow["ours-resnet"]
     assert_room_for_axes(drawn)
     assert "hollow: published" in caption(plan)
