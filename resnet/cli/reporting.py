@@ -45,7 +45,7 @@ def report(
 
 def _with_nets_of(runs: Path, plan: Params) -> Params:
     """The plan with the nets that results themselves hold, where there are no parameters."""
-    from resnet.report.results import plan_of
+    from resnet.report.folder import plan_of
 
     there = plan_of(runs)
     if not there.models:

@@ -33,9 +33,10 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None,
     os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
+    from resnet.report.results import read_results
     from resnet.report.tables import read_tables
 
     tables = read_tables(params, runs, version)
     for file, problem in zip(tables.damaged["file"], tables.damaged["problem"], strict=True):
         print(f"{runs / file}: left out: {problem}", file=sys.stderr)
-    return write(tables, runs, reports, readme)
+    return write(tables, read_results(params, runs, version), runs, reports, readme)

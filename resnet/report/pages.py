@@ -6,9 +6,8 @@ Everything is made in memory first: an error anywhere leaves an earlier report a
 import json
 import os
 import shlex
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,15 +21,17 @@ from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
 from resnet.report.analysis.nets import DEEPEST, main_nets
 from resnet.report.html import page as html_page
+from resnet.report.markdown import details, picture
+from resnet.report.results import Results
+from resnet.report.section import Block, Details, Picture
+from resnet.report.section import Section as TopicSection
 from resnet.report.sections import (
     answer,
     comparisons,
     cost,
     curves,
     degraded,
-    depth,
     first_look,
-    headline,
     iterates,
     latency,
     opening,
@@ -38,9 +39,7 @@ from resnet.report.sections import (
     published,
     reading,
     responses,
-    results,
     roofline,
-    seeds,
     starts,
     sweep,
     table6,
@@ -49,11 +48,14 @@ from resnet.report.sections import (
     verdicts,
 )
 from resnet.report.sections import claims as claims_section
-from resnet.report.style.drawing import Section, rendered, style
-from resnet.report.style.markdown import picture
+from resnet.report.sections import results as speed_table
+from resnet.report.style import Section, rendered, style
+from resnet.report.table import Table, as_markdown
 from resnet.report.tables import Tables
+from resnet.report.topics import errors
 
-Sections = tuple[Callable[[Tables], Section], ...]
+AnySection = Section | TopicSection
+"""Sections that are no topics yet, and those of topics."""
 
 SUMMARY, STATISTICS, SPEED, PROVENANCE = "summary.md", "statistics.md", "speed.md", "provenance.md"
 
@@ -71,47 +73,51 @@ MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 """Between them stands a report's headline in another file, such as README.md; each names the folder of the report."""
 
 
-def pages(judged: DataFrame, runs: str | None) -> dict[str, Sections]:
+def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None) -> dict[str, list[AnySection]]:
     """The sections of every page that the summary links to.
 
     Args:
+        tables: for sections that are no topics yet.
+        results: what was read.
         judged: the claims with their verdicts.
-        runs: the runs' folder as seen from the page; None where its files are named and not linked.
+        runs: the runs' folder as seen from the page; None if its files are named and not linked.
     """
+    nets, data, report = results.nets, results.data, results.params.report
     return {
-        STATISTICS: (
-            opening.section,
-            results.errors_section,
-            partial(claims_section.section, judged=judged),
-            table6.section,
-            seeds.section,
-            comparisons.degradation_section,
-            comparisons.images_section,
-            comparisons.ablations_section,
-            responses.section,
-            published.verdicts_section,
-            published.elsewhere_section,
-            published.weights_section,
-            iterates.section,
-            sweep.section,
-            reading.errors_section,
-        ),
-        SPEED: (
-            results.speed_section,
-            cost.section,
-            throughput.section,
-            roofline.section,
-            partial(latency.section, runs=runs),
-            partial(usual_loop.section, runs=runs),
-            reading.speed_section,
-        ),
-        PROVENANCE: (results.files_section, partial(provenance.section, runs=runs)),
+        STATISTICS: [
+            opening.section(tables),
+            errors.every_net(nets, data),
+            claims_section.section(tables, judged),
+            table6.section(tables),
+            errors.seed_by_seed(nets, report.confidence),
+            comparisons.degradation_section(tables),
+            comparisons.images_section(tables),
+            comparisons.ablations_section(tables),
+            responses.section(tables),
+            published.verdicts_section(tables),
+            published.elsewhere_section(tables),
+            published.weights_section(tables),
+            iterates.section(tables),
+            sweep.section(tables),
+            errors.reading(nets),
+        ],
+        SPEED: [
+            speed_table.speed_section(tables),
+            cost.section(tables),
+            throughput.section(tables),
+            roofline.section(tables),
+            latency.section(tables, runs),
+            usual_loop.section(tables, runs),
+            reading.speed_section(tables),
+        ],
+        PROVENANCE: [speed_table.files_section(tables), provenance.section(tables, runs)],
     }
 
 
-def headline_sections(tables: Tables, answers: Sequence[str]) -> list[Section]:
-    """The answer, the main figure (of other data: learning) and the table: what also stands in README.md."""
-    return [answer.section(answers), first_look.section(tables), depth.section(tables), headline.section(tables)]
+def headline_sections(tables: Tables, results: Results, answers: Sequence[str]) -> list[AnySection]:
+    """The answer, the main figure (of other data: learning) and the table: what README.md holds too."""
+    headline = errors.headline(results.nets, results.data, results.params.report.confidence)
+    return [answer.section(answers), first_look.section(tables), headline]
 
 
 class Rendered(NamedTuple):
@@ -124,7 +130,23 @@ class Rendered(NamedTuple):
     """The paths of figures that it has nothing to draw for."""
 
 
-def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendered:
+def _blocks(section: AnySection) -> tuple[Block, ...]:
+    if isinstance(section, TopicSection):
+        return section.blocks
+    return (section.text, *(Picture(*x) for x in section.pictures))
+
+
+def _written(block: Block, runs: str | None) -> str:
+    """A block in Markdown; a figure is written by `render`."""
+    if isinstance(block, Table):
+        return as_markdown(block, runs)
+    if isinstance(block, Details):
+        content = "\n\n".join(_written(part, runs) for part in block.blocks)
+        return details(block.summary, f"{content}\n") if content.strip() else ""
+    return str(block)
+
+
+def render(sections: Iterable[AnySection], *, tell_absent: bool = False) -> Rendered:
     """A page in Markdown with its figures; sections and figures without content are left out.
 
     Args:
@@ -132,19 +154,22 @@ def render(sections: Iterable[Section], *, tell_absent: bool = False) -> Rendere
         tell_absent: whether a last line says which figures are not drawn, and why.
     """
     parts, reasons, files, absent = list[str](), list[str](), dict[str, bytes](), list[str]()
-    for title, text, pictures in sections:
-        shown = []
-        for name, caption, missing, draw in pictures:
+    for section in sections:
+        written = list[str]()
+        for block in _blocks(section):
+            if not isinstance(block, Picture):
+                written.append(_written(block, getattr(section, "runs", None)))
+                continue
             with style():
-                figure = draw()
-                drawn = rendered(figure, f"figures/{name}") if figure else {}
+                figure = block.draw()
+                drawn = rendered(figure, f"figures/{block.name}") if figure else {}
             files |= drawn
-            shown += [picture(name, caption)] if drawn else []
-            absent += [] if drawn else [f"figures/{name}.svg", f"figures/{name}.png"]
-            reasons += [missing] if missing and not drawn else []
-        content = "\n\n".join(part.strip("\n") for part in (text, *shown) if part)
+            written += [picture(block.name, block.caption)] if drawn else []
+            absent += [] if drawn else [f"figures/{block.name}.svg", f"figures/{block.name}.png"]
+            reasons += [block.absent] if block.absent and not drawn else []
+        content = "\n\n".join(part.strip("\n") for part in written if part.strip())
         if content:
-            parts.append(f"## {title}\n\n{content}" if title else content)
+            parts.append(f"## {section.title}\n\n{content}" if section.title else content)
     if len(parts) > 1 and reasons and tell_absent:
         parts.append(f"Not drawn: {'; '.join(reasons)}.")
     return Rendered("\n\n".join(parts) + "\n" if parts else "", files, tuple(absent))
@@ -206,18 +231,18 @@ def _tidy(tables: Tables, judged: DataFrame) -> dict[str, str]:
     return texts | {"metrics.json": f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"}
 
 
-def make(tables: Tables, runs: Path, reports: Path) -> Report:
+def make(tables: Tables, results: Results, runs: Path, reports: Path) -> Report:
     """Make every file of the report in memory."""
     judged, beside = claims(tables), _beside(runs, reports)
     answers = answer.sentences(tables, judged, _command(reports))
     tidy = _tidy(tables, judged)
     texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
-    for name, sections in pages(judged, beside).items():
-        made = render((section(tables) for section in sections), tell_absent=True)
+    for name, sections in pages(tables, results, judged, beside).items():
+        made = render(sections, tell_absent=True)
         figures, absent = figures | made.files, absent | {*made.absent}
         if made.text and len(tables.nets):
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"
-    head = render(headline_sections(tables, answers))
+    head = render(headline_sections(tables, results, answers))
     learning = [curves.section(tables), degraded.section(tables), starts.section(tables)]
     rest = render([verdicts.section(tables, judged, STATISTICS), *learning, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
@@ -245,9 +270,9 @@ def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write(tables: Tables, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+def write(tables: Tables, results: Results, runs: Path, reports: Path, readme: Path | None = None) -> Path:
     """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    report = make(tables, runs, reports)
+    report = make(tables, results, runs, reports)
     text = with_headline(readme, report.headline, reports) if readme else None
     place(report.files, report.absent, reports)
     if readme and text is not None:

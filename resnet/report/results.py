@@ -1,148 +1,224 @@
-"""Result files found and read for the report: one that is damaged ends nothing, it is named and left out."""
+"""The result files of a plan, read and checked once: those that count by net, and the others with the reason."""
 
-import os
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+import numpy as np
+from numpy.typing import NDArray
 
-from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.params.bearing import check_recorded
-from resnet.params.problems import first_problem
-from resnet.results import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
-from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
+from resnet.params.bearing import configuration
+from resnet.report.folder import Folder, run_folder
+from resnet.report.published import PublishedError, papers_error
+from resnet.report.samples import Sample, sample
+from resnet.results import (
+    DataRecord,
+    DescriptionRecord,
+    ForecastRecord,
+    HistoryRow,
+    LatencyRecord,
+    PublishedRecord,
+    PublishedRecords,
+    ResponsesRecord,
+    SweepRecord,
+    ThroughputRecord,
+    TrainingRecord,
+    UsualLoopRecord,
+)
+from resnet.results.consistency import METRICS
 
-R = TypeVar("R", bound=Record)
+
+class Run(NamedTuple):
+    """A planned seed that has begun under the plan's identity."""
+
+    seed: int
+    file: str
+    """Of the record, below the runs' folder."""
+    record: TrainingRecord
+    curve: list[HistoryRow]
+    """Empty if there is no learning curve."""
+    predictions: NDArray[np.uint8] | None
+    """(images, 2): label and predicted class."""
+
+    @property
+    def done(self) -> bool:
+        return self.record.status == "done"
 
 
-def run_folder(settings: Settings, seed: int) -> str:
-    """Where a seed's files lie below the runs' folder."""
-    return f"train/{settings.name}/seed-{seed}"
+@dataclass(frozen=True, eq=False)
+class Net:
+    """A net of the plan with its result files that count."""
+
+    settings: Settings
+    own_settings: frozenset[str]
+    """Keys of `model` and `train` in which the plan sets it apart."""
+    runs: tuple[Run, ...] = ()
+    """By seed, in the plan's order."""
+    description: DescriptionRecord | None = None
+    throughput: ThroughputRecord | None = None
+    responses: ResponsesRecord | None = None
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def kind(self) -> str:
+        return self.settings.net
+
+    @property
+    def depth(self) -> int:
+        return self.settings.depth
+
+    @property
+    def shortcut(self) -> str:
+        return "none" if self.kind == "plain" else self.settings.model.shortcut
+
+    @property
+    def iterations(self) -> int:
+        return self.settings.train.iterations
+
+    @property
+    def planned(self) -> int:
+        """Seeds."""
+        return len(self.settings.train.seed_list)
+
+    @cached_property
+    def done(self) -> list[Run]:
+        return [run for run in self.runs if run.done]
+
+    @property
+    def counted(self) -> Any:
+        """A record that has `parameters` and `multiply_adds`; None before any has been made."""
+        return next((run.record for run in self.runs), None) or self.description or self.throughput
+
+    @cached_property
+    def flat(self) -> dict[str, Any]:
+        """The effective settings: `{"train.momentum": 0.9, ...}`."""
+        sections = self.settings.model_dump(mode="json", include={"model", "train"})
+        return {f"{part}.{key}": value for part, keys in sections.items() for key, value in keys.items()}
+
+    @property
+    def papers_error(self) -> PublishedError | None:
+        """What the paper prints of this net, whether or not ours has run."""
+        return papers_error(self.kind, self.depth, self.shortcut)
+
+    def over_seeds(self, quantity: str) -> Sample | None:
+        """A number of the records of the seeds that are done; None without any."""
+        return sample(getattr(run.record, quantity) for run in self.done)
 
 
-def plan_of(runs: Path) -> Params:
-    """The plan whose results these are, from the settings that they hold: for a folder without its parameters.
+class NotCounted(NamedTuple):
+    """A result file that no number of the report comes from."""
+
+    file: str
+    """Below the runs' folder."""
+    reason: str
+    damaged: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What `pages` hands to the topics, to each what it needs."""
+
+    params: Params
+    version: int | None
+    """Of what an iteration computes today; None: every version counts."""
+    nets: dict[str, Net]
+    """By name, in the plan's order."""
+    data: DataRecord | None = None
+    """What was trained on; None before anything was."""
+    latency: list[tuple[str, LatencyRecord]] = field(default_factory=list)
+    usual_loop: list[tuple[str, UsualLoopRecord]] = field(default_factory=list)
+    published: tuple[PublishedRecord, ...] = ()
+    """Others' weights, evaluated here."""
+    sweeps: list[SweepRecord] = field(default_factory=list)
+    forecast: ForecastRecord | None = None
+    not_counted: list[NotCounted] = field(default_factory=list)
+
+
+def _is_planned(record: TrainingRecord, settings: Settings, version: int | None) -> bool:
+    precision = settings.train.precision_beside(record.precision)
+    planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
+    return record.identity.configuration == planned and version in (None, record.identity.version)
+
+
+def _why_not(
+    record: TrainingRecord, settings: Settings, version: int | None, first: TrainingRecord | None
+) -> str | None:
+    """Why a run does not count; None if it does. `first`: the plan's first that does, whose data all others share."""
+    if first is None or not _is_planned(record, settings, version):
+        return "made with other settings, or by another version, than the plan's"
+    if record.identity.data != first.identity.data:
+        return "trained on other data than the plan's other runs"
+    return None
+
+
+def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
+    """Read every result file of the plan.
 
     Args:
-        runs: with `train/<net>/seed-<k>/metrics.json` or `throughput/<net>.json`.
-
-    Returns:
-        The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
-        result file holds is at its default. Without any net where there are no results that are whole.
+        params: the plan; its `models` are the nets.
+        runs: the folder of result files, which may be empty or absent.
+        version: of what an iteration computes today [all].
     """
-    results, models, data = Results(runs), dict[str, Any](), dict[str, Any]()
+    folder, planned = Folder(runs), {name: params.settings(name) for name in params.models}
+    trained = folder.all_runs(planned.values())
+    whole = (files.record for (name, _), files in trained.items() if _is_planned(files.record, planned[name], version))
+    first = next(whole, None)
+    nets, others = dict[str, Net](), list[NotCounted]()
+    for name, settings in planned.items():
+        counted = []
+        for seed in settings.train.seed_list:
+            file, found = f"{run_folder(settings, seed)}/{METRICS}", trained.get((name, seed))
+            reason = _why_not(found.record, settings, version, first) if found else None
+            if found and reason:
+                others.append(NotCounted(file, reason))
+            elif found:
+                counted.append(Run(seed, file, found.record, found.curve or [], found.predictions))
+        nets[name] = Net(
+            settings,
+            frozenset({*params.models[name].model, *params.models[name].train}),
+            tuple(counted),
+            folder.read(DescriptionRecord, f"describe/{name}.json", settings),
+            folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
+            folder.read(ResponsesRecord, f"responses/{name}.json", settings),
+        )
+    sweeps = [sweep for _, sweep in folder.all(SweepRecord, "sweep")]
+    published = folder.read(PublishedRecords, "published.json")
+    # The forecast is a file of the runs' folder, or of a folder of its own.
+    forecasts = (folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json"))
+    forecast = next(filter(None, forecasts), None)
+    latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
+    others += [NotCounted(file, "the plan does not name it") for file in _unplanned(folder, planned)]
+    others += [NotCounted(file, problem, damaged=True) for file, problem in folder.damaged]
+    return Results(
+        params,
+        version,
+        nets,
+        first.data if first else None,
+        latency,
+        usual_loop,
+        tuple(published.evaluations) if published else (),
+        sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)),
+        forecast,
+        others,
+    )
 
-    def add(record: TrainingRecord | ThroughputRecord) -> None:
-        sections = {part: record.settings.get(part) or {} for part in ("model", "train", "throughput")}
-        models[record.name] = {"net": record.net, "depth": record.depth, **sections}
 
-    for file in results.entries(runs / "throughput", ".json"):
-        if throughput := results.read(ThroughputRecord, f"throughput/{file}.json"):
-            add(throughput)
-    for net in results.entries(runs / "train"):
-        files = [f"train/{net}/{seed}/{METRICS}" for seed in results.entries(runs / "train" / net)]
-        records = [record for file in files if (record := results.read(TrainingRecord, file)) and record.name == net]
-        if records:
-            add(records[0])
-            models[net]["train"] = {**models[net]["train"], "seeds": sorted({record.seed for record in records})}
-            data = {"validation": records[0].data.validation_images, "split_seed": records[0].data.split_seed}
-    depths = sorted(models, key=lambda name: (models[name]["net"], models[name]["depth"], name))
-    try:
-        return Params.model_validate({"data": data, "models": {name: models[name] for name in depths}})
-    except ValidationError as error:
-        raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
-
-
-def _check_place(path: Path, result: Any, settings: Settings) -> None:
-    """Refuse a result that lies in another net's place.
-
-    Raises:
-        DamagedFile: it does.
-    """
-    if (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
-        ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
-        raise DamagedFile(path, f"holds {result.name} ({result.net}, depth {result.depth}), but the parameters' {ours}")
-
-
-class Results:
-    """The folder of result files; what is read of it is whole."""
-
-    def __init__(self, runs: Path) -> None:
-        self.runs = runs
-        self.damaged: list[tuple[str, str]] = []
-        """Files that were left out, below the folder, and what is wrong with each."""
-
-    def leave_out(self, path: Path, problem: str) -> None:
-        damage = (path.relative_to(self.runs).as_posix(), problem)
-        self.damaged += [] if damage in self.damaged else [damage]
-
-    def is_there(self, path: Path) -> bool:
-        """Whether there is anything by this name; what is no folder and stands in the place of one is named."""
-        if os.path.lexists(path):
-            return True
-        for parent in path.parents[: len(path.relative_to(self.runs).parts)]:
-            if os.path.lexists(parent) and not (parent.is_dir() and os.access(parent, os.X_OK)):
-                self.leave_out(parent, "not a folder that can be read")
-        return False
-
-    def entries(self, folder: Path, suffix: str = "") -> list[str]:
-        """Folders in a folder, or what ends with `suffix`, without it, sorted; hidden ones are not results."""
-        try:
-            there = list(folder.iterdir()) if self.is_there(folder) else []
-        except OSError as error:
-            self.leave_out(folder, f"not a folder that can be read ({error.strerror})")
-            return []
-        names = [path.name for path in there if suffix or path.is_dir()]
-        return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and name[0] != ".")
-
-    def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
-        """Read a result, if there is one and it is whole; of a net, where its settings are given."""
-        path, result = self.runs / file, None
-        try:
-            result = record.read(path) if self.is_there(path) else None
-            if result and settings:
-                _check_place(path, result, settings)
-        except DamagedFile as error:
-            self.leave_out(error.path, error.problem)
-            return None
-        return result
-
-    def all(self, record: type[R], kind: str) -> list[tuple[str, R]]:
-        """Every whole result file of a folder, with its path."""
-        files = [f"{kind}/{name}.json" for name in self.entries(self.runs / kind, ".json")]
-        return [(file, result) for file in files if (result := self.read(record, file))]
-
-    def run(self, settings: Settings, seed: int) -> RunFiles | None:
-        """Read one seed's files."""
-        folder = self.runs / run_folder(settings, seed)
-        try:
-            run = read_run(folder) if self.is_there(folder / METRICS) else None
-            if run:
-                _check_place(folder / METRICS, run.record, settings)
-                record = run.record
-                precision, own = record.precision, record.identity.configuration
-                check_recorded(record.net, record.depth, record.settings, precision, own)
-        except DamagedFile as error:
-            self.leave_out(error.path, error.problem)
-            return None
-        except ValueError as error:
-            self.leave_out(folder / METRICS, str(error))
-            return None
-        for damage in run.damaged if run else ():
-            self.leave_out(damage.path, damage.problem)
-        return run
-
-    def all_runs(self, planned: Iterable[Settings]) -> dict[tuple[str, int], RunFiles]:
-        """Read every planned seed; one that holds another's result counts once, under the name that comes first."""
-        seeds = [(settings, seed) for settings in planned for seed in settings.train.seed_list]
-        runs = {(settings.name, seed): run for settings, seed in seeds if (run := self.run(settings, seed))}
-        for place in foreign_labels(list(runs.values())):
-            key, run = list(runs.items())[place]
-            self.leave_out(run.folder / PREDICTIONS, "its labels are not those of the other runs on the same data")
-            runs[key] = run._replace(predictions=None)
-        for (key, run), problem in [(list(runs.items())[place], text) for place, text in duplicates([*runs.values()])]:
-            self.leave_out(run.folder / METRICS, problem)
-            del runs[key]
-        return runs
+def _unplanned(folder: Folder, planned: Mapping[str, Settings]) -> Iterable[str]:
+    """Folders of seeds, and files of nets, that the plan does not have."""
+    for name in folder.entries(folder.runs / "train"):
+        seeds = planned[name].train.seed_list if name in planned else []
+        there = folder.entries(folder.runs / "train" / name)
+        yield from (
+            f"train/{name}/{x}" for x in there if x.startswith("seed-") and x not in {f"seed-{s}" for s in seeds}
+        )
+    for kind in ("describe", "throughput", "responses"):
+        names = folder.entries(folder.runs / kind, ".json")
+        yield from (f"{kind}/{name}.json" for name in names if name not in planned)

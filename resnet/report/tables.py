@@ -15,7 +15,7 @@ import numpy as np
 from pandas import DataFrame, concat
 
 from resnet.params import ModelParams, Params, Settings, TrainParams
-from resnet.report.results import Results, run_folder
+from resnet.report.folder import Folder, run_folder
 from resnet.results import (
     HISTORY,
     PREDICTIONS,
@@ -213,7 +213,7 @@ Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 
 def _gather_run(
-    results: Results, gathered: Rows, settings: Settings, seed: int, run: RunFiles | None, files: list[str]
+    results: Folder, gathered: Rows, settings: Settings, seed: int, run: RunFiles | None, files: list[str]
 ) -> DataFrame | None:
     """Add the names and rows of one seed's files; gives the table of its predictions."""
     at = run_folder(settings, seed)
@@ -244,7 +244,7 @@ def _peaks(peaks: Peaks | None) -> dict[str, Any]:
 
 
 def _gather_net(
-    results: Results,
+    results: Folder,
     gathered: Rows,
     settings: Settings,
     runs: dict[tuple[str, int], RunFiles],
@@ -308,7 +308,7 @@ def read_tables(params: Params, runs: Path, version: int | None = None) -> Table
     A file that is damaged, or lies in another net's or seed's place, is named in `damaged` and left out.
     """
     gathered, planned = Rows(list), {name: params.settings(name) for name in params.models}
-    results = Results(runs)
+    results = Folder(runs)
     trained = results.all_runs(planned.values())
     described, predictions = dict[str, DescriptionRecord](), list[DataFrame]()
     for settings in planned.values():

@@ -15,7 +15,7 @@ from resnet.measuring.published_weights import evaluate_published
 from resnet.measuring.responses import response_std
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import Params, load
-from resnet.report.analysis.published import published
+from resnet.report.published import published
 from resnet.results import PublishedRecords
 from resnet.training.batches import normalise
 from resnet.training.draws import generator

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
-from resnet.report.style.drawing import Section
+from resnet.report.pages import render
+from resnet.report.results import Results, read_results
+from resnet.report.section import Section as TopicSection
+from resnet.report.style import Section
 from resnet.report.tables import Tables, read_tables
 from resnet.results import (
     DataRecord,
@@ -93,13 +96,25 @@ class Files:
     def tables(self) -> Tables:
         return read_tables(self.params, self.runs)
 
+    def results(self) -> Results:
+        return read_results(self.params, self.runs)
+
+    def topic(self, section: TopicSection) -> str:
+        """The Markdown of a topic's section, its tables without their padding."""
+        return unpadded(render([section]).text).strip()
+
     def text(self, section: Callable[..., Section], **options: Any) -> str:
         """A section's text, its tables without their padding."""
         return unpadded(section(self.tables(), **options).text)
 
     def rows(self, section: Callable[..., Section], **options: Any) -> list[dict[str, str]]:
         """The rows of a section's first table, by its headings."""
-        lines = self.text(section, **options).splitlines()
+        return self.rows_of(self.text(section, **options))
+
+    @staticmethod
+    def rows_of(text: str) -> list[dict[str, str]]:
+        """The rows of a text's first table, by its headings."""
+        lines = text.splitlines()
         start = next(place for place, line in enumerate(lines) if line.startswith("|"))
         end = next((place for place in range(start, len(lines)) if not lines[place].startswith("|")), len(lines))
         return [dict(zip(_cells(lines[start]), _cells(line), strict=True)) for line in lines[start + 2 : end]]

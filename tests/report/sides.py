@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.report.analysis.stated import Claim
-from resnet.report.analysis.statistics import Sample
+from resnet.report.samples import Sample
 from resnet.report.tables import Tables
 
 Side = Literal["holds", "opposite", "nothing differs"]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from resnet.report.style.drawing import new_figure, rendered
-from resnet.report.style.markdown import code, link, table
+from resnet.report.markdown import code, link, table
+from resnet.report.style import new_figure, rendered
 from tests.report.made_up import a_system, some_data
 
 HOSTILE = (

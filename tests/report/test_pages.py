@@ -20,8 +20,9 @@ from resnet.errors import UserError
 from resnet.params import load
 from resnet.report import build
 from resnet.report.pages import MARKERS, make, place, render, with_headline
+from resnet.report.results import read_results
 from resnet.report.sections import curves
-from resnet.report.style.drawing import Picture, Section, new_figure
+from resnet.report.style import Picture, Section, new_figure
 from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT
 from tests.report.made_up import unpadded
@@ -186,8 +187,8 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
 @pytest.mark.parametrize("plan", [".", "tenth"])
 def test_the_readme_of_this_repository_holds_what_its_results_say(plan: str) -> None:
     folder, readme = ROOT / plan, ROOT / "README.md"
-    tables = read_tables(load(folder / "params.yaml"), folder / "runs")
-    made = make(tables, folder / "runs", folder / "reports").headline
+    params, runs = load(folder / "params.yaml"), folder / "runs"
+    made = make(read_tables(params, runs), read_results(params, runs), runs, folder / "reports").headline
     command = f"in {plan}: resnet report --readme {os.path.relpath(readme, folder)}"
     assert readme.read_text() == with_headline(readme, made, folder / "reports"), command
 

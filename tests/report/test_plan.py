@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resnet.report.results import plan_of
+from resnet.report.folder import plan_of
 from resnet.report.tables import read_tables
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resnet.report.analysis.claims import claims
-from resnet.report.pages import headline_sections, pages
-from resnet.report.style.drawing import style
+from resnet.report.pages import make
+from resnet.report.results import read_results
 from resnet.report.tables import Tables, read_tables, rows
 from resnet.results import (
     Energy,
@@ -107,11 +104,7 @@ def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) 
     tables = read_tables(whole.params, folder)
     _holds_together(tables)
     if drawn:
-        functions = itertools.chain(*pages(claims(tables), "../runs").values())
-        for section in [*headline_sections(tables, []), *(function(tables) for function in functions)]:
-            for picture in section.pictures:
-                with style():
-                    plt.close(picture.draw())
+        make(tables, read_results(whole.params, folder), folder, folder.parent / "reports")
     return tables
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from resnet.report.analysis.comparisons import depth_pairs
 from resnet.report.analysis.nets import incomparable, main_nets
-from resnet.report.analysis.statistics import Interval
+from resnet.report.samples import Interval
 from resnet.report.tables import Tables
 
 CHUNK = 250

@@ -13,7 +13,7 @@ from resnet.report.analysis.comparisons import ALL_ALIKE, Unmet, obstacle
 from resnet.report.analysis.nets import over_seeds
 from resnet.report.analysis.responses import mean_response
 from resnet.report.analysis.stated import Claim, planned_seeds, planned_tests, stated
-from resnet.report.analysis.statistics import Difference, Sample, Trend, contrast, holm
+from resnet.report.samples import Difference, Sample, Trend, contrast, holm
 from resnet.report.tables import Tables
 
 VERDICTS = ("shown", "contradicted", "undecided", "not tested")

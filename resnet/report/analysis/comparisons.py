@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from resnet.report.analysis import nets
 from resnet.report.analysis.protocol import deviations
-from resnet.report.analysis.published import PublishedError, published
-from resnet.report.analysis.statistics import (
+from resnet.report.published import PublishedError, published
+from resnet.report.samples import (
     Difference,
     Sample,
     Summary,

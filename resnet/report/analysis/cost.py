@@ -12,7 +12,7 @@ from resnet.report.analysis.nets import (
     over_seeds,
     training_devices,
 )
-from resnet.report.analysis.statistics import Difference
+from resnet.report.samples import Difference
 from resnet.report.tables import Tables, rows, select
 
 UNITS = {

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from pandas import DataFrame
 
-from resnet.report.analysis.statistics import Sample, over_rows, sample
+from resnet.report.samples import Sample, over_rows, sample
 from resnet.report.tables import Tables, select
 
 

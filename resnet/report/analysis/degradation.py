@@ -7,7 +7,7 @@ from pandas import DataFrame
 from resnet.report.analysis.comparisons import Change, change
 from resnet.report.analysis.curves import curves_of
 from resnet.report.analysis.nets import main_nets
-from resnet.report.analysis.statistics import Difference
+from resnet.report.samples import Difference
 from resnet.report.tables import Tables
 
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from resnet.report.analysis.comparisons import on_the_papers_schedule, published_comparisons
 from resnet.report.analysis.nets import without_ablations
-from resnet.report.analysis.published import PublishedError
-from resnet.report.analysis.statistics import Difference
+from resnet.report.published import PublishedError
+from resnet.report.samples import Difference
 from resnet.report.tables import Tables
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from resnet.params.bearing import CURVE_ALONE, OF_SHORTCUTS, WITHOUT_EFFECT, bearing_on_errors
-from resnet.report.analysis.published import published
-from resnet.report.analysis.statistics import Interval, Sample, sample
+from resnet.report.published import published
+from resnet.report.samples import Interval, Sample, sample
 from resnet.report.tables import Tables, rows, select
 
 OF_A_MACHINE = {"seconds", "energy_joules", "images_per_second", "peak_memory_bytes"}

@@ -7,7 +7,7 @@ from pandas import DataFrame
 
 from resnet.report.analysis.curves import drawn_runs
 from resnet.report.analysis.nets import over_seeds, status, without_ablations
-from resnet.report.analysis.published import papers_error, published
+from resnet.report.published import papers_error, published
 from resnet.report.tables import COLUMNS, Tables, rows, select
 
 ERRORS = ["name", "net", "depth", "seed", "test_error"]
@@ -29,7 +29,7 @@ def _timing(tables: Tables, name: str, kind: str) -> dict[str, Any]:
 
 
 def _net(tables: Tables, net: Any) -> dict[str, Any]:
-    paper = papers_error(net)
+    paper = papers_error(net.net, net.depth, net.shortcut)
     statuses, runs = list(tables.seeds(net.name)["status"]), tables.started(net.name)
     first: Any = next(rows(runs), None)
     return {

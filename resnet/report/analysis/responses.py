@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pandas import DataFrame
 
-from resnet.report.analysis.statistics import Sample, over_rows, sample
+from resnet.report.samples import Sample, over_rows, sample
 from resnet.report.tables import Tables, rows, select
 
 APART = 100.0

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from pandas import DataFrame
 
+from resnet.report import words
 from resnet.report.analysis.nets import error_interval, over_seeds
-from resnet.report.analysis.published import papers_error
 from resnet.report.html.markup import NOTHING, Cell, Markup, element, link, table
-from resnet.report.style import words
+from resnet.report.published import papers_error
 from resnet.report.tables import Tables, rows, select
 
 Line = dict[str, Cell]
@@ -49,7 +49,7 @@ def _net(tables: Tables, net: Any, runs: str | None) -> Line:
     name, level = net.name, tables.params.report.confidence
     sample = over_seeds(tables, name, "test_error")
     ends = error_interval(tables, sample) if sample else None
-    paper = papers_error(net) if tables.official else None
+    paper = papers_error(net.net, net.depth, net.shortcut) if tables.official else None
     counted = next((file for kind in ("describe", "train", "throughput") for file in net.files if kind in file), None)
     speeds = {timed.kind: timed for timed in rows(select(tables.speed, name=name))}
     interval = Cell(words.interval_of_mean(ends), _to_runs(name), ends.low) if ends else NOTHING

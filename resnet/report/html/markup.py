@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from resnet.report.style import words
+from resnet.report import words
 
 
 class Markup(str):

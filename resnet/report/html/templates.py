@@ -15,7 +15,7 @@ import altair as alt
 
 from resnet.files import write_text
 from resnet.report.html.charts import CONFIG, HOVER, HOVERED, THOUSANDS, Spec, layered, tooltip
-from resnet.report.style.drawing import COLOURS
+from resnet.report.style import COLOURS
 
 PAGE = """\
 <!DOCTYPE html>

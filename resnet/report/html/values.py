@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from resnet.report import words
 from resnet.report.analysis.cost import UNITS, costs_of
 from resnet.report.analysis.curves import drawn_runs
 from resnet.report.analysis.nets import aside, error_interval, main_net, over_seeds, series, started, without_ablations
-from resnet.report.analysis.published import published
 from resnet.report.analysis.responses import profile, responses_by_seed
-from resnet.report.style import words
-from resnet.report.style.drawing import depth_colours
+from resnet.report.published import published
+from resnet.report.style import depth_colours
 from resnet.report.tables import Tables, rows, select
 
 DEPTH = "depth, weighted layers"

@@ -5,15 +5,15 @@ from typing import Any
 
 from pandas import DataFrame
 
+from resnet.report import words
 from resnet.report.analysis import protocol
 from resnet.report.analysis.headline import beside_the_paper, comparable
 from resnet.report.analysis.nets import DEEPEST, aside, error_interval, over_seeds, without_ablations
-from resnet.report.analysis.published import published
 from resnet.report.analysis.remaining import remaining
 from resnet.report.analysis.stated import stated
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bullets, code, escaped
+from resnet.report.markdown import bullets, code, escaped
+from resnet.report.published import published
+from resnet.report.style import Section
 from resnet.report.tables import Tables, rows, select
 
 TITLE = "# Does depth help? He et al., CVPR 2016, section 4.2"

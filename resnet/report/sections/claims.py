@@ -4,13 +4,13 @@ from typing import Any
 
 from pandas import DataFrame
 
+from resnet.report import words
 from resnet.report.analysis.claims import VERDICTS
 from resnet.report.analysis.nets import main_nets
-from resnet.report.analysis.published import published
 from resnet.report.analysis.stated import planned_tests, stated
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bullets, escaped
+from resnet.report.markdown import bullets, escaped
+from resnet.report.published import published
+from resnet.report.style import Section
 from resnet.report.tables import Tables, rows, select
 
 

@@ -1,12 +1,12 @@
 """Nets beside one another: depth against training error, test errors image by image, and ablations."""
 
+from resnet.report import words
 from resnet.report.analysis.bootstrap import compare_images
 from resnet.report.analysis.comparisons import Ablation, ablations
 from resnet.report.analysis.degradation import degradation
-from resnet.report.analysis.statistics import Difference
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import Markdown, code, escaped, table
+from resnet.report.markdown import Markdown, code, escaped, table
+from resnet.report.samples import Difference
+from resnet.report.style import Section
 from resnet.report.tables import Tables
 
 

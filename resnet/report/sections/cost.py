@@ -5,10 +5,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.cost import KINDS, UNITS, costs, ladders, steps
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import COLOURS, KIND_NAMES, MARKERS, Picture, Section
-from resnet.report.style.markdown import table
+from resnet.report.markdown import table
+from resnet.report.style import COLOURS, KIND_NAMES, MARKERS, Picture, Section
 from resnet.report.tables import Tables
 
 POINTS = (

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from pandas import DataFrame
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.curves import averaged, curves_of
 from resnet.report.analysis.nets import DEEPEST, aside, run_on, without_ablations
 from resnet.report.analysis.protocol import deviations
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import Picture, Section
-from resnet.report.style.markdown import escaped
+from resnet.report.markdown import escaped
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables
 
 TOP = 20.0

@@ -1,9 +1,9 @@
 """Whether a deeper net that is worse overfits: a sentence below the learning curves."""
 
+from resnet.report import words
 from resnet.report.analysis.degradation import Degraded, degraded
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import escaped
+from resnet.report.markdown import escaped
+from resnet.report.style import Section
 from resnet.report.tables import Tables
 
 

@@ -6,11 +6,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.curves import averaged, curves_of
 from resnet.report.analysis.nets import most_frequent_length, over_seeds
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import Picture, Section
-from resnet.report.style.markdown import bold, bullets, escaped
+from resnet.report.markdown import bold, bullets, escaped
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables, select
 
 LEARNED = 0.8

@@ -1,9 +1,9 @@
 """What choosing an iterate buys: the last, the one of lowest validation error, and the best on the test set."""
 
+from resnet.report import words
 from resnet.report.analysis.curves import choices
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import table
+from resnet.report.markdown import table
+from resnet.report.style import Section
 from resnet.report.tables import Tables
 
 EXPLAINED = (

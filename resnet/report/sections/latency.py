@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from pandas import DataFrame
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.timing import GROUPS, figure_choice, passes, stacks
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import Picture, Section
-from resnet.report.style.markdown import bullets, escaped, link, table
+from resnet.report.markdown import bullets, escaped, link, table
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables, rows, select
 
 GROUP_COLOURS = ("#999999", "#0072B2", "#E69F00", "#009E73", "#CC79A7")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from resnet.report import words
 from resnet.report.analysis import nets, protocol
 from resnet.report.analysis.agreement import stale_runs
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bold, escaped
+from resnet.report.markdown import bold, escaped
+from resnet.report.style import Section
 from resnet.report.tables import Tables, select
 
 

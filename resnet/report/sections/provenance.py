@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from resnet.params.bearing import bearing_on_errors
+from resnet.report import words
 from resnet.report.analysis.nets import started
-from resnet.report.analysis.protocol import KEYS
-from resnet.report.analysis.published import published
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import Markdown, bullets, code, details, escaped, link, table
+from resnet.report.markdown import Markdown, bullets, code, details, escaped, link, table
+from resnet.report.protocol import KEYS
+from resnet.report.published import published
+from resnet.report.style import Section
 from resnet.report.tables import Tables, flattened, rows, select
 from resnet.results import System
 

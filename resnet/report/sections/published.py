@@ -1,10 +1,10 @@
 """Published figures: judged against ours, as their authors state them, and others' weights evaluated here."""
 
+from resnet.report import words
 from resnet.report.analysis.comparisons import PublishedComparison, on_the_papers_schedule, published_comparisons
-from resnet.report.analysis.published import published
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bold, bullets, escaped, table
+from resnet.report.markdown import bold, bullets, escaped, table
+from resnet.report.published import published
+from resnet.report.style import Section
 from resnet.report.tables import Tables, rows, select
 
 

@@ -7,11 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.nets import main_nets, token_runs
 from resnet.report.analysis.responses import far_apart, mean_response, others_responses, profile, responses_by_seed
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import Picture, Section
-from resnet.report.style.markdown import escaped, table
+from resnet.report.markdown import escaped, table
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables, rows, select
 
 COLUMNS = ("mean over layers", "strongest layer", "weakest layer", "layers")

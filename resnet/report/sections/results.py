@@ -3,41 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from resnet.report.analysis import agreement, nets, protocol
-from resnet.report.analysis.published import papers_error
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bold, bullets, code, escaped, table
+from resnet.report import words
+from resnet.report.analysis import agreement, nets
+from resnet.report.markdown import bullets, code, escaped, table
+from resnet.report.style import Section
 from resnet.report.tables import Tables, different, rows, select
-
-STOPPED = ("interrupted", "diverged")
-
-
-def _stops(tables: Tables, name: str) -> list[str]:
-    """Where the seeds of a net stopped that have begun and are not done."""
-    several = len(tables.seeds(name)) > 1
-    return [words.stop(*x[:3], x.seeds if several else ()) for x in nets.stops(tables, name)]
-
-
-def _errors(tables: Tables, net: Any, shared: list[protocol.Deviation]) -> dict[str, str]:
-    name, statuses = net.name, list(tables.seeds(net.name)["status"])
-    # One mark is enough to send the reader to the lines above the table, which say all.
-    marks = [deviation.mark for deviation in protocol.deviations(tables, name) if deviation not in shared]
-    nothing = (
-        bold("mixed settings, not averaged")
-        if net.mixed
-        else "; ".join(_stops(tables, name)) or nets.status(tables, name)
-    )
-    stopped = ", ".join(f"{statuses.count(status)} {status}" for status in STOPPED if status in statuses)
-    figure = papers_error(net)
-    return {
-        "net": f"{name} ({marks[0]})" if marks else name,
-        "seeds done": f"{statuses.count('done')} of {len(statuses)}{f' ({stopped})' if stopped else ''}",
-        "test error, %": words.sample(nets.over_seeds(tables, name, "test_error"), nothing),
-        **({"paper's test error, %": words.published_error(figure)} if tables.official else {}),
-        "training error, %": words.sample(nets.over_seeds(tables, name, "training_error")),
-        "validation error, %": words.sample(nets.over_seeds(tables, name, "validation_error")),
-    }
 
 
 def _training_times(tables: Tables, name: str) -> str:
@@ -63,18 +33,6 @@ def _speed(tables: Tables, net: Any) -> dict[str, str]:
         "peak memory": f"{words.size(speed['training'].peak_memory_bytes)} (a training step)" if speed else of_runs,
         "training time a seed": _training_times(tables, net.name),
     }
-
-
-def _status_lines(tables: Tables) -> Iterator[str]:
-    """Where the seeds stopped that are not done, of nets that have others that are."""
-    for name in tables.nets.index:
-        missing, planned = list(tables.seeds(name, "not run")["seed"]), len(tables.seeds(name))
-        stops = _stops(tables, name) if len(tables.seeds(name, "done")) else []
-        stops += [f"{words.seeds(missing)} not run"] if 0 < len(missing) < planned else []
-        damaged = list(tables.seeds(name, "left out")["seed"])
-        stops += [f"{words.seeds(damaged)} left out, for its files are damaged"] if damaged else []
-        if stops:
-            yield f"{escaped(name)}: {'; '.join(stops)}."
 
 
 def _remarks(tables: Tables, name: str) -> Iterator[str]:
@@ -145,26 +103,6 @@ def _conditions(tables: Tables) -> Iterator[str]:
     for what, values in conditions.items():
         for condition, who in words.grouped(values, len(tables.nets)).items():
             yield f"{what} of {who}: {escaped(condition)}."
-
-
-def _about_the_paper(tables: Tables) -> Iterator[str]:
-    """What the paper's column leaves open."""
-    figures = [figure for net in rows(tables.nets) if (figure := papers_error(net))]
-    if any(figure.n is None for figure in figures):
-        yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
-    yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
-    if (tables.nets["net"] == "plain").any():
-        yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
-
-
-def errors_section(tables: Tables) -> Section:
-    """One row a net, in the plan's order; the paper's errors stand beside ours on its data only."""
-    if not nets.started(tables):
-        return Section("Every net", "")
-    shared = protocol.shared_deviations(tables)
-    notes = [*_status_lines(tables), *(_about_the_paper(tables) if tables.official else ())]
-    text = table([_errors(tables, net, shared) for net in rows(tables.nets)])
-    return Section("Every net", f"{text}\n{bullets(notes)}")
 
 
 def speed_section(tables: Tables) -> Section:

@@ -9,10 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 from pandas import DataFrame, Series
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.timing import achieved
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import Picture, Section
-from resnet.report.style.markdown import bullets, escaped, table
+from resnet.report.markdown import bullets, escaped, table
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables, rows
 
 COUNTED = (

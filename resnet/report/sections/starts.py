@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from resnet.report import words
 from resnet.report.analysis.nets import aside, without_ablations
-from resnet.report.analysis.published import published
 from resnet.report.analysis.starts import Start, deeper_are_later, starts
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import details, escaped, table
+from resnet.report.markdown import details, escaped, table
+from resnet.report.published import published
+from resnet.report.style import Section
 from resnet.report.tables import Tables
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from resnet.report import style as drawing
+from resnet.report import words
 from resnet.report.analysis.sweeps import Order, orders
-from resnet.report.style import drawing, words
-from resnet.report.style.drawing import COLOURS, Picture, Section
-from resnet.report.style.markdown import bullets, escaped, table
+from resnet.report.markdown import bullets, escaped, table
+from resnet.report.style import COLOURS, Picture, Section
 from resnet.report.tables import Tables, rows
 
 KINDS = {"resnet": "Residual nets", "plain": "Plain nets"}

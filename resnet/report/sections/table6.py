@@ -1,17 +1,17 @@
 """Table 6 as the paper has it: the other methods, then the residual nets, the paper's error and ours."""
 
+from resnet.report import words
 from resnet.report.analysis.headline import comparable
 from resnet.report.analysis.nets import main_nets, over_seeds
-from resnet.report.analysis.published import papers_error, published
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import table
+from resnet.report.markdown import table
+from resnet.report.published import papers_error, published
+from resnet.report.style import Section
 from resnet.report.tables import Tables
 
 
 def section(tables: Tables) -> Section:
     known, alike = published(), comparable(tables)
-    papers = {name: figure for name in main_nets(tables, "resnet") if (figure := papers_error(tables.net(name)))}
+    papers = {name: figure for name in main_nets(tables, "resnet") if (figure := papers_error(*tables.net(name)[1:4]))}
     if not papers.keys() & set(alike):
         return Section("Table 6", "")
     lines = [

@@ -7,9 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from resnet.report import style as drawing
 from resnet.report.analysis.nets import series
-from resnet.report.style import drawing
-from resnet.report.style.drawing import Picture, Section
+from resnet.report.style import Picture, Section
 from resnet.report.tables import Tables, select
 
 EXPLAINED = (

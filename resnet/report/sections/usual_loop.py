@@ -2,9 +2,9 @@
 
 import statistics
 
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import link, table
+from resnet.report import words
+from resnet.report.markdown import link, table
+from resnet.report.style import Section
 from resnet.report.tables import Tables, rows
 
 EXPLAINED = (

@@ -4,9 +4,9 @@ from typing import Any
 
 from pandas import DataFrame
 
-from resnet.report.style import words
-from resnet.report.style.drawing import Section
-from resnet.report.style.markdown import bullets, details, escaped
+from resnet.report import words
+from resnet.report.markdown import bullets, details, escaped
+from resnet.report.style import Section
 from resnet.report.tables import Tables, rows, select
 
 

@@ -18,8 +18,8 @@ from resnet.report.analysis.comparisons import (
     published_comparisons,
 )
 from resnet.report.analysis.degradation import degradation
-from resnet.report.analysis.published import PublishedError, published
-from resnet.report.analysis.statistics import Sample, welch
+from resnet.report.published import PublishedError, published
+from resnet.report.samples import Sample, welch
 
 
 def test_pairs_of_depths() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from resnet.report.analysis.published import FILE, papers_error, published
+from resnet.report.published import FILE, papers_error, published
 
 
-def test_published_figures_are_the_papers(files: Callable[..., Any]) -> None:
+def test_published_figures_are_the_papers() -> None:
     known, depths = published(), (20, 32, 44, 56, 110, 1202)
-    tables = files(*(f"resnet-{depth}" for depth in depths), "plain-20", "resnet-B-20").tables()
-    paper = {depth: papers_error(tables.net(f"resnet-{depth}")) for depth in depths}
+    paper = {depth: papers_error("resnet", depth, "A") for depth in depths}
     assert [figure.error for figure in paper.values() if figure] == [8.75, 7.51, 7.17, 6.97, 6.61, 7.93]
     assert paper[110] is not None
     assert (paper[110].std, paper[110].n, paper[110].best) == (0.16, 5, 6.43)
-    assert papers_error(tables.net("plain-20")) is None
-    assert papers_error(tables.net("resnet-B-20")) is None  # the paper's is of option A
+    assert papers_error("plain", 20, "none") is None
+    assert papers_error("resnet", 20, "B") is None  # the paper's is of option A
     assert known.parameters[1202] == "19.4M"
     assert all(source.url.startswith("https://") for source in known.sources.values())
     assert FILE.name == "published.yaml"

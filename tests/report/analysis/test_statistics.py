@@ -8,7 +8,7 @@ import pytest
 from pandas import DataFrame
 from scipy import stats
 
-from resnet.report.analysis.statistics import (
+from resnet.report.samples import (
     Difference,
     Sample,
     Summary,

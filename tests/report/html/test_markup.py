@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from resnet.report import markdown
 from resnet.report.html.markup import NOTHING, Cell, Markup, data, element, escaped, from_markdown, link, table
-from resnet.report.style import markdown
 
 HOSTILE = "</script><b onload=x>'\"&amp;`|$"
 

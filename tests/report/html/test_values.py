@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resnet.report.html import charts, values
-from resnet.report.style.drawing import depth_colours
+from resnet.report.style import depth_colours
 from resnet.results import HistoryRow
 from tests.report.made_up import a_history
 

@@ -10,7 +10,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from resnet.report.sections.cost import figure, section, steps_table
-from resnet.report.style.drawing import COLOURS
+from resnet.report.style import COLOURS
 from tests.report.drawn import x_of, y_of
 
 

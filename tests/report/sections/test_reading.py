@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resnet.report.sections.reading import errors_section, speed_section
+from resnet.report.sections.reading import speed_section
 
 
 def test_it_stands_where_there_is_something_to_read(files: Callable[..., Any]) -> None:
-    assert "one seed has no spread" in files("resnet-20").text(errors_section)
     assert "another hour" in files("resnet-20").text(speed_section)
-    assert files().text(errors_section).strip() == files().text(speed_section).strip() == ""
+    assert files().text(speed_section).strip() == ""

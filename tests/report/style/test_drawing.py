@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resnet.report.style.drawing import (
+from resnet.report.style import (
     COLOURS,
     apart,
     depth_colours,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pandas import DataFrame
 
-from resnet.report.style.markdown import bold, bullets, code, details, escaped, link, table
+from resnet.report.markdown import bold, bullets, code, details, escaped, link, table
 
 
 def test_markup_in_text_from_files_is_escaped() -> None:

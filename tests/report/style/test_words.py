@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from resnet.report.analysis.published import published
-from resnet.report.analysis.statistics import sample
-from resnet.report.style import words
+from resnet.report import words
+from resnet.report.published import published
+from resnet.report.samples import sample
 
 
 @pytest.mark.parametrize(

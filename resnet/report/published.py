@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -129,11 +129,7 @@ def published() -> Published:
     return Published.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
 
 
-def papers_error(net: Any) -> PublishedError | None:
-    """What the paper prints of a net with its shortcut, whether or not ours has run.
-
-    Args:
-        net: a row of the table of nets.
-    """
-    figures = published().errors_of(net.net, net.depth, net.shortcut)
+def papers_error(kind: str, depth: int, shortcut: str) -> PublishedError | None:
+    """What the paper prints of a net with this shortcut (`none` for a plain net), whether or not ours has run."""
+    figures = published().errors_of(kind, depth, shortcut)
     return next((figure for figure in figures if figure.source == "paper"), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -68,3 +69,21 @@ def picture(name: str, caption: str) -> str:
 def details(title: str, content: str) -> str:
     """What opens on a click; empty without content."""
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n" if content else ""
+
+
+_PART = re.compile(r"\\(?P<sign>.)|\*\*(?P<bold>(?:\\.|[^\\])+?)\*\*|`(?P<code>[^`]*)`|(?P<text>[^\\*`]+|.)", re.DOTALL)
+
+
+def as_html(text: str) -> str:
+    """A sentence or a cell as HTML: what is written here in one is escapes, bold and code. Plain text is escaped."""
+    if not isinstance(text, Markdown):
+        return html.escape(text)
+    parts = []
+    for part in _PART.finditer(text):
+        if part["bold"]:
+            parts.append(f"<strong>{as_html(Markdown(part['bold']))}</strong>")
+        elif part["code"]:
+            parts.append(f"<code>{html.escape(part['code'])}</code>")
+        else:
+            parts.append(html.escape(part["sign"] or part["text"] or ""))
+    return "".join(parts)

@@ -11,6 +11,8 @@ from pandas import DataFrame
 from scipy.special import stdtr, stdtrit
 from scipy.stats import kendalltau, theilslopes
 
+from resnet.report.published import PublishedError
+
 
 class Interval(NamedTuple):
     low: float
@@ -202,3 +204,11 @@ def over_rows(values: DataFrame) -> DataFrame:
     """Mean, lowest and highest of each column over the rows: a line and its band."""
     band = {column: (math.fsum(x) / len(x), min(x), max(x)) for column in values if (x := values[column].tolist())}
     return DataFrame.from_dict(band, orient="index", columns=["mean", "low", "high"])
+
+
+def versus_published(values: Sample, figure: PublishedError) -> Difference | None:
+    """Ours minus a published error: by Welch's test if its spread is published, else as a single run."""
+    if figure.n is not None and figure.sample_std is not None:
+        theirs = Summary(figure.error, figure.sample_std, figure.n)
+        return contrast((1, -1), (values.summary, theirs), "Welch's t")
+    return prediction(values, figure.error)

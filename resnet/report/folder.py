@@ -1,0 +1,148 @@
+"""Result files found and read for the report: one that is damaged ends nothing, it is named and left out."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from resnet.errors import UserError
+from resnet.params import Params, Settings
+from resnet.params.bearing import check_recorded
+from resnet.params.problems import first_problem
+from resnet.results import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
+from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
+
+R = TypeVar("R", bound=Record)
+
+
+def run_folder(settings: Settings, seed: int) -> str:
+    """Where a seed's files lie below the runs' folder."""
+    return f"train/{settings.name}/seed-{seed}"
+
+
+def plan_of(runs: Path) -> Params:
+    """The plan whose results these are, from the settings that they hold: for a folder without its parameters.
+
+    Args:
+        runs: with `train/<net>/seed-<k>/metrics.json` or `throughput/<net>.json`.
+
+    Returns:
+        The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
+        result file holds is at its default. Without any net where there are no results that are whole.
+    """
+    results, models, data = Folder(runs), dict[str, Any](), dict[str, Any]()
+
+    def add(record: TrainingRecord | ThroughputRecord) -> None:
+        sections = {part: record.settings.get(part) or {} for part in ("model", "train", "throughput")}
+        models[record.name] = {"net": record.net, "depth": record.depth, **sections}
+
+    for file in results.entries(runs / "throughput", ".json"):
+        if throughput := results.read(ThroughputRecord, f"throughput/{file}.json"):
+            add(throughput)
+    for net in results.entries(runs / "train"):
+        files = [f"train/{net}/{seed}/{METRICS}" for seed in results.entries(runs / "train" / net)]
+        records = [record for file in files if (record := results.read(TrainingRecord, file)) and record.name == net]
+        if records:
+            add(records[0])
+            models[net]["train"] = {**models[net]["train"], "seeds": sorted({record.seed for record in records})}
+            data = {"validation": records[0].data.validation_images, "split_seed": records[0].data.split_seed}
+    depths = sorted(models, key=lambda name: (models[name]["net"], models[name]["depth"], name))
+    try:
+        return Params.model_validate({"data": data, "models": {name: models[name] for name in depths}})
+    except ValidationError as error:
+        raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
+
+
+def _check_place(path: Path, result: Any, settings: Settings) -> None:
+    """Refuse a result that lies in another net's place.
+
+    Raises:
+        DamagedFile: it does.
+    """
+    if (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
+        ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
+        raise DamagedFile(path, f"holds {result.name} ({result.net}, depth {result.depth}), but the parameters' {ours}")
+
+
+class Folder:
+    """The folder of result files; what is read of it is whole."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self.damaged: list[tuple[str, str]] = []
+        """Files that were left out, below the folder, and what is wrong with each."""
+
+    def leave_out(self, path: Path, problem: str) -> None:
+        damage = (path.relative_to(self.runs).as_posix(), problem)
+        self.damaged += [] if damage in self.damaged else [damage]
+
+    def is_there(self, path: Path) -> bool:
+        """Whether there is anything by this name; what is no folder and stands in the place of one is named."""
+        if os.path.lexists(path):
+            return True
+        for parent in path.parents[: len(path.relative_to(self.runs).parts)]:
+            if os.path.lexists(parent) and not (parent.is_dir() and os.access(parent, os.X_OK)):
+                self.leave_out(parent, "not a folder that can be read")
+        return False
+
+    def entries(self, folder: Path, suffix: str = "") -> list[str]:
+        """Folders in a folder, or what ends with `suffix`, without it, sorted; hidden ones are not results."""
+        try:
+            there = list(folder.iterdir()) if self.is_there(folder) else []
+        except OSError as error:
+            self.leave_out(folder, f"not a folder that can be read ({error.strerror})")
+            return []
+        names = [path.name for path in there if suffix or path.is_dir()]
+        return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and name[0] != ".")
+
+    def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
+        """Read a result, if there is one and it is whole; of a net, where its settings are given."""
+        path, result = self.runs / file, None
+        try:
+            result = record.read(path) if self.is_there(path) else None
+            if result and settings:
+                _check_place(path, result, settings)
+        except DamagedFile as error:
+            self.leave_out(error.path, error.problem)
+            return None
+        return result
+
+    def all(self, record: type[R], kind: str) -> list[tuple[str, R]]:
+        """Every whole result file of a folder, with its path."""
+        files = [f"{kind}/{name}.json" for name in self.entries(self.runs / kind, ".json")]
+        return [(file, result) for file in files if (result := self.read(record, file))]
+
+    def run(self, settings: Settings, seed: int) -> RunFiles | None:
+        """Read one seed's files."""
+        folder = self.runs / run_folder(settings, seed)
+        try:
+            run = read_run(folder) if self.is_there(folder / METRICS) else None
+            if run:
+                _check_place(folder / METRICS, run.record, settings)
+                record = run.record
+                precision, own = record.precision, record.identity.configuration
+                check_recorded(record.net, record.depth, record.settings, precision, own)
+        except DamagedFile as error:
+            self.leave_out(error.path, error.problem)
+            return None
+        except ValueError as error:
+            self.leave_out(folder / METRICS, str(error))
+            return None
+        for damage in run.damaged if run else ():
+            self.leave_out(damage.path, damage.problem)
+        return run
+
+    def all_runs(self, planned: Iterable[Settings]) -> dict[tuple[str, int], RunFiles]:
+        """Read every planned seed; one that holds another's result counts once, under the name that comes first."""
+        seeds = [(settings, seed) for settings in planned for seed in settings.train.seed_list]
+        runs = {(settings.name, seed): run for settings, seed in seeds if (run := self.run(settings, seed))}
+        for place in foreign_labels(list(runs.values())):
+            key, run = list(runs.items())[place]
+            self.leave_out(run.folder / PREDICTIONS, "its labels are not those of the other runs on the same data")
+            runs[key] = run._replace(predictions=None)
+        for (key, run), problem in [(list(runs.items())[place], text) for place, text in duplicates([*runs.values()])]:
+            self.leave_out(run.folder / METRICS, problem)
+            del runs[key]
+        return runs

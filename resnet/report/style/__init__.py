@@ -1,1 +1,0 @@
-"""How a number is written and a line drawn."""

@@ -1,0 +1,240 @@
+"""Errors by hand: the headline and its figure, every net, and seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from resnet.report.section import Picture
+from resnet.report.topics import errors
+from tests.report.conftest import Files
+from tests.report.drawn import assert_room_for_axes
+
+
+def figure(plan: Files) -> Figure | None:
+    results = plan.results()
+    return errors.figure(results.nets, results.data)
+
+
+def caption(plan: Files) -> str:
+    results = plan.results()
+    section = errors.headline(results.nets, results.data, 0.95)
+    return next(block.caption for block in section.blocks if isinstance(block, Picture))
+
+
+def headline(plan: Files) -> str:
+    """The table of the headline and what is below it, without the figure."""
+    results = plan.results()
+    section = errors.headline(results.nets, results.data, 0.95)
+    return plan.topic(section._replace(blocks=tuple(x for x in section.blocks if not isinstance(x, Picture))))
+
+
+def every_net(plan: Files) -> str:
+    results = plan.results()
+    return plan.topic(errors.every_net(results.nets, results.data))
+
+
+def row(plan: Files, name: str) -> dict[str, str]:
+    """A row of the table of every net; a mark may follow the name."""
+    return next(cells for cells in plan.rows_of(every_net(plan)) if cells["net"].split(" (")[0] == name)
+
+
+def points(drawn: Figure | None) -> dict[str, list[float]]:
+    """The errors of every series of markers, by its identifier."""
+    assert drawn is not None
+    bars = [series for series in drawn.axes[0].containers if isinstance(series, ErrorbarContainer)]
+    return {str(line.get_gid()): [float(y) for y in line.get_ydata()] for line in (series[0] for series in bars)}
+
+
+# The headline
+
+
+def test_five_columns_and_one_line_for_what_is_not_run(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-110", "plain-20", "resnet-B-20", seeds=3)
+    for seed, error in enumerate((8.4, 8.5, 8.6)):
+        plan.train("resnet-20", seed, error)
+    plan.train("resnet-32", 0, 7.5)
+    plan.train("resnet-B-20", 0, 8.0)
+    first, second = plan.rows_of(headline(plan))
+    interval = first.pop("difference (95 % interval)")
+    assert first == {
+        "net": "resnet-20",
+        "seeds": "3 of 3",
+        "test error ± std, %": "8.50 ± 0.10",
+        "the paper, %": "8.75",
+    }
+    assert interval.startswith("-0.25 (-0.")
+    assert list(second.values()) == ["resnet-32", "1 of 3", "7.50", "7.51", "one seed, no spread"]
+    not_run = headline(plan).splitlines()[-1]
+    assert not_run == "Not run (in brackets the paper's error, %): resnet-110 (6.61 ± 0.16) and plain-20."
+
+
+def test_without_a_comparable_run_the_paper_has_no_column(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=2, train={"iterations": 400})
+    assert headline(plan) == ""
+    plan.train("resnet-20", 0, 30.0, training_error=25.0)
+    assert plan.rows_of(headline(plan)) == [
+        {"net": "resnet-20", "seeds": "1 of 2", "test error ± std, %": "30.00", "training error ± std, %": "25.00"}
+    ]
+    assert "Not run: resnet-56." in headline(plan)
+
+
+def test_runs_of_other_settings_do_not_count(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-1202", seeds=2)
+    plan.train("resnet-20", 0, status="interrupted", iteration=12_000)
+    plan.train("resnet-32", 0, 7.5)
+    plan.train("resnet-32", 1, 99.0, train={"momentum": 0.8})
+    plan.train("resnet-1202", 0, train={"momentum": 0.8})
+    cells = [(line["net"], line["test error ± std, %"]) for line in plan.rows_of(headline(plan))]
+    assert cells == [("resnet-20", "interrupted at 12,000 of 64,000"), ("resnet-32", "7.50")]
+    left_out = [left.file for left in plan.results().not_counted]
+    assert left_out == ["train/resnet-32/seed-1/metrics.json", "train/resnet-1202/seed-0/metrics.json"]
+
+
+# The figure
+
+
+def test_ours_filled_and_every_published_depth_hollow(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", "resnet-56", seeds=3)
+    by_net = {"plain-20": [9.0, 9.5, 10.0], "resnet-20": [8.0, 8.5, 9.0], "resnet-56": [7.0, 7.2]}
+    for name, values in by_net.items():
+        for seed, error in enumerate(values):
+            plan.train(name, seed, error)
+    drawn = figure(plan)
+    shown = points(drawn)
+    assert shown["ours-plain"] == pytest.approx([9.5])
+    assert shown["ours-resnet"] == pytest.approx([8.5, 7.1])
+    assert shown["paper-resnet"] == [8.75, 7.51, 7.17, 6.97, 6.61, 7.93]
+    assert shown["nabla0001-plain"] == [9.78, 12.95]
+    assert len(shown["raphaelreme-resnet"]) == len(shown["akamaster-resnet"]) == 6
+    assert drawn is not None
+    (axes,) = drawn.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "32", "44", "56", "110", "1202"]
+    hollow: dict[str, Any] = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}
+    assert hollow["paper-resnet"] == "white" != hollow["ours-resnet"]
+    assert_room_for_axes(drawn)
+    assert "hollow: published" in caption(plan)
+
+
+@pytest.mark.parametrize("official", [True, False])
+def test_nothing_published_is_drawn_with_another_protocol(files: Callable[..., Files], official: bool) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1, train={} if not official else {"iterations": 400})
+    assert figure(plan) is None
+    plan.train("resnet-20", data=plan.data(official=official))
+    drawn = figure(plan)
+    assert points(drawn).keys() == {"ours-resnet"}
+    assert drawn is not None
+    where = "CIFAR-10, 400 of the paper's 64,000 iterations" if official else "digits"
+    assert drawn.get_suptitle() == f"Test error against depth on {where}"
+    assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["20"]
+    assert "hollow" not in caption(plan)
+
+
+def test_an_error_that_would_flatten_the_others_is_written_at_the_edge(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "plain-56", "plain-110", seeds=1)
+    for name, error in (("plain-20", 9.8), ("plain-56", 12.9), ("plain-110", 61.25)):
+        plan.train(name, test_error=error)
+    drawn = figure(plan)
+    assert points(drawn)["ours-plain"] == [9.8, 12.9]
+    assert drawn is not None
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["61.2"]
+    assert drawn.axes[0].get_ylim()[1] < 20
+
+
+def test_ablations_stay_out_of_the_figure(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "resnet-56", seeds=1)
+    for name, error in (("resnet-20", 8.0), ("resnet-B-20", 8.2), ("resnet-56", 7.0)):
+        plan.train(name, test_error=error)
+    assert points(figure(plan))["ours-resnet"] == [8.0, 7.0]
+
+
+# Every net
+
+
+def test_the_table_by_hand(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", "resnet-32", "resnet-110")
+    assert every_net(plan) == ""
+    for name in ("plain-20", "resnet-20"):
+        for seed, error in enumerate([8.0, 9.0, 10.0]):
+            plan.train(name, seed, error)
+    plan.train("resnet-32", 1, 7.5)
+    assert row(plan, "resnet-20") == {
+        "net": "resnet-20",
+        "seeds done": "3 of 3",
+        "test error, %": "9.00 ± 1.00 (n = 3)",
+        "paper's test error, %": "8.75",
+        "training error, %": "0.50 ± 0.00 (n = 3)",
+        "validation error, %": "9.00 ± 1.00 (n = 3)",
+    }
+    assert row(plan, "plain-20")["paper's test error, %"] == "–"
+    assert [row(plan, "resnet-32")[x] for x in ("seeds done", "test error, %")] == ["1 of 3", "7.50 (n = 1)"]
+    assert [row(plan, "resnet-110")[x] for x in ("seeds done", "test error, %")] == ["0 of 3", "not run"]
+    assert row(plan, "resnet-110")["paper's test error, %"] == "6.61 ± 0.16 (n = 5), best 6.43"
+    assert "- resnet-32: seeds 0 and 2 not run." in every_net(plan)
+
+
+def test_diverged_and_interrupted_seeds_are_counted_and_not_averaged(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-32", seeds=5)
+    for seed in range(4):
+        plan.train("resnet-20", seed, 8.0 + seed)
+    plan.train("resnet-20", 4, status="diverged", iteration=1234)
+    plan.train("resnet-32", 0, status="interrupted", iteration=0)
+    assert row(plan, "resnet-20")["seeds done"] == "4 of 5 (1 diverged)"
+    # The deviations are ±1.5 and ±0.5: sqrt(5 / 3) = 1.29
+    assert row(plan, "resnet-20")["test error, %"] == "9.50 ± 1.29 (n = 4)"
+    assert "- resnet-20: diverged at 1,234 of 64,000 (seed 4)." in every_net(plan)
+    assert row(plan, "resnet-32")["test error, %"].startswith("interrupted at 0 of 64,000")
+
+
+def test_a_net_off_the_protocol_is_marked_without_the_papers_error(files: Callable[..., Files]) -> None:
+    plan = files("resnet-B-20", "resnet-20", seeds=1)
+    plan.train("resnet-20")
+    plan.train("resnet-B-20")
+    # The paper's figure is of option A.
+    assert row(plan, "resnet-B-20")["net"] == "resnet-B-20 (option B)"
+    assert row(plan, "resnet-B-20")["paper's test error, %"] == "–"
+    assert row(plan, "resnet-20")["net"] == "resnet-20"
+
+
+def test_a_deviation_of_all_nets_marks_none(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", seeds=1, train={"iterations": 400})
+    plan.train("plain-20")
+    assert [cells["net"] for cells in plan.rows_of(every_net(plan))] == ["plain-20", "resnet-20"]
+
+
+def test_other_data_has_no_errors_of_the_paper(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", seeds=1)
+    plan.train("resnet-20", data=plan.data(official=False))
+    assert "8.75 (n = 1)" in every_net(plan)  # our own
+    assert "paper" not in every_net(plan)
+
+
+# Seed by seed
+
+
+def test_every_seed_and_the_interval_of_the_mean(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-56")
+    assert plan.topic(errors.seed_by_seed(plan.results().nets, 0.95)) == ""
+    for name, seed, error in [("resnet-20", seed, 8.0 + seed) for seed in range(3)]:
+        plan.train(name, seed, error)
+    plan.train("resnet-32", 0, 20.0)
+    plan.train("resnet-32", 1, 40.0)
+    plan.train("resnet-56", 1, 8.75)
+    text = plan.topic(errors.seed_by_seed(plan.results().nets, 0.95))
+    # 9 ± 4.302653 / sqrt(3)
+    line = "| resnet-20 | 8.00 (seed 0), 9.00 (seed 1), 10.00 (seed 2) | 9.00 ± 1.00 (n = 3) | 6.52 to 11.48 |"
+    assert line in text
+    assert "| 30.00 ± 14.14 (n = 2) | 0.00 to 100.00 |" in text  # cut at what is possible
+    assert "| resnet-56 | 8.75 (seed 1) | 8.75 (n = 1) | – |" in text
+
+
+def test_the_frame_has_a_row_a_seed_that_is_done(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0, 8.5)
+    plan.train("resnet-20", 1, status="interrupted", iteration=5)
+    assert errors.frame(plan.results().nets)["test_error"].tolist() == [8.5]
+    assert errors.reading({}).blocks == ("",)
