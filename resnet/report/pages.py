@@ -37,22 +37,18 @@ from resnet.report.sections import (
     opening,
     provenance,
     published,
-    reading,
     responses,
-    roofline,
     starts,
     sweep,
     table6,
-    throughput,
-    usual_loop,
     verdicts,
 )
 from resnet.report.sections import claims as claims_section
-from resnet.report.sections import results as speed_table
+from resnet.report.sections import results as files
 from resnet.report.style import Section, rendered, style
 from resnet.report.table import Table, as_markdown
 from resnet.report.tables import Tables
-from resnet.report.topics import errors
+from resnet.report.topics import errors, roofline, speed
 
 AnySection = Section | TopicSection
 """Sections that are no topics yet, and those of topics."""
@@ -102,15 +98,15 @@ def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None)
             errors.reading(nets),
         ],
         SPEED: [
-            speed_table.speed_section(tables),
+            speed.every_net(nets),
             cost.section(tables),
-            throughput.section(tables),
-            roofline.section(tables),
+            speed.throughput(nets),
+            roofline.roofline(nets),
             latency.section(tables, runs),
-            usual_loop.section(tables, runs),
-            reading.speed_section(tables),
+            speed.usual_loop(results.usual_loop, runs),
+            speed.reading(nets),
         ],
-        PROVENANCE: [speed_table.files_section(tables), provenance.section(tables, runs)],
+        PROVENANCE: [files.files_section(tables), provenance.section(tables, runs)],
     }
 
 
