@@ -33,7 +33,6 @@ from resnet.report.sections import (
     degraded,
     first_look,
     iterates,
-    latency,
     opening,
     provenance,
     published,
@@ -48,7 +47,7 @@ from resnet.report.sections import results as files
 from resnet.report.style import Section, rendered, style
 from resnet.report.table import Table, as_markdown
 from resnet.report.tables import Tables
-from resnet.report.topics import errors, roofline, speed
+from resnet.report.topics import errors, latency, roofline, speed
 
 AnySection = Section | TopicSection
 """Sections that are no topics yet, and those of topics."""
@@ -102,7 +101,7 @@ def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None)
             cost.section(tables),
             speed.throughput(nets),
             roofline.roofline(nets),
-            latency.section(tables, runs),
+            latency.by_block(nets, results.latency, runs),
             speed.usual_loop(results.usual_loop, runs),
             speed.reading(nets),
         ],
