@@ -28,7 +28,6 @@ from resnet.report.section import Section as TopicSection
 from resnet.report.sections import (
     answer,
     comparisons,
-    cost,
     curves,
     degraded,
     first_look,
@@ -47,7 +46,7 @@ from resnet.report.sections import results as files
 from resnet.report.style import Section, rendered, style
 from resnet.report.table import Table, as_markdown
 from resnet.report.tables import Tables
-from resnet.report.topics import errors, latency, roofline, speed
+from resnet.report.topics import cost, errors, latency, roofline, speed
 
 AnySection = Section | TopicSection
 """Sections that are no topics yet, and those of topics."""
@@ -98,7 +97,7 @@ def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None)
         ],
         SPEED: [
             speed.every_net(nets),
-            cost.section(tables),
+            cost.what_depth_buys(nets, data, report.confidence),
             speed.throughput(nets),
             roofline.roofline(nets),
             latency.by_block(nets, results.latency, runs),
@@ -212,14 +211,14 @@ class Report(NamedTuple):
     """What summary.md begins with, and README.md holds."""
 
 
-def _tidy(tables: Tables, judged: DataFrame) -> dict[str, str]:
+def _tidy(tables: Tables, results: Results, judged: DataFrame) -> dict[str, str]:
     """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
     made = {
         "table.csv": overview.overview(tables),
         "errors.csv": overview.errors_table(tables),
         "curves.csv": overview.curves_table(tables),
         "claims.csv": judged[[*COLUMNS]],
-        "benchmark.csv": overview.benchmark(tables),
+        "benchmark.csv": cost.benchmark(results.nets, results.latency),
     }
     kept = {name: table for name, table in made.items() if name != "benchmark.csv" or len(table)}
     texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in kept.items()}
@@ -230,7 +229,7 @@ def make(tables: Tables, results: Results, runs: Path, reports: Path) -> Report:
     """Make every file of the report in memory."""
     judged, beside = claims(tables), _beside(runs, reports)
     answers = answer.sentences(tables, judged, _command(reports))
-    tidy = _tidy(tables, judged)
+    tidy = _tidy(tables, results, judged)
     texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
     for name, sections in pages(tables, results, judged, beside).items():
         made = render(sections, tell_absent=True)
