@@ -28,31 +28,25 @@ from resnet.report.section import Section as TopicSection
 from resnet.report.sections import (
     answer,
     comparisons,
-    cost,
     curves,
     degraded,
     first_look,
     iterates,
-    latency,
     opening,
     provenance,
     published,
-    reading,
     responses,
-    roofline,
     starts,
     sweep,
     table6,
-    throughput,
-    usual_loop,
     verdicts,
 )
 from resnet.report.sections import claims as claims_section
-from resnet.report.sections import results as speed_table
+from resnet.report.sections import results as files
 from resnet.report.style import Section, rendered, style
 from resnet.report.table import Table, as_markdown
 from resnet.report.tables import Tables
-from resnet.report.topics import errors
+from resnet.report.topics import cost, errors, latency, roofline, speed
 
 AnySection = Section | TopicSection
 """Sections that are no topics yet, and those of topics."""
@@ -102,15 +96,15 @@ def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None)
             errors.reading(nets),
         ],
         SPEED: [
-            speed_table.speed_section(tables),
-            cost.section(tables),
-            throughput.section(tables),
-            roofline.section(tables),
-            latency.section(tables, runs),
-            usual_loop.section(tables, runs),
-            reading.speed_section(tables),
+            speed.every_net(nets),
+            cost.what_depth_buys(nets, data, report.confidence),
+            speed.throughput(nets),
+            roofline.roofline(nets),
+            latency.by_block(nets, results.latency, runs),
+            speed.usual_loop(results.usual_loop, runs),
+            speed.reading(nets),
         ],
-        PROVENANCE: [speed_table.files_section(tables), provenance.section(tables, runs)],
+        PROVENANCE: [files.files_section(tables), provenance.section(tables, runs)],
     }
 
 
@@ -217,14 +211,14 @@ class Report(NamedTuple):
     """What summary.md begins with, and README.md holds."""
 
 
-def _tidy(tables: Tables, judged: DataFrame) -> dict[str, str]:
+def _tidy(tables: Tables, results: Results, judged: DataFrame) -> dict[str, str]:
     """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
     made = {
         "table.csv": overview.overview(tables),
         "errors.csv": overview.errors_table(tables),
         "curves.csv": overview.curves_table(tables),
         "claims.csv": judged[[*COLUMNS]],
-        "benchmark.csv": overview.benchmark(tables),
+        "benchmark.csv": cost.benchmark(results.nets, results.latency),
     }
     kept = {name: table for name, table in made.items() if name != "benchmark.csv" or len(table)}
     texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in kept.items()}
@@ -235,7 +229,7 @@ def make(tables: Tables, results: Results, runs: Path, reports: Path) -> Report:
     """Make every file of the report in memory."""
     judged, beside = claims(tables), _beside(runs, reports)
     answers = answer.sentences(tables, judged, _command(reports))
-    tidy = _tidy(tables, judged)
+    tidy = _tidy(tables, results, judged)
     texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
     for name, sections in pages(tables, results, judged, beside).items():
         made = render(sections, tell_absent=True)

@@ -49,6 +49,11 @@ class Run(NamedTuple):
     def done(self) -> bool:
         return self.record.status == "done"
 
+    @property
+    def devices(self) -> list[str]:
+        """The machines that it was trained on, with their threads."""
+        return sorted({segment.system.timed_on for segment in self.record.segments})
+
 
 @dataclass(frozen=True, eq=False)
 class Net:
@@ -91,6 +96,11 @@ class Net:
     @cached_property
     def done(self) -> list[Run]:
         return [run for run in self.runs if run.done]
+
+    @property
+    def devices(self) -> list[str]:
+        """The machines that the seeds that are done were trained on."""
+        return sorted({device for run in self.done for device in run.devices})
 
     @property
     def counted(self) -> Any:

@@ -1,38 +1,12 @@
-"""Every net with its errors, its size and its speed, and what a reader must know about its figures and files."""
+"""What is odd about the files of each net."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from resnet.report import words
-from resnet.report.analysis import agreement, nets
-from resnet.report.markdown import bullets, code, escaped, table
+from resnet.report.analysis import agreement
+from resnet.report.markdown import bullets, code, escaped
 from resnet.report.style import Section
-from resnet.report.tables import Tables, different, rows, select
-
-
-def _training_times(tables: Tables, name: str) -> str:
-    """Wall-clock time of a seed, machine by machine; a seed that went on on another has none."""
-    times = nets.over_seeds_by_machine(tables, name, "seconds")
-    written = {where: words.durations(*seconds.summary) for where, seconds in times.items()}
-    alone = len(written) == 1
-    return "; ".join(time if alone else f"{time} on {where}" for where, time in written.items()) or words.NONE
-
-
-def _speed(tables: Tables, net: Any) -> dict[str, str]:
-    speed = {timing.kind: timing for timing in rows(select(tables.speed, name=net.name))}
-    memory, counted = tables.started(net.name)["peak_memory_bytes"].max(), not words.missing(net.parameters)
-    of_runs = "not measured" if words.missing(memory) else f"{words.size(memory)} (whole run)"
-    speeds = {kind: words.images_per_second(x.images_per_second, x.images_per_second_std) for kind, x in speed.items()}
-    millions = words.rounded_parameters(net.parameters) if counted else ""
-    return {
-        "net": net.name,
-        "parameters": f"{millions} ({words.count(net.parameters)})" if counted else "not counted",
-        "multiply-adds": words.multiply_adds(net.multiply_adds) if counted else "not counted",
-        "training images/s": speeds.get("training", "not measured"),
-        "inference images/s": speeds.get("inference", "not measured"),
-        "peak memory": f"{words.size(speed['training'].peak_memory_bytes)} (a training step)" if speed else of_runs,
-        "training time a seed": _training_times(tables, net.name),
-    }
+from resnet.report.tables import Tables, different, select
 
 
 def _remarks(tables: Tables, name: str) -> Iterator[str]:
@@ -78,37 +52,6 @@ def remarks(tables: Tables) -> Iterator[str]:
             yield f"{escaped(name)}: {listed} left out, because the parameters do not ask for that seed."
         elif left_out:
             yield f"Left out, because the parameters do not name them: {listed}."
-
-
-def _measured(timings: list[Any]) -> str:
-    """Under which conditions images/s and memory of a net were measured."""
-
-    def both(values: list[int], noun: str = "") -> str:
-        numbers = " and ".join(words.count(number) for number in dict.fromkeys(values))
-        return f"{numbers} {noun}{'' if set(values) == {1} else 's'}" if noun else numbers
-
-    repeats = both([len(timing.step_seconds) for timing in timings], "repeat")
-    steps, batch = both([timing.steps for timing in timings], "step"), both([timing.batch_size for timing in timings])
-    return f"batch {batch}, {timings[0].precision}, {repeats} of {steps}, on {timings[0].timed_on}"
-
-
-def _conditions(tables: Tables) -> Iterator[str]:
-    """On which machines, and how, speed and memory were measured and the nets were trained."""
-    timings = {escaped(str(name)): list(rows(timed)) for name, timed in tables.speed.groupby("name", sort=False)}
-    trained = [name for name in tables.nets.index if nets.over_seeds(tables, name, "test_error")]
-    conditions = {
-        "Images/s and memory": {name: _measured(timed) for name, timed in timings.items()},
-        "Training time": {escaped(x): f"on {words.listed(nets.training_devices(tables, x))}" for x in trained},
-    }
-    for what, values in conditions.items():
-        for condition, who in words.grouped(values, len(tables.nets)).items():
-            yield f"{what} of {who}: {escaped(condition)}."
-
-
-def speed_section(tables: Tables) -> Section:
-    """One row a net, in the plan's order."""
-    lines = [_speed(tables, net) for net in rows(tables.nets)]
-    return Section("Size and speed", f"{table(lines)}\n{bullets(_conditions(tables))}" if lines else "")
 
 
 def files_section(tables: Tables) -> Section:
