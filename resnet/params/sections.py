@@ -236,6 +236,8 @@ class ReportParams(Section):
     """Points of test error within which two nets count as equivalent."""
     primary_depths: Annotated[list[Count], Field(max_length=2)] = []
     """The two depths of the primary claims; empty: the shallowest and the deepest with several planned seeds."""
+    other_plan: str | None = None
+    """The folder, from this plan's, of another plan with the same nets: its errors are a column of the one table."""
     bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
     bootstrap_seed: Seed = 0
 

@@ -1,7 +1,6 @@
 """Result files found and read for the report: one that is damaged ends nothing, it is named and left out."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,17 +8,11 @@ from pydantic import ValidationError
 
 from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.params.bearing import check_recorded
 from resnet.params.problems import first_problem
-from resnet.results import PREDICTIONS, DamagedFile, Record, ThroughputRecord, TrainingRecord
-from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
+from resnet.results import DamagedFile, Record, ThroughputRecord, TrainingRecord
+from resnet.results.consistency import METRICS
 
 R = TypeVar("R", bound=Record)
-
-
-def run_folder(settings: Settings, seed: int) -> str:
-    """Where a seed's files lie below the runs' folder."""
-    return f"train/{settings.name}/seed-{seed}"
 
 
 def plan_of(runs: Path) -> Params:
@@ -113,36 +106,3 @@ class Folder:
         """Every whole result file of a folder, with its path."""
         files = [f"{kind}/{name}.json" for name in self.entries(self.runs / kind, ".json")]
         return [(file, result) for file in files if (result := self.read(record, file))]
-
-    def run(self, settings: Settings, seed: int) -> RunFiles | None:
-        """Read one seed's files."""
-        folder = self.runs / run_folder(settings, seed)
-        try:
-            run = read_run(folder) if self.is_there(folder / METRICS) else None
-            if run:
-                _check_place(folder / METRICS, run.record, settings)
-                record = run.record
-                precision, own = record.precision, record.identity.configuration
-                check_recorded(record.net, record.depth, record.settings, precision, own)
-        except DamagedFile as error:
-            self.leave_out(error.path, error.problem)
-            return None
-        except ValueError as error:
-            self.leave_out(folder / METRICS, str(error))
-            return None
-        for damage in run.damaged if run else ():
-            self.leave_out(damage.path, damage.problem)
-        return run
-
-    def all_runs(self, planned: Iterable[Settings]) -> dict[tuple[str, int], RunFiles]:
-        """Read every planned seed; one that holds another's result counts once, under the name that comes first."""
-        seeds = [(settings, seed) for settings in planned for seed in settings.train.seed_list]
-        runs = {(settings.name, seed): run for settings, seed in seeds if (run := self.run(settings, seed))}
-        for place in foreign_labels(list(runs.values())):
-            key, run = list(runs.items())[place]
-            self.leave_out(run.folder / PREDICTIONS, "its labels are not those of the other runs on the same data")
-            runs[key] = run._replace(predictions=None)
-        for (key, run), problem in [(list(runs.items())[place], text) for place, text in duplicates([*runs.values()])]:
-            self.leave_out(run.folder / METRICS, problem)
-            del runs[key]
-        return runs

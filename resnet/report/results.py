@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet.params import Params, Settings
-from resnet.params.bearing import configuration
-from resnet.report.folder import Folder, run_folder
+from resnet.report.folder import Folder
 from resnet.report.published import PublishedError, papers_error
 from resnet.report.samples import Sample, sample
 from resnet.results import (
@@ -30,7 +30,8 @@ from resnet.results import (
     TrainingRecord,
     UsualLoopRecord,
 )
-from resnet.results.consistency import METRICS
+from resnet.results.consistency import METRICS, RunFiles
+from resnet.results.plan_runs import read_plan_runs
 
 
 class Run(NamedTuple):
@@ -129,7 +130,6 @@ class NotCounted(NamedTuple):
     file: str
     """Below the runs' folder."""
     reason: str
-    damaged: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,23 +152,6 @@ class Results:
     not_counted: list[NotCounted] = field(default_factory=list)
 
 
-def _is_planned(record: TrainingRecord, settings: Settings, version: int | None) -> bool:
-    precision = settings.train.precision_beside(record.precision)
-    planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
-    return record.identity.configuration == planned and version in (None, record.identity.version)
-
-
-def _why_not(
-    record: TrainingRecord, settings: Settings, version: int | None, first: TrainingRecord | None
-) -> str | None:
-    """Why a run does not count; None if it does. `first`: the plan's first that does, whose data all others share."""
-    if first is None or not _is_planned(record, settings, version):
-        return "made with other settings, or by another version, than the plan's"
-    if record.identity.data != first.identity.data:
-        return "trained on other data than the plan's other runs"
-    return None
-
-
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
     """Read every result file of the plan.
 
@@ -177,58 +160,46 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
-    folder, planned = Folder(runs), {name: params.settings(name) for name in params.models}
-    trained = folder.all_runs(planned.values())
-    whole = (files.record for (name, _), files in trained.items() if _is_planned(files.record, planned[name], version))
-    first = next(whole, None)
-    nets, others = dict[str, Net](), list[NotCounted]()
-    for name, settings in planned.items():
-        counted = []
-        for seed in settings.train.seed_list:
-            file, found = f"{run_folder(settings, seed)}/{METRICS}", trained.get((name, seed))
-            reason = _why_not(found.record, settings, version, first) if found else None
-            if found and reason:
-                others.append(NotCounted(file, reason))
-            elif found:
-                counted.append(Run(seed, file, found.record, found.curve or [], found.predictions))
+    folder, trained = Folder(runs), read_plan_runs(params, runs, version)
+    nets = {}
+    for name in params.models:
+        settings = params.settings(name)
         nets[name] = Net(
             settings,
             frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(counted),
+            tuple(_run(seed, files, runs) for (net, seed), files in trained.runs.items() if net == name),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    sweeps = [sweep for _, sweep in folder.all(SweepRecord, "sweep")]
     published = folder.read(PublishedRecords, "published.json")
     # The forecast is a file of the runs' folder, or of a folder of its own.
     forecasts = (folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json"))
-    forecast = next(filter(None, forecasts), None)
+    nets_of_others = [(file, "the plan does not name it") for file in _unplanned(folder, params.models)]
     latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
-    others += [NotCounted(file, "the plan does not name it") for file in _unplanned(folder, planned)]
-    others += [NotCounted(file, problem, damaged=True) for file, problem in folder.damaged]
+    sweeps = sorted((record for _, record in folder.all(SweepRecord, "sweep")), key=lambda x: (x.net, x.depth, x.name))
+    not_counted = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
     return Results(
         params,
         version,
         nets,
-        first.data if first else None,
+        next((files.record.data for files in trained.runs.values()), None),
         latency,
         usual_loop,
         tuple(published.evaluations) if published else (),
-        sorted(sweeps, key=lambda sweep: (sweep.net, sweep.depth, sweep.name)),
-        forecast,
-        others,
+        sweeps,
+        next(filter(None, forecasts), None),
+        [NotCounted(*other) for other in dict.fromkeys([*not_counted, *nets_of_others, *folder.damaged])],
     )
 
 
-def _unplanned(folder: Folder, planned: Mapping[str, Settings]) -> Iterable[str]:
-    """Folders of seeds, and files of nets, that the plan does not have."""
-    for name in folder.entries(folder.runs / "train"):
-        seeds = planned[name].train.seed_list if name in planned else []
-        there = folder.entries(folder.runs / "train" / name)
-        yield from (
-            f"train/{name}/{x}" for x in there if x.startswith("seed-") and x not in {f"seed-{s}" for s in seeds}
-        )
+def _run(seed: int, files: RunFiles, runs: Path) -> Run:
+    file = (files.folder / METRICS).relative_to(runs).as_posix()
+    return Run(seed, file, files.record, files.curve or [], files.predictions)
+
+
+def _unplanned(folder: Folder, planned: Iterable[str]) -> Iterable[str]:
+    """Files of nets that the plan does not have."""
     for kind in ("describe", "throughput", "responses"):
         names = folder.entries(folder.runs / kind, ".json")
         yield from (f"{kind}/{name}.json" for name in names if name not in planned)

@@ -1,14 +1,16 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
+import math
 import re
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -57,13 +59,11 @@ def style() -> Iterator[None]:
         yield
 
 
-def depth_colours(depths: Iterable[int]) -> dict[int, str]:
-    """One colour a depth, the same in every figure of a plan."""
-    depths = sorted(set(depths))
-    if len(depths) <= len(COLOURS):
-        return dict(zip(depths, COLOURS, strict=False))
-    scale, last = mpl.colormaps["viridis"], len(depths) - 1
-    return {depth: mpl.colors.to_hex(scale(0.92 * place / last)) for place, depth in enumerate(depths)}
+def depth_colour(depth: int) -> str:
+    """The colour of a depth, the same in all figures: a sequential scale over the paper's depths."""
+    depths = (20, 32, 44, 56, 110, 1202)
+    place = np.interp(math.log(depth), [math.log(x) for x in depths], np.linspace(0.0, 0.85, len(depths)))
+    return str(mpl.colors.to_hex(mpl.colormaps["viridis"](float(place))))
 
 
 def series_look(place: int) -> tuple[str, str]:
@@ -150,23 +150,3 @@ def _as_written(text: Text) -> None:
         text.set_parse_math(False)
     if not written.replace("\n", "").isprintable():
         text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in written))
-
-
-class Picture(NamedTuple):
-    """A figure of a section, drawn when its page is written."""
-
-    name: str
-    """File name below `figures/`, without its ending."""
-    caption: str
-    absent: str
-    """What is not drawn and why, where there is nothing to draw."""
-    draw: Callable[[], Figure | None]
-
-
-class Section(NamedTuple):
-    """A heading of a page; absent where it has neither text nor a figure that is drawn."""
-
-    title: str
-    text: str
-    """Markdown."""
-    pictures: tuple[Picture, ...] = ()

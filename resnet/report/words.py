@@ -166,3 +166,16 @@ def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
     for name, value in values.items():
         alike.setdefault(value, []).append(name)
     return {value: "all nets" if 1 < len(names) == whole else listed(names) for value, names in alike.items()}
+
+
+def measured(record: Any) -> str:
+    """Under which conditions a `ThroughputRecord` was measured."""
+
+    def both(numbers: Sequence[int], noun: str = "") -> str:
+        written = " and ".join(count(number) for number in dict.fromkeys(numbers))
+        return f"{written} {noun}{'' if set(numbers) == {1} else 's'}" if noun else written
+
+    timings = (record.training, record.inference)
+    batch, steps = both([x.batch_size for x in timings]), both([x.steps for x in timings], "step")
+    repeats = both([len(x.step_seconds) for x in timings], "repeat")
+    return f"batch {batch}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"

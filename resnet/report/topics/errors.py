@@ -1,9 +1,8 @@
-"""Test and training errors over seeds: the headline's table and figure, every net, and seed by seed."""
+"""Test and training errors over seeds: the one table, error against depth, every net, seed by seed."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,11 +11,11 @@ from pandas import DataFrame
 
 from resnet.report import ladders, protocol, style, words
 from resnet.report.markdown import bullets, escaped
-from resnet.report.published import PublishedError, Source, published
+from resnet.report.published import Source, published
 from resnet.report.results import Net
-from resnet.report.samples import Interval, Sample, versus_published
+from resnet.report.samples import Interval, Sample
 from resnet.report.section import Picture, Section
-from resnet.report.style import COLOURS, KIND_NAMES
+from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord
 
@@ -47,7 +46,7 @@ def interval(errors: Sample, confidence: float) -> Interval | None:
     return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
 
 
-# The headline: what summary.md and README.md show.
+# The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
 
 
 def _error(net: Net, quantity: str, otherwise: str = words.NONE, *, n: bool = False) -> Cell:
@@ -71,63 +70,97 @@ def _stops(net: Net, *, seeds: bool = True) -> str:
     return "; ".join(words.stop(x.status, x.iteration, x.iterations, [x.seed] if seeds else []) for x in records)
 
 
-def headline_table(nets: Nets, data: DataRecord | None, confidence: float) -> Table:
-    """A row a main net that has begun; the paper's error if that is comparable, else the training error."""
-    comparable = protocol.on_the_papers_schedule(nets.values(), data)
-    papers = {name: figure for name in comparable if (figure := nets[name].papers_error)}
+def _with_runs(net: Net) -> Cell:
+    """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
+    cell = _error(net, "test_error", _stops(net, seeds=False) or "not run")
+    runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
+    return cell._replace(text=f"{cell.text} ({runs})") if net.done else cell
+
+
+def _after(nets: Nets, data: DataRecord | None) -> str:
+    """The heading of a column of test errors, with the schedule if that is not the paper's."""
+    length = ladders.usual_length(nets.values())
+    if length is None or length == published().protocol.iterations or not protocol.official(data):
+        return "test error, % (runs)"
+    return f"after {length:,} iterations, % (runs)"
+
+
+def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
+    """A row a main net, by kind and depth.
+
+    Args:
+        nets: of this plan.
+        data: what they were trained on.
+        others: of another plan with the same nets: their errors have a column, their throughput stands in for ours.
+    """
+    names = [name for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)]
+    papers = protocol.official(data) and ladders.usual_length(nets.values()) == published().protocol.iterations
     lines = []
-    for net in (nets[name] for name in ladders.without_ablations(nets) if nets[name].runs):
+    for net in (nets[name] for name in names):
+        other = others.get(net.name)
+        counted, timed = net.counted or (other and other.counted), net.throughput or (other and other.throughput)
+        figure = net.papers_error
         line = {
             "net": Cell(_marked(net, nets, data)),
-            "seeds": Cell(f"{len(net.done)} of {net.planned}", len(net.done)),
-            "test error ± std, %": _error(net, "test_error", _stops(net, seeds=False)),
+            "parameters": Cell(words.count(counted.parameters), counted.parameters) if counted else Cell(words.NONE),
+            "multiply-adds": Cell(words.multiply_adds(counted.multiply_adds), counted.multiply_adds)
+            if counted
+            else Cell(words.NONE),
+            _after(nets, data): _with_runs(net),
         }
         if papers:
-            figure, values = papers.get(net.name), net.over_seeds("test_error")
-            line["the paper, %"] = Cell(words.spread(figure.error, figure.std, None) if figure else words.NONE)
-            apart = versus_published(values, figure) if values and figure else None
-            unknown = "one seed, no spread" if figure else words.NONE
-            text = words.difference(apart.value, apart.interval(confidence)) if apart else unknown
-            line[f"difference ({100 * confidence:g} % interval)"] = Cell(text, apart.value if apart else None)
-        else:
-            line["training error ± std, %"] = _error(net, "training_error")
+            text = words.spread(figure.error, figure.std, None) if figure else words.NONE
+            line["the paper, %"] = Cell(text, figure.error if figure else None)
+        if any(other.done for other in others.values()):
+            line[_after(others, data)] = _with_runs(other)._replace(link=None) if other else Cell(words.NONE)
+        for kind in ("training", "inference"):
+            timing = getattr(timed, kind, None)
+            line[f"{kind}, images/s"] = (
+                Cell(
+                    words.images_per_second(timing.images_per_second, timing.images_per_second_std),
+                    timing.images_per_second,
+                )
+                if timing
+                else Cell("not measured")
+            )
         lines.append(line)
     return table(lines)
 
 
-def _not_run(nets: Nets, data: DataRecord | None) -> str:
-    """The main nets without a run, with the paper's errors if its data and schedule are planned."""
-    names = []
-    for net in (nets[name] for name in ladders.without_ablations(nets) if not nets[name].runs):
-        figure = net.papers_error if protocol.official(data) and not protocol.deviations(net, data) else None
-        names.append(escaped(net.name) + (f" ({words.spread(figure.error, figure.std, None)})" if figure else ""))
-    papers = " (in brackets the paper's error, %)" if any(" (" in name for name in names) else ""
-    return f"Not run{papers}: {words.listed(names)}." if names else ""
+def _note(nets: Nets, others: Nets) -> str:
+    """Of what the table's numbers are, and how they were measured."""
+    done = [run.record for net in (*nets.values(), *others.values()) for run in net.done]
+    timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
+    parts = []
+    if done:
+        precisions = words.listed(sorted({record.precision for record in done}))
+        parts.append(
+            "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, "
+            f"trained in {precisions}."
+        )
+    for conditions in dict.fromkeys(map(words.measured, timed)):
+        parts.append(f"Images/s are medians ± standard deviations over repeats: {escaped(conditions)}.")
+    return " ".join(parts)
 
 
-def headline(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
-    """The main figure and the table."""
-    filled = "Filled: ours, mean ± standard deviation over seeds (one seed has no bar)"
-    hollow = "; hollow: published, with the standard deviation over their runs where they give one"
-    caption = f"{filled}{hollow if _papers_protocol(nets, data) else ''}."
+def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
+    """The one table, and below it error against depth."""
+    shown = one_table(nets, data, others)
+    caption = (
+        "Test error against depth. Large markers are means with their standard deviation over runs, dots are single "
+        "runs. Depths with several runs are joined by a line."
+    )
+    caption += " Hollow markers are published errors." if _papers_protocol(nets, data) else ""
     absent = "error against depth (no seed is done)"
     picture = Picture("error-vs-depth", caption, absent, partial(figure, nets, data))
-    shown = headline_table(nets, data, confidence)
-    return Section("", (picture, shown, _not_run(nets, data) if shown.rows else ""))
+    return Section("", (shown, _note(nets, others) if shown.rows else "", picture))
 
 
-# The figure: test error against depth.
+# The figure: test error against depth, a panel a kind.
 
-TOP = 20.0
-"""Errors in % above this, and above twice the median, are written at the upper edge: they would flatten the others."""
-KIND_COLOURS = {"plain": COLOURS[1], "resnet": COLOURS[0]}
-PUBLISHED_LOOKS = {
-    "paper": ("D", -0.16),
-    "nabla0001": ("^", 0.16),
-    "raphaelreme": ("s", 0.27),
-    "akamaster": ("v", 0.38),
-}
+PUBLISHED_LOOKS = {"paper": ("D", -0.2), "nabla0001": ("^", 0.2), "raphaelreme": ("s", 0.29), "akamaster": ("v", 0.38)}
 """Marker of a source, and how far it is from ours, in steps of depth."""
+KIND_MARKERS = {"resnet": "o", "plain": "s"}
 
 
 def _papers_protocol(nets: Nets, data: DataRecord | None) -> bool:
@@ -143,65 +176,67 @@ def _legend_name(name: str, source: Source) -> str:
     return "the paper" if name == "paper" else f"{name} ({conditions})" if conditions else name
 
 
-def _draw_published(axes: Any, figures: list[PublishedError], places: dict[int, float], top: float) -> list[Any]:
+def _draw_published(panel: Any, kind: str, places: Mapping[int, int]) -> dict[str, Any]:
     """Hollow markers, a shape a source, with ± std if it was published. Gives the legend's entries."""
-    known, entries = published().sources, []
+    known, entries = published(), {}
     for source, (marker, offset) in PUBLISHED_LOOKS.items():
-        look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5.5, "mfc": "white", "mew": 1.1}
-        shown = [x for x in figures if x.source == source and x.error <= top]
-        for kind, colour in KIND_COLOURS.items():
-            of_kind = [x for x in shown if x.net == kind]
-            x = [places[figure.depth] + offset for figure in of_kind]
-            y, std = [figure.error for figure in of_kind], [figure.std or 0.0 for figure in of_kind]
-            bars: dict[str, Any] = {"color": colour, "elinewidth": 0.8, "capsize": 2, "gid": f"{source}-{kind}"}
-            if of_kind:
-                axes.errorbar(x, y, yerr=std, **bars, **look)
-        entries += [style.entry(_legend_name(source, known[source]), color="#555555", **look)] if shown else []
+        look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5, "mfc": "white", "color": "#777777"}
+        shown = [x for x in known.test_errors if (x.source, x.net) == (source, kind) and x.depth in places]
+        if shown:
+            x, y = [places[figure.depth] + offset for figure in shown], [figure.error for figure in shown]
+            bars: dict[str, Any] = {"yerr": [figure.std or 0.0 for figure in shown], "elinewidth": 0.8, "capsize": 2}
+            panel.errorbar(x, y, gid=f"{source}-{kind}", **bars, **look)
+            label = _legend_name(source, known.sources[source])
+            entries[label] = style.entry(label, **look)
     return entries
 
 
-def _draw_ours(axes: Any, kind: str, errors: dict[float, Sample], top: float) -> Any:
-    """Filled markers with ± std; a mean above the top is written at the edge. Gives the legend's entry."""
-    colour = KIND_COLOURS[kind]
-    look: dict[str, Any] = {"marker": "o", "ms": 6.5, "color": colour, "mew": 0}
-    below = {place: values for place, values in errors.items() if values.mean <= top}
-    for place in errors.keys() - below.keys():
-        edge = axes.get_xaxis_transform()
-        axes.plot([place], [0.97], transform=edge, ls="", marker="^", color=colour)
-        text = {"ha": "right", "va": "center", "color": colour, "transform": edge}
-        axes.text(place - 0.06, 0.97, f"{errors[place].mean:.1f}", **text)
-    means, stds = [values.mean for values in below.values()], [values.std or 0.0 for values in below.values()]
-    axes.plot([*below], means, color=colour, lw=1, alpha=0.5, zorder=2)
-    axes.errorbar([*below], means, yerr=stds, ls="", capsize=3, elinewidth=1.3, gid=f"ours-{kind}", zorder=3, **look)
-    return style.entry(f"ours, {KIND_NAMES[kind]}", ls="", **look)
+def _draw_ours(panel: Any, kind: str, nets: Sequence[Net], places: Mapping[int, int]) -> None:
+    """A mean with its std and a dot a run at each depth; depths with one run are not joined."""
+    errors = {net.depth: values for net in nets if (values := net.over_seeds("test_error"))}
+    joined = [depth for depth, values in errors.items() if values.n > 1]
+    panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], color="#999999", lw=1)
+    for depth, values in errors.items():
+        place, colour = places[depth], style.depth_colour(depth)
+        dots: dict[str, Any] = {"color": colour, "alpha": 0.6, "mew": 0, "ls": "", "marker": ".", "ms": 6}
+        panel.plot([place + 0.1] * values.n, values.values, gid=f"runs-{kind}-{depth}", **dots)
+        look: dict[str, Any] = {"marker": KIND_MARKERS[kind], "ms": 7, "color": colour, "mew": 0, "ls": ""}
+        bars: dict[str, Any] = {"yerr": [values.std or 0.0], "capsize": 3, "capthick": 1.3, "elinewidth": 1.3}
+        panel.errorbar([place], [values.mean], gid=f"ours-{kind}-{depth}", zorder=3, **bars, **look)
+
+
+def _draw_panel(panel: Any, kind: str, nets: Sequence[Net], *, paperlike: bool) -> dict[str, Any]:
+    places = {net.depth: place for place, net in enumerate(nets)}
+    entries = _draw_published(panel, kind, places) if paperlike else {}
+    _draw_ours(panel, kind, nets, places)
+    runs = [f"n = {len(net.done)}" if net.done else "not run" for net in nets]
+    panel.set_xticks(range(len(nets)), [f"{net.depth}\n{n}" for net, n in zip(nets, runs, strict=True)])
+    panel.set_xlim(-0.5, len(nets) - 0.4)
+    panel.margins(y=0.12)
+    panel.grid(visible=False, axis="x")
+    panel.set_title(KIND_NAMES[kind])
+    panel.set_xlabel("depth, weighted layers (equally spaced)")
+    return entries
 
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
-    """Test error against depth: ours filled, published hollow. The depths are equally spaced."""
-    errors = {name: values for name in ladders.of_usual_length(nets) if (values := nets[name].over_seeds("test_error"))}
-    if not errors:
+    """Test error against depth, residual nets left and plain nets right, each with a scale of its own."""
+    usual, paperlike = ladders.of_usual_length(nets), _papers_protocol(nets, data)
+    if not any(nets[name].done for name in usual):
         return None
-    paperlike = _papers_protocol(nets, data)
-    theirs = list(published().test_errors) if paperlike else []
-    shown = ladders.without_ablations(nets) if paperlike else errors
-    depths = sorted({*(nets[name].depth for name in shown), *(figure.depth for figure in theirs)})
-    places = {depth: float(place) for place, depth in enumerate(depths)}
-    drawn = style.new_figure(9.2, 4.1)
-    axes, handles = drawn.subplots(), []
-    top = max(TOP, 2 * statistics.median(values.mean for values in errors.values()))
-    for kind in KIND_NAMES:
-        of_kind = sorted((nets[name].depth, values) for name, values in errors.items() if nets[name].kind == kind)
-        ours = {places[depth]: values for depth, values in of_kind}
-        handles += [_draw_ours(axes, kind, ours, top)] if ours else []
-    handles += _draw_published(axes, theirs, places, top)
-    axes.set_xticks(list(places.values()), [str(depth) for depth in places])
-    axes.set_xlim(-0.5, len(places) - 0.4)
-    axes.grid(visible=False, axis="x")
-    axes.set_xlabel("depth, weighted layers (equally spaced)")
-    axes.set_ylabel("test error, %")
-    axes.margins(y=0.12)
+    ladder = {
+        kind: [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual] for kind in KIND_MARKERS
+    }
+    ladder = {kind: of_kind for kind, of_kind in ladder.items() if any(net.done for net in of_kind)}
+    drawn, entries = style.new_figure(9.2, 4.2), {}
+    panels = drawn.subplots(1, len(ladder), squeeze=False)[0]
+    for panel, (kind, of_kind) in zip(panels, ladder.items(), strict=True):
+        entries |= _draw_panel(panel, kind, of_kind, paperlike=paperlike)
+    panels[0].set_ylabel("test error, %")
+    ours: dict[str, Any] = {"ls": "", "color": "#222222"}
+    handles = [style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], **ours) for kind in ladder]
     style.entitle(drawn, f"Test error against depth on {ladders.run_on(nets, data)}")
-    style.legend_below(drawn, handles)
+    style.legend_below(drawn, [*handles, *entries.values()])
     return drawn
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
 from pandas import DataFrame, Series
 
 from resnet.report import style, words
@@ -31,8 +32,6 @@ COUNTED = (
     "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
     "is an upper bound.",
 )
-NO_ENERGY = "Energy: not measured, there was no GPU with a counter."
-ENERGY = "Energy is that of the GPU's whole board by NVML, idle power included; n stretches of 2 s."
 
 
 def frame(nets: Nets) -> DataFrame:
@@ -40,7 +39,7 @@ def frame(nets: Nets) -> DataFrame:
     lines = []
     for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
         for kind in ("training", "inference"):
-            timing, work, energy = (getattr(record, f"{kind}{part}") for part in ("", "_work", "_energy"))
+            timing, work = getattr(record, kind), getattr(record, f"{kind}_work")
             if work is None or record.peaks is None:
                 continue
             line = {
@@ -52,7 +51,6 @@ def frame(nets: Nets) -> DataFrame:
                 "flops": [work.flops / seconds for seconds in timing.step_seconds],
                 "moved": [work.bytes / seconds for seconds in timing.step_seconds],
                 "intensity": work.intensity,
-                "joules": energy and energy.joules_per_image,
                 "product": record.peaks.flops_per_second,
                 "copy": record.peaks.bytes_per_second,
                 "precision": record.peaks.precision,
@@ -63,12 +61,11 @@ def frame(nets: Nets) -> DataFrame:
 
 
 def peaks_table(steps: DataFrame) -> Table:
-    """Achieved against reachable, one row a net and kind of step; energy has a column if it was measured."""
+    """Achieved against reachable, one row a net and kind of step."""
     lines = []
     x: Any
     for x in steps.itertuples():
         moved = statistics.median(x.moved)
-        joules = {"J an image": Cell(words.repeats(x.joules, 4) if x.joules else "not measured")}
         line = {
             "net": Cell(x.name),
             "step": Cell(x.kind),
@@ -77,7 +74,6 @@ def peaks_table(steps: DataFrame) -> Table:
             "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
             "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
             "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
-            **(joules if steps["joules"].notna().any() else {}),
         }
         lines.append(line)
     return table(lines, left=2)
@@ -91,30 +87,34 @@ def _between(values: Series, unit: str) -> str:
 def _notes(steps: DataFrame) -> Iterator[str]:
     """What the shares are shares of, and what was counted."""
     for device, measured in steps.groupby("device", sort=False):
-        runs = measured.drop_duplicates("name")
-        size, precisions = int(runs["size"].iloc[0]), words.listed(sorted(set(runs["precision"])))
-        product, copy = _between(runs["product"], "FLOP/s"), _between(runs["copy"], "B/s")
+        # Nets that were measured in one run share its peaks.
+        peaks = measured.drop_duplicates(["product", "copy"])
+        size, precisions = int(peaks["size"].iloc[0]), words.listed(sorted(set(peaks["precision"])))
+        product, copy = _between(peaks["product"], "FLOP/s"), _between(peaks["copy"], "B/s")
         yield (
-            f"{escaped(str(device))}, the best beside each net: a product of {size} x {size} matrices in {precisions} "
-            f"at {product}, a copy at {copy} read and written ({words.numbered(len(runs), 'run')})."
+            f"{escaped(str(device))}: a product of {size} x {size} matrices in {precisions} reaches {product}, a copy "
+            f"{copy} read and written (the best repeat of {words.numbered(len(peaks), 'measurement')})."
         )
     yield from COUNTED
-    yield ENERGY if steps["joules"].notna().any() else NO_ENERGY
 
 
-def _draw_panel(panel: Any, device: str, steps: DataFrame, colours: dict[int, str]) -> None:
+def _draw_panel(panel: Any, device: str, steps: DataFrame) -> None:
     flops, moved = float(steps["product"].median()), float(steps["copy"].median())
     ridge, intensity = flops / moved, steps["intensity"]
     low, high = min(ridge, intensity.min()) / 4, max(ridge, intensity.max()) * 2.5
     panel.plot([low, ridge, high], [low * moved, flops, flops], color="#333333", lw=1.6, gid="roof")
     panel.set_xscale("log")
     panel.set_yscale("log")
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+    panel.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     panel.set_xlim(low, high)
     slowest, fastest = steps["flops"].map(min), steps["flops"].map(max)
     panel.set_ylim(min(low * moved, slowest.min()) / 1.5, 2 * max(flops, fastest.max()))
     step: Any
     for step in steps.itertuples():
-        colour, median = colours[step.depth], statistics.median(step.flops)
+        colour, median = style.depth_colour(step.depth), statistics.median(step.flops)
         bar = [[median - min(step.flops)], [max(step.flops) - median]]
         look = {"color": colour, "marker": style.MARKERS[step.net == "plain"], "gid": f"{step.kind}-{step.name}"}
         look |= {"mfc": colour if step.kind == "training" else "white", "ls": ""}
@@ -134,18 +134,17 @@ def figure(nets: Nets) -> Figure | None:
         return None
     devices = list(steps.groupby("device", sort=False))
     drawn = style.new_figure(max(6.4, 5.0 * len(devices)), 5.0)
-    colours = style.depth_colours(net.depth for net in nets.values())
     panels = drawn.subplots(1, len(devices), squeeze=False)[0]
     for panel, (device, measured) in zip(panels, devices, strict=True):
-        _draw_panel(panel, str(device), measured, colours)
+        _draw_panel(panel, str(device), measured)
     panels[0].set_ylabel("FLOP/s")
     depths = sorted(set(steps["depth"]))
-    handles = [style.entry(f"{depth} layers", ls="", marker="s", color=colours[depth]) for depth in depths]
+    handles = [style.entry(f"{depth} layers", ls="", marker="s", color=style.depth_colour(depth)) for depth in depths]
     for kind, marker in zip(("residual", "plain"), style.MARKERS, strict=False):
         grey: dict[str, Any] = {"ls": "", "color": "#555555", "marker": marker}
         handles.append(style.entry(f"{kind}, training", **grey))
         handles.append(style.entry(f"{kind}, inference", mfc="white", **grey))
-    handles.append(style.entry("roofs (median of the runs' best)", color="#333333", lw=1.6))
+    handles.append(style.entry("roofs: the best matrix product and copy", color="#333333", lw=1.6))
     style.entitle(drawn, "Achieved FLOP/s and the machine's roofs", 6.4)
     style.legend_below(drawn, handles)
     return drawn

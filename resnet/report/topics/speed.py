@@ -1,4 +1,4 @@
-"""How large and how fast every net is: the table, images/s against depth, and the usual PyTorch loop."""
+"""How large and how fast every net is: the table, images/s against depth, the usual PyTorch loop, benchmark.csv."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import ThroughputRecord, UsualLoopRecord
+from resnet.results import LatencyRecord, UsualLoopRecord
 
 Nets = Mapping[str, Net]
 
@@ -96,21 +96,8 @@ def _line(net: Net) -> dict[str, Cell]:
     }
 
 
-def _measured(record: ThroughputRecord) -> str:
-    """Under which conditions images/s and memory of a net were measured."""
-
-    def both(numbers: Sequence[int], noun: str = "") -> str:
-        listed = " and ".join(words.count(number) for number in dict.fromkeys(numbers))
-        return f"{listed} {noun}{'' if set(numbers) == {1} else 's'}" if noun else listed
-
-    timings = (record.training, record.inference)
-    batch, steps = both([x.batch_size for x in timings]), both([x.steps for x in timings], "step")
-    repeats = both([len(x.step_seconds) for x in timings], "repeat")
-    return f"batch {batch}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"
-
-
 def _conditions(nets: Nets) -> Iterator[str]:
-    timed = {escaped(name): _measured(net.throughput) for name, net in nets.items() if net.throughput}
+    timed = {escaped(name): words.measured(net.throughput) for name, net in nets.items() if net.throughput}
     trained = {escaped(name): f"on {words.listed(net.devices)}" for name, net in nets.items() if net.done}
     for what, values in {"Images/s and memory": timed, "Training time": trained}.items():
         for condition, names in words.grouped(values, len(nets)).items():
@@ -231,6 +218,43 @@ def _usual_table(loops: Sequence[tuple[str, UsualLoopRecord]]) -> Table:
 def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:
     """Training speed and that of the usual PyTorch loop; `runs`: the runs' folder as seen from the page."""
     return Section("Beside the usual PyTorch loop", (USUAL if loops else "", _usual_table(loops)), runs)
+
+
+# benchmark.csv.
+
+BENCHMARK = [
+    *("model", "kind", "batch_size", "samples_per_sec", "step_time", "param_count", "gmacs"),
+    *("precision", "mode", "device", "source"),
+]
+"""The names of timm's benchmark files, where they have one."""
+
+
+def _benchmark_row(model: str, kind: str, timing: Any, case: Any, mode: str, device: str, source: str) -> list[Any]:
+    """`timing`: batch size and median seconds; `case`: parameters, multiply-adds and precision."""
+    rate, milliseconds = timing.batch_size / timing.median_seconds, 1e3 * timing.median_seconds
+    size = (case.parameters / 1e6, case.multiply_adds / 1e9)
+    return [model, kind, timing.batch_size, rate, milliseconds, *size, case.precision, mode, device, source]
+
+
+def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataFrame:
+    """A row a timed step of a whole net, as timm's `benchmark-*.csv`; empty if nothing was measured.
+
+    `kind`: `train` (a whole training step), `infer`; of a latency also `forward` and `forward+backward`, which are no
+    training steps. `samples_per_sec` and `step_time` (ms) are of the median repeat; `param_count` is in millions,
+    `gmacs` of one image's forward pass.
+    """
+    rows = []
+    for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
+        mode, device = "compiled" if record.settings["train"].get("compile") else "eager", record.system.timed_on
+        for kind, timing in (("train", record.training), ("infer", record.inference)):
+            rows.append(_benchmark_row(net.name, kind, timing, record, mode, device, "throughput"))
+    for _, measured in latency:
+        for row in (row for row in measured.rows if row.part == "net"):
+            other = row.net == "resnet" and measured.shortcut != "A"
+            model = f"{row.net}-{row.depth}" + (f"-option-{measured.shortcut.lower()}" if other else "")
+            kind = "infer" if row.passes == "inference" else row.passes
+            rows.append(_benchmark_row(model, kind, row, row, row.mode, measured.system.timed_on, "latency"))
+    return DataFrame(rows, columns=BENCHMARK)
 
 
 def reading(nets: Nets) -> Section:
