@@ -40,7 +40,7 @@ def report(
     plan = read_params(params, set_)
     if not plan.models and params == DEFAULT_PARAMS and not params.exists():
         plan = _with_nets_of(runs, plan)
-    print(build(plan, runs, out, readme, VERSION))
+    print(build(plan, runs, out, readme, VERSION, params.parent))
 
 
 def _with_nets_of(runs: Path, plan: Params) -> Params:

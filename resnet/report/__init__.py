@@ -8,10 +8,17 @@ import os
 import sys
 from pathlib import Path
 
-from resnet.params import Params
+from resnet.params import Params, load
 
 
-def build(params: Params, runs: Path, reports: Path, readme: Path | None = None, version: int | None = None) -> Path:
+def build(
+    params: Params,
+    runs: Path,
+    reports: Path,
+    readme: Path | None = None,
+    version: int | None = None,
+    plan: Path = Path(),
+) -> Path:
     """Write summary.md, the pages that it links to, the tables and the figures.
 
     Args:
@@ -19,24 +26,27 @@ def build(params: Params, runs: Path, reports: Path, readme: Path | None = None,
         runs: the folder of result files; it may be empty or absent.
         reports: where to write; files of an earlier report are replaced once all of the new one are made.
         readme: another file that gets the headline between its markers, which name the folder `reports`.
-        version: `resnet.training.recipe.VERSION`, which the report, without PyTorch, is told: runs of another are
-            shown, and count as left to do [runs of any version are the plan's].
+        version: `resnet.training.recipe.VERSION`, which the report cannot import without PyTorch: runs of another do
+            not count [runs of any version do].
+        plan: the plan's folder, from which `report.other_plan` leads to the other one.
 
     Returns:
-        The path of summary.md, which takes its place last. A damaged result file is left out, and named there and on
-        standard error.
+        The path of summary.md, which takes its place last. Standard error names every file that does not count.
 
     Raises:
-        UserError: `readme` has no markers; nothing is written.
+        UserError: `readme` has no markers, or the other plan has no parameters; nothing is written.
     """
-    # Figures are files: a notebook's or a desktop's choice of a window is not asked for, and may not be there.
+    # Figures are files: a notebook's or a desktop's choice of a window may not be there.
     os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
     from resnet.report.pages import write
     from resnet.report.results import read_results
-    from resnet.report.tables import read_tables
 
-    tables = read_tables(params, runs, version)
-    for file, problem in zip(tables.damaged["file"], tables.damaged["problem"], strict=True):
-        print(f"{runs / file}: left out: {problem}", file=sys.stderr)
-    return write(tables, read_results(params, runs, version), runs, reports, readme)
+    results = read_results(params, runs, version)
+    for file, reason in results.not_counted:
+        print(f"{runs / file}: not counted: {reason}", file=sys.stderr)
+    others = None
+    if params.report.other_plan:
+        folder = plan / params.report.other_plan
+        others = read_results(load(folder / "params.yaml"), folder / "runs", version)
+    return write(results, others, runs, reports, readme)

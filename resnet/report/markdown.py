@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import quote
-
-from pandas import DataFrame
 
 
 class Markdown(str):
@@ -47,18 +44,6 @@ def link(file: str, folder: str | None) -> Markdown:
 def bullets(lines: Iterable[str]) -> str:
     """A list of Markdown lines."""
     return "".join(f"- {line}\n" for line in lines)
-
-
-def table(lines: Sequence[Mapping[str, Any]] | DataFrame, left: int = 1) -> str:
-    """Write a table whose cells are plain text, or `Markdown`; empty without a row.
-
-    The first `left` columns are flush left, the others right.
-    """
-    if not len(lines):
-        return ""
-    cells = DataFrame(lines, dtype=object).map(escaped)
-    aligned = ["left" if column < left else "right" for column in range(cells.shape[1])]
-    return f"{cells.to_markdown(index=False, disable_numparse=True, colalign=aligned)}\n"
 
 
 def picture(name: str, caption: str) -> str:

@@ -1,12 +1,14 @@
-"""Which sections stand on which page, in order, and how the pages and the files beside them are written.
+"""Which sections are on which page, in order, and how the pages and the files with them are written.
 
 Everything is made in memory first: an error anywhere leaves an earlier report as it was.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -17,45 +19,32 @@ from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
 from resnet.files import complete_or_absent, write_text
-from resnet.report.analysis import overview
-from resnet.report.analysis.claims import COLUMNS, claims
-from resnet.report.analysis.nets import DEEPEST, main_nets
-from resnet.report.html import page as html_page
-from resnet.report.markdown import details, picture
+from resnet.report import answer, ladders
+from resnet.report.html_page import page
+from resnet.report.markdown import bullets
+from resnet.report.markdown_page import render
 from resnet.report.results import Results
-from resnet.report.section import Block, Details, Picture
-from resnet.report.section import Section as TopicSection
-from resnet.report.sections import (
-    answer,
-    comparisons,
+from resnet.report.section import Section
+from resnet.report.topics import (
+    ablations,
+    against_published,
+    claims,
     curves,
-    degraded,
-    first_look,
-    iterates,
-    opening,
+    errors,
+    latency,
+    nets,
     provenance,
-    published,
     responses,
-    starts,
-    sweep,
-    table6,
-    verdicts,
+    roofline,
+    speed,
+    tuning,
 )
-from resnet.report.sections import claims as claims_section
-from resnet.report.sections import results as files
-from resnet.report.style import Section, rendered, style
-from resnet.report.table import Table, as_markdown
-from resnet.report.tables import Tables
-from resnet.report.topics import cost, errors, latency, roofline, speed
-
-AnySection = Section | TopicSection
-"""Sections that are no topics yet, and those of topics."""
 
 SUMMARY, STATISTICS, SPEED, PROVENANCE = "summary.md", "statistics.md", "speed.md", "provenance.md"
 
 TITLES = {
-    STATISTICS: "Every net, seed and test",
-    SPEED: "Speed, memory and cost",
+    STATISTICS: "Every net, run and test",
+    SPEED: "Speed and memory",
     PROVENANCE: "Machines, versions, recipe and files",
 }
 """Of the pages that the summary links to, in order."""
@@ -64,109 +53,129 @@ TIDY = ("table.csv", "errors.csv", "curves.csv", "claims.csv", "benchmark.csv", 
 """The files in full precision."""
 
 MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
-"""Between them stands a report's headline in another file, such as README.md; each names the folder of the report."""
+"""A report's headline is between them in another file, such as README.md; each names the folder of the report."""
 
 
-def pages(tables: Tables, results: Results, judged: DataFrame, runs: str | None) -> dict[str, list[AnySection]]:
-    """The sections of every page that the summary links to.
+class Plan(NamedTuple):
+    """What a report is made of."""
 
-    Args:
-        tables: for sections that are no topics yet.
-        results: what was read.
-        judged: the claims with their verdicts.
-        runs: the runs' folder as seen from the page; None if its files are named and not linked.
-    """
-    nets, data, report = results.nets, results.data, results.params.report
+    results: Results
+    claims: DataFrame
+    """With their verdicts."""
+    others: Results | None
+    """Of `report.other_plan`."""
+    runs: str | None
+    """The runs' folder as seen from the pages; None if its files are named and not linked."""
+    command: str
+    """What runs the plan, in the root of its repository."""
+
+
+def pages(plan: Plan) -> dict[str, list[Section]]:
+    """The sections of every page that the summary links to."""
+    results, runs = plan.results, plan.runs
+    of_nets, data, report = results.nets, results.data, results.params.report
     return {
         STATISTICS: [
-            opening.section(tables),
-            errors.every_net(nets, data),
-            claims_section.section(tables, judged),
-            table6.section(tables),
-            errors.seed_by_seed(nets, report.confidence),
-            comparisons.degradation_section(tables),
-            comparisons.images_section(tables),
-            comparisons.ablations_section(tables),
-            responses.section(tables),
-            published.verdicts_section(tables),
-            published.elsewhere_section(tables),
-            published.weights_section(tables),
-            iterates.section(tables),
-            sweep.section(tables),
-            errors.reading(nets),
+            errors.every_net(of_nets, data),
+            claims.section(of_nets, data, report, plan.claims),
+            errors.seed_by_seed(of_nets, report.confidence),
+            ablations.section(of_nets, report.confidence),
+            responses.section(of_nets, results.published),
+            against_published.section(of_nets, data, results.published, report),
+            tuning.section(results.sweeps),
+            errors.reading(of_nets),
         ],
         SPEED: [
-            speed.every_net(nets),
-            cost.what_depth_buys(nets, data, report.confidence),
-            speed.throughput(nets),
-            roofline.roofline(nets),
-            latency.by_block(nets, results.latency, runs),
+            speed.every_net(of_nets),
+            speed.throughput(of_nets),
+            roofline.roofline(of_nets),
+            latency.by_block(of_nets, results.latency, runs),
             speed.usual_loop(results.usual_loop, runs),
-            speed.reading(nets),
+            speed.reading(of_nets),
         ],
-        PROVENANCE: [files.files_section(tables), provenance.section(tables, runs)],
+        PROVENANCE: [provenance.section(results, runs)],
     }
 
 
-def headline_sections(tables: Tables, results: Results, answers: Sequence[str]) -> list[AnySection]:
-    """The answer, the main figure (of other data: learning) and the table: what README.md holds too."""
-    headline = errors.headline(results.nets, results.data, results.params.report.confidence)
-    return [answer.section(answers), first_look.section(tables), headline]
+def headline(plan: Plan) -> list[Section]:
+    """The answer, the one table and error against depth: what README.md has too."""
+    others = plan.others.nets if plan.others else {}
+    told = answer.sentences(plan.results, plan.claims, plan.command)
+    answered = Section("", (f"{answer.TITLE}\n\n{bullets(told) or answer.NO_NETS}",))
+    return [answered, errors.headline(plan.results.nets, plan.results.data, others)]
 
 
-class Rendered(NamedTuple):
-    """A page in memory."""
+def body(plan: Plan) -> list[Section]:
+    """What summary.md says below the headline."""
+    results = plan.results
+    return [
+        claims.primary(plan.claims),
+        curves.section(results.nets, results.data),
+    ]
 
-    text: str
+
+class Report(NamedTuple):
+    """A report in memory."""
+
     files: dict[str, bytes]
-    """Its figures, by their path below the reports."""
-    absent: tuple[str, ...]
-    """The paths of figures that it has nothing to draw for."""
+    """By their path below the reports, summary.md first."""
+    absent: set[str]
+    """Paths that it has nothing for, and where an earlier one may have left a file."""
+    headline: str
+    """What summary.md begins with, and README.md has."""
 
 
-def _blocks(section: AnySection) -> tuple[Block, ...]:
-    if isinstance(section, TopicSection):
-        return section.blocks
-    return (section.text, *(Picture(*x) for x in section.pictures))
+def _tidy(plan: Plan) -> dict[str, str]:
+    """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
+    results = plan.results
+    made = {
+        "table.csv": nets.table(results.nets, results.data),
+        "errors.csv": nets.errors(results.nets),
+        "curves.csv": curves.frame(results.nets),
+        "claims.csv": plan.claims,
+        "benchmark.csv": speed.benchmark(results.nets, results.latency),
+    }
+    texts = {
+        name: frame.to_csv(index=False, lineterminator="\n")
+        for name, frame in made.items()
+        if name != "benchmark.csv" or len(frame)
+    }
+    return texts | {"metrics.json": f"{json.dumps(nets.metrics(results.nets), indent=2, allow_nan=False)}\n"}
 
 
-def _written(block: Block, runs: str | None) -> str:
-    """A block in Markdown; a figure is written by `render`."""
-    if isinstance(block, Table):
-        return as_markdown(block, runs)
-    if isinstance(block, Details):
-        content = "\n\n".join(_written(part, runs) for part in block.blocks)
-        return details(block.summary, f"{content}\n") if content.strip() else ""
-    return str(block)
+def _drawings(results: Results) -> dict[str, str]:
+    """The deepest residual net of up to 110 layers, and its block that halves height and width, as SVG."""
+    described = [results.nets[name] for name in ladders.main_nets(results.nets, "resnet")]
+    described = [net for net in described if net.description and net.depth <= ladders.DEEPEST]
+    if not described:
+        return {}
+    name, description = described[-1].name, described[-1].description
+    parts = {f"{name}, layer by layer": Part.net, "Where height and width are halved": Part.downsample}
+    try:
+        return {title: drawn_net(description, part) for title, part in parts.items() if description}
+    except UserError:  # a description that is of no net of the paper
+        return {}
 
 
-def render(sections: Iterable[AnySection], *, tell_absent: bool = False) -> Rendered:
-    """A page in Markdown with its figures; sections and figures without content are left out.
-
-    Args:
-        sections: in order.
-        tell_absent: whether a last line says which figures are not drawn, and why.
-    """
-    parts, reasons, files, absent = list[str](), list[str](), dict[str, bytes](), list[str]()
-    for section in sections:
-        written = list[str]()
-        for block in _blocks(section):
-            if not isinstance(block, Picture):
-                written.append(_written(block, getattr(section, "runs", None)))
-                continue
-            with style():
-                figure = block.draw()
-                drawn = rendered(figure, f"figures/{block.name}") if figure else {}
-            files |= drawn
-            written += [picture(block.name, block.caption)] if drawn else []
-            absent += [] if drawn else [f"figures/{block.name}.svg", f"figures/{block.name}.png"]
-            reasons += [block.absent] if block.absent and not drawn else []
-        content = "\n\n".join(part.strip("\n") for part in written if part.strip())
-        if content:
-            parts.append(f"## {section.title}\n\n{content}" if section.title else content)
-    if len(parts) > 1 and reasons and tell_absent:
-        parts.append(f"Not drawn: {'; '.join(reasons)}.")
-    return Rendered("\n\n".join(parts) + "\n" if parts else "", files, tuple(absent))
+def make(results: Results, others: Results | None, runs: Path, reports: Path) -> Report:
+    """Make every file of the report in memory."""
+    judged = claims.frame(results)
+    plan = Plan(results, judged, others, _beside(runs, reports), _command(reports))
+    texts = tidy = _tidy(plan)
+    figures, absent, sections = dict[str, bytes](), set[str](), pages(plan)
+    for name, of_page in sections.items():
+        made = render(of_page, tell_absent=True)
+        figures, absent = figures | made.files, absent | {*made.absent}
+        if made.text and results.nets:
+            texts = texts | {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"}
+    head, below = headline(plan), body(plan) if results.nets else []
+    first, rest = render(head), render([*below, _links(texts)] if below else [])
+    absent |= {*first.absent, *rest.absent, *TITLES, *TIDY}
+    all_pages = {"Summary": [*head, *below], **{TITLES[name]: of_page for name, of_page in sections.items()}}
+    texts = texts | {"index.html": page(answer.TITLE.lstrip("# "), all_pages, _drawings(results), [SUMMARY, *tidy])}
+    texts = {SUMMARY: "\n".join(filter(None, (first.text, rest.text)))} | texts
+    files = {name: text.encode() for name, text in texts.items()} | figures | first.files | rest.files
+    return Report(files, absent - files.keys(), first.text)
 
 
 def _beside(runs: Path, reports: Path) -> str | None:
@@ -183,76 +192,15 @@ def _command(reports: Path) -> str:
 
 
 def _links(made: Collection[str]) -> Section:
-    """Where the rest stands."""
+    """Links to the pages and files that were made."""
     lines = [f"[{TITLES[page]}]({page})" for page in TITLES if page in made]
-    return Section("", f"{' · '.join([*lines, *(f'[{file}]({file})' for file in TIDY if file in made)])}\n")
-
-
-def drawings(tables: Tables) -> dict[str, str]:
-    """The deepest residual net that is not beyond 110 layers, and its block that halves height and width, as SVG."""
-    names = [x for x in main_nets(tables, "resnet") if x in tables.descriptions and tables.net(x).depth <= DEEPEST]
-    if not names:
-        return {}
-    parts = {f"{names[-1]}, layer by layer": Part.net, "Where height and width are halved": Part.downsample}
-    try:
-        return {title: drawn_net(tables.descriptions[names[-1]], part) for title, part in parts.items()}
-    except UserError:  # a table that counts, and is of no net of the paper
-        return {}
-
-
-class Report(NamedTuple):
-    """A report in memory."""
-
-    files: dict[str, bytes]
-    """By their path below the reports, summary.md first."""
-    absent: set[str]
-    """Paths that it has nothing for, where an earlier one may have left a file."""
-    headline: str
-    """What summary.md begins with, and README.md holds."""
-
-
-def _tidy(tables: Tables, results: Results, judged: DataFrame) -> dict[str, str]:
-    """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
-    made = {
-        "table.csv": overview.overview(tables),
-        "errors.csv": overview.errors_table(tables),
-        "curves.csv": overview.curves_table(tables),
-        "claims.csv": judged[[*COLUMNS]],
-        "benchmark.csv": cost.benchmark(results.nets, results.latency),
-    }
-    kept = {name: table for name, table in made.items() if name != "benchmark.csv" or len(table)}
-    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in kept.items()}
-    return texts | {"metrics.json": f"{json.dumps(overview.metrics(tables), indent=2, allow_nan=False)}\n"}
-
-
-def make(tables: Tables, results: Results, runs: Path, reports: Path) -> Report:
-    """Make every file of the report in memory."""
-    judged, beside = claims(tables), _beside(runs, reports)
-    answers = answer.sentences(tables, judged, _command(reports))
-    tidy = _tidy(tables, results, judged)
-    texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
-    for name, sections in pages(tables, results, judged, beside).items():
-        made = render(sections, tell_absent=True)
-        figures, absent = figures | made.files, absent | {*made.absent}
-        if made.text and len(tables.nets):
-            texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"
-    head = render(headline_sections(tables, results, answers))
-    learning = [curves.section(tables), degraded.section(tables), starts.section(tables)]
-    rest = render([verdicts.section(tables, judged, STATISTICS), *learning, _links(texts)] if len(tables.nets) else ())
-    absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
-    written = [SUMMARY, *tidy]
-    page = html_page.page(tables, judged, beside, answers, opening.cautions(tables), drawings(tables), written)
-    # The page of `dvc plots` takes vega.js instead of loading it from outside.
-    texts |= {"index.html": page, "vega.js": html_page.library()}
-    texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts
-    files = {name: text.encode() for name, text in texts.items()} | figures | head.files | rest.files
-    return Report(files, absent - files.keys(), head.text)
+    return Section("", (" · ".join([*lines, *(f"[{file}]({file})" for file in TIDY if file in made)]),))
 
 
 def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
     """Put files into a folder, all or none, the first one last, and remove those that are absent now.
 
-    All lie complete beside their places before the first takes its name: a full disk leaves everything as it was.
+    All are complete before the first takes its name: a full disk leaves everything as it was.
     """
     with ExitStack() as stack:
         for name, content in files.items():
@@ -264,9 +212,9 @@ def place(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write(tables: Tables, results: Results, runs: Path, reports: Path, readme: Path | None = None) -> Path:
+def write(results: Results, others: Results | None, runs: Path, reports: Path, readme: Path | None = None) -> Path:
     """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    report = make(tables, results, runs, reports)
+    report = make(results, others, runs, reports)
     text = with_headline(readme, report.headline, reports) if readme else None
     place(report.files, report.absent, reports)
     if readme and text is not None:

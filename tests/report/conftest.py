@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
-from resnet.report.pages import render
+from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
-from resnet.report.section import Section as TopicSection
-from resnet.report.style import Section
-from resnet.report.tables import Tables, read_tables
+from resnet.report.section import Section
 from resnet.results import (
     DataRecord,
     DescriptionRecord,
@@ -93,23 +91,12 @@ class Files:
         self.build()
         return unpadded((self.reports / f"{name}.md").read_text(encoding="utf-8"))
 
-    def tables(self) -> Tables:
-        return read_tables(self.params, self.runs)
-
     def results(self) -> Results:
         return read_results(self.params, self.runs)
 
-    def topic(self, section: TopicSection) -> str:
+    def topic(self, section: Section) -> str:
         """The Markdown of a topic's section, its tables without their padding."""
         return unpadded(render([section]).text).strip()
-
-    def text(self, section: Callable[..., Section], **options: Any) -> str:
-        """A section's text, its tables without their padding."""
-        return unpadded(section(self.tables(), **options).text)
-
-    def rows(self, section: Callable[..., Section], **options: Any) -> list[dict[str, str]]:
-        """The rows of a section's first table, by its headings."""
-        return self.rows_of(self.text(section, **options))
 
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:

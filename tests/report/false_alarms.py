@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from resnet.files import write_text
-from resnet.params import load
 from resnet.report.analysis.bootstrap import resampled_errors, two_sided
 from resnet.report.analysis.claims import verdict, weigh
 from resnet.report.analysis.comparisons import against
 from resnet.report.analysis.stated import Claim, stated
+from resnet.report.tables import read_tables
+
+from resnet.files import write_text
+from resnet.params import load
 from resnet.report.published import PublishedError
 from resnet.report.samples import Sample, holm, paired, welch
-from resnet.report.tables import read_tables
 from tests.report.sides import drawn, means
 
 ROOT = Path(__file__).parents[2]

@@ -81,7 +81,7 @@ def some_data(official: bool = True, **changes: Any) -> DataRecord:
         "classes": tuple("abcdefghij"),
         "fingerprint": OFFICIAL_FINGERPRINTS if official else {"train": digest("train"), "test": digest("test")},
         "train_images": 45_000 if official else 1_000,
-        "validation_images": 5_000 if official else 100,
+        "validation_images": 5_000,
         "test_images": 10_000 if official else 397,
         "split_seed": 0,
         "split_fingerprint": digest(["split", official]),

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
 from resnet.report.analysis.stated import Claim
-from resnet.report.samples import Sample
 from resnet.report.tables import Tables
+
+from resnet.report.samples import Sample
 
 Side = Literal["holds", "opposite", "nothing differs"]
 LEVELS = {"test_error": 10.0, "training_error": 10.0, "response": 1.0}

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from resnet.report.sections import curves
+from resnet.report.tables import read_tables
 
 from resnet.errors import UserError
 from resnet.params import load
 from resnet.report import build
 from resnet.report.pages import MARKERS, make, place, render, with_headline
 from resnet.report.results import read_results
-from resnet.report.sections import curves
 from resnet.report.style import Picture, Section, new_figure
-from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT
 from tests.report.made_up import unpadded
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resnet.report.folder import plan_of
-from resnet.report.tables import read_tables
+from resnet.report.results import read_results
 
 
 def test_results_hold_their_plan(files: Callable[..., Any]) -> None:
@@ -23,8 +23,7 @@ def test_results_hold_their_plan(files: Callable[..., Any]) -> None:
         assert ours.train.model_copy(update={"seeds": 3}) == asked.train
     assert there.settings("resnet-20").train.seed_list == [0, 2]
     assert plan_of(plan.runs / "nothing").models == {}
-    runs = read_tables(there, plan.runs).runs
-    assert list(runs[runs["name"] == "resnet-20"]["status"]) == ["done", "done"]
+    assert [run.seed for run in read_results(there, plan.runs).nets["resnet-20"].done] == [0, 2]
 
 
 def test_a_damaged_result_is_no_net_of_the_plan_that_results_hold(files: Callable[..., Any]) -> None:

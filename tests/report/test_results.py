@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from resnet.report.pages import make
 from resnet.report.results import read_results
-from resnet.report.tables import Tables, read_tables, rows
 from resnet.results import (
-    Energy,
     PublishedRecord,
     PublishedRecords,
     StoredFile,
@@ -49,12 +47,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
     for place, name in enumerate(NETS):
         for seed in (0, 1):
             wrong = np.arange(500) % (7 + place + seed) == 0
-            metrics = plan.train(name, seed, wrong=wrong, systems=[a_system(), a_system()], energy=5.0)
+            metrics = plan.train(name, seed, wrong=wrong, systems=[a_system(), a_system()])
             if seed:
                 _with_digests(metrics)
         plan.describe(name)
-        energy = Energy(images=(100, 200), joules=(1.0, 2.0), seconds=(1.0, 2.0))
-        plan.throughput(name, peaks=some_peaks(), energy=energy)
+        plan.throughput(name, peaks=some_peaks())
         plan.responses(name, [1.0, 0.5, 0.2], [1.1, 0.6, 0.3])
     plan.latency()
     plan.usual_loop()
@@ -66,7 +63,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
         source="an address", parameters=269_722, weights_sha256="0" * 64, normalisation="subtracted",
     )  # fmt: skip
     PublishedRecords(evaluations=(published,), system=a_system()).write(plan.runs / "published.json")
-    assert plan.tables().damaged.empty
+    assert not plan.results().not_counted
     return plan
 
 
@@ -74,38 +71,32 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _holds_together(tables: Tables) -> None:
-    """What the report shows of runs: within range, and told by all its files."""
-    done = tables.runs[tables.runs["status"] == "done"]
-    for run in rows(done):
-        assert 0 <= run.test_error <= 100
-        assert 0 <= run.training_error <= 100
-        assert run.iteration == run.iterations == run.settings["train.iterations"]
-        assert 0 < run.seconds < 1e13
-        assert 0 < run.images_per_second < 1e30
-        curve = tables.curves[(tables.curves["name"] == run.name) & (tables.curves["seed"] == run.seed)]
-        if len(curve):
-            assert curve["test_error"].iloc[-1] == run.test_error
-            assert curve["iteration"].iloc[-1] == run.iteration
-            assert curve["iteration"].is_monotonic_increasing
-        pairs = tables.predictions[(tables.predictions["name"] == run.name) & (tables.predictions["seed"] == run.seed)]
-        if len(pairs):
-            assert 100 * (pairs["label"] != pairs["predicted"]).sum() / len(pairs) == run.test_error
-    for step in rows(tables.speed):
-        assert 0 < step.images_per_second < 1e30
-    assert all(problem.isprintable() and 0 < len(problem) < 250 for problem in tables.damaged["problem"])
+def _holds_together(results: Results) -> None:
+    """What the report shows of runs: within range, and the same in all of a run's files."""
+    for run in (run for net in results.nets.values() for run in net.done):
+        record = run.record
+        assert 0 <= record.test_error <= 100  # type: ignore[operator]
+        assert record.iteration == record.iterations == record.settings["train"]["iterations"]
+        assert 0 < record.seconds < 1e13
+        if run.curve:
+            assert (run.curve[-1].test_error, run.curve[-1].iteration) == (record.test_error, record.iteration)
+            assert [row.iteration for row in run.curve] == sorted(row.iteration for row in run.curve)
+        if run.predictions is not None:
+            wrong = (run.predictions[:, 0] != run.predictions[:, 1]).sum()
+            assert 100 * wrong / len(run.predictions) == record.test_error
+    assert all(0 < net.throughput.training.images_per_second < 1e30 for net in results.nets.values() if net.throughput)
+    assert all(x.reason.isprintable() and 0 < len(x.reason) < 250 for x in results.not_counted)
 
 
-def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) -> Tables:
+def _try_one(whole: Files, folder: Path, draw: Callable[..., Any], drawn: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole.runs, folder)
     for file in draw(st.lists(st.sampled_from(_files(folder)), min_size=1, max_size=2, unique=True)):
         harm(folder / file, draw)
-    tables = read_tables(whole.params, folder)
-    _holds_together(tables)
+    results = read_results(whole.params, folder)
+    _holds_together(results)
     if drawn:
-        make(tables, read_results(whole.params, folder), folder, folder.parent / "reports")
-    return tables
+        make(results, None, folder, folder.parent / "reports")
 
 
 def _examples(number: int) -> Any:
@@ -139,11 +130,9 @@ def test_one_seed_under_two_numbers_counts_once(files: Callable[..., Files]) -> 
         shutil.copy(plan.runs / f"train/resnet-20/seed-0/{name}", plan.runs / f"train/resnet-20/seed-2/{name}")
     metrics = plan.runs / "train/resnet-20/seed-2/metrics.json"
     metrics.write_text(metrics.read_text().replace('"seed": 0', '"seed": 2'))
-    tables = plan.tables()
-    assert list(tables.runs["status"]) == ["done", "done", "left out"]
-    assert list(rows(tables.damaged)) == [
-        ("train/resnet-20/seed-2/metrics.json", "the same learning curve and predictions as resnet-20/seed-0")
-    ]
+    results = plan.results()
+    assert [run.seed for run in results.nets["resnet-20"].done] == [0, 1]
+    assert [x.file for x in results.not_counted] == ["train/resnet-20/seed-2/metrics.json"]
 
 
 def test_another_nets_predictions_are_left_out_and_its_record_is_believed(files: Callable[..., Files]) -> None:
@@ -151,38 +140,20 @@ def test_another_nets_predictions_are_left_out_and_its_record_is_believed(files:
     plan.train("resnet-20", wrong=np.arange(100) % 5 == 0)
     plan.train("resnet-56", wrong=np.arange(100) % 10 == 0)
     shutil.copy(_predictions(plan, "resnet-56", 0), _predictions(plan, "resnet-20", 0))
-    tables = plan.tables()
-    assert list(rows(tables.damaged)) == [
-        ("train/resnet-20/seed-0/test_predictions.npy", "says 10.0 %, its record 20.0 %")
-    ]
-    assert list(tables.runs["status"]) == ["done", "done"]
-    assert list(tables.runs["predictions"]) == ["", "read"]
-
-
-def test_labels_that_no_other_run_has_are_left_out(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", seeds=3)
-    for seed in range(3):
-        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
-    pairs = np.load(_predictions(plan, "resnet-20", 0))
-    np.save(_predictions(plan, "resnet-20", 0), (pairs + 1) % 10)
-    tables = plan.tables()
-    assert list(rows(tables.damaged)) == [
-        (
-            "train/resnet-20/seed-0/test_predictions.npy",
-            "its labels are not those of the other runs on the same data",
-        )
-    ]
-    assert sorted(set(tables.predictions["seed"])) == [1, 2]
+    results = plan.results()
+    assert [x.file for x in results.not_counted] == ["train/resnet-20/seed-0/test_predictions.npy"]
+    (first,), (second,) = (results.nets[name].done for name in ("resnet-20", "resnet-56"))
+    assert (first.record.test_error, first.predictions) == (20.0, None)
+    assert second.predictions is not None
 
 
 @pytest.mark.parametrize("place", ["", "train", "train/resnet-20", "train/resnet-20/seed-0", "describe"])
 @pytest.mark.parametrize("what", ["file", "loop"])
-def test_what_stands_in_a_folders_place_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
+def test_what_is_in_a_folders_place_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20")
     plan.describe("resnet-20")
     path = plan.runs / place if place else plan.runs
     shutil.rmtree(path)
     path.write_text("") if what == "file" else path.symlink_to(path.name)
-    damaged = list(rows(plan.tables().damaged))
-    assert (place or ".", "not a folder that can be read") in damaged
+    assert (place or ".", "not a folder that can be read") in plan.results().not_counted

@@ -195,7 +195,8 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net], places: Mapping[int, 
     """A mean with its std and a dot a run at each depth; depths with one run are not joined."""
     errors = {net.depth: values for net in nets if (values := net.over_seeds("test_error"))}
     joined = [depth for depth, values in errors.items() if values.n > 1]
-    panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], color="#999999", lw=1)
+    means: dict[str, Any] = {"color": "#999999", "lw": 1, "gid": f"joined-{kind}"}
+    panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], **means)
     for depth, values in errors.items():
         place, colour = places[depth], style.depth_colour(depth)
         dots: dict[str, Any] = {"color": colour, "alpha": 0.6, "mew": 0, "ls": "", "marker": ".", "ms": 6}

@@ -11,12 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from resnet.report.analysis.claims import claims
+from resnet.report.tables import read_tables
 
 from resnet.params import Params, load
-from resnet.report.analysis.claims import claims
 from resnet.report.html.page import page
 from resnet.report.pages import SUMMARY, TIDY
-from resnet.report.tables import read_tables
 from tests.pipeline.project import ROOT, commit, run
 from tests.report.conftest import Files
 from tests.report.html.conftest import ERRORS, Opened

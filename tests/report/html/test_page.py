@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from resnet.report.analysis.claims import claims
+
 from resnet.report.html.markup import from_markdown
 from resnet.report.html.page import library, page
 from resnet.report.pages import TIDY

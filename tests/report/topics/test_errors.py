@@ -1,18 +1,22 @@
-"""Errors by hand: the headline and its figure, every net, and seed by seed."""
+"""Errors by hand: the one table and its figure, every net, and seed by seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from resnet.report.section import Picture
+from resnet.report.results import Net
+from resnet.report.table import as_markdown
 from resnet.report.topics import errors
 from tests.report.conftest import Files
-from tests.report.drawn import assert_room_for_axes
+from tests.report.drawn import assert_room_for_axes, drawn_line, y_of
+from tests.report.made_up import a_plan, unpadded
+
+Nets = Mapping[str, Net]
 
 
 def figure(plan: Files) -> Figure | None:
@@ -20,17 +24,9 @@ def figure(plan: Files) -> Figure | None:
     return errors.figure(results.nets, results.data)
 
 
-def caption(plan: Files) -> str:
+def one_table(plan: Files, others: Nets | None = None) -> list[dict[str, str]]:
     results = plan.results()
-    section = errors.headline(results.nets, results.data, 0.95)
-    return next(block.caption for block in section.blocks if isinstance(block, Picture))
-
-
-def headline(plan: Files) -> str:
-    """The table of the headline and what is below it, without the figure."""
-    results = plan.results()
-    section = errors.headline(results.nets, results.data, 0.95)
-    return plan.topic(section._replace(blocks=tuple(x for x in section.blocks if not isinstance(x, Picture))))
+    return plan.rows_of(unpadded(as_markdown(errors.one_table(results.nets, results.data, others or {}))))
 
 
 def every_net(plan: Files) -> str:
@@ -46,51 +42,57 @@ def row(plan: Files, name: str) -> dict[str, str]:
 def points(drawn: Figure | None) -> dict[str, list[float]]:
     """The errors of every series of markers, by its identifier."""
     assert drawn is not None
-    bars = [series for series in drawn.axes[0].containers if isinstance(series, ErrorbarContainer)]
+    bars = [series for axes in drawn.axes for series in axes.containers if isinstance(series, ErrorbarContainer)]
     return {str(line.get_gid()): [float(y) for y in line.get_ydata()] for line in (series[0] for series in bars)}
 
 
-# The headline
+# The one table
 
 
-def test_five_columns_and_one_line_for_what_is_not_run(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-32", "resnet-110", "plain-20", "resnet-B-20", seeds=3)
+def test_a_row_a_net_by_kind_and_depth(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-110", "resnet-20", "resnet-B-20", "resnet-32", seeds=3)
     for seed, error in enumerate((8.4, 8.5, 8.6)):
         plan.train("resnet-20", seed, error)
     plan.train("resnet-32", 0, 7.5)
-    plan.train("resnet-B-20", 0, 8.0)
-    first, second = plan.rows_of(headline(plan))
-    interval = first.pop("difference (95 % interval)")
-    assert first == {
+    plan.train("resnet-110", 0, status="interrupted", iteration=12_000)
+    plan.throughput("resnet-20")
+    rows = {row["net"]: row for row in one_table(plan)}
+    assert [*rows] == ["resnet-20", "resnet-32", "resnet-110", "plain-20"]
+    assert rows["resnet-20"] == {
         "net": "resnet-20",
-        "seeds": "3 of 3",
-        "test error ± std, %": "8.50 ± 0.10",
+        "parameters": "269,722",
+        "multiply-adds": "40.55M",
+        "test error, % (runs)": "8.50 ± 0.10 (3)",
         "the paper, %": "8.75",
+        "training, images/s": "10,240 ± 2,402",
+        "inference, images/s": "32,000 ± 3,695",
     }
-    assert interval.startswith("-0.25 (-0.")
-    assert list(second.values()) == ["resnet-32", "1 of 3", "7.50", "7.51", "one seed, no spread"]
-    not_run = headline(plan).splitlines()[-1]
-    assert not_run == "Not run (in brackets the paper's error, %): resnet-110 (6.61 ± 0.16) and plain-20."
+    cells = [row["test error, % (runs)"] for row in rows.values()]
+    assert cells[1:] == ["7.50 (1 of 3)", "interrupted at 12,000 of 64,000", "not run"]
+    assert rows["plain-20"]["training, images/s"] == "not measured"
 
 
-def test_without_a_comparable_run_the_paper_has_no_column(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=2, train={"iterations": 400})
-    assert headline(plan) == ""
-    plan.train("resnet-20", 0, 30.0, training_error=25.0)
-    assert plan.rows_of(headline(plan)) == [
-        {"net": "resnet-20", "seeds": "1 of 2", "test error ± std, %": "30.00", "training error ± std, %": "25.00"}
-    ]
-    assert "Not run: resnet-56." in headline(plan)
+def test_another_plan_has_a_column_and_lends_its_throughput(files: Callable[..., Files], tmp_path: Path) -> None:
+    whole, short = files("resnet-20", seeds=1), Files(a_plan("resnet-20", train={"iterations": 400}), tmp_path / "b")
+    whole.train("resnet-20", 0, 8.0)
+    for seed in range(3):
+        short.train("resnet-20", seed, 30.0 + seed)
+    whole.throughput("resnet-20")
+    (row,) = one_table(whole, short.results().nets)
+    assert row["test error, % (runs)"] == "8.00 (1)"
+    assert row["after 400 iterations, % (runs)"] == "31.00 ± 1.00 (3)"
+    (row,) = one_table(short, whole.results().nets)
+    assert [*row][3:5] == ["after 400 iterations, % (runs)", "test error, % (runs)"]
+    assert row["training, images/s"] == "10,240 ± 2,402"
+    assert "the paper, %" not in row
 
 
 def test_runs_of_other_settings_do_not_count(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-32", "resnet-1202", seeds=2)
-    plan.train("resnet-20", 0, status="interrupted", iteration=12_000)
+    plan = files("resnet-32", "resnet-1202", seeds=2)
     plan.train("resnet-32", 0, 7.5)
     plan.train("resnet-32", 1, 99.0, train={"momentum": 0.8})
     plan.train("resnet-1202", 0, train={"momentum": 0.8})
-    cells = [(line["net"], line["test error ± std, %"]) for line in plan.rows_of(headline(plan))]
-    assert cells == [("resnet-20", "interrupted at 12,000 of 64,000"), ("resnet-32", "7.50")]
+    assert [row["test error, % (runs)"] for row in one_table(plan)] == ["7.50 (1 of 2)", "not run"]
     left_out = [left.file for left in plan.results().not_counted]
     assert left_out == ["train/resnet-32/seed-1/metrics.json", "train/resnet-1202/seed-0/metrics.json"]
 
@@ -106,18 +108,14 @@ def test_ours_filled_and_every_published_depth_hollow(files: Callable[..., Files
             plan.train(name, seed, error)
     drawn = figure(plan)
     shown = points(drawn)
-    assert shown["ours-plain"] == pytest.approx([9.5])
-    assert shown["ours-resnet"] == pytest.approx([8.5, 7.1])
-    assert shown["paper-resnet"] == [8.75, 7.51, 7.17, 6.97, 6.61, 7.93]
-    assert shown["nabla0001-plain"] == [9.78, 12.95]
-    assert len(shown["raphaelreme-resnet"]) == len(shown["akamaster-resnet"]) == 6
+    assert shown["ours-plain-20"] == pytest.approx([9.5])
+    assert [shown["ours-resnet-20"], shown["ours-resnet-56"]] == [pytest.approx([8.5]), pytest.approx([7.1])]
+    assert (shown["paper-resnet"], shown["nabla0001-plain"]) == ([8.75, 6.97], [9.78])
     assert drawn is not None
-    (axes,) = drawn.axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["20", "32", "44", "56", "110", "1202"]
-    hollow: dict[str, Any] = {str(bars[0].get_gid()): bars[0].get_markerfacecolor() for bars in axes.containers}
-    assert hollow["paper-resnet"] == "white" != hollow["ours-resnet"]
+    residual, _ = drawn.axes
+    assert [label.get_text() for label in residual.get_xticklabels()] == ["20\nn = 3", "56\nn = 2"]
+    assert y_of(drawn_line(drawn, "runs-plain-20")) == [9.0, 9.5, 10.0]
     assert_room_for_axes(drawn)
-    assert "hollow: published" in caption(plan)
 
 
 @pytest.mark.parametrize("official", [True, False])
@@ -126,30 +124,22 @@ def test_nothing_published_is_drawn_with_another_protocol(files: Callable[..., F
     assert figure(plan) is None
     plan.train("resnet-20", data=plan.data(official=official))
     drawn = figure(plan)
-    assert points(drawn).keys() == {"ours-resnet"}
+    assert points(drawn).keys() == {"ours-resnet-20"}
     assert drawn is not None
     where = "CIFAR-10, 400 of the paper's 64,000 iterations" if official else "digits"
     assert drawn.get_suptitle() == f"Test error against depth on {where}"
-    assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["20"]
-    assert "hollow" not in caption(plan)
 
 
-def test_an_error_that_would_flatten_the_others_is_written_at_the_edge(files: Callable[..., Files]) -> None:
-    plan = files("plain-20", "plain-56", "plain-110", seeds=1)
-    for name, error in (("plain-20", 9.8), ("plain-56", 12.9), ("plain-110", 61.25)):
-        plan.train(name, test_error=error)
-    drawn = figure(plan)
-    assert points(drawn)["ours-plain"] == [9.8, 12.9]
-    assert drawn is not None
-    assert [text.get_text() for text in drawn.axes[0].texts] == ["61.2"]
-    assert drawn.axes[0].get_ylim()[1] < 20
-
-
-def test_ablations_stay_out_of_the_figure(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-B-20", "resnet-56", seeds=1)
+def test_ablations_stay_out_of_the_figure_and_one_run_is_not_joined(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-B-20", "resnet-56", "resnet-110", seeds=2)
     for name, error in (("resnet-20", 8.0), ("resnet-B-20", 8.2), ("resnet-56", 7.0)):
-        plan.train(name, test_error=error)
-    assert points(figure(plan))["ours-resnet"] == [8.0, 7.0]
+        plan.train(name, 0, error)
+        plan.train(name, 1, error)
+    plan.train("resnet-110", 0, 6.5)
+    drawn = figure(plan)
+    assert points(drawn)["ours-resnet-20"] == [8.0]
+    assert drawn is not None
+    assert y_of(drawn_line(drawn, "joined-resnet")) == [8.0, 7.0]
 
 
 # Every net

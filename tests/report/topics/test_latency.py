@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resnet.report.pages import render
+from resnet.report.markdown_page import render
 from resnet.report.results import read_results
 from resnet.report.topics.latency import GROUPS, blocks, by_block, cases, figure, stacks
 from resnet.results import LatencyRecord

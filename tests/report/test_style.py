@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from resnet.report.style import (
-    COLOURS,
     apart,
-    depth_colours,
+    depth_colour,
     legend_columns,
     new_figure,
     rendered,
@@ -16,10 +15,10 @@ from resnet.report.style import (
 )
 
 
-def test_one_colour_a_depth() -> None:
-    assert depth_colours([56, 20, 20]) == {20: COLOURS[0], 56: COLOURS[1]}
-    many = depth_colours(range(8, 80, 6))
-    assert len(set(many.values())) == len(many) == 12
+def test_the_papers_depths_have_six_colours() -> None:
+    colours = [depth_colour(depth) for depth in (20, 32, 44, 56, 110, 1202)]
+    assert len(set(colours)) == 6
+    assert depth_colour(8) == colours[0]
 
 
 def test_legends_and_titles_fit() -> None:

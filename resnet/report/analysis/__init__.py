@@ -1,1 +1,0 @@
-"""Tables in, values out: no Markdown and no figure."""

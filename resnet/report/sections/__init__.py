@@ -1,1 +1,0 @@
-"""One file a heading: its table, its sentences and its figure together."""
