@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resnet.report.pages import make
-from resnet.report.results import read_results
+from resnet.report.results import Results, read_results
 from resnet.results import (
     PublishedRecord,
     PublishedRecords,
