@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -170,3 +171,13 @@ class Section(NamedTuple):
     text: str
     """Markdown."""
     pictures: tuple[Picture, ...] = ()
+
+
+DEPTHS = (20, 32, 44, 56, 110, 1202)
+"""The paper's."""
+
+
+def depth_colour(depth: int) -> str:
+    """The colour of a depth in all figures: from orange to dark blue over the paper's depths, by equal steps."""
+    place = np.interp(np.log(depth), np.log(DEPTHS), np.linspace(0.68, 0.0, len(DEPTHS)))
+    return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
