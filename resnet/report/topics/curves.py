@@ -23,7 +23,7 @@ from resnet.report import ladders, protocol, style, words
 from resnet.report.markdown import escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Run
-from resnet.report.samples import over_rows, sample, welch
+from resnet.report.samples import Sample, over_rows, sample, welch
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
@@ -91,10 +91,10 @@ def panels(nets: Nets) -> dict[str, list[Net]]:
 
 
 def _coarse(curve: Series) -> Series:
-    """Means of 1, 2, 4, ... rows, 100 at most, by the last iteration: with more points dashes are not seen."""
-    rows = 2 ** max(0, math.ceil(math.log2(len(curve) / 100))) if len(curve) else 1
-    means = curve.groupby(np.arange(len(curve)) // rows).mean()
-    return means.set_axis([*curve.index[rows - 1 :: rows], *curve.index[-1:]][: len(means)])
+    """Means of 1, 2, 4, ... rows, 100 at most, by the last iteration: of more points the dashes are not seen."""
+    stretches = np.arange(len(curve)) // 2 ** math.ceil(math.log2(max(1.0, len(curve) / 100)))
+    ends = Series(curve.index).groupby(stretches).last()
+    return curve.groupby(stretches).mean().set_axis(ends)
 
 
 def _draw_net(axes: Any, net: Net, unit: int) -> float:
@@ -258,7 +258,7 @@ Sources = Mapping[str, DataFrame]
 
 def _ours(net: Net) -> DataFrame:
     """Training errors over the epochs of others until the rate falls, and test errors where they were measured."""
-    rows, ends = [], range(EPOCH, falls(net)[0] + 1, EPOCH)
+    rows, ends = list[tuple[Any, ...]](), range(EPOCH, falls(net)[0] + 1, EPOCH)
     for run in drawn_runs(net):
         rows += [(net.depth, run.seed, end, training_error(run, end - EPOCH, end), None) for end in ends]
         rows += [(net.depth, run.seed, row.iteration, None, row.test_error) for row in run.curve]
@@ -285,6 +285,10 @@ def by_iteration(rows: DataFrame, depth: int, quantity: str = "training_error") 
     return measured.pivot_table(index="iterations", columns="run", values=quantity).dropna()
 
 
+def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
+    return sample(curves.loc[iteration].to_numpy().tolist()) if iteration in curves.index else None
+
+
 def lag(rows: DataFrame) -> DataFrame:
     """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
     shallow, deep = (by_iteration(rows, depth) for depth in PAIR)
@@ -306,11 +310,11 @@ def published_table(both: Sources) -> Table:
             continue
         line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
         for end in (EPOCH * epoch for epoch in SHOWN):
-            values = sample(training.loc[end]) if end in training.index else None
+            values = _over_runs(training, end)
             text = words.spread(values.mean, values.std, None) if values else words.NONE
             line[f"{end - EPOCH + 1:,} to {end:,}"] = Cell(text, values.mean if values else None)
         at = min(test.index, key=lambda iteration: abs(iteration - NEAR), default=0)
-        near = sample(test.loc[at]) if at else None
+        near = _over_runs(test, at)
         text = f"{words.spread(near.mean, near.std, None)} (at {at:,})" if near else words.NONE
         line[f"test error near {NEAR:,}"] = Cell(text, near.mean if near else None)
         lines.append(line)
@@ -321,8 +325,7 @@ def same_pace(both: Sources, confidence: float) -> str:
     """Ours minus others' training error over the same iterations, of each net."""
     end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
     for depth in PAIR:
-        curves = [by_iteration(rows, depth) for rows in both.values()]
-        first, second = (sample(x.loc[end]) if end in x.index else None for x in curves)
+        first, second = (_over_runs(by_iteration(rows, depth), end) for rows in both.values())
         if first and second and (test := welch(first, second)):
             points = words.difference(test.value, test.interval(confidence))
             parts.append(f"{points} points in resnet-{depth} ({test.test})")
@@ -338,9 +341,9 @@ def overtaking(both: Sources, fall: int) -> str:
         f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
         f"resnet-{PAIR[0]} (mean) for good from iteration {words.listed(map(words.count, reached))} on."
     )
-    ahead = overtaken(ours.mean(axis=1)) if len(ours) else None
-    when = f"is from iteration {ahead:,} on" if ahead else f"is not before our rate falls, at iteration {fall:,}"
-    return f"{text} Our resnet-{PAIR[1]} {when}." if len(ours) else text
+    ahead = overtaken(ours.mean(axis=1)) if ours.size else None
+    when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
+    return f"{text} Ours {when}." if ours.size else text
 
 
 def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
@@ -367,7 +370,8 @@ def published_figure(both: Sources, fall: int) -> Figure:
         _draw_runs(right, lag(rows), PAIR[1], whose)
     for at in (x for _, behind in lag(both["others'"]).items() if (x := overtaken(behind))):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
-        right.annotate(f"{at:,}", (at, 0), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+        look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
+        right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
     right.axhline(0, color=GREY, lw=0.8)
     for axes, end in ((left, min(REACH, 2 * fall)), (right, REACH)):
         axes.set_xlim(0, 1.02 * end)
@@ -390,8 +394,8 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
     both, fall = sources(like), min(falls(net)[0] for net in like)
     caption = (
         "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
-        f"Each point is the mean of {EPOCH} iterations. Right: each run of {PAIR[1]} layers minus the mean over runs of "
-        f"{PAIR[0]} layers; below 0 the deeper net has the lower error. Dots: from there on it is below 0 for good."
+        f"Each point is the mean of {EPOCH} iterations. Right: each run of {PAIR[1]} layers minus the mean of the runs "
+        f"of {PAIR[0]} layers. Below 0 the deeper net has the lower error; from a dot on it is below 0 for good."
     )
     repositories = both["others'"]["run"].unique()
     links = words.listed(f"[{x}](https://github.com/{x.replace('@', '/tree/')})" for x in repositories)
