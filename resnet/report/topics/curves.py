@@ -1,0 +1,408 @@
+"""Learning curves: Figure 6, what training errors say of depth, and ours with others' published curves.
+
+`published-curves.csv` has the errors after each of 200 epochs of six runs by two users of akamaster's trainer, as the
+logs in their repositories print them. `source` is the repository with its commit; it states no licence of the logs.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from pandas import DataFrame, Series
+
+from resnet.report import ladders, protocol, style, words
+from resnet.report.markdown import escaped
+from resnet.report.published import published
+from resnet.report.results import Net, Run
+from resnet.report.samples import Sample, over_rows, sample, welch
+from resnet.report.section import Picture, Section
+from resnet.report.style import KIND_NAMES, depth_colour
+from resnet.report.table import Cell, Table, table
+from resnet.results import DataRecord, HistoryRow
+
+Nets = Mapping[str, Net]
+
+COLUMNS = ("name", "net", "depth", "seed", *HistoryRow._fields)
+BEFORE = 100
+"""Iterations before the learning rate falls, whose training error is compared."""
+
+
+def frame(nets: Nets) -> DataFrame:
+    """A row a point of every learning curve, for `curves.csv`; what is not finite is missing."""
+    points = [(x.name, x.kind, x.depth, run.seed, *row) for x in nets.values() for run in x.runs for row in run.curve]
+    return DataFrame(points, columns=COLUMNS).replace([np.inf, -np.inf], np.nan)
+
+
+def drawn_runs(net: Net) -> list[Run]:
+    """The runs that are done; without any, those that have begun."""
+    return [run for run in net.done or net.runs if run.curve]
+
+
+def by_run(net: Net, quantity: str) -> DataFrame:
+    """A row a run, a column an iteration at which every run has a finite value."""
+    curves = [{row.iteration: getattr(row, quantity) for row in run.curve} for run in drawn_runs(net)]
+    return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna(axis=1)
+
+
+def training_error(run: Run, first: int, last: int) -> float | None:
+    """The mean in % over the iterations after `first` up to `last`; None if the curve ends before."""
+    if not run.curve or run.curve[-1].iteration < last:
+        return None
+    ends = np.array([0, *(row.iteration for row in run.curve)])
+    sums = np.cumsum([0.0, *np.diff(ends) * [row.training_error for row in run.curve]])
+    return float(np.diff(np.interp([first, last], ends, sums))[0] / (last - first))
+
+
+def falls(net: Net) -> list[int]:
+    """The iterations after which the learning rate falls."""
+    return [round(fraction * net.iterations) for fraction in net.settings.train.milestones]
+
+
+def before_fall(net: Net, run: Run) -> float | None:
+    """The mean training error in % of the last iterations before the rate first falls; None if it never does."""
+    last = min(falls(net), default=None)
+    return None if last is None else training_error(run, max(0, last - BEFORE), last)
+
+
+# Figure 6.
+
+GREY = "#444444"
+
+
+def panels(nets: Nets) -> dict[str, list[Net]]:
+    """The nets of each panel by depth; as in the paper, those beyond 110 layers are with the deepest of the others."""
+    shown = [nets[x] for x in ladders.of_usual_length(nets) if by_run(nets[x], "test_error").size]
+    shown = sorted(shown, key=lambda net: net.depth)
+    residual = [net for net in shown if net.kind == "resnet" and net.depth <= ladders.DEEPEST]
+    beyond = [net for net in shown if net.kind == "resnet" and net.depth > ladders.DEEPEST]
+    apart = [*residual[-1:], *beyond] if beyond else []
+    titled = {KIND_NAMES["plain"]: [net for net in shown if net.kind == "plain"], KIND_NAMES["resnet"]: residual}
+    titled[f"residual nets, {words.listed(str(net.depth) for net in apart)} layers"] = apart
+    return {title: members for title, members in titled.items() if members}
+
+
+def _coarse(curve: Series) -> Series:
+    """Means of 1, 2, 4, ... rows, 100 at most, by the last iteration: of more points the dashes are not seen."""
+    stretches = np.arange(len(curve)) // 2 ** math.ceil(math.log2(max(1.0, len(curve) / 100)))
+    ends = Series(curve.index).groupby(stretches).last()
+    return curve.groupby(stretches).mean().set_axis(ends)
+
+
+def _draw_net(axes: Any, net: Net, unit: int) -> float:
+    """Test error bold and each run's thin, training error dashed. Gives where the test error ends, in %."""
+    look: dict[str, Any] = {"color": depth_colour(net.depth)}
+    tests, trained = by_run(net, "test_error").T, _coarse(over_rows(by_run(net, "training_error"))["mean"])
+    axes.plot(trained.index / unit, trained, lw=0.9, ls=style.DASHED, gid=f"training-{net.name}", **look)
+    if tests.shape[1] > 1:
+        axes.plot(tests.index / unit, tests, lw=0.4, alpha=0.45, **look)
+    mean, marker = over_rows(tests.T)["mean"], "." if len(tests) == 1 else ""
+    axes.plot(mean.index / unit, mean, lw=1.9, marker=marker, gid=f"test-{net.name}", **look)
+    return float(mean.iloc[-1])
+
+
+def _label_ends(axes: Any, ends: Mapping[str, float], members: Sequence[Net], top: float) -> None:
+    """Write depth and runs at the end of each line, apart; a net that ends above the axis is named in the title."""
+    shown = sorted((net for net in members if ends[net.name] <= top), key=lambda net: ends[net.name])
+    heights = style.apart([ends[net.name] for net in shown], 0.055 * top)
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": ("axes fraction", "data")}
+    for net, height in zip(shown, heights, strict=True):
+        look: dict[str, Any] = {"color": depth_colour(net.depth), "va": "center", "fontsize": 8}
+        arrow = {"arrowstyle": "-", "lw": 0.6, "color": look["color"], "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0}
+        label = f"{net.depth} layers, n = {len(drawn_runs(net))}{'' if net.done else ', unfinished'}"
+        end = (1.0, ends[net.name])
+        axes.annotate(label, end, (1.05, height), arrowprops=arrow, annotation_clip=False, **place, **look)
+    hidden = [net.name for net in members if net not in shown]
+    if hidden:
+        axes.set_title(f"{axes.get_title()}\n{style.wrapped(f'({words.listed(hidden)}: above {top:g} %)', 4)}")
+
+
+def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
+    """Error against iterations, a panel a kind; ablations and nets of another length than most are left out."""
+    titled = panels(nets)
+    if not titled:
+        return None
+    members = [net for of_panel in titled.values() for net in of_panel]
+    papers = protocol.official(data) and members[0].iterations == published().protocol.iterations
+    longest = max(run.curve[-1].iteration for net in members for run in drawn_runs(net))
+    unit = 10_000 if longest >= 10_000 else 1
+    drawn = style.new_figure(max(5.5, 4.4 * len(titled)), 3.7)
+    for axes, (title, of_panel) in zip(drawn.subplots(1, len(titled), squeeze=False)[0], titled.items(), strict=True):
+        ends = {net.name: _draw_net(axes, net, unit) for net in of_panel}
+        for fall in {x for net in of_panel for x in falls(net) if x < longest}:
+            axes.axvline(fall / unit, color=GREY, lw=0.9, ls=":", gid="fall")
+        axes.set_title(title)
+        axes.set_xlim(0, longest / unit)
+        # The paper's scale; of other runs about twice the median of where they end.
+        top = 20 if papers else min(100, 10 * max(1, math.ceil(statistics.median(ends.values()) / 5)))
+        axes.set_ylim(0, top)
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        _iterations(axes, unit)
+        _label_ends(axes, ends, of_panel, top)
+    drawn.axes[0].set_ylabel("error, %")
+    handles = [
+        style.entry("test error, mean over n runs", color=GREY, lw=1.9),
+        style.entry("test error of each run", color=GREY, lw=0.4),
+        style.entry("training error, mean", color=GREY, lw=0.9, ls=style.DASHED),
+        style.entry("the learning rate falls", color=GREY, lw=0.9, ls=":"),
+    ]
+    style.entitle(drawn, f"Learning curves on {ladders.run_on(nets, data)}")
+    style.legend_below(drawn, handles, drawn.get_figwidth(), most=2)
+    return drawn
+
+
+def _iterations(axes: Any, unit: int = 1) -> None:
+    axes.set_xlabel("iterations, 1e4" if unit > 1 else "iterations")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+# What training errors say of depth.
+
+MEASURES: dict[str, Any] = {
+    "training error before the rate falls": before_fall,
+    "training error at the end": lambda _, run: run.record.training_error,
+    "test error at the end": lambda _, run: run.record.test_error,
+}
+FEWEST = 8
+"""Runs from which a correlation is written."""
+
+
+def compared_depths(nets: Nets) -> list[tuple[Net, Net]]:
+    """Of each kind the deepest net with several runs and the shallowest, if they can be compared."""
+    usual, found = ladders.of_usual_length(nets), []
+    for kind in KIND_NAMES:
+        names = [x for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
+        deeper = [nets[x] for x in names[1:] if not ladders.incomparable(nets[names[0]], nets[x])]
+        found += [(deeper[-1], nets[names[0]])] if deeper else []
+    return found
+
+
+def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
+    """Errors of deeper nets minus those of shallower ones, and which deeper nets have learned less."""
+    lines, worse = [], []
+    for deeper, shallower in compared_depths(nets):
+        lows, line = [], {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
+        for title, measure in MEASURES.items():
+            samples = [sample(measure(net, run) for run in net.done) for net in (deeper, shallower)]
+            test = welch(*samples) if all(samples) else None  # type: ignore[arg-type]
+            ends = test.interval(confidence) if test else None
+            line[title] = Cell(words.difference(test.value, ends), test.value) if test and ends else Cell(words.NONE)
+            lows += [ends.low] if ends else []
+        lines.append(line)
+        worse += [deeper.name] if min(lows, default=0) > 0 else []
+    note = (
+        f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
+        f"The training error before the rate falls is the mean of {BEFORE} iterations."
+    )
+    learned = (
+        f" {escaped(words.listed(worse))}: training error is higher too. This is slower learning, not overfitting."
+    )
+    return table(lines), f"{note}{learned if worse else ''}" if lines else ""
+
+
+def correlation(nets: Nets) -> str:
+    """How the test error at the end goes with the training error before the rate falls; empty for few runs."""
+    runs = [(nets[name], run) for name in ladders.of_usual_length(nets) for run in nets[name].done]
+    cells = [(net.name, before_fall(net, run), run.record.test_error) for net, run in runs]
+    errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
+    of_nets = errors.groupby("net")
+    within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
+    r = [x["before"].corr(x["test"]) if len(x) >= FEWEST else math.nan for x in (errors, within)]
+    inside = f"r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
+    parts = [f"r = {r[0]:.2f} over {len(errors)} runs", inside if math.isfinite(r[1]) else ""]
+    found = words.listed(filter(None, parts)) if math.isfinite(r[0]) else ""
+    return f"Test error at the end correlates with training error before the rate falls: {found}." if found else ""
+
+
+def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
+    """Figure 6, and what training errors say of deeper nets."""
+    usual = ladders.of_usual_length(nets)
+    others = [nets[x] for x in ladders.without_ablations(nets) if nets[x].runs and x not in usual]
+    listed = words.listed(f"{escaped(net.name)} ({words.count(net.iterations)} iterations)" for net in others)
+    apart = f"Of another length than most, and not in the figures of errors: {listed}." if listed else ""
+    caption = (
+        "Bold lines are test error and dashed lines training error of augmented mini-batches, both means over runs, "
+        "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own."
+    )
+    absent = "learning curves (no training run has left one)"
+    picture = Picture("error-vs-iteration", caption, absent, partial(figure, nets, data))
+    return Section("Learning curves", (apart, picture, *slower(nets, confidence), correlation(nets)))
+
+
+# Ours and others' published curves.
+
+FILE = Path(__file__).parents[1] / "published-curves.csv"
+PAIR = (20, 56)
+"""Layers of the residual nets that are compared."""
+EPOCH = 391
+"""Iterations of an epoch of theirs: 50,000 images by 128."""
+SHOWN = (2, 4, 8, 16, 32)
+"""Epochs of theirs in the table; in the middle one ours and theirs are compared."""
+NEAR = 3200
+"""The iteration near which the table gives test errors."""
+REACH = 20_000
+"""Iterations that are drawn."""
+
+Sources = Mapping[str, DataFrame]
+"""A row a run and iteration under `ours` and `others'`: depth, run, iterations, training and test error in %."""
+
+
+def _ours(net: Net) -> DataFrame:
+    """Training errors over the epochs of others until the rate falls, and test errors where they were measured."""
+    rows, ends = list[tuple[Any, ...]](), range(EPOCH, falls(net)[0] + 1, EPOCH)
+    for run in drawn_runs(net):
+        rows += [(net.depth, run.seed, end, training_error(run, end - EPOCH, end), None) for end in ends]
+        rows += [(net.depth, run.seed, row.iteration, None, row.test_error) for row in run.curve]
+    return DataFrame(rows, columns=["depth", "run", "iterations", "training_error", "test_error"])
+
+
+def sources(nets: Sequence[Net]) -> Sources:
+    """Our runs of these nets, and others' at the first rate."""
+    rows = pd.read_csv(FILE).rename(columns={"source": "run"})
+    rows["depth"] = rows["net"].str.removeprefix("resnet-").astype(int)
+    return {"ours": pd.concat(map(_ours, nets)), "others'": rows[rows["learning_rate"] == rows["learning_rate"].max()]}
+
+
+def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
+    """Our nets of these depths with a curve, whose runs differ from the paper's in length and split at most."""
+    named = [name for depth in PAIR if (name := ladders.main_net(nets, "resnet", depth))]
+    begun = [nets[name] for name in named if drawn_runs(nets[name]) and protocol.official(data)]
+    return [net for net in begun if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
+
+
+def by_iteration(rows: DataFrame, depth: int, quantity: str = "training_error") -> DataFrame:
+    """An error of each run (a column) at the iterations (the index) at which all runs of the net have it."""
+    measured = rows[rows["depth"] == depth].dropna(subset=quantity)
+    return measured.pivot_table(index="iterations", columns="run", values=quantity).dropna()
+
+
+def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
+    return sample(curves.loc[iteration].to_numpy().tolist()) if iteration in curves.index else None
+
+
+def lag(rows: DataFrame) -> DataFrame:
+    """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
+    shallow, deep = (by_iteration(rows, depth) for depth in PAIR)
+    return deep.loc[deep.index.intersection(shallow.index)].sub(shallow.mean(axis=1), axis=0).dropna()
+
+
+def overtaken(behind: Series) -> int | None:
+    """The iteration from which a column of `lag` is below 0 for good; None if its end is not."""
+    ahead = behind[::-1].cummax() < 0
+    return int(ahead.index[ahead].min()) if ahead.any() else None
+
+
+def published_table(both: Sources) -> Table:
+    """Training error over the same iterations, and test error near the iteration of `NEAR`."""
+    lines = []
+    for depth, whose in ((depth, whose) for depth in PAIR for whose in both):
+        training, test = (by_iteration(both[whose], depth, f"{x}_error") for x in ("training", "test"))
+        if training.empty:
+            continue
+        line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
+        for end in (EPOCH * epoch for epoch in SHOWN):
+            values = _over_runs(training, end)
+            text = words.spread(values.mean, values.std, None) if values else words.NONE
+            line[f"{end - EPOCH + 1:,} to {end:,}"] = Cell(text, values.mean if values else None)
+        at = min(test.index, key=lambda iteration: abs(iteration - NEAR), default=0)
+        near = _over_runs(test, at)
+        text = f"{words.spread(near.mean, near.std, None)} (at {at:,})" if near else words.NONE
+        line[f"test error near {NEAR:,}"] = Cell(text, near.mean if near else None)
+        lines.append(line)
+    return table(lines)
+
+
+def same_pace(both: Sources, confidence: float) -> str:
+    """Ours minus others' training error over the same iterations, of each net."""
+    end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
+    for depth in PAIR:
+        first, second = (_over_runs(by_iteration(rows, depth), end) for rows in both.values())
+        if first and second and (test := welch(first, second)):
+            points = words.difference(test.value, test.interval(confidence))
+            parts.append(f"{points} points in resnet-{depth} ({test.test})")
+    over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
+    return f"{over}{words.listed(parts)}; in brackets the {100 * confidence:g} % interval." if parts else ""
+
+
+def overtaking(both: Sources, fall: int) -> str:
+    """When the deeper net has the lower training error for good: in others' runs, and in the mean of ours."""
+    ours, theirs = (lag(rows) for rows in both.values())
+    reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
+    text = (
+        f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
+        f"resnet-{PAIR[0]} (mean) for good from iteration {words.listed(map(words.count, reached))} on."
+    )
+    ahead = overtaken(ours.mean(axis=1)) if ours.size else None
+    when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
+    return f"{text} Ours {when}." if ours.size else text
+
+
+def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
+    """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
+    curves = curves.loc[:REACH]
+    look: dict[str, Any] = {"color": depth_colour(depth)}
+    look |= {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
+    if curves.empty:
+        return []
+    axes.plot(curves, **(look | {"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
+    if whose == "ours":
+        axes.plot(curves.mean(axis=1), gid=f"mean-{depth}", **look)
+    return [style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", **look)]
+
+
+def published_figure(both: Sources, fall: int) -> Figure:
+    """Training error of both nets (left), and that of the deeper minus that of the shallower (right)."""
+    drawn = style.new_figure(9.6, 3.9)
+    left, right = drawn.subplots(1, 2)
+    handles = []
+    for depth, whose in ((depth, whose) for depth in PAIR for whose in both):
+        handles += _draw_runs(left, by_iteration(both[whose], depth), depth, whose)
+    for whose, rows in both.items():
+        _draw_runs(right, lag(rows), PAIR[1], whose)
+    for at in (x for _, behind in lag(both["others'"]).items() if (x := overtaken(behind))):
+        right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
+        look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
+        right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
+    right.axhline(0, color=GREY, lw=0.8)
+    for axes, end in ((left, min(REACH, 2 * fall)), (right, REACH)):
+        axes.set_xlim(0, 1.02 * end)
+        _iterations(axes)
+        if fall < end:
+            axes.axvline(fall, color=GREY, lw=0.9, ls=":")
+    left.set(title="training error", ylabel="%", ylim=(0, 90))
+    right.set(title=f"training error, {PAIR[1]} minus {PAIR[0]} layers", ylabel="points")
+    handles += [style.entry("our learning rate falls", color=GREY, lw=0.9, ls=":")] if fall < REACH else []
+    style.entitle(drawn, "Ours and others' runs of the same residual nets at a learning rate of 0.1")
+    style.legend_below(drawn, handles, 9.6)
+    return drawn
+
+
+def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
+    """Our runs of 20 and 56 layers with others' published curves; empty without any of ours that is like them."""
+    like = like_others(nets, data)
+    if not like:
+        return Section("Others' learning curves")
+    both, fall = sources(like), min(falls(net)[0] for net in like)
+    caption = (
+        "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
+        f"Each point is the mean of {EPOCH} iterations. Right: each run of {PAIR[1]} layers minus the mean of the runs "
+        f"of {PAIR[0]} layers. Below 0 the deeper net has the lower error; from a dot on it is below 0 for good."
+    )
+    repositories = both["others'"]["run"].unique()
+    links = words.listed(f"[{x}](https://github.com/{x.replace('@', '/tree/')})" for x in repositories)
+    note = (
+        "Mean training error in % over these iterations, with the standard deviation over runs. Others' runs are logs "
+        f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
+    )
+    picture = Picture("published-curves", caption, "", partial(published_figure, both, fall))
+    sentences = " ".join(filter(None, (same_pace(both, confidence), overtaking(both, fall))))
+    return Section("Others' learning curves", (sentences, picture, published_table(both), note))

@@ -1,0 +1,180 @@
+"""Figure 7: how strongly the layers of trained nets respond, plain nets against residual ones."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
+
+from resnet.report import ladders, style, words
+from resnet.report.markdown import escaped
+from resnet.report.published import published
+from resnet.report.results import Net
+from resnet.report.samples import over_rows, sample
+from resnet.report.section import Picture, Section
+from resnet.report.style import depth_colour
+from resnet.report.table import Cell, Table, table
+from resnet.results import PublishedRecord
+
+Nets = Mapping[str, Net]
+
+Others = Sequence[PublishedRecord]
+"""Others' weights, measured here."""
+
+
+def by_seed(net: Net) -> DataFrame:
+    """Standard deviation of each layer (a column) of each seed (a row) that is done and finite throughout."""
+    done, seeds = {run.seed for run in net.done}, net.responses.seeds if net.responses else ()
+    rows = DataFrame({seed.seed: seed.std for seed in seeds if seed.seed in done}, dtype=float).T
+    return rows.replace([np.inf, -np.inf], np.nan).dropna()
+
+
+def token_runs(nets: Nets) -> list[str]:
+    """Nets of fewer iterations than the paper's and than most nets have: such runs leave no trained weights."""
+    whole = min(published().protocol.iterations, ladders.usual_length(nets.values()) or 0)
+    return [name for name, net in nets.items() if net.iterations < whole]
+
+
+def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
+    """`by_seed` of the nets by kind and depth, and then of others' weights; without token runs."""
+    ordered = sorted(nets.values(), key=lambda net: (net.kind == "plain", net.depth))
+    rows = {net.name: by_seed(net) for net in ordered if net.name not in token_runs(nets)}
+    rows |= {x.name: DataFrame([x.responses.std]) for x in others if x.responses}
+    return {name: x for name, x in rows.items() if len(x) and np.isfinite(x.to_numpy()).all()}
+
+
+def profile(rows: DataFrame, *, ordered: bool) -> DataFrame:
+    """A line of Figure 7: mean, low and high over seeds by layer; `ordered`: each seed's layers in descending order."""
+    return over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
+
+
+# The figure.
+
+DEPTHS = (20, 56, 110)
+"""Of the paper's Figure 7; a plan that has measured none of them shows all of its own."""
+APART = 100
+"""A net whose strongest layer is more than this many times that of the median net would flatten the others."""
+LOGARITHMIC = 5
+"""The scale is logarithmic if the strongest layer of a net is more than this many times that of the median net."""
+
+
+def lines(nets: Nets, others: Others) -> tuple[dict[str, DataFrame], dict[str, float]]:
+    """What the figure draws by net, one a kind and depth, and the strongest layer of nets that it leaves out."""
+    main, depths = ladders.without_ablations(nets), {name: net.depth for name, net in nets.items()}
+    depths |= {x.name: x.depth for x in others}
+    rows = {name: x for name, x in measured(nets, others).items() if name in main or name not in nets}
+    rows = {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
+    strongest = {name: float(profile(x, ordered=True)["mean"].iloc[0]) for name, x in rows.items()}
+    most = APART * statistics.median_low(strongest.values()) if strongest else math.inf
+    above = {name: value for name, value in strongest.items() if value > most}
+    return {name: x for name, x in rows.items() if name not in above}, above
+
+
+def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, Any]:
+    """Residual nets solid, plain ones dash-dotted, others' weights dotted; a colour a depth."""
+    if net := nets.get(name):
+        label = f"{name}: {net.iterations:,} iterations, n = {len(rows)}"
+        return {"color": depth_colour(net.depth), "ls": "-." if net.kind == "plain" else "-", "lw": 1.5, "label": label}
+    theirs = next(x for x in others if x.name == name)
+    label = f"{name}: {theirs.trained}" if theirs.trained else name
+    return {"color": depth_colour(theirs.depth), "ls": (0, (1, 1.2)), "lw": 1.3, "label": label}
+
+
+def figure(nets: Nets, others: Others) -> Figure | None:
+    """Standard deviation of each 3x3 layer: in order (left) and in descending order (right); bands span the seeds."""
+    shown, _ = lines(nets, others)
+    looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
+    if not shown:
+        return None
+    drawn = style.new_figure(9.2, 4.6)
+    for axes, ordered in zip(drawn.subplots(1, 2, sharey=True), (False, True), strict=True):
+        for name, rows in shown.items():
+            line = profile(rows, ordered=ordered)
+            places = np.arange(1, len(line) + 1)
+            axes.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **looks[name])
+            if len(rows) > 1:
+                axes.fill_between(places, line["low"], line["high"], color=looks[name]["color"], alpha=0.12, lw=0)
+        axes.set_title("sorted by magnitude" if ordered else "in the order of the layers")
+        axes.set_xlabel("3x3 layer")
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        axes.set_xlim(left=0)
+    strongest = [float(rows.mean().max()) for rows in shown.values()]
+    drawn.axes[0].set_ylabel("standard deviation")
+    if max(strongest) > LOGARITHMIC * statistics.median(strongest):
+        drawn.axes[0].set_yscale("log")
+        style.log_ticks(drawn.axes[0].yaxis, [x * 10.0**k for k in range(-6, 7) for x in (1, 2, 5)], "{:g}".format)
+        drawn.axes[0].set_ylabel("standard deviation, log scale")
+    else:
+        drawn.axes[0].set_ylim(bottom=0)
+    style.entitle(drawn, "Layer responses after batch norm: mean and range over n runs")
+    style.legend_below(drawn, [style.entry(**look) for look in looks.values()], 8.8, most=2)
+    return drawn
+
+
+# The table.
+
+
+def responses_table(nets: Nets, others: Others) -> Table:
+    """Mean and median over layers with their spread over seeds, and the extremes of each seed, averaged."""
+    rows = []
+    for name, values in measured(nets, others).items():
+        cells = {"net": Cell(name if name in nets else f"{name} (others' weights)")}
+        link = f"responses/{name}.json" if name in nets else None
+        for title, of_seed in {
+            "mean over layers": values.mean(axis=1),
+            "median over layers": values.median(axis=1),
+        }.items():
+            over = sample(of_seed)
+            cells[title] = Cell(words.sample(over, decimals=3), over.mean if over else None, link)
+        for title, extreme in {"strongest layer": values.max(axis=1), "weakest layer": values.min(axis=1)}.items():
+            cells[title] = Cell(f"{extreme.mean():,.3f}", float(extreme.mean()))
+        rows.append(cells | {"layers": Cell(str(values.shape[1]), values.shape[1])})
+    return table(rows)
+
+
+def _notes(nets: Nets, others: Others) -> str:
+    """What was measured, and what was not."""
+    shown = measured(nets, others)
+    records = [net.responses for net in nets.values() if net.responses and net.name in shown]
+    images = {f"{words.count(x.images)} training images of {escaped(x.data.name)}" for x in records}
+    images |= {f"{words.count(x.responses.images)} training images of {escaped(x.data)}" for x in others if x.responses}
+    unmeasured = [
+        f"{words.seeds(missing)} of {escaped(name)}"
+        for name in shown
+        if name in nets
+        if (missing := [run.seed for run in nets[name].done if run.seed not in shown[name].index])
+    ]
+    few = [
+        f"{escaped(name)} ({words.numbered(nets[name].iterations, 'iteration')})"
+        for name in token_runs(nets)
+        if len(by_seed(nets[name]))
+    ]
+    parts = (
+        "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
+        f"and positions of {words.listed(sorted(images))}, not augmented, with the nets in evaluation mode. Strongest "
+        "and weakest layer are means over runs of each run's own.",
+        f"Not measured, which takes a run's weights: {words.listed(unmeasured)}." if unmeasured else "",
+        f"Left out, because so few iterations leave no trained weights: {words.listed(few)}." if few else "",
+    )
+    return " ".join(filter(None, parts)) if shown else ""
+
+
+def layer_responses(nets: Nets, others: Others) -> Section:
+    """Figure 7, and the mean and the median over layers of every net."""
+    drawn, above = lines(nets, others)
+    named = words.listed(f"{escaped(name)} ({value:,.0f})" for name, value in above.items())
+    caption = (
+        "How strongly the 3x3 layers respond, as in the paper's Figure 7. Solid: residual nets; dash-dotted: plain nets"
+        f"{'; dotted: weights of others' if drawn.keys() - nets.keys() else ''}."
+    )
+    if above:
+        caption += f" Not drawn: {named}, whose strongest layer is more than {APART} times that of the median net."
+    picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, nets, others))
+    return Section("Layer responses", (responses_table(nets, others), _notes(nets, others), picture))

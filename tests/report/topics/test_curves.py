@@ -1,0 +1,224 @@
+"""Learning curves at the data's values, and ours with others'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from matplotlib.figure import Figure
+from pandas import Series
+
+from resnet.report.section import Picture, Section
+from resnet.report.style import style
+from resnet.report.table import Table
+from resnet.report.topics import curves
+from resnet.results import HistoryRow
+from tests.report.conftest import Files
+from tests.report.drawn import assert_readable, drawn_line, x_of, y_of
+
+NOT_A_NUMBER = float("nan")
+
+
+def figure(plan: Files) -> Figure | None:
+    results = plan.results()
+    with style():
+        return curves.figure(results.nets, results.data)
+
+
+def history(*errors: float, step: int = 50, test: float = 30.0) -> list[HistoryRow]:
+    """Training errors of equal stretches, and the same test error after each."""
+    return [HistoryRow(step * k, k / 9, 0.1, 1.0, error, None, test) for k, error in enumerate(errors, start=1)]
+
+
+def texts(section: Section) -> str:
+    return " ".join(block for block in section.blocks if isinstance(block, str))
+
+
+def rows(section: Section) -> list[dict[str, str]]:
+    """The lines of the section's table."""
+    (shown,) = [block for block in section.blocks if isinstance(block, Table)]
+    return [dict(zip(shown.columns, (cell.text for cell in row), strict=True)) for row in shown.rows]
+
+
+def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", seeds=3)
+    plan.train("resnet-20", 0, 8.0)
+    plan.train("resnet-20", 1, 9.0)
+    plan.train("resnet-20", 2, status="interrupted", iteration=6400)
+    plan.train("plain-20", 0, 10.0)
+    drawn = figure(plan)
+    assert drawn is not None
+    plain, residual = drawn.axes
+    assert (plain.get_title(), residual.get_title()) == ("plain nets", "residual nets")
+    assert plain.get_ylim() == residual.get_ylim() == (0, 20)
+    first, second = plan.history(64_000, 8.0, 0), plan.history(64_000, 9.0, 1)
+    pairs = list(zip(first, second, strict=True))
+    test, training = drawn_line(drawn, "test-resnet-20"), drawn_line(drawn, "training-resnet-20")
+    measured = [(a.iteration, (a.test_error + b.test_error) / 2) for a, b in pairs if a.test_error and b.test_error]
+    assert x_of(test) == pytest.approx([iteration / 10_000 for iteration, _ in measured])
+    assert y_of(test) == pytest.approx([error for _, error in measured])
+    assert y_of(training) == pytest.approx([(a.training_error + b.training_error) / 2 for a, b in pairs])
+    assert (test.get_linestyle(), training.get_linestyle()) == ("-", "--")
+    assert test.get_color() == training.get_color() == drawn_line(drawn, "test-plain-20").get_color()
+    assert [x_of(line)[0] for line in residual.lines if line.get_gid() == "fall"] == [3.2, 4.8]
+    assert [text.get_text() for text in residual.texts] == ["20 layers, n = 2"]
+
+
+def test_panels_of_a_shortened_schedule_fit_to_where_they_end(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "plain-56", "plain-110", "resnet-20", seeds=1, train={"iterations": 6400})
+    for name, error in (("plain-20", 16.0), ("plain-56", 38.0), ("plain-110", 90.0), ("resnet-20", 14.0)):
+        plan.train(name, 0, error)
+    drawn = figure(plan)
+    assert drawn is not None
+    # Twice the median of where the curves end, in tens: 2 x 38 and 2 x 14.
+    assert [axes.get_ylim() for axes in drawn.axes] == [(0, 80), (0, 30)]
+    assert drawn.axes[0].get_title() == "plain nets\n(plain-110: above 80 %)"
+    assert_readable(drawn)
+
+
+def test_many_points_of_training_error_are_drawn_as_means(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=1, train={"iterations": 2000})
+    plan.train("resnet-20", history=history(*(20 + k / 4 for k in range(200)), step=10))
+    line = drawn_line(figure(plan), "training-resnet-20")
+    assert (len(x_of(line)), x_of(line)[0], y_of(line)[0]) == (100, 20.0, 20.125)
+
+
+def test_the_papers_panels_and_nets_that_are_not_drawn(files: Callable[..., Files]) -> None:
+    names = ("plain-20", "resnet-20", "resnet-B-20", "resnet-32", "resnet-56", "resnet-110", "resnet-1202")
+    plan = files(*names, seeds=2)
+    for name in ("plain-20", "resnet-20", "resnet-B-20", "resnet-110", "resnet-1202"):
+        plan.train(name)
+    plan.train("resnet-56", status="interrupted", iteration=36_000)
+    nothing = [row._replace(training_error=NOT_A_NUMBER, test_error=None) for row in plan.history(100, 10.0, rows=2)]
+    plan.train("resnet-32", status="diverged", iteration=100, history=nothing)
+    drawn = figure(plan)
+    assert drawn is not None
+    assert [axes.get_title() for axes in drawn.axes][1:] == ["residual nets", "residual nets, 110 and 1202 layers"]
+    tests = [{str(line.get_gid()) for line in axes.lines if "test" in str(line.get_gid())} for axes in drawn.axes]
+    assert tests[1] == {"test-resnet-20", "test-resnet-56", "test-resnet-110"}
+    assert tests[2] == {"test-resnet-110", "test-resnet-1202"}
+    labels = [text.get_text() for text in drawn.axes[1].texts]
+    assert sorted(labels) == ["110 layers, n = 1", "20 layers, n = 1", "56 layers, n = 1, unfinished"]
+    assert_readable(drawn)
+
+
+def test_nothing_to_draw(files: Callable[..., Files]) -> None:
+    assert figure(files("resnet-20")) is None
+
+
+def test_the_csv_has_every_point(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-1202", seeds=1, train={"iterations": 100})
+    first, second = history(90.0, 80.0)
+    plan.train("resnet-20", history=[first, second._replace(training_loss=math.inf)])
+    found = curves.frame(plan.results().nets)
+    assert tuple(found) == ("name", "net", "depth", "seed", *HistoryRow._fields)
+    assert found["iteration"].tolist() == [50, 100]
+    assert found["training_loss"].isna().tolist() == [False, True]
+
+
+def test_training_error_of_a_stretch(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=1, train={"iterations": 300})
+    plan.train("resnet-20", history=history(80.0, 60.0, 40.0, step=100))
+    (net,) = plan.results().nets.values()
+    (run,) = net.runs
+    assert curves.training_error(run, 50, 250) == pytest.approx(60.0)  # (50 x 80 + 100 x 60 + 50 x 40) / 200
+    assert curves.training_error(run, 200, 301) is None
+    assert curves.before_fall(net, run) == pytest.approx(70.0)  # the rate falls at 150: 50 x 80 + 50 x 60
+
+
+def test_a_deeper_net_that_is_worse_has_learned_less(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "plain-56", "resnet-20", "resnet-56", seeds=2, train={"iterations": 300})
+    for seed, more in enumerate((0.0, 0.2)):
+        for name, error, before in (
+            ("plain-20", 10, 50),
+            ("plain-56", 15, 64),
+            ("resnet-20", 8, 50),
+            ("resnet-56", 7, 51),
+        ):
+            curve = history(90, 70, before + more, 20, 10, 5)
+            plan.train(name, seed, error + more, training_error=error - 1 + more, history=curve)
+    section = curves.learning_curves(plan.results().nets, plan.results().data, 0.95)
+    plain, residual = rows(section)
+    # Welch: 5 ± t(2; 0.975) x sqrt(2 x 0.02 / 2) = 4.303 x 0.1414 = 0.61; before, half of that.
+    assert list(plain.values()) == [
+        "plain-56 minus plain-20", "+7.00 (+6.70 to +7.30)", "+5.00 (+4.39 to +5.61)", "+5.00 (+4.39 to +5.61)",
+    ]  # fmt: skip
+    assert residual["test error at the end"] == "-1.00 (-1.61 to -0.39)"
+    assert " plain-56: training error is higher too" in texts(section)
+    assert "resnet-56: training" not in texts(section)
+
+
+def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=4, train={"iterations": 200})
+    for seed in range(4):
+        plan.train("resnet-20", seed, 10.0 + seed, history=history(20.0 + seed, 20.0 + seed, step=100))
+        if seed == 3:
+            assert curves.correlation(plan.results().nets) == ""  # of four runs
+        plan.train("resnet-56", seed, 30.0 - seed, history=history(40.0 + seed, 40.0 + seed, step=100))
+    found = curves.correlation(plan.results().nets)
+    # Sums of products: 8 x 10 x 10 between the nets, and 5 - 5 within; of squares: 800 + 10 each. r = 800 / 810
+    assert "r = 0.99 over 8 runs" in found
+    assert "r = 0.00 within nets (each run minus the mean of its net, 8 runs)" in found
+
+
+def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
+    plan.params.models["resnet-1202"].train["iterations"] = 20
+    for name in plan.params.models:
+        plan.train(name)
+    assert "resnet-1202 (20 iterations)" in texts(curves.learning_curves(plan.results().nets, None, 0.95))
+
+
+# Others' curves.
+
+
+@pytest.mark.parametrize(
+    ("values", "iteration"), [([2, 1, -1, -2], 3), ([2, -1, 1, -2], 4), ([-1, -1, -1, -1], 1), ([-1, -1, -1, 0], None)]
+)
+def test_when_a_net_is_ahead_for_good(values: list[float], iteration: int | None) -> None:
+    assert curves.overtaken(Series(values, index=[1, 2, 3, 4])) == iteration
+
+
+def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=2, train={"iterations": 6400})
+    for seed in range(2):
+        for name, error in (("resnet-20", 20.0), ("resnet-56", 30.0)):
+            curve = history(*[error + 2 * seed] * 16, step=400, test=error + 1)
+            plan.train(name, seed, error, history=curve)
+    results = plan.results()
+    section = curves.with_published_curves(results.nets, results.data, 0.95)
+    lines = {row.pop("net"): row for row in rows(section)}
+    assert list(lines) == ["resnet-20, ours", "resnet-20, others'", "resnet-56, ours", "resnet-56, others'"]
+    assert lines["resnet-56, ours"] | {"runs": "2"} == {
+        "runs": "2", "392 to 782": "31.00 ± 1.41", "1,174 to 1,564": "31.00 ± 1.41", "2,738 to 3,128": "31.00 ± 1.41",
+        "5,866 to 6,256": "–", "12,122 to 12,512": "–", "test error near 3,200": "31.00 ± 0.00 (at 3,200)",
+    }  # fmt: skip
+    # The file: 23.375 and 24.866 of resnet-56, 18.808 and 18.387 of resnet-20; test errors of 56 layers 30.4 and 25.0.
+    assert lines["resnet-56, others'"]["2,738 to 3,128"] == "24.12 ± 1.05"
+    assert lines["resnet-20, others'"]["2,738 to 3,128"] == "18.60 ± 0.30"
+    assert "+6.88 (" in texts(section)
+    assert "from iteration 8,602 and 14,467 on" in texts(section)
+    assert "Ours is not so when our rate falls, at iteration 3,200." in texts(section)
+    (picture,) = [block for block in section.blocks if isinstance(block, Picture)]
+    with style():
+        drawn = picture.draw()
+    assert y_of(drawn_line(drawn, "mean-20")) == pytest.approx([21.0] * 8)
+    assert_readable(drawn)
+
+
+@pytest.mark.parametrize("train", [{"warmup": True}, {"learning_rate": 0.05}, {"milestones": []}])
+def test_ours_of_other_settings_are_not_set_against_others(
+    files: Callable[..., Files], train: dict[str, object]
+) -> None:
+    plan = files("resnet-20", seeds=1, train=train)
+    plan.train("resnet-20")
+    assert curves.with_published_curves(plan.results().nets, plan.results().data, 0.95).blocks == ()
+
+
+def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56", seeds=1)
+    plan.train("resnet-20")
+    section = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95)
+    assert [row["net"] for row in rows(section)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
+    assert "Ours" not in texts(section)
