@@ -1,5 +1,6 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
+import math
 import re
 import textwrap
 import warnings
@@ -9,6 +10,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -64,6 +66,13 @@ def depth_colours(depths: Iterable[int]) -> dict[int, str]:
         return dict(zip(depths, COLOURS, strict=False))
     scale, last = mpl.colormaps["viridis"], len(depths) - 1
     return {depth: mpl.colors.to_hex(scale(0.92 * place / last)) for place, depth in enumerate(depths)}
+
+
+def depth_colour(depth: int) -> str:
+    """The colour of a depth, the same in all figures: a sequential scale over the paper's depths."""
+    depths = (20, 32, 44, 56, 110, 1202)
+    place = np.interp(math.log(depth), [math.log(x) for x in depths], np.linspace(0.0, 0.85, len(depths)))
+    return str(mpl.colors.to_hex(mpl.colormaps["viridis"](float(place))))
 
 
 def series_look(place: int) -> tuple[str, str]:
