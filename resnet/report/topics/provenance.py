@@ -82,7 +82,7 @@ def first_look(nets: Nets, data: DataRecord | None) -> Section:
 
 def not_counted(left_out: Sequence[NotCounted]) -> Section:
     """The result files that no number comes from."""
-    lines = [{"file": Cell(one.file, link=one.file), "not counted, because": one.reason} for one in left_out]
+    lines = [{"file": Cell(one.file), "not counted, because": Cell(one.reason)} for one in left_out]
     return Section("Not counted", (table(lines, left=2),))
 
 
@@ -153,7 +153,7 @@ def repeat(
         plan: the path of its `dvc.yaml` if that is not in the working directory.
     """
     of_claims = []
-    for claim in claims.to_dict("records"):
+    for claim in (row._asdict() for row in claims.itertuples(index=False)):
         names = needs[claim["claim"]]
         line = {
             "claim": Cell(claim["claim"]),

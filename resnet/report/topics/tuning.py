@@ -39,7 +39,7 @@ def frame(sweeps: Sweeps) -> DataFrame:
     """A row a trial that has been measured: its values and `error`, the last validation error measured, in %."""
     measured = [(sweep, trial) for sweep in sweeps for trial in sweep.trials if trial.validation_errors]
     cells = [
-        {"name": sweep.name, "depth": sweep.depth, "number": trial.number, "state": trial.state}
+        {"name": sweep.name, "kind": sweep.net, "depth": sweep.depth, "number": trial.number, "state": trial.state}
         | {"error": trial.validation_errors[-1][1], "best": trial is sweep.best}
         | {column: getattr(trial.values, column) for column in ("learning_rate", "weight_decay")}
         for sweep, trial in measured
@@ -123,7 +123,8 @@ def _look(trial: Any) -> dict[str, Any]:
         return {"marker": "*", "ms": 12, "color": colour, "mec": "black", "zorder": 3}
     if trial.number == 0:
         return {"marker": "D", "ms": 6, "color": colour, "mec": "black", "zorder": 3}
-    return {"marker": "o", "ms": 4.5, "color": colour, "mfc": colour if trial.state == "complete" else "white"}
+    filled = colour if trial.state == "complete" else "white"
+    return {"marker": "s" if trial.kind == "plain" else "o", "ms": 4.5, "color": colour, "mfc": filled}
 
 
 def _draw_net(panels: Any, sweep: SweepRecord, trials: DataFrame) -> None:
@@ -138,7 +139,8 @@ def _draw_net(panels: Any, sweep: SweepRecord, trials: DataFrame) -> None:
         low, high = sweep.settings["sweep"][column]
         panel.set_xscale("log")
         panel.set_xlim(min(low, trials[column].min()) / 1.2, max(high, trials[column].max()) * 1.2)
-        style.log_ticks(panel.xaxis, [low, math.sqrt(low * high), high], "{:.2g}".format)
+        decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+        style.log_ticks(panel.xaxis, [10.0**k for k in decades] or [low, high], "{:g}".format)
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

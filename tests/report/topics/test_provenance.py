@@ -9,6 +9,7 @@ import pytest
 from pandas import DataFrame
 
 from resnet.report.results import NotCounted
+from resnet.report.section import Section
 from resnet.report.topics import provenance as topic
 from resnet.results.iteration_time import IterationTime
 from tests.report.conftest import Files
@@ -79,7 +80,7 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
     needs = {"a": ["plain-20", "resnet-20"], "b": ["plain-20", "resnet-32"]}
     times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
     first, second = topic.repeat(plan.results().nets, claims, needs, times, 0.95, "tenth/dvc.yaml").blocks[:2]
-    text = plan.topic(topic.Section("", (first,)))
+    text = plan.topic(Section("", (first,)))
     # 2 nets of 3 runs of 64,000 iterations of 0.1125 s; the interval is larger by the square root of 2.
     command = "`dvc repro tenth/dvc.yaml:train@plain-20 tenth/dvc.yaml:train@resnet-20`"
     assert f"| a | {command} | 12.0 | +2.00, a repetition +0.59 to +4.83 points |" in text
