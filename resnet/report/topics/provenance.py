@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pandas import DataFrame
 
@@ -109,13 +109,13 @@ def _one_more(net: Net, confidence: float) -> str:
     return words.interval_of_mean((max(0.0, values.mean - half), min(100.0, values.mean + half)))
 
 
-def _repetition(claim: Mapping[str, Any]) -> str:
+def _repetition(claim: Any) -> str:
     """The interval in which the difference ends if all runs are made again: its own, larger by the square root of 2."""
-    value = claim["difference"]
+    value = claim.difference
     if words.missing(value):
         return "not tested yet"
-    low, high = (value + math.sqrt(2) * (claim[end] - value) for end in ("low", "high"))
-    return f"{value:+.2f}, a repetition {words.interval((low, high))} {claim['unit']}"
+    low, high = (value + math.sqrt(2) * (end - value) for end in (claim.low, claim.high))
+    return f"{value:+.2f}, a repetition {words.interval((low, high))} {claim.unit}"
 
 
 def _command(names: Sequence[str], plan: str) -> Markdown:
@@ -152,11 +152,11 @@ def repeat(
         confidence: of the tolerances.
         plan: the path of its `dvc.yaml` if that is not in the working directory.
     """
-    of_claims = []
-    for claim in (row._asdict() for row in claims.itertuples(index=False)):
-        names = needs[claim["claim"]]
+    of_claims, judged = list[dict[str, Cell]](), cast("Iterator[Any]", claims.itertuples())
+    for claim in judged:
+        names = needs[claim.claim]
         line = {
-            "claim": Cell(claim["claim"]),
+            "claim": Cell(claim.claim),
             "command": Cell(_command(names, plan)),
             "hours": _hours(_whole(names, nets, times)),
             "here, and the tolerance": Cell(_repetition(claim)),
