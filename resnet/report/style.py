@@ -1,5 +1,6 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
+import math
 import re
 import textwrap
 import warnings
@@ -66,6 +67,13 @@ def depth_colour(depth: int) -> str:
     """The colour of a depth in all figures: from orange to dark blue over the paper's depths, by equal steps."""
     place = np.interp(np.log(depth), np.log(DEPTHS), np.linspace(0.68, 0.0, len(DEPTHS)))
     return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
+
+
+def depth_colour(depth: int) -> str:
+    """The colour of a depth, the same in all figures: a sequential scale over the paper's depths."""
+    depths = (20, 32, 44, 56, 110, 1202)
+    place = np.interp(math.log(depth), [math.log(x) for x in depths], np.linspace(0.0, 0.85, len(depths)))
+    return str(mpl.colors.to_hex(mpl.colormaps["viridis"](float(place))))
 
 
 def series_look(place: int) -> tuple[str, str]:

@@ -1,0 +1,142 @@
+"""Where numbers come from: cautions, what does not count, how to repeat a result, and what made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pandas import DataFrame
+
+from resnet.report.results import NotCounted
+from resnet.report.section import Section
+from resnet.report.topics import provenance as topic
+from resnet.results.iteration_time import IterationTime
+from tests.report.conftest import Files
+
+
+def told(plan: Files, section: Callable[..., Any], *arguments: Any) -> str:
+    results = plan.results()
+    return plan.topic(section(results.nets, results.data, *arguments))
+
+
+# What was run
+
+
+def test_the_papers_protocol_has_no_caution(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", "resnet-110", "resnet-1202", seeds=1)
+    assert told(plan, topic.what_was_run) == "4 nets; 0 of 4 planned runs are done."
+    for name in plan.params.models:
+        plan.train(name)
+    images = "(45,000 training, 5,000 validation and 10,000 test images)"
+    expected = f"4 nets; 4 of 4 planned runs are done. Data: official CIFAR-10 {images}."
+    assert told(plan, topic.what_was_run) == expected
+    assert plan.topic(topic.what_was_run({}, None)) == ""
+
+
+def test_what_deviates_in_all_nets_and_in_some(files: Callable[..., Files]) -> None:
+    plan = files("resnet-B-20", "resnet-B-32", "resnet-20", seeds=1, train={"iterations": 400})
+    plan.train("resnet-20", data=plan.data(train_images=50_000, validation_images=0))
+    text = told(plan, topic.what_was_run)
+    assert "**Shortened schedule: 400 of the paper's 64,000 iterations" in text
+    assert "**resnet-B-20 and resnet-B-32: shortcut option B (the paper: A).**" in text
+    assert "**resnet-20: 50,000 training and 0 validation images (the paper: 45,000 and 5,000).**" in text
+
+
+@pytest.mark.parametrize(("error", "learned"), [(20.0, "It works: 1 of 1 net "), (80.0, "no net has learned")])
+def test_other_data_are_named_and_show_whether_nets_learn(
+    files: Callable[..., Files], error: float, learned: str
+) -> None:
+    plan = files("resnet-20", seeds=1)
+    assert told(plan, topic.first_look) == ""
+    plan.train("resnet-20", 0, error, data=plan.data(official=False, name="a|b <script>"))
+    assert "**The data are a\\|b \\<script\\>, not the official CIFAR-10.**" in told(plan, topic.what_was_run)
+    text = told(plan, topic.first_look)
+    assert learned in text
+    assert f"{error:.2f} %, guessing at 90 %" in text
+
+
+def test_what_is_not_counted_has_its_reason(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=1)
+    left_out = [NotCounted("train/resnet-20/seed-7/metrics.json", "no seed of the plan")]
+    assert "| train/resnet-20/seed-7/metrics.json | no seed of the plan |" in plan.topic(topic.not_counted(left_out))
+    assert plan.topic(topic.not_counted([])) == ""
+
+
+# How to repeat it
+
+
+def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Files]) -> None:
+    plan = files("plain-20", "resnet-20", "resnet-32", seeds=3)
+    for seed, error in enumerate([8.0, 9.0, 10.0]):
+        plan.train("resnet-20", seed, error, seconds=7200.0)
+    plan.train("plain-20", 0, status="interrupted", iteration=24_000, seconds=3600.0)
+    claims = DataFrame(
+        [
+            {"claim": "a", "difference": 2.0, "low": 1.0, "high": 4.0, "unit": "points"},
+            {"claim": "b", "difference": None, "low": None, "high": None, "unit": None},
+        ]
+    )
+    needs = {"a": ["plain-20", "resnet-20"], "b": ["plain-20", "resnet-32"]}
+    times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
+    first, second = topic.repeat(plan.results().nets, claims, needs, times, 0.95, "tenth/dvc.yaml").blocks[:2]
+    text = plan.topic(Section("", (first,)))
+    # 2 nets of 3 runs of 64,000 iterations of 0.1125 s; the interval is larger by the square root of 2.
+    command = "`dvc repro tenth/dvc.yaml:train@plain-20 tenth/dvc.yaml:train@resnet-20`"
+    assert f"| a | {command} | 12.0 | +2.00, a repetition +0.59 to +4.83 points |" in text
+    assert [cells["hours"] for cells in plan.rows_of(text)] == ["12.0", "–"]
+    assert plan.rows_of(text)[1]["here, and the tolerance"] == "not tested yet"
+    lines = {row[0].text: [cell.text for cell in row[2:]] for row in second.rows}  # type: ignore[union-attr]
+    # 9 ± 4.302653 * 1 * sqrt(4/3), one more run. Left of plain-20: 3 * 64,000 - 24,000 iterations.
+    assert lines == {
+        "resnet-20": ["3 of 3", "6.0", "0.0", "9.00 ± 1.00 (n = 3)", "4.03 to 13.97"],
+        "resnet-32": ["0 of 3", "0.0", "–", "not run", "–"],
+        "plain-20": ["0 of 3", "1.0", "5.2", "not run", "–"],
+        "all": ["", "7.0", "–", "", ""],
+    }
+    assert plan.topic(topic.repeat({}, claims[:0], {}, {}, 0.95)) == ""
+
+
+# What made it
+
+
+def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-32", seeds=1)
+    assert "Machines" not in told(plan, topic.made_by)
+    cpu = plan.system(device="cpu", processor="<b>a_b", fused=True, commit=None, versions={"torch": "x_y"})
+    plan.train("resnet-20", systems=[plan.system(modified=True)])
+    plan.train("resnet-32", systems=[plan.system(), cpu])
+    plan.throughput("resnet-32", system=cpu)
+    plan.responses("resnet-20", [1.0])
+    text = told(plan, topic.made_by, "../docs")
+    machine, other = plan.rows_of(text)
+    assert machine["processor"] == "Example GPU (cuda, 80.0 GiB); Example processor"
+    assert machine["made"] == "training of resnet-20 and resnet-32; layer responses of resnet-20"
+    assert [machine[x] for x in ("cores", "threads", "operations")] == ["16", "8", "–"]
+    assert (other["processor"], other["operations"]) == ("\\<b\\>a\\_b", "compiled")
+    assert other["made"] == "training of resnet-32; images/s of resnet-32"
+    assert "- Python 3.11.7, torch x\\_y: training of resnet-32; images/s of resnet-32" in text
+    assert "` **with uncommitted changes**: training of resnet-20\n" in text
+    assert "- outside a checkout: training of resnet-32" in text
+    assert plan.data().fingerprint["test"] in text
+    assert "- all nets: bf16" in text
+    assert "[protocol.md](../docs/protocol.md)" in text
+
+
+def test_every_run_has_its_file_its_configuration_and_version(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-110", seeds=2)
+    assert plan.topic(topic.every_run(plan.results().nets, None)) == ""
+    plan.train("resnet-20", 0, 8.0)
+    plan.train("resnet-20", 1, status="diverged", iteration=1234)
+    plan.train("resnet-110", 0)
+    nets = plan.results().nets
+    done, diverged, warm = plan.rows_of(plan.topic(topic.every_run(nets, "../runs")))
+    assert done["result file"].endswith("](../runs/train/resnet-20/seed-0/metrics.json)")
+    values = ["done", "64,000 of 64,000", "8.00", "0.50", "8.00", "–", "20.0 min"]
+    assert list(done.values())[3:10] == values
+    assert (done["configuration"], done["version"]) == (
+        f"`{nets['resnet-20'].runs[0].record.identity.configuration[:12]}`",
+        "1",
+    )
+    assert (diverged["iterations"], diverged["test error, %"]) == ("1,234 of 64,000", "–")
+    assert warm["warm-up iterations"] == "400"
