@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-from pandas import DataFrame
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
-from resnet.report.published import PublishedError, published
-from resnet.report.results import Net, Results
-from resnet.report.samples import Interval, Sample, versus_published
-from resnet.results.iteration_time import IterationTime, Sources, iteration_times
-
-Nets = Mapping[str, Net]
+from resnet.report.published import published
+from resnet.report.results import Net, Results, iteration_seconds
+from resnet.report.samples import Interval, Sample
+from resnet.report.topics import against_published
+from resnet.report.topics.claims import Judged
 
 TITLE = "# Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
+
+
+class Judgement(NamedTuple):
+    """A plan's results with its claims."""
+
+    results: Results
+    claims: Sequence[Judged]
 
 
 # Reproduced?
@@ -43,16 +48,6 @@ def _listed(nets: list[Net], confidence: float) -> str:
     return words.listed(_error(net, values, confidence) for net, values in shown if values)
 
 
-def _compared(values: Sample, figure: PublishedError, margin: float, level: float) -> str:
-    """Whether our error is the paper's: `equivalent`, `different` or `undecided`."""
-    difference = versus_published(values, figure)
-    if difference is None:
-        return "undecided"
-    if difference.equivalence_p(margin) < level:
-        return "equivalent"
-    return "different" if difference.p < level else "undecided"
-
-
 def reproduced(results: Results) -> str:
     """Ours against the paper's, or why the two do not compare."""
     nets, data, report = results.nets, results.data, results.params.report
@@ -71,55 +66,53 @@ def reproduced(results: Results) -> str:
             return f"**A schedule of {usual:,} iterations**, the paper's has {papers:,}. {errors}"
         first = protocol.deviations(done[0], data)[0].sentence
         return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {errors}"
-    pairs = [(net, net.papers_error, net.over_seeds("test_error")) for net in done if net.name in alike]
-    level = 1 - report.confidence
-    found = {
-        net.name: _compared(values, figure, report.margin, level) for net, figure, values in pairs if figure and values
-    }
+    found = against_published.with_the_paper(nets, data, report.confidence, report.margin)
     if not found:
         return f"**The paper prints no error of these nets.** {errors}"
-    counts = [sum(word == kind for word in found.values()) for kind in ("equivalent", "different", "undecided")]
+    counts = Counter(one.word for one in found.values())
+    rest = "".join(f", {counts[word]} {word}" for word in ("different", "undecided") if counts[word])
     title = (
-        f"**Reproduced: {counts[0]} of {words.numbered(len(found), 'net')}** within {report.margin:g} points of the "
-        f"paper's test error, {counts[1]} different, {counts[2]} undecided"
+        f"**Reproduced: {counts['equivalent']} of {words.numbered(len(found), 'net')}** within {report.margin:g} "
+        f"points of the paper's test error{rest}"
     )
     shown = []
-    for net in _ends([net for net, figure, _ in pairs if figure]):
-        values, figure = net.over_seeds("test_error"), net.papers_error
-        if values and figure:
-            paper = words.spread(figure.error, figure.std, None)
-            shown.append(f"{_error(net, values, report.confidence)}, the paper's {paper} %")
+    for one in (found[net.name] for net in _ends([nets[name] for name in found])):
+        paper = words.spread(one.figure.error, one.figure.std, None)
+        shown.append(f"{_error(one.net, one.ours, report.confidence)}, the paper's {paper} %")
     return f"{title}: {'; '.join(shown)}."
 
 
 # What depth does.
 
 
-def _statement(claim: Any) -> str:
-    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`."""
-    gist = str(claim.claim).split(":")[0]
+def _statement(judged: Judged, confidence: float) -> str:
+    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
+    gist = judged.claim.sentence.split(":")[0]
     gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
-    difference, interval = words.claimed(claim)
-    amount = interval if claim.verdict == "undecided" else difference
-    return f"{escaped(gist)} (**{claim.verdict}**, {amount} {claim.unit})"
+    if judged.evidence is None:
+        return f"{escaped(gist)} (**not tested**, {escaped(judged.why_not)})"
+    difference = judged.evidence.difference
+    undecided = judged.verdict == "undecided"
+    amount = words.interval(difference.interval(confidence)) if undecided else f"{difference.value:+.2f}"
+    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.claim.unit})"
 
 
-def depth(results: Results, claims: DataFrame) -> str:
+def depth(plan: Judgement) -> str:
     """The verdicts of the primary claims."""
-    primary = [claim for claim in claims.itertuples() if claim.family == "primary"]
+    results, primary = plan.results, [x for x in plan.claims if x.claim.family == "primary"]
     if not primary:
         return ""
-    tested = [claim for claim in primary if claim.verdict != "not tested"]
-    if not tested:
-        return f"**Depth: nothing can be said yet**: {words.listed(dict.fromkeys(x.why_not_tested for x in primary))}."
     data, length = results.data, ladders.usual_length(results.nets.values())
     where = "" if protocol.official(data) else f" on {escaped(data.name)}" if data else ""
     where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
-    statements = [_statement(claim) for claim in tested]
-    untested = len(primary) - len(tested)
-    statements += [f"{untested} not tested yet"] if untested else []
-    interim = " Interim: not all planned runs are done." if any(claim.interim for claim in tested) else ""
-    return f"**Depth**{where}: {'; '.join(statements)}.{interim}"
+    if not any(x.evidence for x in primary):
+        names = dict.fromkeys(name for x in primary for name in x.claim.contrast)
+        done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
+        return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
+    confidence = results.params.report.confidence
+    statements = "; ".join(_statement(x, confidence) for x in primary)
+    interim = " Interim: not all planned runs are done." if any(x.interim for x in primary) else ""
+    return f"**Depth{where}**: {statements}.{interim}"
 
 
 # What is left.
@@ -134,28 +127,14 @@ class Left(NamedTuple):
     """What the speeds were measured on."""
 
 
-def _sources(net: Net) -> Sources:
-    batch_size, record = net.settings.train.batch_size, net.throughput
-    measured = None
-    if record:
-        measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
-    work = float(net.counted.multiply_adds) * batch_size if net.counted else None
-    return Sources([run.record.segments[-1] for run in net.runs if run.record.segments], measured, work)
-
-
 def time_left(results: Results) -> Left:
     """Count the runs and the seconds that are left."""
-    iterations, runs = dict[str, int](), 0
-    for name, net in results.nets.items():
-        stopped = [run.record.iteration for run in net.runs if run.record.status == "interrupted"]
-        left = net.planned - len(net.runs) + len(stopped)
-        iterations |= {name: left * net.iterations - sum(stopped)} if left else {}
-        runs += left
-    known = iteration_times({name: _sources(net) for name, net in results.nets.items()}, results.forecast)
-    if iterations.keys() - known.keys():
+    unfinished = [net for net in results.nets.values() if net.runs_left]
+    runs, known = sum(net.runs_left for net in unfinished), iteration_seconds(results)
+    if any(net.name not in known for net in unfinished):
         return Left(runs, None, ())
-    seconds = sum((known[name].seconds * number for name, number in iterations.items()), 0.0)
-    return Left(runs, seconds, tuple(dict.fromkeys(known[name].device for name in iterations)))
+    seconds = sum((known[net.name].seconds * net.iterations_left for net in unfinished), 0.0)
+    return Left(runs, seconds, tuple(dict.fromkeys(known[net.name].device for net in unfinished)))
 
 
 def left(results: Results, command: str) -> str:
@@ -172,14 +151,15 @@ def left(results: Results, command: str) -> str:
     return f"**Left: {rest.runs:,} of {planned:,} runs**, {takes}: {code(command)}{raised}."
 
 
-def sentences(results: Results, claims: DataFrame, command: str) -> list[str]:
+def sentences(plan: Judgement, other: Judgement | None, command: str) -> list[str]:
     """The answer, a Markdown sentence each; empty without a net.
 
     Args:
-        results: what was read.
-        claims: with their verdicts, in the columns of claims.csv.
+        plan: what was read, with its claims.
+        other: the same of another plan with these nets, of which the depth is said too.
         command: what runs the plan.
     """
-    if not results.nets:
+    if not plan.results.nets:
         return []
-    return [*filter(None, (reproduced(results), depth(results, claims), left(results, command)))]
+    told = (reproduced(plan.results), depth(plan), depth(other) if other else "", left(plan.results, command))
+    return [*filter(None, told)]

@@ -13,23 +13,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from pandas import DataFrame
-
 from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
 from resnet.files import complete_or_absent, write_text
 from resnet.report import answer, ladders
+from resnet.report.answer import Judgement
 from resnet.report.html_page import page
 from resnet.report.markdown import bullets
 from resnet.report.markdown_page import render
-from resnet.report.results import Results
+from resnet.report.results import Results, iteration_seconds
 from resnet.report.section import Section
 from resnet.report.topics import (
     ablations,
     against_published,
     claims,
     curves,
+    differences,
     errors,
     latency,
     nets,
@@ -59,58 +59,83 @@ MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 class Plan(NamedTuple):
     """What a report is made of."""
 
-    results: Results
-    claims: DataFrame
-    """With their verdicts."""
-    others: Results | None
+    judged: Judgement
+    others: Judgement | None
     """Of `report.other_plan`."""
     runs: str | None
     """The runs' folder as seen from the pages; None if its files are named and not linked."""
+    docs: str | None
+    """Likewise the folder of the docs."""
     command: str
     """What runs the plan, in the root of its repository."""
 
 
 def pages(plan: Plan) -> dict[str, list[Section]]:
     """The sections of every page that the summary links to."""
-    results, runs = plan.results, plan.runs
+    results, judged = plan.judged
     of_nets, data, report = results.nets, results.data, results.params.report
+    others = plan.others.results.nets if plan.others else {}
+    confidence, margin = report.confidence, report.margin
     return {
         STATISTICS: [
+            provenance.what_was_run(of_nets, data),
             errors.every_net(of_nets, data),
-            claims.section(of_nets, data, report, plan.claims),
-            errors.seed_by_seed(of_nets, report.confidence),
-            ablations.section(of_nets, report.confidence),
-            responses.section(of_nets, results.published),
-            against_published.section(of_nets, data, results.published, report),
-            tuning.section(results.sweeps),
+            claims.every_claim(judged, of_nets, confidence),
+            errors.seed_by_seed(of_nets, confidence),
+            differences.degradation(of_nets, confidence),
+            differences.plain_and_residual(of_nets, confidence),
+            differences.images(of_nets, report),
+            ablations.ablations(of_nets, report, others),
+            responses.layer_responses(of_nets, results.published),
+            against_published.table_6(of_nets, data),
+            against_published.verdicts(of_nets, data, confidence, margin),
+            against_published.elsewhere(of_nets, data),
+            against_published.weights(results.published),
+            tuning.tuned(results.sweeps),
             errors.reading(of_nets),
         ],
         SPEED: [
             speed.every_net(of_nets),
             speed.throughput(of_nets),
             roofline.roofline(of_nets),
-            latency.by_block(of_nets, results.latency, runs),
-            speed.usual_loop(results.usual_loop, runs),
+            latency.by_block(of_nets, results.latency, plan.runs),
+            speed.usual_loop(results.usual_loop, plan.runs),
             speed.reading(of_nets),
         ],
-        PROVENANCE: [provenance.section(results, runs)],
+        PROVENANCE: [
+            provenance.not_counted(results.not_counted),
+            _repeat(plan),
+            provenance.made_by(of_nets, data, plan.docs),
+            provenance.every_run(of_nets, plan.runs),
+        ],
     }
+
+
+def _repeat(plan: Plan) -> Section:
+    results, judged = plan.judged
+    primary = [x for x in judged if x.claim.family == "primary"]
+    told = claims.frame(primary, results.params.report.confidence)
+    needs, times = {x.claim.sentence: x.claim.nets for x in primary}, iteration_seconds(results)
+    file = plan.command.removeprefix("dvc repro").strip()
+    return provenance.repeat(results.nets, told, needs, times, results.params.report.confidence, file)
 
 
 def headline(plan: Plan) -> list[Section]:
     """The answer, the one table and error against depth: what README.md has too."""
-    others = plan.others.nets if plan.others else {}
-    told = answer.sentences(plan.results, plan.claims, plan.command)
+    results, others = plan.judged.results, plan.others.results.nets if plan.others else {}
+    told = answer.sentences(plan.judged, plan.others, plan.command)
     answered = Section("", (f"{answer.TITLE}\n\n{bullets(told) or answer.NO_NETS}",))
-    return [answered, errors.headline(plan.results.nets, plan.results.data, others)]
+    return [answered, errors.headline(results.nets, results.data, others)]
 
 
 def body(plan: Plan) -> list[Section]:
     """What summary.md says below the headline."""
-    results = plan.results
+    results, judged = plan.judged
+    nets_, data, confidence = results.nets, results.data, results.params.report.confidence
     return [
-        claims.primary(plan.claims),
-        curves.section(results.nets, results.data),
+        claims.primary_claims(judged, nets_, confidence, STATISTICS),
+        curves.learning_curves(nets_, data, confidence),
+        curves.with_published_curves(nets_, data, confidence),
     ]
 
 
@@ -127,12 +152,12 @@ class Report(NamedTuple):
 
 def _tidy(plan: Plan) -> dict[str, str]:
     """The files in full precision, by name; without a measured speed there is no benchmark.csv."""
-    results = plan.results
+    results, judged = plan.judged
     made = {
-        "table.csv": nets.table(results.nets, results.data),
-        "errors.csv": nets.errors(results.nets),
+        "table.csv": nets.overview(results.nets, results.params.report.confidence),
+        "errors.csv": nets.seeds(results.nets),
         "curves.csv": curves.frame(results.nets),
-        "claims.csv": plan.claims,
+        "claims.csv": claims.frame(judged, results.params.report.confidence),
         "benchmark.csv": speed.benchmark(results.nets, results.latency),
     }
     texts = {
@@ -157,10 +182,14 @@ def _drawings(results: Results) -> dict[str, str]:
         return {}
 
 
+def _judgement(results: Results) -> Judgement:
+    return Judgement(results, claims.judge(results.nets, results.params.report))
+
+
 def make(results: Results, others: Results | None, runs: Path, reports: Path) -> Report:
     """Make every file of the report in memory."""
-    judged = claims.frame(results)
-    plan = Plan(results, judged, others, _beside(runs, reports), _command(reports))
+    judged, other = _judgement(results), _judgement(others) if others else None
+    plan = Plan(judged, other, _beside(runs, reports), _docs(reports), _command(reports))
     texts = tidy = _tidy(plan)
     figures, absent, sections = dict[str, bytes](), set[str](), pages(plan)
     for name, of_page in sections.items():
@@ -184,10 +213,22 @@ def _beside(runs: Path, reports: Path) -> str | None:
     return relative if relative.split("/").count("..") <= 1 and " " not in relative else None
 
 
+def _root(reports: Path) -> tuple[Path, Path]:
+    """The folder of the plan whose reports these are, and the root of its repository."""
+    plan = Path(os.path.realpath(reports)).parent
+    return plan, next((folder for folder in (plan, *plan.parents) if (folder / ".dvc").is_dir()), plan)
+
+
+def _docs(reports: Path) -> str | None:
+    """The path from the reports to the repository's docs, if it has some."""
+    _, root = _root(reports)
+    there = (root / "docs").is_dir() and (root / ".dvc").is_dir()
+    return Path(os.path.relpath(root / "docs", os.path.realpath(reports))).as_posix() if there else None
+
+
 def _command(reports: Path) -> str:
     """What runs the plan whose reports these are, in the root of its repository."""
-    plan = Path(os.path.realpath(reports)).parent
-    root = next((folder for folder in (plan, *plan.parents) if (folder / ".dvc").is_dir()), plan)
+    plan, root = _root(reports)
     return "dvc repro" if plan == root else f"dvc repro {shlex.quote((plan.relative_to(root) / 'dvc.yaml').as_posix())}"
 
 

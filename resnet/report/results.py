@@ -31,6 +31,7 @@ from resnet.results import (
     UsualLoopRecord,
 )
 from resnet.results.consistency import METRICS, RunFiles
+from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 from resnet.results.plan_runs import read_plan_runs
 
 
@@ -119,6 +120,25 @@ class Net:
         """What the paper prints of this net, whether or not ours has run."""
         return papers_error(self.kind, self.depth, self.shortcut)
 
+    @property
+    def iterations_left(self) -> int:
+        """Of all planned runs that have not come to their end, done or diverged."""
+        stopped = [run.record.iteration for run in self.runs if run.record.status == "interrupted"]
+        return self.runs_left * self.iterations - sum(stopped)
+
+    @property
+    def runs_left(self) -> int:
+        return self.planned - sum(run.record.status != "interrupted" for run in self.runs)
+
+    @property
+    def time_sources(self) -> Sources:
+        """What tells how long an iteration takes."""
+        batch_size, record, measured = self.settings.train.batch_size, self.throughput, None
+        if record:
+            measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
+        work = float(self.counted.multiply_adds) * batch_size if self.counted else None
+        return Sources([run.record.segments[-1] for run in self.runs if run.record.segments], measured, work)
+
     def over_seeds(self, quantity: str) -> Sample | None:
         """A number of the records of the seeds that are done; None without any."""
         return sample(getattr(run.record, quantity) for run in self.done)
@@ -150,6 +170,11 @@ class Results:
     sweeps: list[SweepRecord] = field(default_factory=list)
     forecast: ForecastRecord | None = None
     not_counted: list[NotCounted] = field(default_factory=list)
+
+
+def iteration_seconds(results: Results) -> dict[str, IterationTime]:
+    """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
+    return iteration_times({name: net.time_sources for name, net in results.nets.items()}, results.forecast)
 
 
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
