@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from markdown_it import MarkdownIt
 from pandas import DataFrame
 
 
@@ -71,19 +72,14 @@ def details(title: str, content: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n" if content else ""
 
 
-_PART = re.compile(r"\\(?P<sign>.)|\*\*(?P<bold>(?:\\.|[^\\])+?)\*\*|`(?P<code>[^`]*)`|(?P<text>[^\\*`]+|.)", re.DOTALL)
+_READER = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def as_html(text: str) -> str:
-    """A sentence or a cell as HTML: what is written here in one is escapes, bold and code. Plain text is escaped."""
-    if not isinstance(text, Markdown):
-        return html.escape(text)
-    parts = []
-    for part in _PART.finditer(text):
-        if part["bold"]:
-            parts.append(f"<strong>{as_html(Markdown(part['bold']))}</strong>")
-        elif part["code"]:
-            parts.append(f"<code>{html.escape(part['code'])}</code>")
-        else:
-            parts.append(html.escape(part["sign"] or part["text"] or ""))
-    return "".join(parts)
+    """A sentence or a cell as HTML. Plain text is escaped."""
+    return str(_READER.renderInline(text)) if isinstance(text, Markdown) else html.escape(text)
+
+
+def paragraphs_as_html(text: str) -> str:
+    """Paragraphs and lists in Markdown as HTML."""
+    return str(_READER.render(text))

@@ -20,8 +20,8 @@ from resnet.files import complete_or_absent, write_text
 from resnet.report.analysis import overview
 from resnet.report.analysis.claims import COLUMNS, claims
 from resnet.report.analysis.nets import DEEPEST, main_nets
-from resnet.report.html import page as html_page
 from resnet.report.markdown import details, picture
+from resnet.report.page import page
 from resnet.report.results import Results
 from resnet.report.section import Block, Details, Picture
 from resnet.report.section import Section as TopicSection
@@ -52,6 +52,9 @@ AnySection = Section | TopicSection
 """Sections that are no topics yet, and those of topics."""
 
 SUMMARY, STATISTICS, SPEED, PROVENANCE = "summary.md", "statistics.md", "speed.md", "provenance.md"
+
+PAGE = "Depth and error of residual and plain nets"
+"""The title of index.html."""
 
 TITLES = {
     STATISTICS: "Every net, seed and test",
@@ -122,6 +125,10 @@ class Rendered(NamedTuple):
     """Its figures, by their path below the reports."""
     absent: tuple[str, ...]
     """The paths of figures that it has nothing to draw for."""
+
+
+def _as_topic(section: AnySection) -> TopicSection:
+    return TopicSection(section.title, _blocks(section), getattr(section, "runs", None))
 
 
 def _blocks(section: AnySection) -> tuple[Block, ...]:
@@ -231,19 +238,21 @@ def make(tables: Tables, results: Results, runs: Path, reports: Path) -> Report:
     answers = answer.sentences(tables, judged, _command(reports))
     tidy = _tidy(tables, results, judged)
     texts, figures, absent = dict(tidy), dict[str, bytes](), set[str]()
-    for name, sections in pages(tables, results, judged, beside).items():
+    behind = pages(tables, results, judged, beside)
+    for name, sections in behind.items():
         made = render(sections, tell_absent=True)
         figures, absent = figures | made.files, absent | {*made.absent}
         if made.text and len(tables.nets):
             texts[name] = f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"
-    head = render(headline_sections(tables, results, answers))
+    first = headline_sections(tables, results, answers)
+    head = render(first)
     learning = [curves.section(tables), degraded.section(tables), starts.section(tables)]
     rest = render([verdicts.section(tables, judged, STATISTICS), *learning, _links(texts)] if len(tables.nets) else ())
     absent |= {*head.absent, *rest.absent, *TITLES, *TIDY}
     written = [SUMMARY, *tidy]
-    page = html_page.page(tables, judged, beside, answers, opening.cautions(tables), drawings(tables), written)
-    # The page of `dvc plots` takes vega.js instead of loading it from outside.
-    texts |= {"index.html": page, "vega.js": html_page.library()}
+    of_page = {"": [*first, *learning]} | {TITLES[name]: sections for name, sections in behind.items()}
+    topics = {name: [_as_topic(section) for section in sections] for name, sections in of_page.items()}
+    texts |= {"index.html": page(PAGE, topics, drawings(tables), written, beside)}
     texts = {SUMMARY: "\n".join(filter(None, (head.text, rest.text)))} | texts
     files = {name: text.encode() for name, text in texts.items()} | figures | head.files | rest.files
     return Report(files, absent - files.keys(), head.text)

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+from matplotlib import cbook
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -129,18 +130,19 @@ def entry(label: str, **look: Any) -> Line2D:
 
 
 def rendered(figure: Figure, name: str) -> dict[str, bytes]:
-    """The files of a figure by name, as SVG and PNG, without a date."""
-    metadata: dict[str, Any] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    files = {}
-    for kind, fields in metadata.items():
-        content = BytesIO()
-        for text in figure.findobj(Text):
-            _as_written(text)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
-            figure.savefig(content, format=kind, metadata=fields)
-        files[f"{name}.{kind}"] = content.getvalue()
-    return files
+    """The files of a figure by name, as SVG and PNG."""
+    return {f"{name}.{kind}": saved(figure, kind) for kind in ("svg", "png")}
+
+
+def saved(figure: Figure, kind: str, **options: Any) -> bytes:
+    """A figure as SVG or PNG, without a date; `options` are Matplotlib's."""
+    content, metadata = BytesIO(), {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    for text in figure.findobj(Text):
+        _as_written(text)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
+        figure.savefig(content, format=kind, metadata=metadata[kind], **options)
+    return content.getvalue()
 
 
 def _as_written(text: Text) -> None:
@@ -170,3 +172,26 @@ class Section(NamedTuple):
     text: str
     """Markdown."""
     pictures: tuple[Picture, ...] = ()
+
+
+class Mark(NamedTuple):
+    """What the HTML page says about a series of a figure."""
+
+    entry: str
+    texts: tuple[str, ...]
+
+
+def label(artists: Any, entry: str, texts: Iterable[str] = ()) -> None:
+    """Let a series of a figure answer in the HTML page; the figure itself stays as it is.
+
+    A line without markers answers as a whole, and is thin to hit: plot its points once more as invisible markers
+    (`ls="", marker="o", alpha=0`), and label these.
+
+    Args:
+        artists: what `plot`, `errorbar`, `scatter`, `fill_between` or `text` gives; bars of `bar` one by one.
+        entry: the text of the legend's entry; a click on it hides or shows all with this label in the figure.
+        texts: what a pointer shows: a text a marker, or one for the whole series.
+    """
+    for artist in cbook.flatten([artists]):
+        if artist is not None:
+            artist.mark = Mark(entry, tuple(texts))

@@ -59,7 +59,6 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> 
         "benchmark.csv",
         "metrics.json",
         "index.html",
-        "vega.js",
     }
     figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "frontiers")
     assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}

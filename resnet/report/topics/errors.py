@@ -147,6 +147,7 @@ def _draw_published(axes: Any, figures: list[PublishedError], places: dict[int, 
     """Hollow markers, a shape a source, with ± std if it was published. Gives the legend's entries."""
     known, entries = published().sources, []
     for source, (marker, offset) in PUBLISHED_LOOKS.items():
+        name = _legend_name(source, known[source])
         look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5.5, "mfc": "white", "mew": 1.1}
         shown = [x for x in figures if x.source == source and x.error <= top]
         for kind, colour in KIND_COLOURS.items():
@@ -155,25 +156,28 @@ def _draw_published(axes: Any, figures: list[PublishedError], places: dict[int, 
             y, std = [figure.error for figure in of_kind], [figure.std or 0.0 for figure in of_kind]
             bars: dict[str, Any] = {"color": colour, "elinewidth": 0.8, "capsize": 2, "gid": f"{source}-{kind}"}
             if of_kind:
-                axes.errorbar(x, y, yerr=std, **bars, **look)
-        entries += [style.entry(_legend_name(source, known[source]), color="#555555", **look)] if shown else []
+                texts = [f"{name}, {x.net}-{x.depth}: {words.published_error(x)} %" for x in of_kind]
+                style.label(axes.errorbar(x, y, yerr=std, **bars, **look), name, texts)
+        entries += [style.entry(name, color="#555555", **look)] if shown else []
     return entries
 
 
-def _draw_ours(axes: Any, kind: str, errors: dict[float, Sample], top: float) -> Any:
+def _draw_ours(axes: Any, kind: str, errors: dict[float, Sample], depths: Mapping[float, int], top: float) -> Any:
     """Filled markers with ± std; a mean above the top is written at the edge. Gives the legend's entry."""
-    colour = KIND_COLOURS[kind]
+    colour, entry = KIND_COLOURS[kind], f"ours, {KIND_NAMES[kind]}"
+    texts = {place: f"{entry}, {depths[place]} layers: {words.sample(values)} %" for place, values in errors.items()}
     look: dict[str, Any] = {"marker": "o", "ms": 6.5, "color": colour, "mew": 0}
     below = {place: values for place, values in errors.items() if values.mean <= top}
     for place in errors.keys() - below.keys():
         edge = axes.get_xaxis_transform()
-        axes.plot([place], [0.97], transform=edge, ls="", marker="^", color=colour)
+        style.label(axes.plot([place], [0.97], transform=edge, ls="", marker="^", color=colour), entry, [texts[place]])
         text = {"ha": "right", "va": "center", "color": colour, "transform": edge}
-        axes.text(place - 0.06, 0.97, f"{errors[place].mean:.1f}", **text)
+        style.label(axes.text(place - 0.06, 0.97, f"{errors[place].mean:.1f}", **text), entry)
     means, stds = [values.mean for values in below.values()], [values.std or 0.0 for values in below.values()]
-    axes.plot([*below], means, color=colour, lw=1, alpha=0.5, zorder=2)
-    axes.errorbar([*below], means, yerr=stds, ls="", capsize=3, elinewidth=1.3, gid=f"ours-{kind}", zorder=3, **look)
-    return style.entry(f"ours, {KIND_NAMES[kind]}", ls="", **look)
+    style.label(axes.plot([*below], means, color=colour, lw=1, alpha=0.5, zorder=2), entry)
+    bars: dict[str, Any] = {"yerr": stds, "capsize": 3, "elinewidth": 1.3, "gid": f"ours-{kind}", "zorder": 3}
+    style.label(axes.errorbar([*below], means, ls="", **bars, **look), entry, [texts[place] for place in below])
+    return style.entry(entry, ls="", **look)
 
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
@@ -186,13 +190,14 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     shown = ladders.without_ablations(nets) if paperlike else errors
     depths = sorted({*(nets[name].depth for name in shown), *(figure.depth for figure in theirs)})
     places = {depth: float(place) for place, depth in enumerate(depths)}
+    at = {place: depth for depth, place in places.items()}
     drawn = style.new_figure(9.2, 4.1)
     axes, handles = drawn.subplots(), []
     top = max(TOP, 2 * statistics.median(values.mean for values in errors.values()))
     for kind in KIND_NAMES:
         of_kind = sorted((nets[name].depth, values) for name, values in errors.items() if nets[name].kind == kind)
         ours = {places[depth]: values for depth, values in of_kind}
-        handles += [_draw_ours(axes, kind, ours, top)] if ours else []
+        handles += [_draw_ours(axes, kind, ours, at, top)] if ours else []
     handles += _draw_published(axes, theirs, places, top)
     axes.set_xticks(list(places.values()), [str(depth) for depth in places])
     axes.set_xlim(-0.5, len(places) - 0.4)
