@@ -14,7 +14,7 @@ from resnet.report.samples import Interval, Sample
 from resnet.report.topics import against_published
 from resnet.report.topics.claims import Judged
 
-TITLE = "# Does depth help? He et al., CVPR 2016, section 4.2"
+TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
 
 

@@ -124,8 +124,7 @@ def headline(plan: Plan) -> list[Section]:
     """The answer, the one table and error against depth: what README.md has too."""
     results, others = plan.judged.results, plan.others.results.nets if plan.others else {}
     told = answer.sentences(plan.judged, plan.others, plan.command)
-    answered = Section("", (f"{answer.TITLE}\n\n{bullets(told) or answer.NO_NETS}",))
-    return [answered, errors.headline(results.nets, results.data, others)]
+    return [Section("", (bullets(told) or answer.NO_NETS,)), errors.headline(results.nets, results.data, others)]
 
 
 def body(plan: Plan) -> list[Section]:
@@ -191,18 +190,18 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     judged, other = _judgement(results), _judgement(others) if others else None
     plan = Plan(judged, other, _beside(runs, reports), _docs(reports), _command(reports))
     texts = tidy = _tidy(plan)
-    figures, absent, sections = dict[str, bytes](), set[str](), pages(plan)
-    for name, of_page in sections.items():
-        made = render(of_page, tell_absent=True)
+    figures, absent, behind = dict[str, bytes](), set[str](), pages(plan)
+    for name, sections in behind.items():
+        made = render(sections, tell_absent=True)
         figures, absent = figures | made.files, absent | {*made.absent}
         if made.text and results.nets:
             texts = texts | {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{made.text}"}
     head, below = headline(plan), body(plan) if results.nets else []
     first, rest = render(head), render([*below, _links(texts)] if below else [])
     absent |= {*first.absent, *rest.absent, *TITLES, *TIDY}
-    all_pages = {"Summary": [*head, *below], **{TITLES[name]: of_page for name, of_page in sections.items()}}
-    texts = texts | {"index.html": page(answer.TITLE.lstrip("# "), all_pages, _drawings(results), [SUMMARY, *tidy])}
-    texts = {SUMMARY: "\n".join(filter(None, (first.text, rest.text)))} | texts
+    of_page = {"": [*head, *below]} | {TITLES[name]: sections for name, sections in behind.items()}
+    texts = texts | {"index.html": page(answer.TITLE, of_page, _drawings(results), [SUMMARY, *tidy], plan.runs)}
+    texts = {SUMMARY: "\n".join(filter(None, (f"# {answer.TITLE}\n", first.text, rest.text)))} | texts
     files = {name: text.encode() for name, text in texts.items()} | figures | first.files | rest.files
     return Report(files, absent - files.keys(), first.text)
 
@@ -268,7 +267,7 @@ def with_headline(path: Path, made: str, reports: Path) -> str:
 
     Args:
         path: the file.
-        made: the headline of the report; its title is left out.
+        made: the headline of the report.
         reports: where the report lies.
 
     Raises:
@@ -283,5 +282,5 @@ def with_headline(path: Path, made: str, reports: Path) -> str:
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
         raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
     before, after = text.split(start)[0], text.split(end)[1]
-    block = made.removeprefix(f"{answer.TITLE}\n\n").replace("(figures/", f"({folder}/figures/")
+    block = made.replace("(figures/", f"({folder}/figures/")
     return f"{before}{start}\n\n{block}\n{end}{after}"

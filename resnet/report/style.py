@@ -1,6 +1,5 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
-import math
 import re
 import textwrap
 import warnings

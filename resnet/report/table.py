@@ -53,15 +53,24 @@ def as_markdown(table: Table, runs: str | None = None) -> str:
     return cells.to_markdown(index=False, disable_numparse=True, colalign=aligned)
 
 
-def as_html(table: Table, runs: str | None = None) -> str:
-    """Write a table as HTML: numbers carry their value, which a script sorts by."""
+LONG = 40
+"""A text of more letters is broken into lines in HTML; a shorter one is not."""
 
-    def written(place: int, cell: Cell) -> str:
+
+def as_html(table: Table, runs: str | None = None) -> str:
+    """Write a table as HTML: numbers carry their value, which a script sorts by; empty without a row."""
+    kinds = ["text" if place < table.left else "number" for place in range(len(table.columns))]
+
+    def written(kind: str, cell: Cell) -> str:
         text = markdown.as_html(cell.text)
         link = f'<a href="{html.escape(quote(f"{runs}/{cell.link}"))}">{text}</a>' if runs and cell.link else text
-        value = "" if cell.value is None else f' data-value="{cell.value!r}"'
-        return f"<td{' class=text' if place < table.left else ''}{value}>{link}</td>"
+        value = "" if cell.value is None else f' data-value="{float(cell.value)!r}"'
+        long = " long" if len(cell.text) > LONG else ""
+        return f'<td class="{kind}{long}"{value}>{link}</td>'
 
-    heads = "".join(f"<th scope=col>{html.escape(column)}</th>" for column in table.columns)
-    body = "".join(f"<tr>{''.join(written(*placed) for placed in enumerate(row))}</tr>" for row in table.rows)
+    heads = "".join(
+        f'<th scope="col" class="{kind}">{html.escape(column)}</th>'
+        for kind, column in zip(kinds, table.columns, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(map(written, kinds, row))}</tr>" for row in table.rows)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>" if table.rows else ""

@@ -85,6 +85,5 @@ def make_project(folder: Path) -> Path:
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
-    shutil.copy(ROOT / ".dvc/config", folder / ".dvc/config")
     commit(folder, "start")
     return folder

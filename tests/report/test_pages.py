@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -59,9 +58,8 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path) -> 
         "benchmark.csv",
         "metrics.json",
         "index.html",
-        "vega.js",
     }
-    figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "frontiers")
+    figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "published-curves")
     assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     elsewhere = tmp_path / "some" / "where else"
     shutil.copytree(whole.runs, elsewhere / "runs")
@@ -85,9 +83,9 @@ def test_figures_hold_their_lines_and_result_files_are_linked(whole: Any) -> Non
         (path, *_) = [element for element in groups[gid].iter() if element.tag.endswith("}path")]
         assert str(path.get("d")).count("L") > 3
     provenance = (whole.reports / "provenance.md").read_text()
-    for file in ("train/resnet-20/seed-0/metrics.json", "describe/resnet-20.json"):
-        assert f"[{file}](../runs/{file})" in provenance
-        assert (whole.reports / "../runs" / file).exists()
+    file = "train/resnet-20/seed-0/metrics.json"
+    assert f"[{file}](../runs/{file})" in provenance
+    assert (whole.reports / "../runs" / file).exists()
     assert "(figures/error-vs-depth.png)](figures/error-vs-depth.svg)" in text
 
 
@@ -95,20 +93,16 @@ def headings(text: str) -> list[str]:
     return [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
 
 
-def test_the_summary_is_the_answer_a_figure_a_table_and_figure_6(whole: Any) -> None:
+def test_the_summary_is_the_answer_the_one_table_and_figure_6(whole: Any) -> None:
     text = whole.build()
-    assert headings(text) == ["Learning curves"]  # no claim of these two nets can have a verdict
-    parts = ["# Does depth help?", "**Reproduced", "**Left", "error-vs-depth.png", "| net"]
-    parts += ["error-vs-iteration.png", "(statistics.md) · [Speed, memory and cost](speed.md)"]
+    parts = ["# Does depth help?", "**Reproduced", "**Left", "| net", "error-vs-depth.png"]
+    parts += ["error-vs-iteration.png", "(statistics.md) · ["]
     places = [text.find(part) for part in parts]
     assert -1 not in places
     assert places == sorted(places)
-    assert max(len(line) for line in text.splitlines() if line.startswith("|")) <= 100
     for page in ("statistics.md", "speed.md", "provenance.md"):
         assert "[Summary](summary.md)" in (whole.reports / page).read_text()
-    speed = (whole.reports / "speed.md").read_text()
-    assert headings(speed)[:3] == ["Size and speed", "What depth buys", "Throughput"]
-    assert "Not drawn: roofline (not measured); latency by depth on a CPU" in speed
+    assert "Not drawn: roofline (not measured); latency by depth on a CPU" in (whole.reports / "speed.md").read_text()
 
 
 def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: Any) -> None:
@@ -123,7 +117,6 @@ def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: An
     assert [path.name for path in (whole.reports / "figures").iterdir()] == ["mine.png"]
     assert (whole.reports / "notes.md").exists()
     assert "![" not in text
-    assert headings(text) == []
     assert not (whole.reports / "benchmark.csv").exists()
     assert "benchmark.csv" not in text
     assert (whole.reports / "errors.csv").read_text() == "name,net,depth,seed,test_error\n"
@@ -137,13 +130,13 @@ def test_a_section_that_fails_leaves_the_earlier_report_whole(whole: Any, monkey
     before = contents(whole.reports)
     whole.train("resnet-20", 0, 5.0)
 
-    def failing(tables: object) -> Section:
+    def failing(*_: object) -> Section:
         raise KeyError("a column that is not there")
 
     # The last section of the last page to be made, and a figure of it.
-    for broken in (failing, lambda tables: Section("", "", (Picture("line", "", "", lambda: 1 / 0),))):  # type: ignore[arg-type, return-value]
+    for broken in (failing, lambda *_: Section("", (Picture("line", "", "", lambda: 1 / 0),))):  # type: ignore[arg-type, return-value]
         with monkeypatch.context() as patch:
-            patch.setattr(curves, "section", broken)
+            patch.setattr(curves, "learning_curves", broken)
             with pytest.raises((KeyError, ZeroDivisionError)):
                 whole.build()
         assert contents(whole.reports) == before
@@ -172,7 +165,7 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
     assert text.startswith(f"# Mine\n\n{start}\n\n- **Reproduced")
     assert text.endswith(f"\n\n{end}\n\nMore.\n")
     assert "](reports/figures/error-vs-depth.png)](reports/figures/error-vs-depth.svg)" in text
-    assert "| resnet-20 | 3 of 3 |" in unpadded(text)
+    assert "| resnet-20 | 269,722 | 40.55M | 9.00 ± 1.00 (3) |" in unpadded(text)
     build(whole.params, whole.runs, whole.reports, readme)
     assert readme.read_text() == text
 
@@ -184,13 +177,20 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
     assert contents(whole.reports) == before
 
 
-@pytest.mark.parametrize("plan", [".", "tenth"])
-def test_the_readme_of_this_repository_holds_what_its_results_say(plan: str) -> None:
-    folder, readme = ROOT / plan, ROOT / "README.md"
-    params, runs = load(folder / "params.yaml"), folder / "runs"
-    made = make(read_tables(params, runs), read_results(params, runs), runs, folder / "reports").headline
-    command = f"in {plan}: resnet report --readme {os.path.relpath(readme, folder)}"
-    assert readme.read_text() == with_headline(readme, made, folder / "reports"), command
+def test_the_readme_of_this_repository_has_what_its_results_say() -> None:
+    readme, runs = ROOT / "README.md", ROOT / "runs"
+    results, tenth = (read_results(load(x / "params.yaml"), x / "runs", 1) for x in (ROOT, ROOT / "tenth"))
+    made = make(results, tenth, runs, ROOT / "reports").headline
+    assert readme.read_text() == with_headline(readme, made, ROOT / "reports"), "resnet report --readme README.md"
+
+
+def test_another_plan_is_read_from_its_folder(whole: Any, tmp_path: Path) -> None:
+    params = whole.params.model_copy(
+        update={"report": whole.params.report.model_copy(update={"other_plan": "short"})}
+    )
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        build(params, whole.runs, whole.reports, plan=tmp_path)
+    assert not whole.reports.exists()
 
 
 def test_a_plan_below_the_root_names_its_command(whole: Any, tmp_path: Path) -> None:
@@ -212,11 +212,11 @@ def test_no_net_in_the_plan(files: Callable[..., Any]) -> None:
 
 def test_a_runs_folder_far_away_is_named_and_not_linked(files: Callable[..., Any], tmp_path: Path) -> None:
     plan = files("resnet-20", seeds=1)
-    plan.describe("resnet-20")
+    plan.train("resnet-20")
     build(plan.params, plan.runs, tmp_path / "a/b/c")
     text = (tmp_path / "a/b/c/provenance.md").read_text()
-    assert "`describe/resnet-20.json`" in text
-    assert "](" not in text.split("Result files of each net")[1]
+    assert "`train/resnet-20/seed-0/metrics.json`" in text
+    assert "](../runs" not in text
 
 
 def test_torch_is_never_imported(whole: Any) -> None:
@@ -235,10 +235,10 @@ def test_a_page_leaves_out_what_is_empty() -> None:
     drawn = Picture("line", "A line.", "a line (not drawn)", lambda: new_figure(1.0, 1.0))
     empty = Picture("nothing", "Nothing.", "nothing (no data)", lambda: None)
     sections = [
-        Section("", "Top."),
-        Section("Text", "words\n"),
-        Section("Empty", "", (empty,)),
-        Section("Figure", "", (drawn,)),
+        Section("", ("Top.",)),
+        Section("Text", ("words\n",)),
+        Section("Empty", (empty,)),
+        Section("Figure", (drawn,)),
     ]
     text = "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![A line.](figures/line.png)](figures/line.svg)\n\nA line.\n"
     page = render(sections)
@@ -246,4 +246,4 @@ def test_a_page_leaves_out_what_is_empty() -> None:
     assert page.files.keys() == {"figures/line.svg", "figures/line.png"}
     assert page.absent == ("figures/nothing.svg", "figures/nothing.png")
     assert render(sections, tell_absent=True).text == f"{text}\nNot drawn: nothing (no data).\n"
-    assert render([Section("Empty", "", (empty,))], tell_absent=True).text == ""
+    assert render([Section("Empty", (empty,))], tell_absent=True).text == ""

@@ -185,8 +185,9 @@ def _draw_published(panel: Any, kind: str, places: Mapping[int, int]) -> dict[st
         if shown:
             x, y = [places[figure.depth] + offset for figure in shown], [figure.error for figure in shown]
             bars: dict[str, Any] = {"yerr": [figure.std or 0.0 for figure in shown], "elinewidth": 0.8, "capsize": 2}
-            panel.errorbar(x, y, gid=f"{source}-{kind}", **bars, **look)
             label = _legend_name(source, known.sources[source])
+            texts = [f"{label}, {x.net}-{x.depth}: {words.published_error(x)} %" for x in shown]
+            style.label(panel.errorbar(x, y, gid=f"{source}-{kind}", **bars, **look), label, texts)
             entries[label] = style.entry(label, **look)
     return entries
 
@@ -196,14 +197,18 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net], places: Mapping[int, 
     errors = {net.depth: values for net in nets if (values := net.over_seeds("test_error"))}
     joined = [depth for depth, values in errors.items() if values.n > 1]
     means: dict[str, Any] = {"color": "#999999", "lw": 1, "gid": f"joined-{kind}"}
-    panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], **means)
+    entry = f"ours, {KIND_NAMES[kind]}"
+    line = panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], **means)
+    style.label(line, entry)
     for depth, values in errors.items():
         place, colour = places[depth], style.depth_colour(depth)
         dots: dict[str, Any] = {"color": colour, "alpha": 0.6, "mew": 0, "ls": "", "marker": ".", "ms": 6}
-        panel.plot([place + 0.1] * values.n, values.values, gid=f"runs-{kind}-{depth}", **dots)
+        runs = panel.plot([place + 0.1] * values.n, values.values, gid=f"runs-{kind}-{depth}", **dots)
+        style.label(runs, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in (*values.values,)])
         look: dict[str, Any] = {"marker": KIND_MARKERS[kind], "ms": 7, "color": colour, "mew": 0, "ls": ""}
         bars: dict[str, Any] = {"yerr": [values.std or 0.0], "capsize": 3, "capthick": 1.3, "elinewidth": 1.3}
-        panel.errorbar([place], [values.mean], gid=f"ours-{kind}-{depth}", zorder=3, **bars, **look)
+        mean = panel.errorbar([place], [values.mean], gid=f"ours-{kind}-{depth}", zorder=3, **bars, **look)
+        style.label(mean, entry, [f"{entry}, {depth} layers: {words.sample(values)} %"])
 
 
 def _draw_panel(panel: Any, kind: str, nets: Sequence[Net], *, paperlike: bool) -> dict[str, Any]:

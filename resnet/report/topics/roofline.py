@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from pandas import DataFrame, Series
 
 from resnet.report import style, words
@@ -108,7 +108,8 @@ def _draw_panel(panel: Any, device: str, steps: DataFrame) -> None:
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     panel.yaxis.set_major_formatter(EngFormatter(sep=" "))
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
     panel.set_xlim(low, high)
     slowest, fastest = steps["flops"].map(min), steps["flops"].map(max)
     panel.set_ylim(min(low * moved, slowest.min()) / 1.5, 2 * max(flops, fastest.max()))

@@ -172,6 +172,9 @@ def figure(nets: Nets) -> Figure | None:
             look |= {"marker": marker, "mfc": "none", "mew": 1.3, "elinewidth": 1.0, "capsize": 3, "label": label}
             x, y = line["depth"], line["images_per_second"]
             handles.append(panel.errorbar(x, y, yerr=line["std"], gid=f"{kind}-{k}", **look))
+            speeds = map(words.images_per_second, y, line["std"])
+            texts = [f"{name}: {speed} images/s" for name, speed in zip(names, speeds, strict=True)]
+            style.label(handles[-1], label, texts)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         style.log_ticks(panel.xaxis, _apart(sorted(set(timed["depth"]))), "{:g}".format)
