@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from resnet.report.sections import curves
-from resnet.report.tables import read_tables
 
 from resnet.errors import UserError
 from resnet.params import load
 from resnet.report import build
-from resnet.report.pages import MARKERS, make, place, render, with_headline
+from resnet.report.markdown_page import render
+from resnet.report.pages import MARKERS, make, place, with_headline
 from resnet.report.results import read_results
-from resnet.report.style import Picture, Section, new_figure
+from resnet.report.section import Picture, Section
+from resnet.report.style import new_figure
+from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
 from tests.report.made_up import unpadded
 
@@ -185,9 +186,7 @@ def test_the_readme_of_this_repository_has_what_its_results_say() -> None:
 
 
 def test_another_plan_is_read_from_its_folder(whole: Any, tmp_path: Path) -> None:
-    params = whole.params.model_copy(
-        update={"report": whole.params.report.model_copy(update={"other_plan": "short"})}
-    )
+    params = whole.params.model_copy(update={"report": whole.params.report.model_copy(update={"other_plan": "short"})})
     with pytest.raises(UserError, match=r"params\.yaml"):
         build(params, whole.runs, whole.reports, plan=tmp_path)
     assert not whole.reports.exists()

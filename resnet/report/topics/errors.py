@@ -203,8 +203,8 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net], places: Mapping[int, 
     for depth, values in errors.items():
         place, colour = places[depth], style.depth_colour(depth)
         dots: dict[str, Any] = {"color": colour, "alpha": 0.6, "mew": 0, "ls": "", "marker": ".", "ms": 6}
-        runs = panel.plot([place + 0.1] * values.n, values.values, gid=f"runs-{kind}-{depth}", **dots)
-        style.label(runs, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in (*values.values,)])
+        runs = panel.plot([place + 0.1] * values.n, sorted(values.values), gid=f"runs-{kind}-{depth}", **dots)
+        style.label(runs, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in sorted(values.values)])
         look: dict[str, Any] = {"marker": KIND_MARKERS[kind], "ms": 7, "color": colour, "mew": 0, "ls": ""}
         bars: dict[str, Any] = {"yerr": [values.std or 0.0], "capsize": 3, "capthick": 1.3, "elinewidth": 1.3}
         mean = panel.errorbar([place], [values.mean], gid=f"ours-{kind}-{depth}", zorder=3, **bars, **look)

@@ -35,7 +35,7 @@ def test_the_papers_protocol_has_no_caution(files: Callable[..., Files]) -> None
 
 
 def test_what_deviates_in_all_nets_and_in_some(files: Callable[..., Files]) -> None:
-    plan = files("resnet-B-20", "resnet-B-32", "resnet-20", seeds=1, train={"iterations": 400})
+    plan = files("resnet-B-20", "resnet-B-32", "resnet-20", seeds=1, train={"iterations": 400}, data={"validation": 0})
     plan.train("resnet-20", data=plan.data(train_images=50_000, validation_images=0))
     text = told(plan, topic.what_was_run)
     assert "**Shortened schedule: 400 of the paper's 64,000 iterations" in text
