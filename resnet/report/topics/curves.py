@@ -97,8 +97,8 @@ def _coarse(curve: Series) -> Series:
     return curve.groupby(stretches).mean().set_axis(ends)
 
 
-def _draw_net(axes: Any, net: Net, unit: int) -> float:
-    """Test error bold and each run's thin, training error dashed. Gives where the test error ends, in %."""
+def _draw_net(axes: Any, net: Net, unit: int) -> Series:
+    """Test error bold and each run's thin, training error dashed. Gives the mean test error in %."""
     look: dict[str, Any] = {"color": depth_colour(net.depth)}
     tests, trained = by_run(net, "test_error").T, _coarse(over_rows(by_run(net, "training_error"))["mean"])
     axes.plot(trained.index / unit, trained, lw=0.9, ls=style.DASHED, gid=f"training-{net.name}", **look)
@@ -106,7 +106,7 @@ def _draw_net(axes: Any, net: Net, unit: int) -> float:
         axes.plot(tests.index / unit, tests, lw=0.4, alpha=0.45, **look)
     mean, marker = over_rows(tests.T)["mean"], "." if len(tests) == 1 else ""
     axes.plot(mean.index / unit, mean, lw=1.9, marker=marker, gid=f"test-{net.name}", **look)
-    return float(mean.iloc[-1])
+    return mean
 
 
 def _label_ends(axes: Any, ends: Mapping[str, float], members: Sequence[Net], top: float) -> None:
@@ -136,17 +136,18 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     unit = 10_000 if longest >= 10_000 else 1
     drawn = style.new_figure(max(5.5, 4.4 * len(titled)), 3.7)
     for axes, (title, of_panel) in zip(drawn.subplots(1, len(titled), squeeze=False)[0], titled.items(), strict=True):
-        ends = {net.name: _draw_net(axes, net, unit) for net in of_panel}
+        tests = {net.name: _draw_net(axes, net, unit) for net in of_panel}
         for fall in {x for net in of_panel for x in falls(net) if x < longest}:
             axes.axvline(fall / unit, color=GREY, lw=0.9, ls=":", gid="fall")
         axes.set_title(title)
         axes.set_xlim(0, longest / unit)
-        # The paper's scale; of other runs about twice the median of where they end.
-        top = 20 if papers else min(100, 10 * max(1, math.ceil(statistics.median(ends.values()) / 5)))
+        # The paper's scale; of other runs about twice the median error of the median net.
+        middle = statistics.median(test.median() for test in tests.values())
+        top = 20 if papers else min(100, 10 * max(1, math.ceil(middle / 5)))
         axes.set_ylim(0, top)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         _iterations(axes, unit)
-        _label_ends(axes, ends, of_panel, top)
+        _label_ends(axes, {name: float(test.iloc[-1]) for name, test in tests.items()}, of_panel, top)
     drawn.axes[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
