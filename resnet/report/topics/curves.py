@@ -221,7 +221,7 @@ def correlation(nets: Nets) -> str:
     inside = f"r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
     parts = [f"r = {r[0]:.2f} over {len(errors)} runs", inside if math.isfinite(r[1]) else ""]
     found = words.listed(filter(None, parts)) if math.isfinite(r[0]) else ""
-    return f"Test error at the end correlates with training error before the rate falls: {found}." if found else ""
+    return f"Correlation of test error at the end with training error before the rate falls: {found}." if found else ""
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
@@ -232,7 +232,8 @@ def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> S
     apart = f"Of another length than most, and not in the figures of errors: {listed}." if listed else ""
     caption = (
         "Bold lines are test error and dashed lines training error of augmented mini-batches, both means over runs, "
-        "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own."
+        "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own, "
+        "which may leave out the first iterations."
     )
     absent = "learning curves (no training run has left one)"
     picture = Picture("error-vs-iteration", caption, absent, partial(figure, nets, data))
@@ -287,7 +288,7 @@ def by_iteration(rows: DataFrame, depth: int, quantity: str = "training_error") 
 
 
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(curves.loc[iteration].to_numpy().tolist()) if iteration in curves.index else None
+    return sample(float(x) for x in np.ravel(curves.loc[iteration])) if iteration in curves.index else None
 
 
 def lag(rows: DataFrame) -> DataFrame:
@@ -340,7 +341,7 @@ def overtaking(both: Sources, fall: int) -> str:
     reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
     text = (
         f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
-        f"resnet-{PAIR[0]} (mean) for good from iteration {words.listed(map(words.count, reached))} on."
+        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, reached))} on."
     )
     ahead = overtaken(ours.mean(axis=1)) if ours.size else None
     when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
