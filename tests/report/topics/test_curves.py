@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pandas import Series
 
 from resnet.report.section import Picture, Section
-from resnet.report.style import style
+from resnet.report.style import DEPTHS, depth_colour, style
 from resnet.report.table import Table
 from resnet.report.topics import curves
 from resnet.results import HistoryRow
@@ -222,3 +222,11 @@ def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
     section = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95)
     assert [row["net"] for row in rows(section)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
     assert "Ours" not in texts(section)
+
+
+def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
+    shares = [[int(depth_colour(depth)[k : k + 2], 16) / 255 for k in (1, 3, 5)] for depth in DEPTHS]
+    linear = [[((x + 0.055) / 1.055) ** 2.4 if x > 0.04 else x / 12.92 for x in of_colour] for of_colour in shares]
+    contrasts = [1.05 / (0.05 + 0.2126 * r + 0.7152 * g + 0.0722 * b) for r, g, b in linear]  # of WCAG
+    assert contrasts == sorted(contrasts)
+    assert contrasts[0] >= 3
