@@ -65,7 +65,7 @@ DEPTHS = (20, 32, 44, 56, 110, 1202)
 
 def depth_colour(depth: int) -> str:
     """The colour of a depth in all figures: from orange to dark blue over the paper's depths, by equal steps."""
-    place = np.interp(np.log(depth), np.log(DEPTHS), np.linspace(0.68, 0.0, len(DEPTHS)))
+    place = np.interp(np.log(depth), np.log(DEPTHS), np.linspace(0.62, 0.0, len(DEPTHS)))
     return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
 
 

@@ -97,8 +97,8 @@ def _coarse(curve: Series) -> Series:
     return curve.groupby(stretches).mean().set_axis(ends)
 
 
-def _draw_net(axes: Any, net: Net, unit: int) -> float:
-    """Test error bold and each run's thin, training error dashed. Gives where the test error ends, in %."""
+def _draw_net(axes: Any, net: Net, unit: int) -> Series:
+    """Test error bold and each run's thin, training error dashed. Gives the mean test error in %."""
     look: dict[str, Any] = {"color": depth_colour(net.depth)}
     tests, trained = by_run(net, "test_error").T, _coarse(over_rows(by_run(net, "training_error"))["mean"])
     axes.plot(trained.index / unit, trained, lw=0.9, ls=style.DASHED, gid=f"training-{net.name}", **look)
@@ -106,7 +106,7 @@ def _draw_net(axes: Any, net: Net, unit: int) -> float:
         axes.plot(tests.index / unit, tests, lw=0.4, alpha=0.45, **look)
     mean, marker = over_rows(tests.T)["mean"], "." if len(tests) == 1 else ""
     axes.plot(mean.index / unit, mean, lw=1.9, marker=marker, gid=f"test-{net.name}", **look)
-    return float(mean.iloc[-1])
+    return mean
 
 
 def _label_ends(axes: Any, ends: Mapping[str, float], members: Sequence[Net], top: float) -> None:
@@ -136,17 +136,18 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     unit = 10_000 if longest >= 10_000 else 1
     drawn = style.new_figure(max(5.5, 4.4 * len(titled)), 3.7)
     for axes, (title, of_panel) in zip(drawn.subplots(1, len(titled), squeeze=False)[0], titled.items(), strict=True):
-        ends = {net.name: _draw_net(axes, net, unit) for net in of_panel}
+        tests = {net.name: _draw_net(axes, net, unit) for net in of_panel}
         for fall in {x for net in of_panel for x in falls(net) if x < longest}:
             axes.axvline(fall / unit, color=GREY, lw=0.9, ls=":", gid="fall")
         axes.set_title(title)
         axes.set_xlim(0, longest / unit)
-        # The paper's scale; of other runs about twice the median of where they end.
-        top = 20 if papers else min(100, 10 * max(1, math.ceil(statistics.median(ends.values()) / 5)))
+        # The paper's scale; of other runs about twice the median error of the median net.
+        middle = statistics.median(test.median() for test in tests.values())
+        top = 20 if papers else min(100, 10 * max(1, math.ceil(middle / 5)))
         axes.set_ylim(0, top)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         _iterations(axes, unit)
-        _label_ends(axes, ends, of_panel, top)
+        _label_ends(axes, {name: float(test.iloc[-1]) for name, test in tests.items()}, of_panel, top)
     drawn.axes[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
@@ -220,7 +221,7 @@ def correlation(nets: Nets) -> str:
     inside = f"r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
     parts = [f"r = {r[0]:.2f} over {len(errors)} runs", inside if math.isfinite(r[1]) else ""]
     found = words.listed(filter(None, parts)) if math.isfinite(r[0]) else ""
-    return f"Test error at the end correlates with training error before the rate falls: {found}." if found else ""
+    return f"Correlation of test error at the end with training error before the rate falls: {found}." if found else ""
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
@@ -231,7 +232,8 @@ def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> S
     apart = f"Of another length than most, and not in the figures of errors: {listed}." if listed else ""
     caption = (
         "Bold lines are test error and dashed lines training error of augmented mini-batches, both means over runs, "
-        "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own."
+        "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own, "
+        "which may leave out the first iterations."
     )
     absent = "learning curves (no training run has left one)"
     picture = Picture("error-vs-iteration", caption, absent, partial(figure, nets, data))
@@ -286,7 +288,7 @@ def by_iteration(rows: DataFrame, depth: int, quantity: str = "training_error") 
 
 
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(curves.loc[iteration].to_numpy().tolist()) if iteration in curves.index else None
+    return sample(float(x) for x in np.ravel(curves.loc[iteration])) if iteration in curves.index else None
 
 
 def lag(rows: DataFrame) -> DataFrame:
@@ -339,7 +341,7 @@ def overtaking(both: Sources, fall: int) -> str:
     reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
     text = (
         f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
-        f"resnet-{PAIR[0]} (mean) for good from iteration {words.listed(map(words.count, reached))} on."
+        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, reached))} on."
     )
     ahead = overtaken(ours.mean(axis=1)) if ours.size else None
     when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"

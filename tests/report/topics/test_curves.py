@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pandas import Series
 
 from resnet.report.section import Picture, Section
-from resnet.report.style import style
+from resnet.report.style import DEPTHS, depth_colour, style
 from resnet.report.table import Table
 from resnet.report.topics import curves
 from resnet.results import HistoryRow
@@ -65,13 +65,13 @@ def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> Non
     assert [text.get_text() for text in residual.texts] == ["20 layers, n = 2"]
 
 
-def test_panels_of_a_shortened_schedule_fit_to_where_they_end(files: Callable[..., Files]) -> None:
+def test_panels_of_a_shortened_schedule_have_scales_that_fit(files: Callable[..., Files]) -> None:
     plan = files("plain-20", "plain-56", "plain-110", "resnet-20", seeds=1, train={"iterations": 6400})
     for name, error in (("plain-20", 16.0), ("plain-56", 38.0), ("plain-110", 90.0), ("resnet-20", 14.0)):
-        plan.train(name, 0, error)
+        plan.train(name, history=history(error, error, error, error, step=1600, test=error), test_error=error)
     drawn = figure(plan)
     assert drawn is not None
-    # Twice the median of where the curves end, in tens: 2 x 38 and 2 x 14.
+    # Twice the median over nets, in tens: 2 x 38 and 2 x 14.
     assert [axes.get_ylim() for axes in drawn.axes] == [(0, 80), (0, 30)]
     assert drawn.axes[0].get_title() == "plain nets\n(plain-110: above 80 %)"
     assert_readable(drawn)
@@ -198,7 +198,7 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
     assert lines["resnet-56, others'"]["2,738 to 3,128"] == "24.12 ± 1.05"
     assert lines["resnet-20, others'"]["2,738 to 3,128"] == "18.60 ± 0.30"
     assert "+6.88 (" in texts(section)
-    assert "from iteration 8,602 and 14,467 on" in texts(section)
+    assert "8,602 and 14,467" in texts(section)
     assert "Ours is not so when our rate falls, at iteration 3,200." in texts(section)
     (picture,) = [block for block in section.blocks if isinstance(block, Picture)]
     with style():
@@ -222,3 +222,11 @@ def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
     section = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95)
     assert [row["net"] for row in rows(section)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
     assert "Ours" not in texts(section)
+
+
+def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
+    shares = [[int(depth_colour(depth)[k : k + 2], 16) / 255 for k in (1, 3, 5)] for depth in DEPTHS]
+    linear = [[((x + 0.055) / 1.055) ** 2.4 if x > 0.04 else x / 12.92 for x in of_colour] for of_colour in shares]
+    contrasts = [1.05 / (0.05 + 0.2126 * r + 0.7152 * g + 0.0722 * b) for r, g, b in linear]  # of WCAG
+    assert contrasts == sorted(contrasts)
+    assert contrasts[0] >= 3
