@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -19,7 +20,7 @@ from resnet.report import markdown, style
 from resnet.report.section import Block, Details, Picture, Section
 from resnet.report.table import Table, as_html
 
-SETTINGS = {"svg.fonttype": "none", "path.simplify_threshold": 0.5}
+SETTINGS: Any = {"svg.fonttype": "none", "path.simplify_threshold": 0.5}
 """Letters stay letters, and a curve loses the points that a screen cannot show."""
 
 
@@ -77,7 +78,7 @@ def _drawn(picture: Picture) -> str:
         figure = picture.draw()
         if figure is None:
             return ""
-        labelled = figure.findobj(lambda artist: hasattr(artist, "mark"))
+        labelled: list[Any] = figure.findobj(lambda artist: hasattr(artist, "mark"))
         marks = {f"mark-{place}": artist.mark for place, artist in enumerate(labelled)}
         for gid, artist in zip(marks, labelled, strict=True):
             artist.set_gid(gid)
