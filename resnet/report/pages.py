@@ -130,11 +130,12 @@ def headline(plan: Plan) -> list[Section]:
 def body(plan: Plan) -> list[Section]:
     """What summary.md says below the headline."""
     results, judged = plan.judged
-    nets_, data, confidence = results.nets, results.data, results.params.report.confidence
+    of_nets, data, confidence = results.nets, results.data, results.params.report.confidence
     return [
-        claims.primary_claims(judged, nets_, confidence, STATISTICS),
-        curves.learning_curves(nets_, data, confidence),
-        curves.with_published_curves(nets_, data, confidence),
+        provenance.first_look(of_nets, data),
+        claims.primary_claims(judged, of_nets, confidence, STATISTICS),
+        curves.learning_curves(of_nets, data, confidence),
+        curves.with_published_curves(of_nets, data, confidence),
     ]
 
 
