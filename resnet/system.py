@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -134,6 +136,7 @@ class Machine:
             versions["cuda"] = str(torch.version.cuda)
             versions["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
         commit, modified = _checkout()
+        fused = None if self.gpu else compiled()
         return System(
             device=self.device.type,
             device_name=name,
@@ -145,7 +148,9 @@ class Machine:
             platform=platform.platform(terse=True),
             python=platform.python_version(),
             versions=versions,
-            fused=None if self.gpu else compiled(),
+            fused=fused,
+            compiler=_compiler() if fused else None,
+            instructions=_instructions(),
             commit=commit or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
             modified=modified,
         )
@@ -212,6 +217,26 @@ def _processor() -> str:
         pass
     brand = _output("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else None
     return brand or platform.processor() or platform.machine()
+
+
+@cache
+def _instructions() -> str | None:
+    """The vector instructions that decide which kernels run, as Linux names them."""
+    deciding = {"fma", "avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve"}
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
+    return " ".join(sorted(deciding.intersection(flags))) or None
+
+
+@cache
+def _compiler() -> str | None:
+    """The first line in which the compiler of the CPU's operations says what it is."""
+    named = shlex.split(os.environ.get("CXX", ""))
+    command = named if named and shutil.which(named[0]) else ["c++"]
+    return next(iter((_output(*command, "--version") or "").splitlines()), None)
 
 
 @cache

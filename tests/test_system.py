@@ -65,6 +65,7 @@ def test_apples_gpu_is_taken_if_pytorch_has_it(monkeypatch: pytest.MonkeyPatch) 
 def test_the_description_says_whether_compiled_operations_ran_on_a_cpu(compiled: bool) -> None:
     system = CPU.describe(lambda: compiled)
     assert (system.device, system.fused) == ("cpu", compiled)
+    assert bool(system.compiler) <= compiled
     assert system.device_name == system.processor
     assert system.versions.keys() == {"torch", "torchvision", "numpy"}
     assert 0 < CPU.free_memory_bytes() <= CPU.memory_bytes() == system.memory_bytes

@@ -40,6 +40,10 @@ class System(Record):
     """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
     fused: Flag | None = None
     """On a CPU: whether the compiled operations of `resnet/nets/kernels.py` ran."""
+    compiler: str | None = None
+    """Of those, as it names itself; None in files from before it was said, and where none ran."""
+    instructions: str | None = None
+    """Vector instructions of the processor; None in files from before they were said, and where they are not known."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
     modified: Flag | None

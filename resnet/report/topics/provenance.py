@@ -205,15 +205,16 @@ def _machine(system: System) -> tuple[str, ...]:
     """The cells of a machine, in the columns of `machines`."""
     memory = f", {words.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
     gpu = f"{system.device_name} ({system.device}{memory}); " if system.device != "cpu" else ""
-    compiled = {None: words.NONE, True: "compiled", False: "PyTorch's own"}[system.fused]
+    compiled = f"compiled by {system.compiler}" if system.compiler else "compiled"
+    ran = {None: words.NONE, True: compiled, False: "PyTorch's own"}[system.fused]
     counts = str(system.cores), str(system.threads), words.size(system.memory_bytes)
-    return (f"{gpu}{system.processor}", *counts, system.platform, compiled)
+    return (f"{gpu}{system.processor}", system.instructions or "not recorded", *counts, system.platform, ran)
 
 
 def machines(made: Sequence[Made]) -> Table:
-    columns = ("processor", "cores", "threads", "memory", "system", "operations")
+    columns = ("processor", "instructions", "cores", "threads", "memory", "system", "operations")
     makers = _by_maker(made, _machine).items()
-    return table([{**dict(zip(columns, cells, strict=True)), "made": what} for cells, what in makers], left=7)
+    return table([{**dict(zip(columns, cells, strict=True)), "made": what} for cells, what in makers], left=8)
 
 
 def _versions(system: System) -> str:

@@ -103,7 +103,9 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
 def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-32", seeds=1)
     assert "Machines" not in told(plan, topic.made_by)
-    cpu = plan.system(device="cpu", processor="<b>a_b", fused=True, commit=None, versions={"torch": "x_y"})
+    cpu = plan.system(
+        device="cpu", processor="<b>a_b", fused=True, compiler="g++ 12", commit=None, versions={"torch": "x_y"}
+    )
     plan.train("resnet-20", systems=[plan.system(modified=True)])
     plan.train("resnet-32", systems=[plan.system(), cpu])
     plan.throughput("resnet-32", system=cpu)
@@ -113,7 +115,7 @@ def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., 
     assert machine["processor"] == "Example GPU (cuda, 80.0 GiB); Example processor"
     assert machine["made"] == "training of resnet-20 and resnet-32; layer responses of resnet-20"
     assert [machine[x] for x in ("cores", "threads", "operations")] == ["16", "8", "–"]
-    assert (other["processor"], other["operations"]) == ("\\<b\\>a\\_b", "compiled")
+    assert (other["processor"], other["operations"]) == ("\\<b\\>a\\_b", "compiled by g++ 12")
     assert other["made"] == "training of resnet-32; images/s of resnet-32"
     assert "- Python 3.11.7, torch x\\_y: training of resnet-32; images/s of resnet-32" in text
     assert "` **with uncommitted changes**: training of resnet-20\n" in text
