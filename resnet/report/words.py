@@ -81,12 +81,6 @@ def interval_of_mean(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
-def claimed(claim: Any) -> tuple[str, str]:
-    """A claim's difference and its interval: points with two decimals; responses, which have no unit, with three."""
-    decimals = 2 if claim.unit else 3
-    return f"{claim.difference:+.{decimals}f}", interval((claim.low, claim.high), decimals)
-
-
 def difference(value: float, ends: tuple[float, float]) -> str:
     return f"{value:+.2f} ({interval(ends)})"
 
