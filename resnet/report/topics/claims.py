@@ -111,7 +111,7 @@ def _interaction(plain: Ends, residual: Ends) -> Claim:
         "Depth costs a plain net more than a residual one: test error rises more "
         f"from {plain.shallow} to {plain.deep} than from {residual.shallow} to {residual.deep}"
     )
-    return Claim(sentence, "test_error", _change(*plain) | {residual.shallow: 1, residual.deep: -1}, 1)
+    return Claim(sentence, "test_error", {**_change(*plain), residual.shallow: 1, residual.deep: -1}, 1)
 
 
 def _plain_degrade(plain: Ends, quantity: Literal["test_error", "training_error"]) -> Claim:

@@ -234,7 +234,7 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
         kind: [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual] for kind in KIND_MARKERS
     }
     ladder = {kind: of_kind for kind, of_kind in ladder.items() if any(net.done for net in of_kind)}
-    drawn, entries = style.new_figure(9.2, 4.2), {}
+    drawn, entries = style.new_figure(9.2, 4.2), dict[str, Any]()
     panels = drawn.subplots(1, len(ladder), squeeze=False)[0]
     for panel, (kind, of_kind) in zip(panels, ladder.items(), strict=True):
         entries |= _draw_panel(panel, kind, of_kind, paperlike=paperlike)
