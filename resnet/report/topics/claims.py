@@ -105,7 +105,7 @@ def _interaction(plain: Ends, residual: Ends) -> Claim:
         "Depth costs a plain net more than a residual one: test error rises more "
         f"from {plain.shallow} to {plain.deep} than from {residual.shallow} to {residual.deep}"
     )
-    return Claim(sentence, "test_error", _change(*plain) | {residual.shallow: 1, residual.deep: -1}, 1)
+    return Claim(sentence, "test_error", {**_change(*plain), residual.shallow: 1, residual.deep: -1}, 1)
 
 
 def _plain_degrade(plain: Ends, quantity: Literal["test_error", "training_error"]) -> Claim:
@@ -140,9 +140,9 @@ def _primary(upto: Mapping[str, dict[int, str]], report: ReportParams) -> Iterat
 
 def _deep(upto: Mapping[int, str]) -> list[Ends]:
     """The shallowest net with those of 56 and 110 layers, or with the deepest."""
-    shallow, deeper = [*upto.values()][:1], [*upto.items()][1:]
-    chosen = [name for depth, name in deeper if depth in (56, DEEPEST)] or [name for _, name in deeper[-1:]]
-    return [Ends(*shallow, name) for name in chosen]
+    shallow, *deeper = upto.values() or ("",)
+    chosen = [upto[depth] for depth in (56, DEEPEST) if upto.get(depth) in deeper] or deeper[-1:]
+    return [Ends(shallow, name) for name in chosen]
 
 
 def _secondary(upto: Mapping[str, dict[int, str]], margin: float) -> Iterator[Claim]:

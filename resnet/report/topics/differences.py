@@ -149,7 +149,7 @@ def by_image(nets: Nets, report: ReportParams) -> list[Comparison]:
 def images(nets: Nets, report: ReportParams) -> Section:
     """Test errors on resampled test sets."""
     compared, samples = by_image(nets, report), words.count(report.bootstrap_samples)
-    lines = [
+    lines: list[dict[str, Cell | str]] = [
         {
             "test error": f"{x.second} minus {x.first}",
             "points": Cell(f"{x.value:+.2f}", x.value),
