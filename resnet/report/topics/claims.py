@@ -3,13 +3,14 @@
 The primary family is three claims on two depths of both kinds of nets: depth costs a plain net more than a residual
 one, plain nets degrade, residual nets gain. A plan that names the two depths (`report.primary_depths`) has a fourth:
 the error falls over all depths of the residual nets. All others are secondary. One run shows no spread, so claims are
-about nets with several planned seeds.
+about nets with several planned seeds, up to 110 layers.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -35,8 +36,6 @@ Contrast = Mapping[str, int]
 """Nets with the coefficients of their means, which add up to 0."""
 Values = Mapping[str, Mapping[int, float]]
 """Of each net, a value by seed."""
-
-UNTESTED = "not tested"
 
 COLUMNS = (
     *("claim", "family", "verdict", "interim", "difference", "low", "high", "unit", "bound"),
@@ -86,11 +85,6 @@ def _change(first: str, second: str) -> Contrast:
     return {first: -1, second: 1}
 
 
-def _several(nets: Nets, kind: str) -> dict[int, str]:
-    """The main nets with several planned seeds, by depth."""
-    return {nets[name].depth: name for name in ladders.main_nets(nets, kind) if nets[name].planned > 1}
-
-
 def _primary_ends(upto: Mapping[str, dict[int, str]], chosen: Sequence[int]) -> dict[str, Ends]:
     """The ends of each kind, shared if both have two of the same depths; a kind with one depth has none.
 
@@ -134,7 +128,7 @@ def _falls_with_depth(upto: Mapping[int, str], ends: Ends) -> Iterator[Claim]:
 
 def _primary(upto: Mapping[str, dict[int, str]], report: ReportParams) -> Iterator[Claim]:
     ends = _primary_ends(upto, report.primary_depths)
-    if len(ends) == 2:
+    if len(ends) == 2 and len(upto["plain"].keys() & upto["resnet"].keys()) > 1:
         yield _interaction(ends["plain"], ends["resnet"])
     if "plain" in ends:
         yield _plain_degrade(ends["plain"], "training_error")
@@ -146,13 +140,13 @@ def _primary(upto: Mapping[str, dict[int, str]], report: ReportParams) -> Iterat
 
 def _deep(upto: Mapping[int, str]) -> list[Ends]:
     """The shallowest net with those of 56 and 110 layers, or with the deepest."""
-    first, *deeper = upto.items()
-    chosen = [name for depth, name in deeper if depth in (56, DEEPEST)] or [name for _, name in deeper[-1:]]
-    return [Ends(first[1], name) for name in chosen]
+    shallow, *deeper = upto.values() or ("",)
+    chosen = [upto[depth] for depth in (56, DEEPEST) if upto.get(depth) in deeper] or deeper[-1:]
+    return [Ends(shallow, name) for name in chosen]
 
 
-def _secondary(upto: Mapping[str, dict[int, str]], beyond: Sequence[str], margin: float) -> Iterator[Claim]:
-    plain, residual = ([*_deep(upto[kind])] if upto[kind] else [] for kind in ("plain", "resnet"))
+def _secondary(upto: Mapping[str, dict[int, str]], margin: float) -> Iterator[Claim]:
+    plain, residual = (_deep(upto[kind]) for kind in ("plain", "resnet"))
     twins = {name: upto["resnet"][depth] for depth, name in upto["plain"].items() if depth in upto["resnet"]}
     paired_ends = [ends for ends in plain if ends.shallow in twins and ends.deep in twins]
     yield from (_interaction(ends, Ends(twins[ends.shallow], twins[ends.deep])) for ends in paired_ends)
@@ -160,9 +154,6 @@ def _secondary(upto: Mapping[str, dict[int, str]], beyond: Sequence[str], margin
     if residual:
         first, *_, last = upto["resnet"].values()
         yield from _falls_with_depth(upto["resnet"], Ends(first, last))
-        if beyond:
-            sentence = f"Test error rises again from {last} to {beyond[0]}"
-            yield Claim(sentence, "test_error", _change(last, beyond[0]), 1)
     for ends in plain:
         yield _plain_degrade(ends, "training_error")
         yield _plain_degrade(ends, "test_error")
@@ -188,12 +179,13 @@ def _comparable(nets: Nets, claim: Claim) -> bool:
 
 def stated(nets: Nets, report: ReportParams) -> list[Claim]:
     """Every claim that the plan lets test, the primary family first."""
-    several = {kind: _several(nets, kind) for kind in ("plain", "resnet")}
-    upto = {kind: {depth: x for depth, x in names.items() if depth <= DEEPEST} for kind, names in several.items()}
-    beyond = [name for depth, name in several["resnet"].items() if depth > DEEPEST]
+    upto = {}
+    for kind in ("plain", "resnet"):
+        main = [nets[name] for name in ladders.main_nets(nets, kind)]
+        upto[kind] = {net.depth: net.name for net in main if net.planned > 1 and net.depth <= DEEPEST}
     primary = [claim._replace(family="primary") for claim in _primary(upto, report)]
     sentences = {claim.sentence for claim in primary}
-    secondary = (x for x in _secondary(upto, beyond, report.margin) if x.sentence not in sentences)
+    secondary = (x for x in _secondary(upto, report.margin) if x.sentence not in sentences)
     return [claim for claim in (*primary, *secondary) if _comparable(nets, claim)]
 
 
@@ -258,7 +250,9 @@ def verdict(agrees: bool, p: float, level: float, opposite: str = "contradicted"
     return "undecided" if p >= level else "shown" if agrees else opposite
 
 
-def _by_seed(net: Net, quantity: Quantity, centre: Callable[[Sequence[float]], float]) -> dict[int, float]:
+def _by_seed(
+    net: Net, quantity: Quantity, centre: Callable[[Sequence[float]], float] = statistics.fmean
+) -> dict[int, float]:
     """A value a run that is done and measured; the layers' responses are taken at their `centre`."""
     values = {run.seed: None if quantity == "response" else getattr(run.record, quantity) for run in net.done}
     if quantity == "response" and net.responses:
@@ -287,33 +281,37 @@ class Judged(NamedTuple):
     evidence: Evidence | None
     why_not: str = ""
     """Why it is not tested."""
-    verdict: str = UNTESTED
+    verdict: str = "not tested"
     p_holm: float = math.nan
     notes: tuple[str, ...] = ()
     """What a reader of the verdict must know too, in sentences."""
 
 
+def _weighed(nets: Nets, claim: Claim) -> Judged:
+    """Before the correction over its family."""
+    values = {name: _by_seed(nets[name], claim.quantity) for name in claim.nets}
+    interim = any(len(values[name]) < nets[name].planned for name in claim.nets)
+    if why_not := _why_not(nets, claim, values):
+        return Judged(claim, interim, None, why_not)
+    evidence = weigh(claim, values)
+    return Judged(claim, interim, evidence, "" if evidence else "the runs do not differ at all")
+
+
 def judge(nets: Nets, report: ReportParams) -> list[Judged]:
     """Every claim with its verdict, p values corrected over its family as planned (Holm)."""
-    judged, level = list[Judged](), 1 - report.confidence
-    for claim in stated(nets, report):
-        values = {name: _by_seed(nets[name], claim.quantity, statistics.fmean) for name in claim.nets}
-        interim = any(len(values[name]) < nets[name].planned for name in claim.nets)
-        why_not = _why_not(nets, claim, values)
-        evidence = None if why_not else weigh(claim, values)
-        judged.append(
-            Judged(claim, interim, evidence, why_not or ("" if evidence else "the runs do not differ at all"))
-        )
+    weighed, judged = [_weighed(nets, claim) for claim in stated(nets, report)], list[Judged]()
     for family in ("primary", "secondary"):
-        places = [place for place, x in enumerate(judged) if x.claim.family == family]
-        tested = [(place, evidence) for place in places if (evidence := judged[place].evidence)]
-        corrected = holm([evidence.p for _, evidence in tested], len(places))
-        for (place, evidence), p in zip(tested, corrected, strict=True):
-            claim = judged[place].claim
-            shortened = any(nets[name].iterations < published().protocol.iterations for name in claim.nets)
+        ours = [x for x in weighed if x.claim.family == family]
+        corrected = iter(holm([x.evidence.p for x in ours if x.evidence], len(ours)))
+        for x in ours:
+            if x.evidence is None:
+                judged.append(x)
+                continue
+            p, lengths = next(corrected), [nets[name].iterations for name in x.claim.nets]
+            shortened = min(lengths) < published().protocol.iterations
             opposite = "reversed at this length" if shortened else "contradicted"
-            decided = judged[place]._replace(verdict=verdict(evidence.agrees, p, level, opposite), p_holm=p)
-            judged[place] = decided._replace(notes=tuple(_notes(decided, evidence, nets, report)))
+            decided = x._replace(p_holm=p, verdict=verdict(x.evidence.agrees, p, 1 - report.confidence, opposite))
+            judged.append(decided._replace(notes=tuple(_notes(decided, x.evidence, nets, report))))
     return judged
 
 
@@ -324,25 +322,23 @@ def _notes(judged: Judged, evidence: Evidence, nets: Nets, report: ReportParams)
     if (low <= claim.bound <= high) != (judged.verdict == "undecided"):
         ps = f"p {_p(evidence.p)} alone and {_p(judged.p_holm)} corrected for its family"
         yield f"Interval and verdict differ: {ps}, and the corrected one decides."
-    others = []
-    if evidence.by_seed and (evidence.by_seed.p_against(claim.bound) < level) != (evidence.p < level):
-        others.append(f"paired by seed {_ends(claim, evidence.by_seed.interval(report.confidence))}")
-    if evidence.p_ranks is not None and (evidence.p_ranks < level) != (evidence.p < level):
-        others.append(f"by ranks p {_p(evidence.p_ranks)}")
+    by_seed, ranks, others = evidence.by_seed, evidence.p_ranks, list[str]()
+    if by_seed and (by_seed.p_against(claim.bound) < level) != (evidence.p < level):
+        others.append(f"paired by seed {_ends(claim, by_seed.interval(report.confidence))}")
+    if ranks is not None and (ranks < level) != (evidence.p < level):
+        others.append(f"by ranks p {_p(ranks)}")
     if others:
-        yield f"Other tests do not agree: {words.listed(others)}. The verdict is that of the test named in the table."
-    one_kind = len({nets[name].kind for name in claim.nets}) == 1
-    if judged.verdict.startswith("reversed") and claim.quantity == "test_error" and one_kind and not claim.trend:
-        samples = [x.summary for name in claim.contrast if (x := nets[name].over_seeds("training_error"))]
-        training = contrast([*claim.contrast.values()], samples, "Welch's t")
-        if training and training.value * evidence.difference.value > 0:
-            ends = words.interval(training.interval(report.confidence))
-            yield f"Training error differs likewise, by {training.value:+.2f} points ({ends}): this is no overfitting."
+        yield f"Other tests do not agree: {words.listed(others)}. The verdict follows {evidence.difference.test}."
+    if judged.verdict.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
+        training = weigh(claim, {name: _by_seed(nets[name], "training_error") for name in claim.nets})
+        if training and not training.agrees:
+            ends = _ends(claim, training.difference.interval(report.confidence))
+            yield f"Training error is reversed too: {training.difference.value:+.2f} points ({ends})."
     if claim.quantity == "response":
-        medians = {name: _by_seed(nets[name], claim.quantity, statistics.median) for name in claim.nets}
+        medians = {name: _by_seed(nets[name], "response", statistics.median) for name in claim.nets}
         if other := weigh(claim, medians):
             ends = _ends(claim, other.difference.interval(report.confidence))
-            yield f"Of the median over layers: {other.difference.value:+.3f} ({ends}; p {_p(other.p)})."
+            yield f"Of the median over layers: {_difference(claim, other)} ({ends}; p {_p(other.p)})."
 
 
 # What is written.
@@ -357,8 +353,15 @@ def _ends(claim: Claim, ends: Interval) -> str:
     return words.interval(ends, 2 if claim.unit else 3)
 
 
-def _difference(claim: Claim, difference: Difference | Trend) -> str:
-    return f"{difference.value:+.{2 if claim.unit else 3}f} {claim.unit}".strip()
+def _difference(claim: Claim, evidence: Evidence) -> str:
+    return f"{evidence.difference.value:+.{2 if claim.unit else 3}f} {claim.unit}".strip()
+
+
+def _test(claim: Claim, evidence: Evidence) -> str:
+    """The name of the test with its n."""
+    against = f", against {claim.bound:g} points" if claim.bound else ""
+    layers = " of the mean over layers" if claim.quantity == "response" else ""
+    return f"{evidence.difference.test}{against}{layers}"
 
 
 def frame(judged: Sequence[Judged], confidence: float) -> DataFrame:
@@ -368,92 +371,70 @@ def frame(judged: Sequence[Judged], confidence: float) -> DataFrame:
         cells: dict[str, Any] = {"claim": x.claim.sentence, "family": x.claim.family, "verdict": x.verdict}
         cells |= {"interim": x.interim, "bound": x.claim.bound, "why_not_tested": x.why_not or None}
         if x.evidence:
-            difference, by_seed = x.evidence.difference, x.evidence.by_seed
-            low, high = difference.interval(confidence)
-            cells |= {"difference": difference.value, "low": low, "high": high, "unit": x.claim.unit}
-            cells |= {"p": x.evidence.p, "p_holm": x.p_holm, "test": _test(x), "p_ranks": x.evidence.p_ranks}
-            ends = by_seed.interval(confidence) if by_seed else (None, None)
-            cells |= dict(zip(("paired_low", "paired_high"), ends, strict=True))
+            low, high = x.evidence.difference.interval(confidence)
+            cells |= {"difference": x.evidence.difference.value, "low": low, "high": high, "unit": x.claim.unit}
+            cells |= {"p": x.evidence.p, "p_holm": x.p_holm, "test": _test(x.claim, x.evidence)}
+            cells["p_ranks"] = x.evidence.p_ranks
+            if x.evidence.by_seed:
+                cells["paired_low"], cells["paired_high"] = x.evidence.by_seed.interval(confidence)
         rows.append(cells)
     return DataFrame(rows, columns=[*COLUMNS], dtype=object)
 
 
-def _test(judged: Judged) -> str:
-    """The name of the test with its n, or why there is none."""
-    if judged.evidence is None:
-        return judged.why_not
-    against = f", against {judged.claim.bound:g} points" if judged.claim.bound else ""
-    layers = " of the mean over layers" if judged.claim.quantity == "response" else ""
-    return f"{judged.evidence.difference.test}{against}{layers}"
-
-
-def _line(judged: Judged, confidence: float) -> dict[str, Cell | str]:
-    claim, evidence = judged.claim, judged.evidence
-    by_seed = evidence.by_seed.interval(confidence) if evidence and evidence.by_seed else None
-    ranks = evidence.p_ranks if evidence else None
+def _line(judged: Judged, evidence: Evidence, confidence: float) -> dict[str, Cell | str]:
+    claim, by_seed, ranks = judged.claim, evidence.by_seed, evidence.p_ranks
     return {
         "claim": claim.sentence,
-        "verdict": bold(judged.verdict) if evidence else judged.verdict,
-        "difference": Cell(_difference(claim, evidence.difference), evidence.difference.value)
-        if evidence
-        else words.NONE,
-        f"{100 * confidence:g} % interval": (
-            _ends(claim, evidence.difference.interval(confidence)) if evidence else words.NONE
-        ),
-        "paired by seed": _ends(claim, by_seed) if by_seed else words.NONE,
-        "p": Cell(words.p_value(evidence.p), evidence.p) if evidence else words.NONE,
-        "p, corrected": Cell(words.p_value(judged.p_holm), judged.p_holm) if evidence else words.NONE,
+        "verdict": bold(judged.verdict),
+        "difference": Cell(_difference(claim, evidence), evidence.difference.value),
+        f"{100 * confidence:g} % interval": _ends(claim, evidence.difference.interval(confidence)),
+        "paired by seed": _ends(claim, by_seed.interval(confidence)) if by_seed else words.NONE,
+        "p": Cell(words.p_value(evidence.p), evidence.p),
+        "p, corrected": Cell(words.p_value(judged.p_holm), judged.p_holm),
         "p by ranks": words.NONE if ranks is None else Cell(words.p_value(ranks), ranks),
-        "test": _test(judged),
+        "test": _test(claim, evidence),
     }
 
 
 EXPLAINED = (
     "Difference: the second net minus the first if a claim goes *from* one *to* another, the first minus the second if "
-    "it compares them with *than*. A claim about a rise says that the difference is above 0.",
+    "it compares them with *than*.",
     "p is two-sided, and corrected for the number of claims of its family (Holm). The corrected p decides: *undecided* "
     "at {level:.2g} or more, and no proof of the contrary. The interval is not corrected.",
     "Paired by seed: the interval of the differences of the same seeds. A seed has the same batches and augmentation "
     "in every net. Plain and residual nets of a depth start from the same weights. Nets of two depths start from the "
-    "same weights in the first convolution and the first stage of the shallower. The tests of the claims do not use "
-    "it.",
-    "p by ranks: Mann-Whitney's, given if the variances differ by more than 4 to 1 and four runs of each are done. An "
+    "same weights in the first convolution and in the shallower net's first stage. The verdicts do not use it.",
+    "p by ranks: Mann-Whitney's, if the variances differ by more than 4 to 1 and four runs of each are done. An "
     "interaction compares what depth costs each seed of the two kinds.",
-    "n counts runs. A run has a seed of its own, but a seed on another machine rounds differently, and in deep nets "
-    "that changes the result as much as another seed.",
+    "n counts runs. Another machine rounds differently, and in deep nets that changes a run as much as another seed.",
     "The primary claims follow from the plan. The secondary claims are the report's: some of their tests, such as the "
     "trend with depth, were chosen after first runs. They say where to look next.",
-    "Interim, if so marked: until every planned run is done a verdict may change. Looking at it more than once raises "
-    "the chance of a false one.",
+    "Interim: until every planned run is done a verdict may change. Looking more than once raises the chance of a "
+    "false one.",
 )
 
 
 def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
     """The schedule, if it is not the paper's."""
     lengths, papers = {nets[name].iterations for x in judged for name in x.claim.nets}, published().protocol.iterations
-    if not lengths or min(lengths) >= papers:
+    if min(lengths, default=papers) >= papers:
         return ""
     counts = words.listed(map(words.count, sorted(lengths)))
-    return (
-        f"The runs have {counts} of the paper's {words.count(papers)} iterations. *Reversed at this length* says "
-        "nothing about the paper's length."
-    )
+    runs = f"The runs have {counts} of the paper's {words.count(papers)} iterations."
+    return f"{runs} *Reversed at this length* says nothing about the paper's length."
 
 
-def _family(judged: Sequence[Judged], family: Family, confidence: float) -> list[Block]:
-    """The table of a family, and what its verdicts leave open."""
+def _family(judged: Sequence[Judged], family: Family, confidence: float) -> tuple[Block, ...]:
+    """The table of a family, what its verdicts leave open, and what is not tested."""
     ours = [x for x in judged if x.claim.family == family]
-    counted = words.listed(
-        f"{n} {word}" for word in dict.fromkeys(x.verdict for x in ours) if (n := _count(ours, word))
-    )
-    interim = "; interim, runs are missing" if any(x.interim and x.evidence for x in ours) else ""
-    notes = bullets(f"{escaped(x.claim.sentence)}. {' '.join(x.notes)}" for x in ours if x.notes)
-    head = f"**{family.capitalize()} claims**: {counted}{interim}." if ours else ""
-    return [head, table([_line(x, confidence) for x in ours], left=2), notes]
-
-
-def _count(judged: Sequence[Judged], word: str) -> int:
-    return sum(x.verdict == word for x in judged)
+    counts = Counter(x.verdict for x in ours)
+    lines = [_line(x, x.evidence, confidence) for x in ours if x.evidence]
+    open_ends = [f"{escaped(x.claim.sentence)}. {' '.join(x.notes)}" for x in ours if x.notes]
+    open_ends += [f"Interim, runs are missing: {escaped(x.claim.sentence)}." for x in ours if x.interim and x.evidence]
+    open_ends += [f"Not tested: {escaped(x.claim.sentence)} ({escaped(x.why_not)})." for x in ours if not x.evidence]
+    counted = words.listed(f"{number} {word}" for word, number in counts.items())
+    head = f"**{family.capitalize()} claims**: {counted}." if ours else ""
+    return head, table(lines, left=2), bullets(open_ends)
 
 
 def every_claim(judged: Sequence[Judged], nets: Nets, confidence: float) -> Section:
@@ -464,25 +445,23 @@ def every_claim(judged: Sequence[Judged], nets: Nets, confidence: float) -> Sect
     return Section("Claims", (_conditions(judged, nets), *blocks, explained if tested else ""))
 
 
+def sentence(judged: Judged, confidence: float) -> str:
+    """A claim with its verdict in a line of Markdown."""
+    claim, evidence, word = judged.claim, judged.evidence, f"**{judged.verdict.capitalize()}**"
+    if evidence is None:
+        return f"{word}: {escaped(claim.sentence)} ({escaped(judged.why_not)})."
+    found = f"{_difference(claim, evidence)} ({_ends(claim, evidence.difference.interval(confidence))}"
+    line = f"{word}: {escaped(claim.sentence)}: {escaped(f'{found}; p {_p(judged.p_holm)}')})."
+    return " ".join([line, *(["Interim, runs are missing."] if judged.interim else []), *judged.notes])
+
+
 def primary_claims(judged: Sequence[Judged], nets: Nets, confidence: float, page: str) -> Section:
-    """The primary claims, a line each; `page` has the tests of all."""
+    """The primary claims, a line each, once one is tested; `page` has the tests of all."""
     primary = [x for x in judged if x.claim.family == "primary"]
-    lines = []
-    for x in primary:
-        if x.evidence is None:
-            lines.append(f"**{x.verdict.capitalize()}**: {escaped(x.claim.sentence)} ({escaped(x.why_not)}).")
-            continue
-        ends = _ends(x.claim, x.evidence.difference.interval(confidence))
-        interim = " (interim, runs are missing)" if x.interim else ""
-        found = f"{_difference(x.claim, x.evidence.difference)} ({ends}; p {_p(x.p_holm)})"
-        notes = " ".join(("", *x.notes))
-        lines.append(f"**{x.verdict.capitalize()}**{interim}: {escaped(x.claim.sentence)}: {escaped(found)}.{notes}")
     if not any(x.evidence for x in primary):
         return Section("Claims")
-    secondary = words.numbered(len(judged) - len(primary), "secondary claim")
-    rest = (
-        f"In brackets: the {100 * confidence:g} % interval, and p corrected for the "
-        f"{words.numbered(len(primary), 'primary claim')} (Holm). With {secondary} and all tests: "
-        f"[{page}]({page}#claims)."
-    )
-    return Section("Claims", (_conditions(judged, nets), bullets(lines), rest))
+    lines = bullets(sentence(x, confidence) for x in primary)
+    family, others = (words.numbered(number, "claim") for number in (len(primary), len(judged) - len(primary)))
+    brackets = f"In brackets: the {100 * confidence:g} % interval, and p corrected for the family of {family} (Holm)."
+    rest = f"{brackets} With {others} more, and all tests: [{page}]({page}#claims)."
+    return Section("Claims", (_conditions(judged, nets), lines, rest))
