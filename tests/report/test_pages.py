@@ -214,7 +214,7 @@ def test_a_runs_folder_far_away_is_named_and_not_linked(files: Callable[..., Any
     plan.train("resnet-20")
     build(plan.params, plan.runs, tmp_path / "a/b/c")
     text = (tmp_path / "a/b/c/provenance.md").read_text()
-    assert "`train/resnet-20/seed-0/metrics.json`" in text
+    assert "| train/resnet-20/seed-0/metrics.json |" in unpadded(text)
     assert "](../runs" not in text
 
 

@@ -392,7 +392,7 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
     """Our runs of 20 and 56 layers with others' published curves; empty without any of ours that is like them."""
     like = like_others(nets, data)
     if not like:
-        return Section("Others' learning curves")
+        return Section("Others' learning curves", (Picture("published-curves", "", "", lambda: None),))
     both, fall = sources(like), min(falls(net)[0] for net in like)
     caption = (
         "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
