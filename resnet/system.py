@@ -1,4 +1,4 @@
-"""This machine: device and precision, chosen once for a command and handed down, and what stands with every result."""
+"""This machine: a device and a precision, handed down to what computes, and what stands with every result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ except ImportError:  # Windows
 import psutil
 import torch
 
-from resnet.errors import UserError
-from resnet.params import TrainParams
 from resnet.results import System
 from resnet.threads import cores
 
@@ -33,7 +31,7 @@ PACKAGES = ("torch", "torchvision", "numpy")
 class Machine:
     """The device that a command computes on, and the precision that it computes in.
 
-    A command chooses both once, by `choose_machine`, and hands them down.
+    A command chooses both once, by `training.devices.choose_machine`, and hands them down.
     """
 
     device: torch.device
@@ -149,52 +147,6 @@ class Machine:
             commit=commit or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
             modified=modified,
         )
-
-
-def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
-    """Choose the device and the precision of a command.
-
-    Args:
-        train: its `device` is `auto` (a GPU if there is one), `cpu`, or a GPU by PyTorch's name (`cuda`; `cuda:1`
-            for one of several). Its `precision` is `auto` (bf16 if the device computes it natively, else fp32)
-            or one of `Machine`'s.
-        precision: holds instead of the section's; evaluation is fp32 whatever training was.
-
-    Raises:
-        UserError: a GPU was asked for that is not there, or TF32 was asked for on a CPU.
-    """
-    device = _device(train.device)
-    return Machine(device, _precision(precision or train.precision, device))
-
-
-def _device(wanted: str) -> torch.device:
-    gpu = torch.accelerator.current_accelerator(check_available=True)
-    best = "cpu" if gpu is None else gpu.type
-    device = torch.device(best if wanted == "auto" else wanted)
-    if device.type not in (best, "cpu"):
-        raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {best}")
-    if device.index is not None:
-        gpus = torch.accelerator.device_count()
-        if device.index >= gpus:
-            raise UserError(f"train.device is {wanted}, but PyTorch sees {gpus} here, counted from cuda:0")
-        torch.accelerator.set_device_index(device.index)  # streams and graphs are the current device's
-    return device
-
-
-def _precision(wanted: str, device: torch.device) -> str:
-    if wanted == "auto":
-        return "bf16" if _computes_bf16(device) else "fp32"
-    if wanted == "tf32" and device.type != "cuda":
-        raise UserError("train.precision is tf32, which only NVIDIA's GPUs have: use auto, fp32 or bf16")
-    return wanted
-
-
-def _computes_bf16(device: torch.device) -> bool:
-    """Whether a device that is there has instructions for bfloat16."""
-    if device.type == "cpu":
-        instructions = torch.cpu.get_capabilities()
-        return bool(instructions.get("avx512_bf16") or instructions.get("amx_bf16"))
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 @cache
