@@ -21,6 +21,7 @@ except ImportError:  # Windows
 import psutil
 import torch
 
+from resnet.errors import one_line
 from resnet.results import System
 from resnet.threads import cores
 
@@ -147,6 +148,31 @@ class Machine:
             commit=commit or os.environ.get("RESNET_COMMIT"),  # a copy without `.git` does not know
             modified=modified,
         )
+
+
+def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None) -> torch.cuda.CUDAGraph | None:
+    """Record work on the current device as a CUDA graph, without doing it.
+
+    Args:
+        work: reads and writes the same memory at every call.
+        stream: on which it is recorded [one of PyTorch's own].
+
+    Returns:
+        The graph; None if the device cannot record it, which a line on standard error says once in a process.
+    """
+    try:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            work()
+    except RuntimeError as error:
+        _mention_no_graphs(one_line([*str(error).splitlines(), type(error).__name__][0], 160))
+        return None
+    return graph
+
+
+@cache
+def _mention_no_graphs(reason: str) -> None:
+    print(f"no CUDA graph can be captured ({reason}): this goes on without, and slower", file=sys.stderr)
 
 
 @cache
