@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -171,7 +170,7 @@ class DepthNet(nn.Module):
         self.recompute = False
         self.facts: Facts | None = None
         self.classes: tuple[str, ...] | None = None
-        self.preprocess: Callable[[Any], Tensor] | None = None
+        self.preprocess: Callable[..., Tensor] | None = None
         self.description = describe_net(net, depth, shortcut, zero_padding)
 
         def block(channels_in: int, channels_out: int, stride: int) -> nn.Module:

@@ -211,7 +211,9 @@ def _described(weights: Path) -> str | None:
         record = TrainingRecord.read(place) if place else None
     except DamagedFile:
         return None  # not one of ours
-    return record and describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
+    if record is None:
+        return None
+    return describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
 
 
 def _shortcuts(model: Mapping[str, Any]) -> dict[str, str]:

@@ -74,8 +74,8 @@ class Forecaster:
         placement = place(settings, machine)
         width = min(seeds, placement.seeds)
         recipe = settings.train
-        key = (machine, shallower.net, shallower.depth, settings.model, width)
-        key += (recipe.batch_size, recipe.normalised_together, recipe.compile)
+        step = (recipe.batch_size, recipe.normalised_together, recipe.compile)
+        key = (machine, shallower.net, shallower.depth, settings.model, step, width)
         if key not in self._measured:
             self._measured[key] = _measure(shallower, machine, width)
         scale = work(settings).multiply_adds / work(shallower).multiply_adds

@@ -14,6 +14,7 @@ What the paper leaves open:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -100,7 +101,8 @@ def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = SCALE) -> Te
     return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
 
 
-class Preprocessing(NamedTuple):
+@dataclass(frozen=True)
+class Preprocessing:
     """Prepares images for a net as testing does, given the per-pixel mean of the images that it was trained on."""
 
     mean: Tensor
@@ -117,7 +119,7 @@ class Preprocessing(NamedTuple):
             ValueError: an array is of another shape or type.
         """
         if isinstance(images, PIL.Image.Image):
-            images = np.array(PIL.ImageOps.fit(images.convert("RGB"), self.mean.shape[:2]))
+            images = np.array(PIL.ImageOps.fit(images.convert("RGB"), (32, 32)))
         pixels = torch.as_tensor(images)
         if pixels.dtype != torch.uint8 or pixels.dim() not in (3, 4) or pixels.shape[-3:] != self.mean.shape:
             raise ValueError(f"{pixels.dtype} {tuple(pixels.shape)}, where uint8 (N, 32, 32, 3) are taken")
