@@ -48,7 +48,7 @@ def images_per_second(depth: int, precision: str, seconds: float) -> float:
     from resnet.measuring.stopwatch import repeat, wall_clock
     from resnet.measuring.throughput import training_stepper
     from resnet.params import load
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     settings = load(None, ["train.device=cpu", f"train.precision={precision}"]).settings_for("resnet", depth)
     batch_size = settings.train.batch_size

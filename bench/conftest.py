@@ -9,7 +9,7 @@ import pytest
 from resnet.measuring.peaks import measure_peaks
 from resnet.nets import kernels
 from resnet.params import TrainParams
-from resnet.system import choose_machine
+from resnet.training.devices import choose_machine
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from resnet.measuring.throughput import training_stepper
 from resnet.nets import kernels
 from resnet.nets.model import he_initialisation, resnet
 from resnet.params import TrainParams, load
-from resnet.system import choose_machine
+from resnet.training.devices import choose_machine
 
 BATCH_SIZE = 128
 SHAPES = ((16, 32), (32, 16), (64, 8))

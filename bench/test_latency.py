@@ -38,7 +38,7 @@ from resnet.measuring.block_latency import (
 from resnet.measuring.stopwatch import stream_clock
 from resnet.params import TrainParams
 from resnet.results import Passes
-from resnet.system import choose_machine
+from resnet.training.devices import choose_machine
 
 MACHINE = choose_machine(TrainParams())
 DEVICE, PRECISION = MACHINE.device, MACHINE.precision

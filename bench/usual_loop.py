@@ -40,7 +40,8 @@ from resnet.nets import kernels
 from resnet.nets.model import DepthNet
 from resnet.params import TrainParams, load
 from resnet.results import UsualLoopRecord
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
+from resnet.training.devices import choose_machine
 from resnet.training.trainer import Trainer
 
 WARMUP_STEPS = 5

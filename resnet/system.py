@@ -1,4 +1,4 @@
-"""This machine: device and precision, chosen once for a command and handed down, and what stands with every result."""
+"""This machine: a device and a precision, handed down to what computes, and what stands with every result."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ except ImportError:  # Windows
 import psutil
 import torch
 
-from resnet.errors import UserError
-from resnet.params import TrainParams
+from resnet.errors import one_line
 from resnet.results import System
 from resnet.threads import cores
 
@@ -35,7 +34,7 @@ PACKAGES = ("torch", "torchvision", "numpy")
 class Machine:
     """The device that a command computes on, and the precision that it computes in.
 
-    A command chooses both once, by `choose_machine`, and hands them down.
+    A command chooses both once, by `training.devices.choose_machine`, and hands them down.
     """
 
     device: torch.device
@@ -156,50 +155,29 @@ class Machine:
         )
 
 
-def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
-    """Choose the device and the precision of a command.
+def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None) -> torch.cuda.CUDAGraph | None:
+    """Record work on the current device as a CUDA graph, without doing it.
 
     Args:
-        train: its `device` is `auto` (a GPU if there is one), `cpu`, or a GPU by PyTorch's name (`cuda`; `cuda:1`
-            for one of several). Its `precision` is `auto` (bf16 if the device computes it natively, else fp32)
-            or one of `Machine`'s.
-        precision: holds instead of the section's; evaluation is fp32 whatever training was.
+        work: reads and writes the same memory at every call.
+        stream: on which it is recorded [one of PyTorch's own].
 
-    Raises:
-        UserError: a GPU was asked for that is not there, or TF32 was asked for on a CPU.
+    Returns:
+        The graph; None if the device cannot record it, which a line on standard error says once in a process.
     """
-    device = _device(train.device)
-    return Machine(device, _precision(precision or train.precision, device))
+    try:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=stream):
+            work()
+    except RuntimeError as error:
+        _mention_no_graphs(one_line([*str(error).splitlines(), type(error).__name__][0], 160))
+        return None
+    return graph
 
 
-def _device(wanted: str) -> torch.device:
-    gpu = torch.accelerator.current_accelerator(check_available=True)
-    best = "cpu" if gpu is None else gpu.type
-    device = torch.device(best if wanted == "auto" else wanted)
-    if device.type not in (best, "cpu"):
-        raise UserError(f"train.device is {wanted}, but PyTorch sees no such GPU here: use auto or {best}")
-    if device.index is not None:
-        gpus = torch.accelerator.device_count()
-        if device.index >= gpus:
-            raise UserError(f"train.device is {wanted}, but PyTorch sees {gpus} here, counted from cuda:0")
-        torch.accelerator.set_device_index(device.index)  # streams and graphs are the current device's
-    return device
-
-
-def _precision(wanted: str, device: torch.device) -> str:
-    if wanted == "auto":
-        return "bf16" if _computes_bf16(device) else "fp32"
-    if wanted == "tf32" and device.type != "cuda":
-        raise UserError("train.precision is tf32, which only NVIDIA's GPUs have: use auto, fp32 or bf16")
-    return wanted
-
-
-def _computes_bf16(device: torch.device) -> bool:
-    """Whether a device that is there has instructions for bfloat16."""
-    if device.type == "cpu":
-        instructions = torch.cpu.get_capabilities()
-        return bool(instructions.get("avx512_bf16") or instructions.get("amx_bf16"))
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+@cache
+def _mention_no_graphs(reason: str) -> None:
+    print(f"no CUDA graph can be captured ({reason}): this goes on without, and slower", file=sys.stderr)
 
 
 @cache

@@ -1,4 +1,5 @@
-"""What PyTorch reads as it is imported: how its threads wait for one another, how many there are, how it compiles.
+"""What PyTorch reads as it is imported: how its threads wait for one another and how many there are, how it compiles,
+how many queues a GPU has.
 
 At the end of every parallel operation a thread that is done early spins until the others arrive, by default
 for some 300,000 rounds. Where other programs want the cores too, it keeps from work the very thread that it
@@ -21,18 +22,21 @@ WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 THREADS = "OMP_NUM_THREADS"
 COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
 """With 1, torch.compile never chooses among kernels by timing them, which would give a resumed run other bits."""
+CONNECTIONS = "CUDA_DEVICE_MAX_CONNECTIONS"
+"""Queues of a GPU. With the default of 8, seeds on streams of their own wait for one another."""
 
 
 def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path("/")) -> None:
     """Set what the user has not set: how long threads wait, no more threads than a container's quota, sure compilation.
 
     Args:
-        environment: of this process; OpenMP reads it when PyTorch is loaded.
+        environment: of this process; PyTorch and OpenMP read it when PyTorch is loaded.
         root: of the file system with the control groups.
     """
     if not any(name in environment for name in WAITING):
         environment["GOMP_SPINCOUNT"] = str(SPINS_BUSY if busy(root) else SPINS)
     environment.setdefault(COMPILER, "1")
+    environment.setdefault(CONNECTIONS, "32")
     quota = cpu_quota(root)
     if THREADS not in environment and quota is not None and quota < cores():
         environment[THREADS] = str(max(1, int(quota)))

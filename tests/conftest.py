@@ -11,10 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 
-if not torch.cuda.is_available():
-    # Triton decides as it is imported, by whichever test comes first, whether it compiles or interprets.
-    os.environ["TRITON_INTERPRET"] = "1"
-
 from resnet.data import Data, read, save
 from resnet.params import DataParams, Settings, load
 from resnet.system import Machine
@@ -23,9 +19,6 @@ from tests.pipeline.project import make_project
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CPU = Machine(torch.device("cpu"), "fp32")
-
-KERNELS = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-"""Where the kernels for GPUs run: compiled on a GPU, else in Triton's interpreter."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,33 +1,12 @@
-"""The machine that a command chooses once: device, precision, and what stands with every result."""
+"""A device and a precision, and what stands with every result."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from resnet.errors import UserError
-from resnet.params import TrainParams
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
 from tests.conftest import CPU
-
-
-def test_a_machine_has_a_precision_that_it_computes_in() -> None:
-    machine = choose_machine(TrainParams())
-    assert machine.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert machine.precision in ("fp32", "bf16")
-    assert choose_machine(TrainParams(device="cpu", precision="bf16")) == CPU.at("bf16")
-    assert choose_machine(TrainParams(device="cpu", precision="bf16"), "fp32") == CPU
-
-
-def test_what_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
-        choose_machine(TrainParams(device="cpu", precision="tf32"))
-    with pytest.raises(UserError, match=r"train\.device is cuda:4444, but PyTorch sees"):
-        choose_machine(TrainParams(device="cuda:4444"))
-    with pytest.raises(ValueError, match="must be auto, cpu, mps, cuda, or a GPU by its number"):
-        TrainParams(device="gpu:1")
-    # An evaluation does not ask for the training's precision.
-    assert choose_machine(TrainParams(device="cpu", precision="tf32"), "fp32") == CPU
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
@@ -48,17 +27,6 @@ def test_a_gpus_switches_are_the_precisions_and_then_as_before(precision: str) -
         assert now() == [tf32, tf32, True, False]
         raise RuntimeError
     assert now() == before
-
-
-def test_apples_gpu_is_taken_if_pytorch_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    mps = torch.device("mps")
-    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: mps)
-    assert choose_machine(TrainParams()) == Machine(mps, "fp32")
-    assert choose_machine(TrainParams(device="cpu")).device.type == "cpu"
-    with pytest.raises(UserError, match="cuda, but PyTorch sees no such GPU here: use auto or mps"):
-        choose_machine(TrainParams(device="cuda"))
-    with pytest.raises(UserError, match="only NVIDIA's GPUs have"):
-        choose_machine(TrainParams(precision="tf32"))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

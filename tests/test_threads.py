@@ -65,13 +65,15 @@ def test_threads_wait_a_shorter_time_where_others_want_the_cores(
         (root / "proc/loadavg").write_text(f"0.50 0.70 0.90 {running}/345 6789\n")
     environment: dict[str, str] = {}
     threads.settle(environment, root)
-    assert environment == {"GOMP_SPINCOUNT": str(spins), "TORCHINDUCTOR_DETERMINISTIC": "1"}
+    fixed = {"TORCHINDUCTOR_DETERMINISTIC": "1", "CUDA_DEVICE_MAX_CONNECTIONS": "32"}
+    assert environment == {"GOMP_SPINCOUNT": str(spins)} | fixed
 
 
 def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
     root = groups(tmp_path, "0::/\n", cpu_DOT_max="100000 100000\n")
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         given = {name: "ACTIVE", "OMP_NUM_THREADS": "7", "TORCHINDUCTOR_DETERMINISTIC": "0"}
+        given["CUDA_DEVICE_MAX_CONNECTIONS"] = "1"
         environment = dict(given)
         threads.settle(environment, root)
         assert environment == given

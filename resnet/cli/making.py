@@ -80,7 +80,7 @@ def train(
     from resnet.runs.live import check_installed
     from resnet.runs.run import Interrupted
     from resnet.runs.seeds import train_seeds
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     check_installed(live)
     prepared = load_data(settings.data.dir, settings.data)

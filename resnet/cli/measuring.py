@@ -113,7 +113,7 @@ def evaluate(
 
     from resnet.data import read
     from resnet.measuring.evaluate import evaluate_weights
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     prepared = read(data or str(settings.data.dir), settings.data, any_split=True, progress=sys.stderr.isatty())
     record = evaluate_weights(settings, weights, prepared, choose_machine(settings.train, "fp32"), *channels)
@@ -161,7 +161,7 @@ def responses(
 
     from resnet.data import load as load_data
     from resnet.measuring.responses import measure_responses
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     try:
         earlier = ResponsesRecord.read(out)
@@ -199,7 +199,7 @@ def throughput(
 
     from resnet.data import prepared_classes
     from resnet.measuring.throughput import measure_throughput
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     machines = [choose_machine(settings.train) for settings in chosen]
     records = measure_throughput(chosen, machines, prepared_classes(plan.data.dir))
@@ -228,7 +228,7 @@ def latency(
     plan = read_params(params, set_)
 
     from resnet.measuring.block_latency import from_benchmarks, measure_latency
-    from resnet.system import choose_machine
+    from resnet.training.devices import choose_machine
 
     partial: Path | None = None
     if benchmarks is not None:

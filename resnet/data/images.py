@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,12 @@ Bytes = NDArray[np.uint8]
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """The official names, in the order of the labels 0 to 9."""
+
+PIXEL_MEAN = Path(__file__).with_name("pixel_mean.npy")
+"""float32 (32, 32, 3) in 0..255: the mean image of the 45,000 training images of the official split, whose weights
+from before they carried it need it."""
+PIXEL_MEAN_OF = "fcec94baed99eec82d713e789b1087f46c5c45ea3f728108333c2b51f1ac492b"
+"""`DataRecord.digest` of those data."""
 
 SETS = ("train", "test")
 

@@ -141,7 +141,11 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
 
     steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
     step = steps[case.passes]
-    return graphed(step) if case.mode == "graphed" else step
+    if case.mode != "graphed":
+        return step
+    if (replayed := graphed(step)) is None:
+        raise UserError("no CUDA graph can be captured here: leave `graphed` out of latency.modes")
+    return replayed
 
 
 def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from resnet.nets import kernels
 from resnet.nets.model import count_parameters
 from resnet.params import Params, PublishedWeights
 from resnet.results import DamagedFile, PublishedRecord, PublishedRecords, PublishedResponses, file_digest
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
 from resnet.training.batches import on_device
+from resnet.training.devices import choose_machine
 
 
 def _digest(entry: PublishedWeights) -> str:

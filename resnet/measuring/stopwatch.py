@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from resnet.system import Machine
+from resnet.system import Machine, captured
 
 Step = Callable[[], object]
 """One call is one step; it need not wait for the device."""
@@ -121,24 +121,33 @@ def time_step(step: Step, clock: Clock, length: int, rounds: int) -> tuple[float
     return seconds
 
 
-def graphed(step: Step) -> Step:
+def graphed(step: Step) -> Step | None:
     """Capture a step on the current device as a CUDA graph; a call replays it and does not wait for its end.
 
     Args:
         step: reads and writes the same memory at every call.
+
+    Returns:
+        The step; None if it cannot be captured.
     """
+    result: object = None
+
+    def kept() -> None:
+        nonlocal result
+        result = step()  # the graph writes into what it returned: it must outlive it
+
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(3):  # libraries set themselves up
-            step()
+            kept()
     torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = step()
+    graph = captured(kept)
+    if graph is None:
+        return None
 
     def replay() -> object:
         graph.replay()
-        return result  # the graph writes into what it returned: it must outlive it
+        return result
 
     return replay

@@ -11,7 +11,7 @@ import torch
 from resnet.data import Data, Images, Source, split
 from resnet.errors import UserError
 from resnet.measuring.peaks import measure_peaks, together
-from resnet.measuring.stopwatch import Step, graphed, time_in_turn, wall_clock
+from resnet.measuring.stopwatch import Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.params import Settings, ThroughputParams
@@ -28,6 +28,9 @@ leaves it: a result names the commit that it was made with.
 
 Stepper = Callable[[Settings, Machine, int, int], Step]
 """Builds a net's step for a batch size and a number of classes."""
+
+GPU_ROUND_SECONDS = 0.1
+"""A round lasts at least so long on a GPU, where a few steps are over before its clock and its speed have settled."""
 
 
 def noise(images: int, classes: int = 10) -> Data:
@@ -59,7 +62,7 @@ def training_stepper(settings: Settings, machine: Machine, batch_size: int, clas
 def inference_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
     """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included.
 
-    Where the device has graphs it is replayed from one, as a training step is.
+    If the device can capture it as a graph it is replayed from one, as a training step is.
     """
     batches = Batches(noise(batch_size, classes), seed=0, batch_size=batch_size, device=machine.device)
     net = build_net(settings, classes, seed=0, device=machine.device).eval()
@@ -69,7 +72,7 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int, cla
         with machine.arithmetic():
             net(batches.single_view(batches.test.images))
 
-    return graphed(step) if machine.cuda else step
+    return (graphed(step) if machine.cuda else None) or step
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ class _Ready:
 
     plan: ThroughputParams
     step: Step
+    steps: int
+    """Of a round."""
     peak_memory_bytes: int
 
     def timing(self, seconds: tuple[float, ...]) -> Timing:
-        batch_size, steps, peak = self.plan.batch_size, self.plan.steps, self.peak_memory_bytes
-        return Timing(batch_size=batch_size, steps=steps, step_seconds=seconds, peak_memory_bytes=peak)
+        batch_size, peak = self.plan.batch_size, self.peak_memory_bytes
+        return Timing(batch_size=batch_size, steps=self.steps, step_seconds=seconds, peak_memory_bytes=peak)
 
 
 def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int) -> _Ready:
@@ -91,7 +96,8 @@ def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int)
     before = machine.held_memory_bytes()
     step = stepper(settings, machine, plan.batch_size, classes)
     warm_up(step, machine, plan.warmup_steps)
-    return _Ready(plan, step, machine.peak_memory_bytes() - before)
+    filling = steps_that_fill(step, wall_clock(machine), GPU_ROUND_SECONDS)[0] if machine.gpu else 1
+    return _Ready(plan, step, max(plan.steps, filling), machine.peak_memory_bytes() - before)
 
 
 def _bytes(settings: Settings, machine: Machine) -> float:
@@ -129,7 +135,7 @@ def measure_throughput(
     # The peaks before and after, so that a machine that others use is compared with itself.
     precisions = {machine.precision: machine for machine in machines}
     before = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
-    seconds = time_in_turn([each.step for each in ready], clock, [each.plan.steps for each in ready], rounds)
+    seconds = time_in_turn([each.step for each in ready], clock, [each.steps for each in ready], rounds)
     timings = [each.timing(times) for each, times in zip(ready, seconds, strict=True)]
     after = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
     inference = dict(zip(ascending, timings[: len(nets)], strict=True))

@@ -221,8 +221,9 @@ def _plain(x: Tensor, bn: nn.BatchNorm2d, shortcut: Tensor | None, relu: bool) -
 
 def _recorded(x: Tensor) -> bool:
     """Whether a compiler or an exporter records the operations: it must see PyTorch's own. FX sends no tensor."""
-    tracing = torch._C._is_tracing()
-    return torch.compiler.is_compiling() or tracing or not isinstance(x, Tensor)
+    if torch.compiler.is_compiling():
+        return True  # first, and nothing else: the compiler knows it, and what follows would break its graph
+    return torch._C._is_tracing() or not isinstance(x, Tensor)
 
 
 def _kernel_takes(x: Tensor) -> bool:

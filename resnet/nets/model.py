@@ -16,7 +16,7 @@ the same multiply-adds. Module names follow torchvision's ResNet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -28,6 +28,7 @@ from resnet.depth import blocks_per_stage
 from resnet.nets.kernels import batch_norm_relu, branch
 from resnet.nets.kernels import conv3x3 as convolve
 from resnet.params import Settings
+from resnet.results import Facts
 
 FILTERS = (16, 32, 64)
 """Filters of the three stages, at 32x32, 16x16 and 8x8, of a net of width 1: the paper's."""
@@ -137,6 +138,9 @@ class DepthNet(nn.Module):
     Attributes:
         recompute: in training, keep the inputs of the blocks alone and compute what lies between them again
             in the backward pass: about a third more arithmetic, the same bits, and ResNet-1202 fits a small GPU.
+        facts: what is known of loaded weights.
+        classes: names of the logits, if they are known.
+        preprocess: makes inputs of images, if it is known how.
 
     Args:
         net: `resnet` or `plain`.
@@ -164,6 +168,9 @@ class DepthNet(nn.Module):
             raise ValueError(f"width {width} is not 1 or more")
         n, filters = blocks_per_stage(depth), [width * count for count in FILTERS]
         self.recompute = False
+        self.facts: Facts | None = None
+        self.classes: tuple[str, ...] | None = None
+        self.preprocess: Callable[..., Tensor] | None = None
         self.description = describe_net(net, depth, shortcut, zero_padding)
 
         def block(channels_in: int, channels_out: int, stride: int) -> nn.Module:

@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from resnet.errors import UserError, explained, one_line
 from resnet.files import expanded
 from resnet.nets.model import DepthNet, describe_net
-from resnet.results import DamagedFile, TrainingRecord
+from resnet.params.problems import first_problem
+from resnet.results import FACTS, DamagedFile, Facts, TrainingRecord
 from resnet.results.consistency import check_recorded, record_of
 from resnet.results.stored import WEIGHTS
 
@@ -168,25 +171,49 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return {_renamed(name.removeprefix(start)): tensors[name] for name in own}
 
 
+def read_facts(path: Path) -> Facts | None:
+    """What a file of weights says of itself; None if it says nothing, as weights of others and of earlier versions.
+
+    Raises:
+        DamagedFile: what it says is not what training writes.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(FACTS)
+        return None if text is None else Facts.model_validate_json(text)
+    except ValidationError as error:
+        raise DamagedFile(path, f"its metadata are damaged: {first_problem(error)}") from error
+    except (OSError, SafetensorError):
+        return None  # another format: `read_state_dict` says what is wrong with it
+
+
 def check_record(weights: Path, net: DepthNet) -> None:
     """Hold a file of weights against the record of its run, if it has one: the digest, the net and its shortcuts.
 
-    Weights of a residual net fit a plain one, and those of one zero padding another: only the record tells them apart.
+    Weights of a residual net fit a plain one, and those of one zero padding another: only the record, or what the
+    file says of itself, tells them apart.
 
     Raises:
         UserError: the weights are not those that the run ended with, or are another net's.
     """
     check_recorded(weights)
+    theirs = _described(weights)
+    if theirs not in (None, net.description):
+        raise UserError(f"{weights}: weights of {theirs}, by their record, and not of {net.description}")
+
+
+def _described(weights: Path) -> str | None:
+    """The net whose weights these are, in words; None if nothing says it."""
+    if (facts := read_facts(weights)) is not None:
+        return describe_net(facts.net, facts.depth, facts.shortcut, facts.zero_padding or "both")
     place = record_of(weights) if weights.name == WEIGHTS else None
     try:
         record = TrainingRecord.read(place) if place else None
     except DamagedFile:
-        return  # not one of ours
+        return None  # not one of ours
     if record is None:
-        return
-    theirs = describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
-    if theirs != net.description:
-        raise UserError(f"{weights}: weights of {theirs}, by their record, and not of {net.description}")
+        return None
+    return describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
 
 
 def _shortcuts(model: Mapping[str, Any]) -> dict[str, str]:

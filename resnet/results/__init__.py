@@ -6,6 +6,7 @@ from a field is a property and is not stored.
 """
 
 from resnet.results.base import DamagedFile, Number, Record, Status
+from resnet.results.facts import FACTS, Facts
 from resnet.results.nets import DescriptionRecord, Layer
 from resnet.results.provenance import (
     OFFICIAL_FINGERPRINTS,
@@ -50,6 +51,7 @@ from resnet.results.sweep import SweepRecord, SweepState, SweepTrial, SweepValue
 from resnet.results.training import Segment, TrainingRecord
 
 __all__ = [
+    "FACTS",
     "HISTORY",
     "OFFICIAL_FINGERPRINTS",
     "PREDICTIONS",
@@ -59,6 +61,7 @@ __all__ = [
     "DescriptionRecord",
     "Energy",
     "EvaluationRecord",
+    "Facts",
     "ForecastRecord",
     "ForecastRow",
     "HistoryRow",

@@ -30,7 +30,7 @@ from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import PlanStatus, plan_status
-from resnet.system import choose_machine
+from resnet.training.devices import choose_machine
 from resnet.training.placement import place, run_bytes
 
 RETRIES = 20
@@ -66,7 +66,7 @@ def widths(params: Params, device: str) -> dict[str, Width]:
     """What each net of a plan asks of this machine's device; runs on a node."""
     asked = {}
     for settings in map(params.settings, params.models):
-        placement = place(settings.with_train(device=device))
+        placement = place(settings, choose_machine(settings.with_train(device=device).train))
         asked[settings.name] = Width(placement.seeds, placement.machine.precision)
     return asked
 

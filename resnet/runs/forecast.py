@@ -73,7 +73,9 @@ class Forecaster:
         shallower = settings.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
         placement = place(settings, machine)
         width = min(seeds, placement.seeds)
-        key = (machine, shallower.net, shallower.depth, settings.model, settings.train.batch_size, width)
+        recipe = settings.train
+        step = (recipe.batch_size, recipe.normalised_together, recipe.compile)
+        key = (machine, shallower.net, shallower.depth, settings.model, step, width)
         if key not in self._measured:
             self._measured[key] = _measure(shallower, machine, width)
         scale = work(settings).multiply_adds / work(shallower).multiply_adds

@@ -14,7 +14,8 @@ from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster, forecast_table
 from resnet.runs.identity import identity
 from resnet.runs.results import Results
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
+from resnet.training.devices import choose_machine
 
 
 def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs: Path) -> list[int]:

@@ -26,7 +26,7 @@ from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.results import Segment, Status, TrainingRecord, write_history
+from resnet.results import Facts, Segment, Status, TrainingRecord, write_history
 from resnet.runs.folders import Folders
 from resnet.runs.history import History
 from resnet.runs.identity import identity
@@ -228,13 +228,16 @@ class Run:
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
             segments=tuple(segments),
-            files=self.results.files(status),
         )
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
         rows = self.history.rows(self.progress)
         write_history(self.folders.history_file, rows)
         record = self._record(status, segments)
+        if status in ("done", "diverged"):
+            mean = self.trainer.batches.mean.cpu().numpy()
+            save_weights(self.trainer.net, self.folders.weights_file, Facts.of(record, mean))
+            record = record.model_copy(update={"files": self.results.files(status)})
         record.write(self.folders.metrics_file)
         if self.curve is not None:
             self.curve.write(rows, segments)
@@ -258,7 +261,6 @@ class Run:
             with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
                 np.save(file, pairs)
         with self.trainer.on_stream():
-            save_weights(self.trainer.net, self.folders.weights_file)
             record = self._write_results(status, self._segments())
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's

@@ -14,10 +14,13 @@ What the paper leaves open:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -96,6 +99,31 @@ def all_crops(images: Tensor) -> Tensor:
 def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = SCALE) -> Tensor:
     """Subtract the mean (in 0..255) and divide by the scale: uint8 (B, H, W, 3) to float32 (B, 3, H, W)."""
     return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Prepares images for a net as testing does, given the per-pixel mean of the images that it was trained on."""
+
+    mean: Tensor
+    """float32 (32, 32, 3), in 0..255."""
+
+    def __call__(self, images: Any) -> Tensor:
+        """Map an image or several to float32 (N, 3, 32, 32).
+
+        Args:
+            images: a PIL image, whose middle square is scaled to 32 x 32 pixels, or an array or tensor,
+                uint8 (32, 32, 3) or (N, 32, 32, 3).
+
+        Raises:
+            ValueError: an array is of another shape or type.
+        """
+        if isinstance(images, PIL.Image.Image):
+            images = np.array(PIL.ImageOps.fit(images.convert("RGB"), (32, 32)))
+        pixels = torch.as_tensor(images)
+        if pixels.dtype != torch.uint8 or pixels.dim() not in (3, 4) or pixels.shape[-3:] != self.mean.shape:
+            raise ValueError(f"{pixels.dtype} {tuple(pixels.shape)}, where uint8 (N, 32, 32, 3) are taken")
+        return normalise(pixels.reshape(-1, *self.mean.shape), self.mean)
 
 
 class _Held:

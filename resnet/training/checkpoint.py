@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent, sync_folder
 from resnet.params import TrainParams
-from resnet.results import Identity, Record, Segment
+from resnet.results import FACTS, Facts, Identity, Record, Segment
 from resnet.system import Machine
 
 HEADER, HEADER_DIGEST = "progress", "sha256"
@@ -109,11 +109,14 @@ class Header(Record):
         return self
 
 
-def save_weights(net: nn.Module, path: Path) -> None:
-    """Save a net's weights and batch-norm statistics as safetensors, complete or absent."""
+def save_weights(net: nn.Module, path: Path, facts: Facts) -> None:
+    """Save a net's weights and batch-norm statistics as safetensors, with what their user must know of them.
+
+    The file is complete or absent.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     with complete_or_absent(path) as partial:
-        save_file(tensors, partial)
+        save_file(tensors, partial, metadata={FACTS: facts.model_dump_json()})
 
 
 def previous(path: Path) -> Path:

@@ -1,6 +1,6 @@
-"""How a net trains on a machine: device, precision, seeds side by side, and whether activations are kept.
+"""How a net trains on a machine: how many seeds side by side, and whether activations are kept.
 
-All four are decided here, from the settings and from the memory that the process may use.
+Both are decided here, from the settings and from the memory that the process may use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from resnet.nets.layers import ACTIVATION_BYTES, work
 from resnet.params import Settings
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
 from resnet.threads import memory_limit
 
 SHARE = 0.8
@@ -57,17 +57,8 @@ def usable_bytes(machine: Machine) -> int:
     return machine.memory_bytes() if limit is None else min(limit, machine.memory_bytes())
 
 
-def place(settings: Settings, machine: Machine | None = None) -> Placement:
-    """Decide how a net trains.
-
-    Args:
-        settings: what holds for the net.
-        machine: the command's, if it has chosen one.
-
-    Raises:
-        UserError: the settings ask for a device or a precision that is not there.
-    """
-    machine = machine or choose_machine(settings.train)
+def place(settings: Settings, machine: Machine) -> Placement:
+    """Decide how a net trains on the machine that the command has chosen."""
     recipe, room = settings.train, SHARE * usable_bytes(machine)
     needed = run_bytes(settings, machine.precision)
     recompute = needed > room if recipe.recompute == "auto" else recipe.recompute

@@ -1,8 +1,8 @@
 """What trains: one net with one seed on one device, an iteration of section 4.2 at a time.
 
 `Trainer.advance` is the project's only training step. On a GPU it is captured once as a CUDA graph,
-from the choice of the batch's images to the update, and replayed; nothing in it waits for the host,
-so that several trainers on streams of their own share a GPU. What an iteration computes is a function
+from the choice of the batch's images to the update, and replayed, if the GPU can; nothing in it waits for the
+host, so that several trainers on streams of their own share a GPU. What an iteration computes is a function
 of the settings, the data, the seed and the weights before it, whatever runs beside it.
 """
 
@@ -21,7 +21,7 @@ from resnet.data import Data
 from resnet.nets.groups import group_batch_norm
 from resnet.nets.model import DepthNet, build, he_initialisation
 from resnet.params import Settings
-from resnet.system import Machine
+from resnet.system import Machine, captured
 from resnet.training.batches import Batches, Draws
 from resnet.training.checkpoint import Progress
 from resnet.training.draws import generator
@@ -184,7 +184,9 @@ class Trainer:
             if not self._run_here:
                 self._position.fill_(progress.iteration)
             if self._graphed and self._graph is None and self._run_here >= EAGER_ITERATIONS:
-                self._capture()
+                # Without a graph iterations go on as they are, with the same bits.
+                self._graph = captured(self._iterate, self.stream)
+                self._graphed = self._graph is not None
             if self._graph is not None:
                 self._graph.replay()
             else:
@@ -211,11 +213,3 @@ class Trainer:
         self.progress.losses.index_copy_(0, self._position, loss.reshape(1))
         self.progress.wrong.index_copy_(0, self._position, wrong.reshape(1).int())
         self._position += 1
-
-    def _capture(self) -> None:
-        """Record an iteration without doing it."""
-        assert self.stream is not None, "only a GPU has graphs"
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream):
-            self._iterate()
-        self._graph = graph

@@ -43,7 +43,8 @@ from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
 from resnet.runs.run import Interrupted, Run
-from resnet.system import Machine, choose_machine
+from resnet.system import Machine
+from resnet.training.devices import choose_machine
 from resnet.training.recipe import milestones
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)

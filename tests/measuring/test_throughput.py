@@ -59,6 +59,24 @@ def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     assert peaks == sorted(peaks, reverse=True)
 
 
+def test_a_gpus_round_lasts_a_tenth_of_a_second(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of a millisecond, counted on a clock of its own: 100 of them in place of the plan's 2."""
+    now = [0.0]
+
+    def step() -> None:
+        now[0] += 1e-3
+
+    monkeypatch.setattr(throughput, "wall_clock", lambda machine: lambda: now[0])
+    for name in ("forget_peak_memory", "synchronise"):
+        monkeypatch.setattr(Machine, name, lambda machine: None)
+    for name in ("held_memory_bytes", "peak_memory_bytes"):
+        monkeypatch.setattr(Machine, name, lambda machine: 0)
+    settings = plan.settings("plain-8")
+    for machine, steps in ((Machine(torch.device("cuda"), "fp32"), 100), (CPU, 2)):
+        ready = throughput._ready(lambda *arguments: step, settings, machine, 10)
+        assert ready.steps == pytest.approx(steps, abs=1)
+
+
 def test_what_does_not_fit_a_gpu_at_once_is_refused(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "memory_bytes", lambda machine: 2**30)
     machines = [Machine(torch.device("cuda"), "fp32")] * 2

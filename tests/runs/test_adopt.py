@@ -13,7 +13,7 @@ from resnet.errors import UserError
 from resnet.params import load
 from resnet.runs.adopt import adopt, unfinished
 from resnet.runs.seeds import train_seeds
-from resnet.system import choose_machine
+from resnet.training.devices import choose_machine
 from tests.conftest import Command
 from tests.pipeline.project import PARAMS, ROOT, clone, commit, run, running
 

@@ -38,6 +38,19 @@ def test_a_net_too_deep_to_measure_is_scaled_by_multiply_adds(tiny: Tiny, monkey
     assert forecaster.hours == shallow.hours + deep.hours
 
 
+def test_nets_that_take_other_steps_are_measured_apart(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Settings] = []
+    monkeypatch.setattr(forecast, "_measure", lambda settings, machine, seeds: measured.append(settings) or 1.0)
+    forecaster = Forecaster(0)
+    for settings in [tiny(), tiny(learning_rate=0.2), tiny(batch_norm_images=8), tiny(compile="true")]:
+        forecaster.forecast(settings, CPU, [10])
+    assert [(each.train.normalised_together, each.train.compile) for each in measured] == [
+        (16, False),
+        (8, False),
+        (16, True),
+    ]
+
+
 def refusal(settings: Settings, load: float, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
     forecaster = Forecaster(0)

@@ -10,6 +10,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.func import functional_call
 
+from resnet import system
 from resnet.data import Data
 from resnet.nets import kernels
 from resnet.params import Settings
@@ -52,6 +53,22 @@ def test_a_cuda_graph_trains_the_same_weights(precision: str, tiny: Callable[...
         for graphed in (True, False)
     )
     assert same(graphed, eager)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU captures graphs")
+def test_training_goes_on_without_a_graph_that_cannot_be_captured(
+    tiny: Callable[..., Settings], digits: Data, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without CUDA every capture fails; a line says it once, and the bits are those without a graph."""
+    system._mention_no_graphs.cache_clear()
+    trainers = [Trainer(tiny(), 0, digits, CPU) for _ in range(3)]
+    for trainer in trainers[:2]:
+        trainer._graphed = True
+    expected, *without = (weights(trainer, EAGER_ITERATIONS + 2) for trainer in reversed(trainers))
+    assert all(same(each, expected) for each in without)
+    assert all(trainer._graph is None for trainer in trainers)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("no CUDA graph can be captured (")
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -159,6 +176,7 @@ def test_training_and_evaluation_need_no_graph_beyond_the_five(
     assert record.status == "done"
     assert counters["stats"]["unique_graphs"] == 5
     assert not counters["recompile_limit"]
+    assert not counters["graph_break"]
 
 
 def test_a_process_compiles_whatever_nets_it_trains(tiny: Callable[..., Settings], digits: Data) -> None:
