@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 from resnet.runs.live import Viewer
 
@@ -32,6 +33,11 @@ DepthOption = Annotated[int, typer.Option(help="6n + 2: 8, 14, 20, ..., 1202.")]
 NameOption = Annotated[
     str | None, typer.Option(help="Entry of the parameters' models whose settings hold [NET-DEPTH].")
 ]
+PlanNetOption = Annotated[
+    str | None,
+    typer.Option("--net", help="resnet or plain. Without --net, --depth and --name: every net of the parameters."),
+]
+PlanDepthOption = Annotated[int | None, typer.Option("--depth", help="6n + 2: 8, 14, 20, ..., 1202.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of result files.")]
 ResultOption = Annotated[Path, typer.Option(help="Result file.")]
 WeightsFileOption = Annotated[Path, typer.Option(help="A state dict: safetensors or PyTorch's format.")]
@@ -55,6 +61,19 @@ def read_params(path: Path, assignments: list[str] | None) -> Params:
 def read_settings(path: Path, assignments: list[str] | None, net: str, depth: int, name: str | None = None) -> Settings:
     """Read the parameters, and give what holds for one net."""
     return read_params(path, assignments).settings_for(net, depth, name)
+
+
+def named_net(plan: Params, net: str | None, depth: int | None, name: str | None) -> Settings | None:
+    """Give what holds for the net that is named; None if none is, which stands for every net of the plan.
+
+    Raises:
+        UserError: no net is named, and the plan has none.
+    """
+    if net is not None or depth is not None or name is not None:
+        return plan.settings_for(net or "resnet", depth or 20, name)
+    if not plan.models:
+        raise UserError("the parameters have no models: name a net, such as --net resnet --depth 20")
+    return None
 
 
 def print_json(value: Any) -> None:
