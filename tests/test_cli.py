@@ -148,6 +148,40 @@ def test_throughput(command: Command, tmp_path: Path) -> None:
     assert "images/s" in done.stdout
 
 
+def test_every_net_of_a_plan_is_measured_once(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(
+        f"data: {{source: digits, dir: {digits_folder}, validation: 200}}\n"
+        "train: {device: cpu}\n"
+        "throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}\n"
+        "responses: {images: 20}\n"
+        "models:\n"
+        "  plain-8: {net: plain, depth: 8}\n"
+        "  wide: {net: resnet, depth: 8, throughput: {batch_size: 8}}\n"
+    )
+    for made, done in (("plain-8", "0 of 2"), ("wide", "1 of 2"), ("", "2 of 2")):
+        folder = tmp_path / "runs/throughput"
+        before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*")}
+        if made:
+            (folder / f"{made}.json").unlink(missing_ok=True)
+        run = command("throughput")
+        assert run.returncode == 0, run.stderr
+        assert f"{done} nets are measured" in run.stderr
+        after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*")}
+        assert {name for name in after if after[name] != before.get(name)} == (
+            {"plain-8.json", "wide.json"} if not before else {f"{made}.json"} if made else set()
+        )
+    assert command("describe").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "runs/describe").iterdir()) == ["plain-8.json", "wide.json"]
+
+    assert "0 of 2 nets have weights" in command("responses").stdout
+    train = ("train", "--name", "wide", "--depth", "8", "--weights", "weights/wide", "--out", "runs/train/wide")
+    assert command(*train, "--seeds", "0", *QUICK).returncode == 0
+    first, second = command("responses"), command("responses")
+    assert "wide seed 0" in first.stdout
+    assert first.stdout == second.stdout
+    assert [path.name for path in (tmp_path / "runs/responses").iterdir()] == ["wide.json"]
+
+
 def test_a_report_without_parameters_is_of_what_is_there(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     at = f"--set=data.dir={digits_folder}"
     done = command("train", "--depth", "8", "--seeds", "0", "--out", "runs/train/resnet-8", at, *QUICK)
@@ -194,11 +228,11 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no data": (("train", "--out", "x"), "run `resnet data`"),
     "no params": (("report", "--params", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
     "no source": (("data", "--set", "data.source=nowhere.zip"), "nowhere.zip: no such file"),
-    "all into nowhere": (("throughput", "--all"), "throughput --all needs --out"),
-    "nets without all": (("throughput", "--nets", "resnet-20"), "throughput --nets needs --all"),
+    "a plan without nets": (("throughput",), "have no models: name a net"),
+    "a drawing of no net": (("describe", "--draw", "x.svg"), "have no models: name a net"),
+    "a drawing of all nets": (("describe", "--draw", "x.svg", "--set", "models={a: {net: plain, depth: 8}}"), "one net"),
     "no GPU": (("throughput", "--depth", "8", "--set", "train.device=cuda"), "train.device is cuda"),
     "mean": (("evaluate", "--weights", "w", "--mean", "1,2"), "--mean 1,2"),
-    "all without out": (("describe", "--all"), "--out"),
 }
 
 

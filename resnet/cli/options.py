@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from resnet.params import Params, Settings, load
 from resnet.runs.live import Viewer
 
 DEFAULT_PARAMS = Path("params.yaml")
+SECTIONS = ("data", "model", "train", "throughput", "responses", "evaluate", "latency", "limits", "models")
+"""Those that the stages of dvc.yaml name."""
 
 
 class Format(StrEnum):
@@ -53,9 +56,18 @@ FormatOption = Annotated[Format, typer.Option("--format", help="For people or fo
 
 
 def read_params(path: Path, assignments: list[str] | None) -> Params:
-    """Read the parameters; the default file may be absent."""
+    """Read the parameters; the default file may be absent.
+
+    Raises:
+        UserError: they are not valid; or a stage of DVC runs this, and a section is left out.
+    """
     absent = path == DEFAULT_PARAMS and not path.exists()
-    return load(None if absent else path, assignments or ())
+    params = load(None if absent else path, assignments or ())
+    left_out = [name for name in SECTIONS if name not in params.model_fields_set]
+    if left_out and "DVC_STAGE" in os.environ:  # which fails for want of them when the stage has run
+        added = ", ".join(f"`{name}: {{}}`" for name in left_out)
+        raise UserError(f"{path}: dvc.yaml names these sections, which may be empty: add {added}")
+    return params
 
 
 def read_settings(path: Path, assignments: list[str] | None, net: str, depth: int, name: str | None = None) -> Settings:
