@@ -230,7 +230,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no source": (("data", "--set", "data.source=nowhere.zip"), "nowhere.zip: no such file"),
     "a plan without nets": (("throughput",), "have no models: name a net"),
     "a drawing of no net": (("describe", "--draw", "x.svg"), "have no models: name a net"),
-    "a drawing of all nets": (("describe", "--draw", "x.svg", "--set", "models={a: {net: plain, depth: 8}}"), "one net"),
+    "a drawing of all nets": (("describe", "--draw", "x.svg", "--set=models={a: {net: plain, depth: 8}}"), "one net"),
     "no GPU": (("throughput", "--depth", "8", "--set", "train.device=cuda"), "train.device is cuda"),
     "mean": (("evaluate", "--weights", "w", "--mean", "1,2"), "--mean 1,2"),
 }
