@@ -226,8 +226,8 @@ def throughput(
     else:
         folder = out or Path("runs/throughput")
         nets = [plan.settings(entry) for entry in plan.models]
-        files = [(each, folder / f"{each.name}.json") for each in nets]
-        files = [(each, file) for each, file in files if not has_measured(file, each, classes)]
+        paths = [(each, folder / f"{each.name}.json") for each in nets]
+        files = [(each, path) for each, path in paths if not has_measured(path, each, classes)]
         print(f"{len(nets) - len(files)} of {len(nets)} nets are measured in {folder}", file=sys.stderr)
     for each, file in files:
         record = measure_throughput(each, choose_machine(each.train), classes)

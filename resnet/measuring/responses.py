@@ -134,14 +134,13 @@ def measure_responses(
         system=machine.describe(kernels.available),
         version=VERSION,
     )
-    kept: dict[int, SeedResponses] = {}
-    if earlier is not None and earlier.measured == record.measured:
-        kept = {seed.seed: seed for seed in earlier.seeds if _same_weights(seed, files.get(seed.seed))}
+    same = earlier if earlier is not None and earlier.measured == record.measured else record
+    kept = {seed.seed: seed for seed in same.seeds if _same_weights(seed, files.get(seed.seed))}
     missing = {seed: path for seed, path in files.items() if seed not in kept and path.exists()}
-    if earlier is not None and not missing:
-        return earlier.model_copy(update={"seeds": tuple(kept[seed] for seed in files if seed in kept)})
+    if not missing:
+        return same.model_copy(update={"seeds": tuple(kept.values())})
+    seeds = {seed: each.model_copy(update={"system": each.system or same.system}) for seed, each in kept.items()}
     single_view = partial(normalise, mean=pixel_mean(data.train.images).to(device))
-    seeds = {seed: each.model_copy(update={"system": each.system or earlier.system}) for seed, each in kept.items()}
     layers: tuple[str, ...] = ()
     for seed, path in missing.items():
         net = build_net(settings, len(data.record.classes), seed, device)
