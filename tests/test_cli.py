@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from resnet.cli import run
 from resnet.data import Data
 from resnet.results import ForecastRecord, ThroughputRecord, TrainingRecord
 from tests.conftest import Command
@@ -148,7 +149,9 @@ def test_throughput(command: Command, tmp_path: Path) -> None:
     assert "images/s" in done.stdout
 
 
-def test_every_net_of_a_plan_is_measured_once(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+def test_every_net_of_a_plan_is_measured_once(
+    digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "params.yaml").write_text(
         f"data: {{source: digits, dir: {digits_folder}, validation: 200}}\n"
         "train: {device: cpu}\n"
@@ -158,28 +161,32 @@ def test_every_net_of_a_plan_is_measured_once(command: Command, digits_folder: P
         "  plain-8: {net: plain, depth: 8}\n"
         "  wide: {net: resnet, depth: 8, throughput: {batch_size: 8}}\n"
     )
-    for made, done in (("plain-8", "0 of 2"), ("wide", "1 of 2"), ("", "2 of 2")):
-        folder = tmp_path / "runs/throughput"
-        before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*")}
-        if made:
-            (folder / f"{made}.json").unlink(missing_ok=True)
-        run = command("throughput")
-        assert run.returncode == 0, run.stderr
-        assert f"{done} nets are measured" in run.stderr
-        after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*")}
-        assert {name for name in after if after[name] != before.get(name)} == (
-            {"plain-8.json", "wide.json"} if not before else {f"{made}.json"} if made else set()
-        )
-    assert command("describe").returncode == 0
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs/throughput"
+    assert run(["throughput"]) == 0
+    assert "0 of 2 nets are measured" in capsys.readouterr().err
+    plain = (folder / "plain-8.json").read_bytes()
+    (folder / "wide.json").unlink()
+    assert run(["throughput"]) == 0
+    assert "1 of 2 nets are measured" in capsys.readouterr().err
+    assert ThroughputRecord.read(folder / "wide.json").training.batch_size == 8
+    assert (folder / "plain-8.json").read_bytes() == plain
+    assert run(["describe"]) == 0
     assert sorted(path.name for path in (tmp_path / "runs/describe").iterdir()) == ["plain-8.json", "wide.json"]
 
-    assert "0 of 2 nets have weights" in command("responses").stdout
+    assert run(["responses"]) == 0
+    assert "0 of 2 nets have weights" in capsys.readouterr().out
+    assert os.listdir(tmp_path / "runs/responses") == []
     train = ("train", "--name", "wide", "--depth", "8", "--weights", "weights/wide", "--out", "runs/train/wide")
-    assert command(*train, "--seeds", "0", *QUICK).returncode == 0
-    first, second = command("responses"), command("responses")
-    assert "wide seed 0" in first.stdout
-    assert first.stdout == second.stdout
-    assert [path.name for path in (tmp_path / "runs/responses").iterdir()] == ["wide.json"]
+    assert run([*train, "--seeds", "0", *QUICK]) == 0
+    printed = []
+    for _ in range(2):
+        capsys.readouterr()
+        assert run(["responses"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert "wide seed 0" in printed[0]
+    assert printed[0] == printed[1]
+    assert os.listdir(tmp_path / "runs/responses") == ["wide.json"]
 
 
 def test_a_report_without_parameters_is_of_what_is_there(command: Command, digits_folder: Path, tmp_path: Path) -> None:
