@@ -20,7 +20,7 @@ SIZE := PyTorch's CPU build, no hashes checked
 INSTALL = $(UV_INSTALL) --compile-bytecode --torch-backend cpu --no-verify-hashes --constraint requirements.lock -e ".[dev]"
 endif
 
-.PHONY: help quickstart test test-all coverage check lock clean
+.PHONY: help quickstart test test-all coverage check size lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ check: .venv/ready  ## Lint, types, spelling, and who imports whom
 	$(INSTALL)
 	@touch $@
 	@echo "==> .venv is ready; 'source .venv/bin/activate' makes dvc, resnet and pytest plain commands"
+
+size:  ## Print lines of Python by room, and words of docs, beside their budgets
+	@$(PYTHON) .ci/size.py
 
 lock: .venv/ready  ## Resolve pyproject.toml's dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib.metadata
 import os
 import platform
@@ -10,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -98,10 +100,15 @@ class Machine:
         return memory.available, memory.total
 
     def forget_peak_memory(self) -> None:
-        """Count the peak from now on. A CPU's cannot be forgotten: it is the process's."""
+        """Count the peak from now on. A CPU's is the process's, which only Linux can forget."""
+        gc.collect()
         self.release_memory()
         if self.gpu:
             torch.accelerator.reset_peak_memory_stats(self.device)
+        else:
+            with suppress(OSError, AttributeError):  # another system, or another C library
+                ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed
+                Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
     def release_memory(self) -> None:
         """Give a GPU's memory back that the framework keeps and nothing uses: it would count in the next peak."""

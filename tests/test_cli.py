@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from resnet.cli import run
 from resnet.data import Data
 from resnet.results import ForecastRecord, ThroughputRecord, TrainingRecord
 from tests.conftest import Command
@@ -148,6 +149,46 @@ def test_throughput(command: Command, tmp_path: Path) -> None:
     assert "images/s" in done.stdout
 
 
+def test_every_net_of_a_plan_is_measured_once(
+    digits_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text(
+        f"data: {{source: digits, dir: {digits_folder}, validation: 200}}\n"
+        "train: {device: cpu}\n"
+        "throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}\n"
+        "responses: {images: 20}\n"
+        "models:\n"
+        "  plain-8: {net: plain, depth: 8}\n"
+        "  wide: {net: resnet, depth: 8, throughput: {batch_size: 8}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs/throughput"
+    assert run(["throughput"]) == 0
+    assert "0 of 2 nets are measured" in capsys.readouterr().err
+    plain = (folder / "plain-8.json").read_bytes()
+    (folder / "wide.json").unlink()
+    assert run(["throughput"]) == 0
+    assert "1 of 2 nets are measured" in capsys.readouterr().err
+    assert ThroughputRecord.read(folder / "wide.json").training.batch_size == 8
+    assert (folder / "plain-8.json").read_bytes() == plain
+    assert run(["describe"]) == 0
+    assert sorted(path.name for path in (tmp_path / "runs/describe").iterdir()) == ["plain-8.json", "wide.json"]
+
+    assert run(["responses"]) == 0
+    assert "0 of 2 nets have weights" in capsys.readouterr().out
+    assert os.listdir(tmp_path / "runs/responses") == []
+    train = ("train", "--name", "wide", "--depth", "8", "--weights", "weights/wide", "--out", "runs/train/wide")
+    assert run([*train, "--seeds", "0", *QUICK]) == 0
+    printed = []
+    for _ in range(2):
+        capsys.readouterr()
+        assert run(["responses"]) == 0
+        printed.append(capsys.readouterr().out)
+    assert "wide seed 0" in printed[0]
+    assert printed[0] == printed[1]
+    assert os.listdir(tmp_path / "runs/responses") == ["wide.json"]
+
+
 def test_a_report_without_parameters_is_of_what_is_there(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     at = f"--set=data.dir={digits_folder}"
     done = command("train", "--depth", "8", "--seeds", "0", "--out", "runs/train/resnet-8", at, *QUICK)
@@ -194,11 +235,11 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "no data": (("train", "--out", "x"), "run `resnet data`"),
     "no params": (("report", "--params", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
     "no source": (("data", "--set", "data.source=nowhere.zip"), "nowhere.zip: no such file"),
-    "all into nowhere": (("throughput", "--all"), "throughput --all needs --out"),
-    "nets without all": (("throughput", "--nets", "resnet-20"), "throughput --nets needs --all"),
+    "a plan without nets": (("throughput",), "have no models: name a net"),
+    "a drawing of no net": (("describe", "--draw", "x.svg"), "have no models: name a net"),
+    "a drawing of all nets": (("describe", "--draw", "x.svg", "--set=models={a: {net: plain, depth: 8}}"), "one net"),
     "no GPU": (("throughput", "--depth", "8", "--set", "train.device=cuda"), "train.device is cuda"),
     "mean": (("evaluate", "--weights", "w", "--mean", "1,2"), "--mean 1,2"),
-    "all without out": (("describe", "--all"), "--out"),
 }
 
 

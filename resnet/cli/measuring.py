@@ -18,9 +18,12 @@ from resnet.cli.options import (
     NameOption,
     NetOption,
     ParamsOption,
+    PlanDepthOption,
+    PlanNetOption,
     ResultOption,
     SetOption,
     WeightsFileOption,
+    named_net,
     print_json,
     read_params,
     read_settings,
@@ -36,34 +39,36 @@ LEAST_STD = 1e-3
 
 
 def describe(
-    net: NetOption = "resnet",
-    depth: DepthOption = 20,
+    net: PlanNetOption = None,
+    depth: PlanDepthOption = None,
     name: NameOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
     format_: FormatOption = Format.table,
-    all_: Annotated[bool, typer.Option("--all", help="Every net of the parameters' models, into --out.")] = False,
-    out: Annotated[Path | None, typer.Option(help="With --all: the folder for NAME.json files.")] = None,
+    out: Annotated[Path, typer.Option(help="Of every net: the folder for NAME.json files.")] = Path("runs/describe"),
     draw: Annotated[Path | None, typer.Option(help="Draw the net into this SVG file instead.")] = None,
     part: Annotated[Part, typer.Option(help="With --draw: the whole net or a part of it.")] = Part.net,
 ) -> None:
-    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds. Or draw the net."""
-    if all_ and draw is not None:
-        raise UserError("describe --draw draws one net: leave out --all")
+    """Print the layer table of a net: kernel, stride, output volume, parameters, multiply-adds. Or draw the net.
+
+    If no net is named, the tables of every net of the parameters go into files.
+    """
     if draw is None and part is not Part.net:
         raise UserError(f"describe --part {part} is drawn: say where, with --draw FILE.svg")
+    plan = read_params(params, set_)
+    settings = named_net(plan, net, depth, name)
+    if settings is None and draw is not None:
+        raise UserError("describe --draw draws one net: name it, such as --net resnet --depth 56")
+
     from resnet.data import prepared_classes
     from resnet.nets.layers import describe as count
 
-    plan = read_params(params, set_)
     classes = prepared_classes(plan.data.dir)
-    if all_:
-        if out is None:
-            raise UserError("describe --all needs --out")
+    if settings is None:
         for entry in plan.models:
             count(plan.settings(entry), classes).write(out / f"{entry}.json")
         return
-    record = count(plan.settings_for(net, depth, name), classes)
+    record = count(settings, classes)
     if draw is not None:
         write_text(draw, drawn(record, part, alone=True))
         print(printing.drawing_line(record, part, draw))
@@ -144,75 +149,94 @@ def published(
 
 
 def responses(
-    weights: Annotated[Path, typer.Option(help="Folder of seed-K/model.safetensors.")],
-    out: ResultOption,
-    net: NetOption = "resnet",
-    depth: DepthOption = 20,
+    weights: Annotated[
+        Path, typer.Option(help="Folder of seed-K/model.safetensors; of every net, of NAME/seed-K/model.safetensors.")
+    ] = Path("weights"),
+    out: Annotated[Path, typer.Option(help="Result file; of every net, the folder for NAME.json files.")] = Path(
+        "runs/responses"
+    ),
+    net: PlanNetOption = None,
+    depth: PlanDepthOption = None,
     name: NameOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
 ) -> None:
     """Measure how strongly each layer of the trained nets responds (Figure 7).
 
-    A seed whose weights are not here keeps what --out says of them.
+    If no net is named, every net that has weights is measured. What --out has of a seed stays if its weights are the
+    same, or are not here.
     """
     plan = read_params(params, set_)
-    settings = plan.settings_for(net, depth, name)
+    settings = named_net(plan, net, depth, name)
 
     from resnet.data import load as load_data
-    from resnet.measuring.responses import measure_responses
+    from resnet.measuring.responses import has_weights, measure_responses
     from resnet.training.devices import choose_machine
 
-    try:
-        earlier = ResponsesRecord.read(out)
-    except DamagedFile:
-        earlier = None  # absent, or measured anew
+    prepared = load_data(plan.data.dir, plan.data)
+    if settings is not None:
+        files = [(settings, weights, out)]
+    else:
+        nets = [plan.settings(entry) for entry in plan.models]
+        files = [(each, weights / each.name, out / f"{each.name}.json") for each in nets]
+        files = [(each, folder, file) for each, folder, file in files if has_weights(each, folder)]
+        out.mkdir(parents=True, exist_ok=True)  # also if no net has weights yet
+        print(f"{len(files)} of {len(nets)} nets have weights in {weights}")
+    for each, folder, file in files:
+        machine = choose_machine(each.train, "fp32")
+        record = measure_responses(each, folder, prepared, plan.responses.images, machine, _earlier(file))
+        record.write(file)
+        for line in printing.responses_lines(record):
+            print(line)
 
-    prepared, machine = load_data(settings.data.dir, settings.data), choose_machine(settings.train, "fp32")
-    record = measure_responses(settings, weights, prepared, plan.responses.images, machine, earlier)
-    record.write(out)
-    for line in printing.responses_lines(record):
-        print(line)
+
+def _earlier(file: Path) -> ResponsesRecord | None:
+    """What was measured before; None if the file is absent or damaged, and is to be made anew."""
+    try:
+        return ResponsesRecord.read(file)
+    except DamagedFile:
+        return None
 
 
 def throughput(
-    net: NetOption = "resnet",
-    depth: DepthOption = 20,
+    net: PlanNetOption = None,
+    depth: PlanDepthOption = None,
     name: NameOption = None,
-    out: Annotated[Path | None, typer.Option(help="Result file; with --all the folder for NAME.json files.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file; of every net, the folder for NAME.json files [runs/throughput].")
+    ] = None,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
     format_: FormatOption = Format.table,
-    all_: Annotated[
-        bool, typer.Option("--all", help="Every net of the parameters' models, a round of each in turn, into --out.")
-    ] = False,
-    nets: Annotated[str | None, typer.Option(help="With --all: such as resnet-20,resnet-56 [all].")] = None,
 ) -> None:
-    """Measure training and inference: images/s, memory, and how far from this machine's peaks."""
+    """Measure training and inference: images/s, memory, and how far from this machine's peaks.
+
+    If no net is named, every net is measured whose file does not have these settings already.
+    """
     plan = read_params(params, set_)
-    if all_ and out is None:
-        raise UserError("throughput --all needs --out")
-    if nets is not None and not all_:
-        raise UserError("throughput --nets needs --all")
-    names = nets.split(",") if nets else list(plan.models)
-    chosen = [plan.settings(entry) for entry in names] if all_ else [plan.settings_for(net, depth, name)]
+    settings = named_net(plan, net, depth, name)
 
     from resnet.data import prepared_classes
-    from resnet.measuring.throughput import measure_throughput
+    from resnet.measuring.throughput import has_measured, measure_throughput
     from resnet.training.devices import choose_machine
 
-    machines = [choose_machine(settings.train) for settings in chosen]
-    records = measure_throughput(chosen, machines, prepared_classes(plan.data.dir))
-    for record in records:
-        if out is not None:
-            record.write(out / f"{record.name}.json" if all_ else out)
-    if format_ is Format.json:
-        trees = [record.model_dump(mode="json") for record in records]
-        print_json(trees if all_ else trees[0])
-        return
-    for record in records:
-        for line in printing.throughput_lines(record):
-            print(line)
+    classes = prepared_classes(plan.data.dir)
+    if settings is not None:
+        files = [(settings, out)]
+    else:
+        folder = out or Path("runs/throughput")
+        nets = [plan.settings(entry) for entry in plan.models]
+        paths = [(each, folder / f"{each.name}.json") for each in nets]
+        files = [(each, path) for each, path in paths if not has_measured(path, each, classes)]
+        print(f"{len(nets) - len(files)} of {len(nets)} nets are measured in {folder}", file=sys.stderr)
+    for each, file in files:
+        record = measure_throughput(each, choose_machine(each.train), classes)
+        if file is not None:
+            record.write(file)
+        if format_ is Format.json:
+            print_json(record.model_dump(mode="json"))
+        else:
+            print(*printing.throughput_lines(record), sep="\n")
 
 
 def latency(
@@ -227,7 +251,7 @@ def latency(
     """Measure stem, blocks, head and whole nets: forward, and forward + backward."""
     plan = read_params(params, set_)
 
-    from resnet.measuring.block_latency import from_benchmarks, measure_latency
+    from resnet.measuring.block_latency import from_benchmarks, has_measured, measure_latency
     from resnet.training.devices import choose_machine
 
     partial: Path | None = None
@@ -236,6 +260,10 @@ def latency(
     else:
         console = Console(stderr=True)
         machine = choose_machine(plan.train)
+        file = out / f"{machine.device.type}.json"
+        if has_measured(file, plan, machine):
+            print(f"{file} has these settings already: delete it to measure anew")
+            return
         # A measurement that is stopped leaves what it has beside the result, whose earlier form stays.
         partial = out / f"{machine.device.type}.json.partial"
         record = measure_latency(

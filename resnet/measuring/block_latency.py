@@ -38,7 +38,7 @@ from resnet.nets import kernels
 from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
 from resnet.nets.model import he_initialisation
 from resnet.params import Params
-from resnet.results import LatencyRecord, LatencyRow, Passes
+from resnet.results import DamagedFile, LatencyRecord, LatencyRow, Passes
 from resnet.system import Machine
 from resnet.training.draws import generator
 
@@ -268,6 +268,7 @@ def measure_latency(
         rows=(),
         peaks=(measure_peaks(machine),),
         system=machine.describe(kernels.available),
+        version=VERSION,
     )
     for case in cases:
         if memory_needed(case, shortcut) < machine.free_memory_bytes():
@@ -277,7 +278,21 @@ def measure_latency(
             keep(record)
         else:
             tell(f"{case.name}: left out, its activations do not fit in memory")
-    return record
+    return record.model_copy(update={"settings": _settings(params)})  # which what was stopped does not have
+
+
+def _settings(params: Params) -> dict[str, Any]:
+    return params.model_dump(mode="json", include={"latency", "model"})
+
+
+def has_measured(file: Path, params: Params, machine: Machine) -> bool:
+    """Whether a file holds what would be measured on this kind of device in this precision."""
+    try:
+        record = LatencyRecord.read(file)
+    except DamagedFile:
+        return False
+    precisions = {row.precision for row in record.rows}
+    return (record.settings, record.version, precisions) == (_settings(params), VERSION, {machine.precision})
 
 
 def from_benchmarks(path: Path) -> LatencyRecord:

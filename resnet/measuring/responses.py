@@ -6,7 +6,7 @@ The paper's words: "the responses are the outputs of each 3x3 layer, after BN an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -87,6 +87,16 @@ def response_std(
     return stds
 
 
+def _files(settings: Settings, weights: Path) -> dict[int, Path]:
+    """Where the weights of each planned seed are, if they are there."""
+    return {seed: weights / f"seed-{seed}" / "model.safetensors" for seed in settings.train.seed_list}
+
+
+def has_weights(settings: Settings, weights: Path) -> bool:
+    """Whether any planned seed of a net has weights in a folder."""
+    return any(path.exists() for path in _files(settings, weights).values())
+
+
 def measure_responses(
     settings: Settings,
     weights: Path,
@@ -103,48 +113,51 @@ def measure_responses(
         data: the data that it was trained on.
         images: how many training images, the first in canonical order, which is a random one; 0 for all.
         machine: where, and in which precision: fp32 for every number that is reported.
-        earlier: what this measurement replaces; it gives the seeds whose weights are not here.
+        earlier: what this measurement replaces; its seeds stay if their weights are the same, be these here or not.
 
     Raises:
         UserError: no seed has weights, or they are another net's.
     """
-    files = {seed: weights / f"seed-{seed}" / "model.safetensors" for seed in settings.train.seed_list}
-    trained = {seed: path for seed, path in files.items() if path.exists()}
-    if not trained:
+    if not has_weights(settings, weights):
         raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
-    device = machine.device
-    mean = pixel_mean(data.train.images).to(device)
+    files, device = _files(settings, weights), machine.device
     shown = on_device(data.train[: images or None], device).images
-    single_view = partial(normalise, mean=mean)
-    seeds, layers = [], tuple[str, ...]()
-    for seed, path in trained.items():
-        net = build_net(settings, len(data.record.classes), seed, device)
-        check_record(path, net)
-        load_weights(net, path)
-        stds = response_std(net, shown, single_view, machine)
-        layers = tuple(stds)
-        seeds.append(SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values())))
     record = ResponsesRecord(
         name=settings.name,
         net=settings.net,
         depth=settings.depth,
         data=data.record,
         images=len(shown),
-        layers=layers,
-        seeds=tuple(seeds),
+        layers=(),
+        seeds=(),
         settings=settings.model_dump(mode="json", include={"model"}),
         system=machine.describe(kernels.available),
         version=VERSION,
     )
-    if earlier is None or earlier.measured != record.measured:
-        return record
-    kept = {seed.seed: seed for seed in _unchanged(earlier, files)} | {seed.seed: seed for seed in seeds}
-    return record.model_copy(update={"seeds": tuple(kept[seed] for seed in files if seed in kept)})
+    same = earlier if earlier is not None and earlier.measured == record.measured else record
+    kept = {seed.seed: seed for seed in same.seeds if _same_weights(seed, files.get(seed.seed))}
+    missing = {seed: path for seed, path in files.items() if seed not in kept and path.exists()}
+    if not missing:
+        return same.model_copy(update={"seeds": tuple(kept.values())})
+    seeds = {seed: each.model_copy(update={"system": each.system or same.system}) for seed, each in kept.items()}
+    single_view = partial(normalise, mean=pixel_mean(data.train.images).to(device))
+    layers: tuple[str, ...] = ()
+    for seed, path in missing.items():
+        net = build_net(settings, len(data.record.classes), seed, device)
+        check_record(path, net)
+        load_weights(net, path)
+        stds = response_std(net, shown, single_view, machine)
+        layers = tuple(stds)
+        seeds[seed] = SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values()))
+    ordered = tuple(seeds[seed] for seed in files if seed in seeds)
+    return record.model_copy(update={"layers": layers, "seeds": ordered})
 
 
-def _unchanged(earlier: ResponsesRecord, files: dict[int, Path]) -> Iterator[SeedResponses]:
-    """The seeds that were measured on the very weights that their runs ended with, be these here or not."""
-    for seed in earlier.seeds:
-        written = recorded(files[seed.seed]) if seed.seed in files else None
-        if written is not None and written.sha256 == seed.weights_sha256:
-            yield seed.model_copy(update={"system": seed.system or earlier.system})
+def _same_weights(seed: SeedResponses, path: Path | None) -> bool:
+    """Whether a seed was measured on the weights in a file or, if it is not here, on those that its run ended with."""
+    if path is None:
+        return False
+    if path.exists():
+        return file_digest(path) == seed.weights_sha256
+    written = recorded(path)
+    return written is not None and written.sha256 == seed.weights_sha256

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from resnet.data import Data, Images, Source, split
-from resnet.errors import UserError
 from resnet.measuring.peaks import measure_peaks, together
 from resnet.measuring.stopwatch import Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
 from resnet.nets.layers import work
-from resnet.params import Settings, ThroughputParams
-from resnet.results import ThroughputRecord, Timing
+from resnet.params import Settings
+from resnet.results import DamagedFile, ThroughputRecord, Timing
 from resnet.system import Machine
 from resnet.training.batches import Batches
-from resnet.training.placement import SHARE, run_bytes
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 VERSION = 1
@@ -75,89 +74,66 @@ def inference_stepper(settings: Settings, machine: Machine, batch_size: int, cla
     return (graphed(step) if machine.cuda else None) or step
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A step of a net that is warm, and the memory that it takes."""
-
-    plan: ThroughputParams
-    step: Step
-    steps: int
-    """Of a round."""
-    peak_memory_bytes: int
-
-    def timing(self, seconds: tuple[float, ...]) -> Timing:
-        batch_size, peak = self.plan.batch_size, self.peak_memory_bytes
-        return Timing(batch_size=batch_size, steps=self.steps, step_seconds=seconds, peak_memory_bytes=peak)
-
-
-def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int) -> _Ready:
+def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int) -> tuple[Step, int, int]:
+    """A step that is warm, how many make a round, and the memory that it takes (bytes)."""
     plan = settings.throughput
     machine.forget_peak_memory()
     before = machine.held_memory_bytes()
     step = stepper(settings, machine, plan.batch_size, classes)
     warm_up(step, machine, plan.warmup_steps)
     filling = steps_that_fill(step, wall_clock(machine), GPU_ROUND_SECONDS)[0] if machine.gpu else 1
-    return _Ready(plan, step, max(plan.steps, filling), machine.peak_memory_bytes() - before)
+    return step, max(plan.steps, filling), machine.peak_memory_bytes() - before
 
 
-def _bytes(settings: Settings, machine: Machine) -> float:
-    """About what a net's training fills, at the batch size that is measured."""
-    return run_bytes(settings.with_train(batch_size=settings.throughput.batch_size), machine.precision)
+def measure_throughput(settings: Settings, machine: Machine, classes: int = 10) -> ThroughputRecord:
+    """Measure training and inference of a net, a round of each in turn, and the machine's peaks.
 
-
-def _check_room(nets: Sequence[Settings], machines: Sequence[Machine]) -> None:
-    needed = sum(_bytes(net, machine) for net, machine in zip(nets, machines, strict=True))
-    if machines[0].gpu and len(nets) > 1 and needed > SHARE * machines[0].memory_bytes():
-        raise UserError(f"the nets take about {needed / 2**30:.0f} GiB beside one another: name fewer with --nets")
-
-
-def measure_throughput(
-    nets: Sequence[Settings], machines: Sequence[Machine], classes: int = 10
-) -> list[ThroughputRecord]:
-    """Measure training and inference of nets, a round of each in turn, and the machine's peaks.
-
-    So what else the machine does meets all alike. The nets are built from the smallest to the largest, inference before
-    training: a CPU's peak of memory is the process's, which is then that of the net just built.
-
-    Args:
-        nets: the most of their `throughput.repeats` holds for all.
-        machines: where each is measured, and in which precision; of one device.
-        classes: of all nets.
-
-    Raises:
-        UserError: they do not fit a GPU's memory beside one another.
+    The peaks are measured before and after, so that a machine that others use is compared with itself.
     """
-    _check_room(nets, machines)
-    clock, rounds = wall_clock(machines[0]), max(net.throughput.repeats for net in nets)
-    ascending = sorted(range(len(nets)), key=lambda k: _bytes(nets[k], machines[k]))
-    kinds = (inference_stepper, training_stepper)
-    ready = [_ready(stepper, nets[k], machines[k], classes) for stepper in kinds for k in ascending]
-    # The peaks before and after, so that a machine that others use is compared with itself.
-    precisions = {machine.precision: machine for machine in machines}
-    before = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
-    seconds = time_in_turn([each.step for each in ready], clock, [each.steps for each in ready], rounds)
-    timings = [each.timing(times) for each, times in zip(ready, seconds, strict=True)]
-    after = {precision: measure_peaks(machine, rounds) for precision, machine in precisions.items()}
-    inference = dict(zip(ascending, timings[: len(nets)], strict=True))
-    training = dict(zip(ascending, timings[len(nets) :], strict=True))
-    records = []
-    for k, (settings, machine) in enumerate(zip(nets, machines, strict=True)):
-        net, precision, batch_size = work(settings, classes), machine.precision, settings.throughput.batch_size
-        records.append(
-            ThroughputRecord(
-                name=settings.name,
-                net=settings.net,
-                depth=settings.depth,
-                parameters=net.parameters,
-                multiply_adds=net.multiply_adds,
-                precision=precision,
-                training=training[k],
-                inference=inference[k],
-                training_work=net.training_step(batch_size, precision),
-                inference_work=net.step("inference", batch_size, precision),
-                peaks=together(before[precision], after[precision]),
-                settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
-                system=machine.describe(kernels.available),
-            )
-        )
-    return records
+    plan, net = settings.throughput, work(settings, classes)
+    ready = [_ready(stepper, settings, machine, classes) for stepper in (inference_stepper, training_stepper)]
+    steps, counts, _ = zip(*ready, strict=True)
+    before = measure_peaks(machine, plan.repeats)
+    times = time_in_turn(steps, wall_clock(machine), counts, plan.repeats)
+    after = measure_peaks(machine, plan.repeats)
+
+    inference, training = (
+        Timing(batch_size=plan.batch_size, steps=count, step_seconds=seconds, peak_memory_bytes=peak)
+        for (_, count, peak), seconds in zip(ready, times, strict=True)
+    )
+    return ThroughputRecord(
+        name=settings.name,
+        net=settings.net,
+        depth=settings.depth,
+        parameters=net.parameters,
+        multiply_adds=net.multiply_adds,
+        precision=machine.precision,
+        training=training,
+        inference=inference,
+        training_work=net.training_step(plan.batch_size, machine.precision),
+        inference_work=net.step("inference", plan.batch_size, machine.precision),
+        peaks=together(before, after),
+        settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
+        system=machine.describe(kernels.available),
+        version=VERSION,
+    )
+
+
+BEARING = ("batch_norm_images", "compile", "device", "recompute")
+"""Keys of `train` that bear on speed, besides the precision. The batch size is `throughput`'s own."""
+
+
+def has_measured(file: Path, settings: Settings, classes: int = 10) -> bool:
+    """Whether a file holds what would be measured of a net, on whatever machine it was."""
+    try:
+        record = ThroughputRecord.read(file)
+        theirs = Settings.model_validate(settings.model_dump() | record.settings)
+    except (DamagedFile, ValidationError):
+        return False
+    return (
+        (record.name, record.net, record.depth) == (settings.name, settings.net, settings.depth)
+        and (record.version, record.parameters) == (VERSION, work(settings, classes).parameters)
+        and record.precision == settings.train.precision_beside(record.precision)
+        and (theirs.model, theirs.throughput) == (settings.model, settings.throughput)
+        and all(getattr(theirs.train, key) == getattr(settings.train, key) for key in BEARING)
+    )

@@ -113,7 +113,7 @@ class ResponsesRecord(Record):
     @property
     def measured(self) -> dict[str, Any]:
         """What two records must have in common for their seeds to stand side by side."""
-        return self.model_dump(exclude={"seeds", "system"})
+        return self.model_dump(exclude={"seeds", "layers", "system"})
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

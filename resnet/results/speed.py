@@ -132,6 +132,8 @@ class ThroughputRecord(Record):
     settings: dict[str, Any]
     """The effective `model`, `train` and `throughput` sections of the parameters."""
     system: System
+    version: Positive = 1
+    """`VERSION` of `measuring/throughput.py`."""
 
 
 Passes = Literal["inference", "forward", "forward+backward"]
@@ -188,6 +190,10 @@ class LatencyRecord(Record):
     peaks: tuple[Peaks, ...]
     """One for each precision of the rows."""
     system: System
+    settings: dict[str, Any] | None = None
+    """The effective `latency` and `model` sections of the parameters; None of benchmarks and of older files."""
+    version: Positive = 1
+    """`VERSION` of `measuring/block_latency.py`."""
 
 
 class UsualLoopRecord(Record):

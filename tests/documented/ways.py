@@ -84,7 +84,7 @@ SMALL: dict[str, Run] = {
     "resnet plan": Run(
         "train@plain-20: complete", "weights/plain-20/seed-1/model.safetensors", again="timed out during startup"
     ),
-    "CIFAR10_SOURCE=~/cifar10.zip dvc repro": Run("'throughput@plain-20'", "reports/summary.md"),
+    "CIFAR10_SOURCE=~/cifar10.zip dvc repro": Run("'throughput'", "reports/summary.md"),
     "resnet status --watch": Run("│ all       │            │    4 │       0 │       0 │         0 │"),
     "resnet adopt dvc.yaml": Run("train@plain-20: complete", "dvc.lock"),
     "dvc repro -f published": Run("'published'", "runs/published.json"),

@@ -78,7 +78,7 @@ def _ground(folder: Path) -> Path:
     train = ("train", "--depth", 8, "--params", "params.yaml", "--out")
     steps: tuple[tuple[object, ...], ...] = (
         ("data", "--params", "params.yaml"),
-        ("describe", "--all", "--params", "params.yaml", "--out", "runs/describe"),
+        ("describe", "--params", "params.yaml", "--out", "runs/describe"),
         (*train, "runs/train/resnet-8"),
     )
     for arguments in steps:

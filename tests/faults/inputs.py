@@ -193,7 +193,7 @@ def hostile_name(folder: Path, chance: random.Random) -> Case:
     name = "".join(chance.choices(parts, k=chance.randint(1, 8))) + chance.choice(("/", "|", "`", "$", " "))
     if chance.random() < 0.5:
         (folder / "p.yaml").write_text(json.dumps({"models": {name: {"net": "resnet", "depth": 8}}}))
-        return Case(("describe", "--params", "p.yaml", "--all", "--out", "o"))
+        return Case(("describe", "--params", "p.yaml", "--out", "o"))
     return Case(("describe", "--depth", 8, f"--name={name}"))
 
 
@@ -224,7 +224,7 @@ def path(folder: Path, chance: random.Random) -> Case:
             ("evaluate", "--depth", 8, "--weights", place),
             ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", place),
             ("data", f"--set=data.source={place}"),
-            ("describe", "--all", "--params", "params.yaml", "--out", place),
+            ("describe", "--params", "params.yaml", "--out", place),
             ("report", "--params", place),
             ("responses", "--weights", place, "--out", "o.json", "--depth", 8, "--params", "params.yaml"),
         )

@@ -1,30 +1,30 @@
-"""Throughput: nets take turns, each with its own batch and length; what does not fit beside one another is refused."""
+"""Throughput: training and inference take turns; what is measured already is known by its settings."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from resnet.errors import UserError
 from resnet.measuring import throughput
 from resnet.measuring.stopwatch import Step
-from resnet.measuring.throughput import Stepper, measure_throughput
-from resnet.params import Params, Settings, load
+from resnet.measuring.throughput import Stepper, has_measured, measure_throughput
+from resnet.params import Settings, load
+from resnet.results import ThroughputRecord
 from resnet.system import Machine
 from tests.conftest import CPU
 
-MODELS = """models={
-  resnet-14: {net: resnet, depth: 14, train: {precision: bf16}},
-  plain-8: {net: plain, depth: 8, throughput: {batch_size: 2}}
-}"""
+THROUGHPUT = "throughput={batch_size: 4, warmup_steps: 1, steps: 2, repeats: 3}"
 
 
-@pytest.fixture
-def plan() -> Params:
-    return load(None, [MODELS, "throughput={batch_size: 4, warmup_steps: 1, steps: 2, repeats: 3}"])
+def net(*assignments: str, classes: str = "plain-8") -> Settings:
+    models = "models={plain-8: {net: plain, depth: 8, throughput: {batch_size: 2}}}"
+    return load(None, [models, THROUGHPUT, *assignments]).settings(classes)
 
 
-def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_and_inference_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done: list[str] = []
 
     def watched(kind: str, real: Stepper) -> Stepper:
@@ -32,7 +32,7 @@ def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
             step = real(settings, machine, batch_size, classes)
 
             def watched_step() -> None:
-                done.append(f"{kind} {settings.name} {batch_size}")
+                done.append(f"{kind} {batch_size}")
                 step()
 
             return watched_step
@@ -42,24 +42,31 @@ def test_nets_take_turns(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("inference", "training"):
         name = f"{kind}_stepper"
         monkeypatch.setattr(throughput, name, watched(kind, getattr(throughput, name)))
-    nets = [plan.settings(name) for name in plan.models]
-    records = measure_throughput(nets, [CPU.at("bf16"), CPU])
-    # The smaller net first: a CPU's peak is the process's.
-    warm = [f"{kind} {net}" for kind in ("inference", "training") for net in ("plain-8 2", "resnet-14 4")]
+    record = measure_throughput(net(), CPU.at("bf16"))
+    warm = ["inference 2", "training 2"]
     assert done == warm + 3 * [step for step in warm for _ in range(2)]
-    assert [(record.name, record.precision) for record in records] == [("resnet-14", "bf16"), ("plain-8", "fp32")]
-    for record, batch_size in zip(records, (4, 2), strict=True):
-        for timing in (record.training, record.inference):
-            assert (timing.batch_size, timing.steps, len(timing.step_seconds)) == (batch_size, 2, 3)
-        assert record.training.median_seconds > record.inference.median_seconds
-        assert record.peaks is not None
-        assert record.peaks.precision == record.precision
-        assert len(record.peaks.matmul_flops_per_second) == 6
-    peaks = [record.training.peak_memory_bytes for record in records]
-    assert peaks == sorted(peaks, reverse=True)
+    assert (record.name, record.precision) == ("plain-8", "bf16")
+    for timing in (record.training, record.inference):
+        assert (timing.batch_size, timing.steps, len(timing.step_seconds)) == (2, 2, 3)
+    assert record.training.median_seconds > record.inference.median_seconds
+    assert record.peaks is not None
+    assert record.peaks.precision == record.precision
+    assert len(record.peaks.matmul_flops_per_second) == 6
+
+    file = tmp_path / "plain-8.json"
+    assert not has_measured(file, net())
+    record.write(file)
+    assert has_measured(file, net())
+    # What a speed does not depend on, and what a machine chose by itself.
+    assert has_measured(file, net("train.iterations=5", "train.seeds=1", "train.precision=bf16"))
+    for other in ("train.precision=fp32", "train.device=cpu", "throughput.steps=3", "model.width=2"):
+        assert not has_measured(file, net(other)), other
+    assert not has_measured(file, net(), classes=100)
+    record.model_copy(update={"version": throughput.VERSION + 1}).write(file)
+    assert not has_measured(file, net())
 
 
-def test_a_gpus_round_lasts_a_tenth_of_a_second(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpus_round_lasts_a_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step of a millisecond, counted on a clock of its own: 100 of them in place of the plan's 2."""
     now = [0.0]
 
@@ -71,14 +78,23 @@ def test_a_gpus_round_lasts_a_tenth_of_a_second(plan: Params, monkeypatch: pytes
         monkeypatch.setattr(Machine, name, lambda machine: None)
     for name in ("held_memory_bytes", "peak_memory_bytes"):
         monkeypatch.setattr(Machine, name, lambda machine: 0)
-    settings = plan.settings("plain-8")
     for machine, steps in ((Machine(torch.device("cuda"), "fp32"), 100), (CPU, 2)):
-        ready = throughput._ready(lambda *arguments: step, settings, machine, 10)
-        assert ready.steps == pytest.approx(steps, abs=1)
+        _, count, _ = throughput._ready(lambda *arguments: step, net(), machine, 10)
+        assert count == pytest.approx(steps, abs=1)
 
 
-def test_what_does_not_fit_a_gpu_at_once_is_refused(plan: Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Machine, "memory_bytes", lambda machine: 2**30)
-    machines = [Machine(torch.device("cuda"), "fp32")] * 2
-    with pytest.raises(UserError, match="beside one another: name fewer with --nets"):
-        measure_throughput([plan.settings(name) for name in plan.models], machines)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a process's peak")
+def test_a_net_measured_after_a_larger_one_has_its_own_peak_of_memory() -> None:
+    large = net("models.plain-8.throughput={batch_size: 256, repeats: 1, steps: 1}")
+    peaks = [measure_throughput(each, CPU).training.peak_memory_bytes for each in (large, net())]
+    assert peaks[0] > peaks[1] + 100e6
+
+
+def test_a_file_of_an_earlier_form_counts(tmp_path: Path) -> None:
+    """The committed files have no version, and no settings that came later."""
+    file = tmp_path / "plain-8.json"
+    record = measure_throughput(net("throughput={batch_size: 2, warmup_steps: 1, steps: 1, repeats: 1}"), CPU)
+    tree = record.model_dump(mode="json", exclude={"version"})
+    del tree["settings"]["model"]["width"], tree["settings"]["train"]["batch_norm_images"]
+    ThroughputRecord.model_validate(tree).write(file)
+    assert has_measured(file, net("throughput={batch_size: 2, warmup_steps: 1, steps: 1, repeats: 1}"))

@@ -98,6 +98,43 @@ def test_a_plan_beyond_the_limit_ends_with_its_forecast(project: Path, plan: str
     assert planned[:2] == ["forecast", "train"]
 
 
+OWN = """
+data: {source: digits, dir: data/digits, validation: 200}
+model: {}
+train: {seeds: 1, iterations: 4, batch_size: 16}
+throughput: {batch_size: 4, steps: 1, repeats: 1}
+responses: {images: 50}
+evaluate: {}
+latency: {nets: [], depths: [], batch_sizes: [2], modes: [eager], seconds: 0.01}
+limits: {}
+models:
+  resnet-8: {net: resnet, depth: 8}
+"""
+
+
+def test_a_plan_of_ones_own_leaves_out_what_has_the_papers_value(project: Path) -> None:
+    own = project / "mine"
+    own.mkdir()
+    shutil.copy(ROOT / "quickstart/dvc.yaml", own)
+    (own / "params.yaml").write_text(OWN.replace("limits: {}\n", ""))
+    refused = run(project, "dvc", "repro", "mine/dvc.yaml:data", check=False)
+    assert "which may be empty: add `limits: {}`" in refused.stderr
+    assert not (own / "data").exists()
+    (own / "params.yaml").write_text(OWN)
+    run(project, "dvc", "repro", "mine/dvc.yaml")
+    assert running(run(project, "dvc", "repro", "mine/dvc.yaml").stdout) == {"mine/dvc.yaml:report"}
+    throughput = own / "runs/throughput/resnet-8.json"
+    before = throughput.read_bytes()
+    with (own / "params.yaml").open("a") as file:
+        file.write("  plain-8: {net: plain, depth: 8}\n")
+    added = running(run(project, "dvc", "repro", "mine/dvc.yaml").stdout)
+    stages = ("describe", "forecast", "train@plain-8", "throughput", "responses", "report")
+    assert added == {f"mine/dvc.yaml:{stage}" for stage in stages}
+    assert throughput.read_bytes() == before
+    for kind in ("throughput", "responses"):
+        assert (own / f"runs/{kind}/plain-8.json").exists()
+
+
 ENDLESS = "plain-8: {net: plain, depth: 8, train: {seeds: 1000, iterations: 640000}}"
 
 
@@ -124,13 +161,13 @@ def test_a_plan_beyond_the_limit_stops_before_training(project: Path) -> None:
 
 
 def test_an_interrupted_measurement_leaves_the_earlier_result(project: Path) -> None:
-    run(project, "dvc", "repro", "throughput@resnet-8")
+    run(project, "dvc", "repro", "throughput")
     commit(project, "measured")
     params = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(params.replace("repeats: 2", "repeats: 1000000"))
     commit(project, "measured for days")
     with subprocess.Popen(
-        ["dvc", "repro", "throughput@resnet-8"],
+        ["dvc", "repro", "throughput"],
         cwd=project,
         env=environment(project) | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -144,4 +181,4 @@ def test_an_interrupted_measurement_leaves_the_earlier_result(project: Path) -> 
         os.killpg(repro.pid, signal.SIGINT)  # as Ctrl-C does
     assert repro.returncode != 0
     assert run(project, "git", "status", "--porcelain").stdout == ""
-    assert running(run(project, "dvc", "repro", "--dry", "throughput@resnet-8").stdout) == {"throughput@resnet-8"}
+    assert running(run(project, "dvc", "repro", "--dry", "throughput").stdout) == {"throughput"}
