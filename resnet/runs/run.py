@@ -1,12 +1,10 @@
 """Training runs from the first iteration to their result files, one alone or several side by side.
 
-What a run computes is a function of its settings, its data and its seed (`trainer.py`). It may be killed at any
-moment: started again, it goes on from its last checkpoint and ends with the same weights, bit for
-bit, as a run left alone (on the same machine, with the same number of threads).
+A run may be killed at any moment. Started again, it goes on from its last checkpoint and ends with the same weights,
+bit for bit, as a run left alone (on the same machine, with the same number of threads).
 
-A run leaves in its folder `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of
-the last iterate. Validation picks nothing: the test error is the last iterate's, and the curve of
-test errors is for plotting.
+A run leaves `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of the last iterate. Validation picks
+nothing: the test error is the last iterate's, and the curve of test errors is for plotting.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from resnet.nets.model import count_parameters
 from resnet.params import Settings
 from resnet.results import Segment, Status, TrainingRecord, write_history
 from resnet.runs.folders import Folders
-from resnet.runs.history import History
+from resnet.runs.history import history
 from resnet.runs.identity import identity
 from resnet.runs.live import LiveCurve, Viewer
 from resnet.runs.results import Results
@@ -77,7 +75,7 @@ class Run:
         settings: what holds for this net.
         seed: fixes the initial weights, the data order and the augmentation.
         data: the prepared data.
-        folders: where the run's files lie; a checkpoint there is continued.
+        folders: of the run's files; it goes on from a checkpoint there.
         machine: where it trains, and the precision of its iterations.
         live: what shows its curve while it trains.
     """
@@ -125,7 +123,6 @@ class Run:
         """
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
-        self.history = History(self.settings, self.trainer.batches.train_images)
         self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
         with self.trainer.on_stream():
             damage = resume(
@@ -137,19 +134,15 @@ class Run:
                 self.results.iterations_reported(),
             )
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
-        for line in (damage, self._other_arithmetic()):
-            if line is not None:
-                print(line, file=sys.stderr)
-
-    def _other_arithmetic(self) -> str | None:
-        """A line for the user where this run goes on in other arithmetic than its last segment's."""
-        changes = "".join(self.segment.changes(last) for last in self.progress.segments[-1:])
-        if not changes:
-            return None
-        return (
-            f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} {changes}: "
-            "it will not end with the bits that it would have ended with as before"
-        )
+        if damage is not None:
+            print(damage, file=sys.stderr)
+        changes = self.segment.changes(self.progress.segments[-1]) if self.progress.segments else ""
+        if changes:
+            print(
+                f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other "
+                f"arithmetic: {changes}: it will not end with the bits that it would have ended with as before",
+                file=sys.stderr,
+            )
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it.
@@ -228,11 +221,11 @@ class Run:
             identity=self.identity,
             settings=self.settings.model_dump(mode="json", include={"model", "train"}),
             segments=tuple(segments),
-            files=self.results.files(status),
+            files=self.results.describe_files(status),
         )
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
-        rows = self.history.rows(self.progress)
+        rows = history(self.progress, self.recipe, self.trainer.batches.train_images)
         write_history(self.folders.history_file, rows)
         record = self._record(status, segments)
         record.write(self.folders.metrics_file)

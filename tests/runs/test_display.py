@@ -29,8 +29,8 @@ class Shown:
         monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: self.seconds))
         self.file = io.StringIO()
         self.console = Console(file=self.file, width=200, force_terminal=terminal)
-        self.display = TrainingDisplay(self.console)
-        self.run = self.display.run("resnet-8 seed 0", iterations, BATCH_SIZE)
+        self.display = TrainingDisplay(self.console, iterations, BATCH_SIZE)
+        self.run = self.display.add("resnet-8 seed 0")
         self.progress = progress_of([2.0] * iterations, [8] * iterations)
 
     def advance(self, iterations: int, seconds: float) -> None:
@@ -110,7 +110,7 @@ def test_an_evaluation_says_nothing_about_the_speed_of_training(show: Show) -> N
 def test_a_terminal_has_bars_and_no_lines(show: Show) -> None:
     shown = show(100, terminal=True)
     with shown.display:
-        other = shown.display.run("resnet-8 seed 1", 100, BATCH_SIZE)
+        other = shown.display.add("resnet-8 seed 1")
         shown.advance(100, 60)
     assert shown.display.bars.tasks[0].finished
     assert shown.display.bars.tasks[1].completed == 0

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from resnet.runs.locks import ARRANGING, SeedLocks
 
 from resnet.errors import UserError
 from resnet.files import is_locked, locked
 from resnet.results import TrainingRecord
-from resnet.runs.locks import ARRANGING, SeedLocks
 
 
 def test_a_seed_s_folder_that_moves_aside_is_free_and_its_name_is_held(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from resnet.runs.locks import SeedLocks
 from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.results import TrainingRecord
-from resnet.runs.locks import SeedLocks
 from resnet.runs.seeds import train_seeds
 from resnet.system import Machine
 from tests.conftest import CPU
