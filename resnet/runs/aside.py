@@ -35,8 +35,8 @@ class Arrangement(NamedTuple):
     """What must move before a seed can train in its folders."""
 
     moves: list[Move]
-    source: Folders
-    """Where the run's own files are before the moves."""
+    iterations_left: int | None
+    """What the run has to do after the moves; None if it is complete."""
     lines: list[str]
     """What moves, for people."""
     replaces: bool
@@ -69,7 +69,9 @@ def arrange(results: Results) -> Arrangement:
     finished = record == own and results.finished_record() is not None
     # Weights alone are from elsewhere, or from a run that was killed right before its first record.
     present = record or checkpoint or (UNIDENTIFIED if folders.weights_file.exists() else None)
-    earlier = _earlier(results) if not finished and checkpoint != own else None
+    earlier, left = None, None if finished else results.iterations_left()
+    if not finished and checkpoint != own:
+        earlier, left = _earlier(results)
     moves: list[Move] = []
     lines: list[str] = []
     if checkpoint is not None and (damage is not None or record not in (None, checkpoint)):
@@ -92,13 +94,8 @@ def arrange(results: Results) -> Arrangement:
         moves += _whole(earlier, folders)
         if checkpoint != own:
             lines.append(f"its earlier results are taken back from {earlier.results}")
-    return Arrangement(
-        moves,
-        folders if earlier is None or checkpoint == own else earlier,
-        lines,
-        replaces=not finished and any(name not in (None, own) for name in (record, checkpoint)),
-        damage=damage,
-    )
+    replaces = not finished and any(name not in (None, own) for name in (record, checkpoint))
+    return Arrangement(moves, left, lines, replaces, damage)
 
 
 def carry_out(moves: list[Move]) -> None:
@@ -193,13 +190,14 @@ def _whole(source: Folders, to: Folders) -> list[Move]:
     return list(dict.fromkeys(zip(source, to, strict=True)))
 
 
-def _earlier(results: Results) -> Folders | None:
-    """Where this very run is set aside, finished or furthest; None if it is nowhere."""
-    best, fewest = None, results.settings.train.iterations
-    for place in _places(results.folders, label(results.identity)):
+def _earlier(results: Results) -> tuple[Folders | None, int | None]:
+    """Where this very run is set aside, finished or furthest, and its iterations left; None if it is finished."""
+    own, best, fewest = label(results.identity), None, results.settings.train.iterations
+    for place in _places(results.folders, own):
         there = results._replace(folders=place)
-        ended = _record_label(place) == label(results.identity) and there.ended_record() is not None
-        left = -1 if ended and there.damage() is None else there.iterations_left()
-        if left < fewest and not (ended and left >= 0):
+        if _record_label(place) == own and there.ended_record() is not None:
+            if there.damage() is None:
+                return place, None
+        elif (left := there.iterations_left()) < fewest:
             best, fewest = place, left
-    return best
+    return best, fewest

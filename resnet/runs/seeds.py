@@ -71,10 +71,9 @@ def train_seeds(
         if not overwrite:
             _refuse(out, runs, arrangements)
         # A forecast that says no leaves all as it was: nothing has moved yet.
-        present = [run.results._replace(folders=each.source) for run, each in zip(runs, arrangements, strict=True)]
-        waiting = [results for results in present if results.finished_record() is None]
-        if waiting:
-            _check_forecast(settings, machine, [results.iterations_left() for results in waiting], data, console)
+        left = [each.iterations_left for each in arrangements if each.iterations_left is not None]
+        if left:
+            _check_forecast(settings, machine, left, data, console)
         for run, arrangement in zip(runs, arrangements, strict=True):
             for line in arrangement.lines:
                 console.print(f"{settings.name} seed {run.seed}: {line}", soft_wrap=True, markup=False)
