@@ -72,12 +72,13 @@ class Results(NamedTuple):
     def take_over(self) -> TrainingRecord | None:
         """The record if the run is complete, under the name that the plan now has for it.
 
-        A checkpoint goes that a kill right after the results were written has left.
+        The run's checkpoint goes if a kill right after the results were written has left one.
         """
         record = self.finished_record()
         if record is None:
             return None
-        remove_checkpoints(self.folders.checkpoint_file)
+        if self.iterations_left() < self.settings.train.iterations:
+            remove_checkpoints(self.folders.checkpoint_file)
         if record.name != self.settings.name:
             record = record.model_copy(update={"name": self.settings.name})
             record.write(self.folders.metrics_file)

@@ -66,7 +66,7 @@ def train_seeds(
         for run in runs:
             for folder in set(run.folders):
                 remove_partials(folder)
-            reunite(run.results)
+            reunite(run.folders)
         arrangements = [arrange(run.results) for run in runs]
         if not overwrite:
             _refuse(out, runs, arrangements)
