@@ -64,17 +64,18 @@ def reunite(folders: Folders) -> None:
 def arrange(results: Results) -> Arrangement:
     """Plan the moves that a run needs; nothing moves yet."""
     folders, all_iterations = results.folders, results.settings.train.iterations
-    record, left = _record_label(folders), results.iterations_left()
+    record = _record_label(folders)
+    left: int | None = results.iterations_left()
+    usable = left != all_iterations
     own = record in (None, label(results.identity))
     ended = record is not None and own and results.ended_record() is not None
     damage = results.damage() if ended else None
     if ended and damage is None:
         return Arrangement([], None)
-    if own and not ended and left < all_iterations:
+    if own and not ended and usable:
         return Arrangement([], left)
     # What is there is of no use to the run, but for a checkpoint with a record that does not fit.
     place = _unused(folders, record or UNIDENTIFIED)
-    usable = left < all_iterations
     if usable:
         back, taken_back = _checkpoints(place, folders), ""
     else:
@@ -134,15 +135,6 @@ def _rename(source: Path, to: Path) -> None:
 def _is_filled(path: Path) -> bool:
     """Whether a name has anything; a rename replaces an empty folder."""
     return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
-
-
-def _record_label(folders: Folders) -> str | None:
-    if not folders.metrics_file.exists():
-        return None
-    try:
-        return label(TrainingRecord.read(folders.metrics_file).identity)
-    except UserError:
-        return UNIDENTIFIED
 
 
 def _record_label(folders: Folders) -> str | None:

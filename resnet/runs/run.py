@@ -13,10 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import numpy as np
-import torch
 
 from resnet.data import Data
 from resnet.files import complete_or_absent
@@ -68,37 +68,27 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+@dataclass(eq=False)
 class Run:
-    """A training run of one net with one seed.
+    """A training run of one net with one seed."""
 
-    Args:
-        settings: what holds for this net.
-        seed: fixes the initial weights, the data order and the augmentation.
-        data: the prepared data.
-        folders: of the run's files; it goes on from a checkpoint there.
-        machine: where it trains, and the precision of its iterations.
-        live: what shows its curve while it trains.
-    """
+    settings: Settings
+    """What holds for this net."""
+    seed: int
+    """Fixes the initial weights, the data order and the augmentation."""
+    data: Data
+    folders: Folders
+    """Of the run's files; it goes on from a checkpoint there."""
+    machine: Machine
+    """Where it trains, and the precision of its iterations."""
+    live: Viewer | None = None
+    """What shows its curve while it trains."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        seed: int,
-        data: Data,
-        folders: Folders,
-        machine: Machine,
-        live: Viewer | None = None,
-    ) -> None:
-        self.settings = settings
-        self.recipe = settings.train
-        self.seed = seed
-        self.data = data
-        self.folders = folders
-        self.machine = machine
-        self.live = live
-        self.checkpoint_every = checkpoint_every(settings.train, machine)
-        self.identity = identity(settings, data.record, machine.precision)
-        self.results = Results(settings, self.identity, folders)
+    def __post_init__(self) -> None:
+        self.recipe = self.settings.train
+        self.checkpoint_every = checkpoint_every(self.recipe, self.machine)
+        self.identity = identity(self.settings, self.data.record, self.machine.precision)
+        self.results = Results(self.settings, self.identity, self.folders)
 
     def execute(self, on_iteration: OnIteration = lambda progress, learning_rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one; a finished run is not trained again.
@@ -170,7 +160,7 @@ class Run:
 
     def _diverged(self) -> bool:
         with self.trainer.on_stream():
-            return not bool(torch.isfinite(self.progress.losses[: self.progress.iteration]).all())
+            return not bool(self.progress.losses[: self.progress.iteration].isfinite().all())
 
     def _evaluate(self, machine: Machine) -> None:
         self.trainer.synchronise()

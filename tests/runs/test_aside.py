@@ -60,9 +60,10 @@ class Places:
             run.advance(lambda progress, learning_rate: None)
         run.save()
 
-    def state(self, seed: int = 0) -> dict[str, bytes]:
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.parent.name == f"seed-{seed}")
-        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
+    def state(self, aside: bool = False) -> dict[str, bytes]:
+        """The files in place or set aside, by name."""
+        files = (path for path in self.folder.rglob("seed-0/*") if (".aside" in path.parts) == aside)
+        return {path.name: path.read_bytes() for path in files}
 
     def bits(self) -> Bits:
         return load_file(self.weights / "seed-0/model.safetensors")
@@ -117,17 +118,6 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     assert places.train(first, overwrite=False)[0].iterations == 30
 
 
-def test_only_the_seed_that_trains_moves(tiny: Tiny, places: Places) -> None:
-    places.train(tiny(), 0)
-    places.train(tiny(), 1)
-    before = places.state(0)
-    assert len(before) == 4
-    places.train(tiny(learning_rate=0.05), 1)
-    assert places.state(0) == before
-    record = TrainingRecord.read(places.out / "seed-1/metrics.json")
-    assert record.settings["train"]["learning_rate"] == 0.05
-
-
 @pytest.mark.parametrize("next_start", ["first", "other"])
 @pytest.mark.parametrize("kill", range(4))
 def test_a_kill_between_two_renames_parts_nothing(
@@ -138,7 +128,7 @@ def test_a_kill_between_two_renames_parts_nothing(
     first, other = tiny(iterations=14), tiny(iterations=12)
     places.interrupt_at(7, first)
     places.train(other)
-    finished = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" not in name}
+    finished = places.state()
     # The unfinished run has weights too, as one that was killed at its very end.
     weights = places.weights / ".aside" / label(identity(first, places.data.record, "fp32")) / "seed-0"
     weights.mkdir(parents=True)
@@ -160,8 +150,7 @@ def test_a_kill_between_two_renames_parts_nothing(
         record, shown = places.train(settings)
         if settings is other:
             assert "already complete" in shown
-            now = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" not in name}
-            assert now == finished
+            assert places.state() == finished
         else:
             assert [segment.first_iteration for segment in record.segments] == [0, 7]
             assert same(places.bits(), alone(first))
@@ -259,7 +248,7 @@ def test_a_list_of_moves_from_elsewhere_moves_nothing(tiny: Tiny, places: Places
 
 def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     places.train(tiny())
-    before = {name.split("/")[-1]: content for name, content in places.state().items()}
+    before = places.state()
     half = places.out / ".aside" / label(identity(tiny(), places.data.record, "fp32")) / ".seed-0.partial"
     half.mkdir(parents=True)  # of a copy that was killed
     (half / "half").touch()
@@ -272,8 +261,7 @@ def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, m
 
     monkeypatch.setattr(Path, "rename", other_file_system)
     places.train(tiny(learning_rate=0.05))
-    there = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" in name}
-    assert there == before
+    assert places.state(aside=True) == before
     assert "already complete" in places.train(tiny())[1]
 
 
@@ -292,15 +280,16 @@ def test_git_and_dvc_do_not_see_what_is_set_aside_nor_locks(tmp_path: Path) -> N
     run(dvc, "init", "--quiet")
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for folder in ("runs/train/net", "weights/net"):
-        (tmp_path / folder / "seed-0").mkdir(parents=True)
-        (tmp_path / folder / "seed-0/file").write_text("of the plan")
+    folders = tmp_path / "runs/train/net", tmp_path / "weights/net"
+    for folder in folders:
+        (folder / "seed-0").mkdir(parents=True)
+        (folder / "seed-0/file").touch()
     run(dvc, "add", "--quiet", "weights")
     before = run("git", "status", "--porcelain", "--untracked-files=all")
     assert "runs/train/net/seed-0/file" in before
-    for folder in ("runs/train/net", "weights/net"):
-        (tmp_path / folder / ".aside/0123-v1/seed-0").mkdir(parents=True)
-        (tmp_path / folder / ".aside/0123-v1/seed-0/file").write_text("of other settings")
-        (tmp_path / folder / ".seed-0.lock").touch()
+    for folder in folders:
+        (folder / ".aside/0123-v1/seed-0").mkdir(parents=True)
+        (folder / ".aside/0123-v1/seed-0/file").touch()
+        (folder / ".seed-0.lock").touch()
     assert run("git", "status", "--porcelain", "--untracked-files=all") == before
     assert "up to date" in run(dvc, "status")

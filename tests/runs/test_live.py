@@ -19,7 +19,7 @@ from resnet.runs.folders import Folders
 from resnet.runs.live import IMAGES_PER_SECOND, Viewer
 from resnet.runs.run import Run, train_side_by_side
 from tests.conftest import CPU, Command
-from tests.pipeline.project import PARAMS, commit, run
+from tests.pipeline.project import commit, run
 from tests.runs.test_run import Stop, same_weights, stop_after
 
 Tiny = Callable[..., Settings]
@@ -149,17 +149,11 @@ def test_it_is_asked_for_by_an_option_or_a_variable(command: Command, digits_fol
     assert "'a-board' is not" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("train", "--out", "out"), ("plan",)])
-def test_without_tensorboard_nothing_trains(arguments: tuple[str, ...], command: Command, tmp_path: Path) -> None:
+def test_without_tensorboard_nothing_trains(command: Command, tmp_path: Path) -> None:
     (tmp_path / "tensorboard.py").write_text("raise ModuleNotFoundError('No module named tensorboard')")
-    (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    done = command(*arguments, "--live", "tensorboard")
-    assert (done.returncode, done.stderr) == (
-        1,
-        "resnet: --live tensorboard needs TensorBoard: pip install tensorboard, or this project with its extra "
-        "`tensorboard`\n",
-    )
+    done = command("train", "--out", "out", "--live", "tensorboard")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("resnet: --live tensorboard needs TensorBoard: ")
     assert not (tmp_path / "out").exists()
 
 
@@ -175,20 +169,6 @@ def test_git_and_dvc_do_not_see_event_files(project: Path, monkeypatch: pytest.M
     commit(project, "results")
     assert run(project, "git", "status", "--porcelain").stdout == ""
     assert not [name for name in run(project, "git", "ls-files").stdout.splitlines() if "tfevents" in name]
-
-    def up_to_date() -> bool:
-        return "up to date" in run(project, "dvc", "status", "train@resnet-8").stdout
-
-    assert up_to_date()
     (events,) = event_files(folder)
-    events.write_bytes(b"anything")
-    assert up_to_date()
     events.unlink()
-    assert up_to_date()
-
-    # An experiment has a curve of its own, and is as it would be without.
-    run(project, "dvc", "exp", "run", "-q", "-S", "train.iterations=6", "train@resnet-8")
-    check_curves(folder)
-    monkeypatch.delenv("RESNET_LIVE")
-    assert "didn't change, skipping" in run(project, "dvc", "repro", "train@resnet-8").stdout
-    assert not [line for line in run(project, "git", "status", "--porcelain").stdout.splitlines() if "tfevents" in line]
+    assert "up to date" in run(project, "dvc", "status", "train@resnet-8").stdout
