@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from resnet.errors import UserError
 from resnet.files import PARTIAL, sync_folder
-from resnet.results import DamagedFile, Identity, TrainingRecord
+from resnet.results import Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
 from resnet.training.checkpoint import previous
@@ -39,10 +39,8 @@ class Arrangement(NamedTuple):
     """What the run has to do after the moves; None if it is complete."""
     lines: tuple[str, ...] = ()
     """What moves, for people."""
-    replaces: bool = False
-    """Whether there is a checkpoint that the run cannot go on from."""
-    damage: DamagedFile | None = None
-    """What is wrong with the run's own finished results: it trains again."""
+    obstacle: str = ""
+    """What must not move unless a user says so: damaged results, or a checkpoint that the run cannot go on from."""
 
 
 def label(identity: Identity) -> str:
@@ -85,16 +83,15 @@ def arrange(results: Results) -> Arrangement:
     if own and not (ended or back or any(file.exists() for file in files)):
         return Arrangement([], left)
     shown = next((to for source, to in _whole(folders, place) if _is_filled(source)), None)
-    moved = f"other results are moved aside to {shown}" if shown else ""
+    moved, obstacle = f"other results are moved aside to {shown}" if shown else "", ""
     if damage is not None:
         moved = f"not complete: {damage}: it trains again, what is there is moved aside to {shown}"
-    return Arrangement(
-        [*reversed(_whole(folders, place)), *back],
-        left,
-        tuple(line for line in (moved, taken_back) if line),
-        replaces=not usable and any(file.exists() for file in files[1:]),
-        damage=damage,
-    )
+    if damage is not None and os.path.lexists(folders.weights_file):  # a fresh clone has none: training makes them
+        obstacle = f"{damage}: bring it back (git checkout, dvc checkout)"
+    elif not usable and any(file.exists() for file in files[1:]):
+        obstacle = f"{files[1]}: not a checkpoint of these settings, data and version that can be read"
+    lines = tuple(line for line in (moved, taken_back) if line)
+    return Arrangement([*reversed(_whole(folders, place)), *back], left, lines, obstacle)
 
 
 def carry_out(moves: list[Move]) -> None:

@@ -12,8 +12,10 @@ from rich.progress import Progress as Bars
 
 from resnet.training.checkpoint import Progress
 
-SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_UPDATES = 1.0
+SECONDS_OF_SPEED = 600.0
+"""Over which the speed is a mean: an iteration of a deep net on a CPU takes minutes."""
 
 
 class TrainingDisplay:
@@ -29,7 +31,14 @@ class TrainingDisplay:
         self.console, self.iterations, self.batch_size = console, iterations, batch_size
         state = TextColumn("{task.fields[state]}")
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), state, TimeElapsedColumn()
-        self.bars = Bars(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.bars = Bars(
+            *columns,
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            get_time=time.monotonic,
+            speed_estimate_period=SECONDS_OF_SPEED,
+        )
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -53,45 +62,29 @@ class RunDisplay:
 
     def __init__(self, display: TrainingDisplay, title: str) -> None:
         self.display, self.title = display, title
-        self.task = display.bars.add_task(title, total=display.iterations, state="")
-        self.shown_at = self.line_at = time.monotonic()
+        display.bars.add_task(title, total=display.iterations, state="")
+        self.task = display.bars.tasks[-1]
+        self.shown_at, self.line_at = float("-inf"), time.monotonic()
         self.shown_iteration: int | None = None
-        self.evaluations = 0
-        self.images_per_second = 0.0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
-        """Show the progress after an iteration."""
+        """Show the progress after an iteration: the values since the last look, evaluations in the speed."""
         done, last = progress.iteration, progress.iteration == self.display.iterations
-        if self.shown_iteration is None:
-            self.shown_iteration, self.shown_at = done, time.monotonic()
-        if last or time.monotonic() - self.shown_at >= SECONDS_BETWEEN_UPDATES:
-            state = self._state(progress, learning_rate)
-            self.display.bars.update(self.task, completed=done, state=state)
-            if self.display.bars.disable and (last or self.shown_at - self.line_at >= SECONDS_BETWEEN_LINES):
-                self._print(done, state)
-
-    def _state(self, progress: Progress, learning_rate: float) -> str:
-        """The values since the last look, and the speed."""
-        assert self.shown_iteration is not None
-        done, batch_size = progress.iteration, self.display.batch_size
-        recent = slice(max(0, min(self.shown_iteration, done - 1)), done)
+        if not last and time.monotonic() - self.shown_at < SECONDS_BETWEEN_UPDATES:
+            return
+        recent = slice(done - 1 if self.shown_iteration is None else min(self.shown_iteration, done - 1), done)
         loss, wrong = float(progress.losses[recent].mean()), float(progress.wrong[recent].float().mean())
-        now = time.monotonic()  # the device has done its work
-        # A stretch in which the net was evaluated says nothing about training's speed.
-        evaluated, self.evaluations = len(progress.evaluations) > self.evaluations, len(progress.evaluations)
-        if now > self.shown_at and done > self.shown_iteration and not (evaluated and self.images_per_second):
-            self.images_per_second = (done - self.shown_iteration) * batch_size / (now - self.shown_at)
-        self.shown_iteration, self.shown_at = done, now
+        self.shown_iteration, self.shown_at = done, time.monotonic()  # the device has done its work
+        self.display.bars.update(self.task.id, completed=done)
         tests = [f"  test error {test:.2f} %" for _, test in list(progress.evaluations.values())[-1:]]
-        return (
-            f"lr {learning_rate:g}  loss {loss:.3f}  training error {100 * wrong / batch_size:.1f} %{''.join(tests)}"
-            f"  {self.images_per_second:,.0f} images/s"
+        speed = (self.task.speed or 0.0) * self.display.batch_size
+        state = (
+            f"lr {learning_rate:g}  loss {loss:.3f}  training error {100 * wrong / self.display.batch_size:.1f} %"
+            f"{''.join(tests)}  {speed:,.0f} images/s"
         )
-
-    def _print(self, done: int, state: str) -> None:
-        self.line_at = self.shown_at
-        iterations, images = self.display.iterations, (self.display.iterations - done) * self.display.batch_size
-        minutes = images / self.images_per_second / 60 if self.images_per_second else 0.0
-        self.display.console.print(
-            f"{self.title}  {done:,}/{iterations:,}  {state}  {minutes:.1f} min left", soft_wrap=True
-        )
+        self.display.bars.update(self.task.id, state=state)
+        if self.display.bars.disable and (last or self.shown_at - self.line_at >= SECONDS_BETWEEN_LINES):
+            self.line_at = self.shown_at
+            minutes = (self.task.time_remaining or 0.0) / 60
+            line = f"{self.title}  {done:,}/{self.display.iterations:,}  {state}  {minutes:.1f} min left"
+            self.display.console.print(line, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,7 +68,7 @@ def train_seeds(
             reunite(run.folders)
         arrangements = [arrange(run.results) for run in runs]
         if not overwrite:
-            _refuse(out, runs, arrangements)
+            _refuse(out, runs[0], arrangements)
         # A forecast that says no leaves all as it was: nothing has moved yet.
         left = [each.iterations_left for each in arrangements if each.iterations_left is not None]
         if left:
@@ -81,9 +80,8 @@ def train_seeds(
         return _train_unfinished(runs, settings, place(settings, machine), console)
 
 
-def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement]) -> None:
-    """Refuse results of another configuration, data or version, whichever seed of `out` has them."""
-    run = runs[0]
+def _refuse(out: Path, run: Run, arrangements: Sequence[Arrangement]) -> None:
+    """Refuse results of another configuration, data or version than a run's, whichever seed of `out` has them."""
     for metrics in sorted(out.glob("seed-*/metrics.json")):
         try:
             record = TrainingRecord.read(metrics)
@@ -95,18 +93,8 @@ def _refuse(out: Path, runs: Sequence[Run], arrangements: Sequence[Arrangement])
                 f"{metrics.parent}: holds results of other settings, data or version ({differs}): pass --overwrite to "
                 "move aside what is in the way, or give another --out"
             )
-    for run, arrangement in zip(runs, arrangements, strict=True):
-        # A fresh clone has no weights, which are in DVC's cache: training makes them again.
-        if arrangement.damage is not None and os.path.lexists(run.folders.weights_file):
-            raise UserError(
-                f"{arrangement.damage}: bring it back (git checkout, dvc checkout), or pass --overwrite to move the "
-                "run aside and train it again"
-            )
-        if arrangement.replaces:
-            raise UserError(
-                f"{run.folders.checkpoint_file}: not a checkpoint of these settings, data and version that can be "
-                "read: pass --overwrite to move it aside and start over, or another --out"
-            )
+    for obstacle in (each.obstacle for each in arrangements if each.obstacle):
+        raise UserError(f"{obstacle}, or pass --overwrite to move it aside and start over, or give another --out")
 
 
 def _check_forecast(settings: Settings, machine: Machine, left: Sequence[int], data: Data, console: Console) -> None:

@@ -98,7 +98,7 @@ def test_a_damaged_file_is_not_a_complete_run(name: str, damage: str, plan: Plan
     path, whole = plan.file(name), plan.file(name).read_bytes()
     damaged = harm(plan, name, damage)
     if (name, damage) != ("model.safetensors", "missing"):  # as in a fresh clone
-        with pytest.raises(UserError, match="pass --overwrite to move the run aside") as caught:
+        with pytest.raises(UserError, match="pass --overwrite to move it aside") as caught:
             plan.train(tiny(), overwrite=False)
         assert str(caught.value).startswith(f"{path}: ")
         assert damaged is None or path.read_bytes() == damaged
