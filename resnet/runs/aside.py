@@ -89,7 +89,7 @@ def arrange(results: Results) -> Arrangement:
     if damage is not None and os.path.lexists(folders.weights_file):  # a fresh clone has none: training makes them
         obstacle = f"{damage}: bring it back (git checkout, dvc checkout)"
     elif not usable and any(file.exists() for file in files[1:]):
-        obstacle = f"{files[1]}: not a checkpoint of these settings, data and version that can be read"
+        obstacle = f"{files[1]}: not a checkpoint of these settings, data and version: bring that back"
     lines = tuple(line for line in (moved, taken_back) if line)
     return Arrangement([*reversed(_whole(folders, place)), *back], left, lines, obstacle)
 

@@ -97,7 +97,7 @@ class Results(NamedTuple):
         return None if record is None else record.iteration
 
     def describe_files(self, status: Status) -> dict[StoredName, StoredFile]:
-        """What a run of this status has left beside its record; nothing while it goes on."""
+        """What a run of this status has left with its record; nothing while it goes on."""
         paths: dict[StoredName, Path] = {}
         if status in ENDED:
             paths = {WEIGHTS: self.folders.weights_file, HISTORY: self.folders.history_file}

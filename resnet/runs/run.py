@@ -44,7 +44,7 @@ from resnet.training.trainer import Trainer
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (SIGINT or SIGTERM) and has saved a checkpoint."""
+    """A signal, SIGINT or SIGTERM, has stopped the run, which has saved a checkpoint."""
 
 
 OnIteration = Callable[[Progress, float], object]
@@ -97,7 +97,7 @@ class Run:
             on_iteration: called after every iteration.
 
         Raises:
-            Interrupted: a signal asked to stop; a checkpoint is saved.
+            Interrupted: a signal has stopped it; a checkpoint is saved.
             UserError: there is a checkpoint of another configuration, data or version.
         """
         return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
@@ -106,7 +106,7 @@ class Run:
         """Build the net, or take it up from the last checkpoint.
 
         Args:
-            side_by_side: runs that share the device, this one included; recorded beside its time.
+            side_by_side: runs that share the device, this one included.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
@@ -236,7 +236,7 @@ class Run:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
             self._evaluate(self.machine.at("fp32"))
-            # The labels beside the predictions: the report compares nets image by image without the data.
+            # With the labels: the report compares nets image by image without the data.
             pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
             with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
                 np.save(file, pairs)
@@ -251,7 +251,7 @@ class Run:
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
     """Train several runs, an iteration of each in turn.
 
-    On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
+    On a GPU the iterations are only begun in turn, and the device does them at the same time. Each run
     ends with the bits that it ends with alone.
 
     Args:
@@ -262,7 +262,7 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
         Their records.
 
     Raises:
-        Interrupted: a signal asked to stop; all runs have saved checkpoints.
+        Interrupted: a signal has stopped them; all have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or version.
     """
     runs[0].machine.forget_peak_memory()

@@ -55,7 +55,7 @@ def train_seeds(
     Raises:
         UserError: `out` has other results and `overwrite` is not set, another process trains one of the seeds,
             or the forecast goes beyond `limits.hours`. Earlier results are then as they were.
-        Interrupted: a signal asked to stop.
+        Interrupted: a signal has stopped it.
     """
     console = console or Console(stderr=True)
     runs = [Run(settings, k, data, seed_folders(out, k, weights, checkpoints), machine, live) for k in seeds]
@@ -130,7 +130,7 @@ def _train(runs: Sequence[Run], settings: Settings, placement: Placement, consol
     if not machine.gpu:
         where += ", no GPU: this is slower, and exact all the same"
     if placement.recompute:
-        where += "; activations are computed again instead of kept, to fit the memory"
+        where += "; activations are computed again, to fit the memory"
     if len(runs) > 1:
         where += f"; {len(runs)} seeds side by side"
     titles = [f"{settings.name} seed {run.seed}" for run in runs]
