@@ -1,35 +1,30 @@
-"""Files that are complete or absent, whatever happens while they are written, and folders that one process holds."""
+"""Files that are complete or absent, whatever happens while they are written, and names that one process locks."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 import psutil
+from filelock import FileLock, Timeout
 
 from resnet.errors import UserError
 
 PARTIAL = ".partial"
 HOST = "".join(character for character in platform.node() if character.isalnum())[:40]
 """Of this machine, in the names of temporary files: only its own processes can be seen to be dead."""
-SECONDS_BETWEEN_TRIES = 0.1
-
-
-class BusyError(UserError):
-    """Another process holds the folder."""
+PATIENCE = 1.0
+"""Seconds for which a lock is tried: a process that only looks whether it is free has it for a moment."""
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""Errors of a file system that has no locks."""
 
 
 def expanded(path: str | Path) -> Path:
@@ -120,98 +115,76 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(folder: Path, work: str = "training into this folder", *, wait: bool = False) -> Iterator[None]:
-    """Keep a folder for this process alone; it is made if need be.
+def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
+    """Lock the name of a file or a folder for this process alone, whatever is there or is moved there.
 
-    The lock is the folder's own: it leaves no file, and it ends with the process, however that ends. A file system
-    without locks lets everyone in, which a line says once.
+    The lock is a file `.<name>.lock` in the same folder. The kernel frees it when the process ends, however that ends.
+    A file system without locks lets every process in, which a line says once.
 
     Args:
-        folder: what others may not lock.
+        path: what others may not lock.
         work: what is done there, for the line that another process is at it.
-        wait: wait for a process that has it, and say so.
+        wait: wait for a process that has the lock, and say so.
 
     Raises:
-        BusyError: another process has it, and this one does not wait.
-        OSError: the folder cannot be made or opened.
+        UserError: another process has the lock, and this one does not wait.
+        OSError: the system does not permit the lock.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:  # Windows locks and opens no folders
-        _say_once(_without_locks(folder, work))
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock_of(path)
     try:
-        if not _take(descriptor, folder, work):
-            if not wait:
-                raise BusyError(f"{folder}: another run is {work}")
-            print(f"{folder}: waiting for another process to finish {work}", file=sys.stderr)
-            while not _take(descriptor, folder, work):
-                time.sleep(SECONDS_BETWEEN_TRIES)
+        lock.acquire(timeout=PATIENCE)
+    except Timeout as error:
+        _check_permitted(lock)
+        if not wait:
+            raise UserError(f"{path}: another run is {work}") from error
+        print(f"{path}: waiting for another process to finish {work}", file=sys.stderr)
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        _say_once(f"{path}: a file system without locks: nothing keeps another process from {work} at the same time")
+    try:
         yield
     finally:
-        os.close(descriptor)
+        _free(lock)
 
 
-@contextmanager
-def locked_file(path: Path, work: str, *, patience: float = 30.0) -> Iterator[None]:
-    """Lock a file that is there for its lock alone, and wait for a process that has it.
-
-    Args:
-        path: the file; it is made if need be.
-        work: what is done, for the line that another process is at it.
-        patience: seconds before that line: a process that takes this long may be suspended.
-    """
-    with path.open("ab") as file:
-        began, said = time.monotonic(), False
-        while not _take(file.fileno(), path, work):
-            if not said and time.monotonic() - began > patience:
-                said = True
-                print(f"{path}: waiting for another process at {work}; is one suspended?", file=sys.stderr)
-            time.sleep(SECONDS_BETWEEN_TRIES)
-        yield
-
-
-def is_locked(folder: Path) -> bool | None:
-    """Whether a process has locked a folder by `locked`; None if that cannot be known here."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return not _lock(descriptor)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file or a folder until it is closed; False if another process has it.
-
-    Raises:
-        OSError: there are no locks here.
-    """
-    if fcntl is None:
-        raise OSError("this Python has no locks")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def is_locked(path: Path) -> bool:
+    """Whether a process has locked a name by `locked`; False if that cannot be known here."""
+    lock = _lock_of(path)
+    if not os.path.exists(lock.lock_file):
         return False
-    return True
-
-
-def _take(descriptor: int, place: Path, work: str) -> bool:
-    """Try a lock once; if there are none here, say so once, and go on."""
     try:
-        return _lock(descriptor)
-    except OSError:
-        _say_once(_without_locks(place, work))
+        lock.acquire(timeout=0)
+    except Timeout:
         return True
+    except OSError:
+        return False
+    _free(lock)
+    return False
 
 
-def _without_locks(place: Path, work: str) -> str:
-    return f"{place}: a file system without locks: nothing keeps another process from {work} at the same time"
+def _lock_of(path: Path) -> FileLock:
+    return FileLock(path.with_name(f".{path.name}.lock"), fallback_to_soft=False)
+
+
+def _free(lock: FileLock) -> None:
+    """Remove the lock's file, then free it: a process that waits for a removed file takes a new one."""
+    if lock.is_locked:
+        with suppress(OSError):
+            os.unlink(lock.lock_file)
+    lock.release()
+
+
+def _check_permitted(lock: FileLock) -> None:
+    """Raise what forbids a lock for ever, which `filelock` takes for another process that has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    with suppress(BlockingIOError, FileNotFoundError), open(lock.lock_file, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @cache

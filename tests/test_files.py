@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.files import complete_or_absent, expanded, is_locked, locked, locked_file, remove_partials, write_text
+from resnet.files import complete_or_absent, expanded, is_locked, locked, remove_partials, write_text
 
 
 def test_a_failing_writer_leaves_the_earlier_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from resnet.files import complete_or_absent, locked
-with locked(Path(sys.argv[1])), complete_or_absent(Path(sys.argv[1]) / "r.json") as partial:
+with locked(Path(sys.argv[1]), "holding"), complete_or_absent(Path(sys.argv[1]) / "r.json") as partial:
     partial.write_text("half")
     print("held", flush=True)
     time.sleep(60)
@@ -68,9 +68,10 @@ def test_a_folder_is_one_process_s_until_that_ends_however_it_does(
     holder.kill()
     holder.wait()
     assert is_locked(tmp_path) is False
-    with locked(tmp_path):
+    with locked(tmp_path, "the test"):
         pass
-    assert is_locked(tmp_path / "nowhere") is None
+    assert is_locked(tmp_path / "nowhere") is False
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}.lock"))
 
 
 def test_half_files_of_the_killed_are_removed(holder: subprocess.Popen[str], tmp_path: Path) -> None:
@@ -92,7 +93,16 @@ def test_under_its_lock_a_folder_s_half_files_go_at_once(tmp_path: Path) -> None
     assert sorted(os.listdir(tmp_path)) == [".folder.partial", "mine.partial"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
+def test_a_lock_is_of_a_name_whatever_moves(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with locked(folder, "the test"):
+        folder.rename(tmp_path / "elsewhere")
+        assert (is_locked(folder), is_locked(tmp_path / "elsewhere")) == (True, False)
+    assert os.listdir(tmp_path) == ["elsewhere"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_without_locks_work_goes_on_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
@@ -101,10 +111,22 @@ def test_without_locks_work_goes_on_and_says_so_once(
 
     monkeypatch.setattr(fcntl, "flock", missing)
     for _ in range(2):
-        with locked(tmp_path / "a"), locked_file(tmp_path / "a.lock", "claiming"):
-            pass
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[1] for line in said] == 2 * ["a file system without locks"]
+        with locked(tmp_path / "a", "the test"):
+            assert is_locked(tmp_path / "a") is False
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.split(": ")[1] == "a file system without locks"
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_lock_that_the_system_forbids_is_an_error_and_no_wait(
+    wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(fcntl, "flock", forbidden)
+    with pytest.raises(PermissionError), locked(tmp_path / "a", "the test", wait=wait):
+        pass
 
 
 def test_without_a_folder_s_sync_files_are_written_all_the_same(

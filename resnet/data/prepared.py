@@ -87,7 +87,7 @@ def save(data: Data, folder: Path) -> None:
     try:
         folder = Path(os.path.realpath(folder))  # a linked folder stays linked; a link to itself fails below
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(folder.parent, f"the data in {folder.name}", wait=True):
+        with locked(folder, "preparing these data", wait=True):
             if folder.exists():
                 _check_replaceable(folder)
             new, earlier = (folder.with_name(f".{folder.name}.{name}") for name in ("partial", "earlier.partial"))

@@ -250,7 +250,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
     try:
-        with locked(target.parent, f"its download of {target.name}", wait=True):
+        with locked(target, "its download", wait=True):
             if check_integrity(target, md5):
                 return
             for url in urls:

@@ -1,150 +1,115 @@
-"""Results of other settings, data or version are moved aside and come back when they are asked for: none is deleted.
+"""Results of other settings, data or version move to `.aside/<identity>/seed-<k>`, and come back with their settings.
 
-A seed's folders move to `.aside/<identity>/seed-<k>` in the folder that each lies in, by rename. The moves of one
-start are written down before the first of them, and a start that finds such a list carries it to its end: a kill
-leaves no seed whose files are of two runs. The folder is hidden: the report, DVC and Git do not look into it.
+Each of a seed's folders moves by one rename, below the folder that it is in. The folder of results goes last and comes
+back first, so that it says where the others belong: what a kill has parted, the next start puts together again.
+A run that comes back is found by what its files say, not by a name. Nothing is deleted. The report, DVC and Git do not
+look into the hidden folder.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import string
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
 from resnet.errors import UserError
-from resnet.files import PARTIAL, sync_folder, write_text
-from resnet.results import DamagedFile, Identity, TrainingRecord
+from resnet.files import PARTIAL, sync_folder
+from resnet.results import Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
-from resnet.training.checkpoint import is_checkpoint_of, previous, read_header
+from resnet.training.checkpoint import previous
 
 ASIDE = ".aside"
 UNIDENTIFIED = "unidentified"
-"""Stands for the identity of files that cannot be read, or that do not say whose they are."""
+"""In place of the identity of files without a record that can be read."""
 
 Move = tuple[Path, Path]
-"""A file or a folder, and where it goes: to a name that nothing has, or that an earlier move of the list frees."""
+"""A file or a folder, and where it goes."""
 
 
 class Arrangement(NamedTuple):
     """What must move before a seed can train in its folders."""
 
     moves: list[Move]
-    source: Folders
-    """Where the run's own files, and no others that matter to it, lie before the moves."""
-    lines: list[str]
-    """What is moved and where to, for people."""
-    replaces: bool
-    """Whether results or a checkpoint of another identity are in the way: those move only when that is asked for."""
-    damage: DamagedFile | None = None
-    """What is wrong with the run's own finished results: it trains again."""
+    iterations_left: int | None
+    """What the run has to do after the moves; None if it is complete."""
+    lines: tuple[str, ...] = ()
+    """What moves, for people."""
+    obstacle: str = ""
+    """What must not move unless a user says so: damaged results, or a checkpoint that the run cannot go on from."""
 
 
 def label(identity: Identity) -> str:
-    """The name of what lies aside of an identity; sums that are no sums, which a file may hold, are never a path."""
-    sums = identity.configuration[:12] + identity.data[:6]
-    if len(sums) < 18 or not set(sums) <= set(string.hexdigits):
+    """The name of an identity's folder; digests that are none, which a file may have, are never a path."""
+    digests = identity.configuration[:12] + identity.data[:6]
+    if len(digests) < 18 or not set(digests) <= set(string.hexdigits):
         return UNIDENTIFIED
     return f"{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
 
 
+def reunite(folders: Folders) -> None:
+    """Put together what a kill between two renames has parted; the caller has the seed's lock."""
+    name = _record_label(folders)
+    for place in _places(folders):
+        if place.results.parent.name.split(".")[0] == name != UNIDENTIFIED and not _is_filled(place.results):
+            carry_out([move for move in _whole(place, folders) if not _is_filled(move[1])])
+
+
 def arrange(results: Results) -> Arrangement:
-    """Plan the moves that a run needs; nothing is moved yet."""
-    folders, own = results.folders, label(results.identity)
-    record, checkpoint = _record_label(folders), _checkpoint_label(results)
-    damage = results.damage() if record == own else None
-    finished = record == own and results.finished_record() is not None
-    source, replaces = folders, False
-    moves: list[Move] = []
-    lines: list[str] = []
-    if record is None and checkpoint is None:
-        # Weights alone: a kill right before the first record, or files from elsewhere.
-        foreign = UNIDENTIFIED if folders.weights_file.exists() else None
+    """Plan the moves that a run needs; nothing moves yet."""
+    folders, all_iterations = results.folders, results.settings.train.iterations
+    record = _record_label(folders)
+    left: int | None = results.iterations_left()
+    usable = left != all_iterations
+    own = record in (None, label(results.identity))
+    ended = record is not None and own and results.ended_record() is not None
+    damage = results.damage() if ended else None
+    if ended and damage is None:
+        return Arrangement([], None)
+    if own and not ended and usable:
+        return Arrangement([], left)
+    # What is there is of no use to the run, but for a checkpoint with a record that does not fit.
+    place = _unused(folders, record or UNIDENTIFIED)
+    if usable:
+        back, taken_back = _checkpoints(place, folders), ""
     else:
-        foreign = next((made_by for made_by in (record, checkpoint) if made_by not in (None, own)), None)
-        replaces = foreign is not None and not finished
+        back, left = _earlier(results)
+        taken_back = f"its earlier results are taken back from {back[0][0]}" if back else ""
+    files = folders.weights_file, *(file for file, _ in _checkpoints(folders, place))
+    if own and not (ended or back or any(file.exists() for file in files)):
+        return Arrangement([], left)
+    shown = next((to for source, to in _whole(folders, place) if _is_filled(source)), None)
+    moved, obstacle = f"other results are moved aside to {shown}" if shown else "", ""
     if damage is not None:
-        aside = _free(folders, own)
-        moves += _whole(folders, aside)
-        lines.append(f"not complete: {damage}: it trains again, what is there is moved aside to {moves[0][1]}")
-        source, replaces = folders._replace(results=aside.results), False
-        if checkpoint == own:
-            moves += _checkpoints(aside, folders)
-    elif foreign is not None:
-        aside = _free(folders, foreign)
-        if record == own:
-            moves += _checkpoints(folders, aside)
-            lines.append(f"a checkpoint that it cannot go on from is moved aside to {aside.checkpoint_file}")
-        else:
-            moves += _whole(folders, aside)
-            lines.append(f"other results are moved aside to {moves[0][1]}")
-            source = folders._replace(results=aside.results)  # nothing is there yet: no record
-            if checkpoint == own:
-                moves += _checkpoints(aside, folders)
-    if not finished and checkpoint != own and (earlier := _lying_aside(results)) is not None:
-        if not moves or (record == own and damage is None):
-            # What is left in place is of no use to the run: a record without its checkpoint, or less.
-            moves += _whole(folders, _free(folders, record or UNIDENTIFIED))
-        moves += _whole(earlier, folders)
-        lines.append(f"its earlier results are taken back from {earlier.results}")
-        source = earlier
-    return Arrangement(moves, source, lines, replaces, damage)
+        moved = f"not complete: {damage}: it trains again, what is there is moved aside to {shown}"
+    if damage is not None and os.path.lexists(folders.weights_file):  # a fresh clone has none: training makes them
+        obstacle = f"{damage}: bring it back (git checkout, dvc checkout)"
+    elif not usable and any(file.exists() for file in files[1:]):
+        obstacle = f"{files[1]}: not a checkpoint of these settings, data and version: bring that back"
+    lines = tuple(line for line in (moved, taken_back) if line)
+    return Arrangement([*reversed(_whole(folders, place)), *back], left, lines, obstacle)
 
 
-def carry_out(out: Path, moves: Sequence[Move], parents: Iterable[Path]) -> None:
-    """Do the moves, all or, after a kill, all at the next start; the caller holds `out`."""
-    if moves:
-        base = out.resolve()
-        pairs = [[os.path.relpath(path.parent.resolve() / path.name, base) for path in move] for move in moves]
-        write_text(_list_file(out), json.dumps(pairs, indent=2) + "\n")
-        finish_moves(out, parents)
-
-
-def finish_moves(out: Path, parents: Iterable[Path] = ()) -> None:
-    """Carry the moves to their end that a kill interrupted, if there are any; the caller holds `out`.
-
-    Args:
-        out: the net's folder of results, with the list.
-        parents: the other folders that its seeds' folders are in.
+def carry_out(moves: list[Move]) -> None:
+    """Do the moves whose sources are there; the caller has the seed's lock.
 
     Raises:
-        UserError: the list of moves cannot be read, or it leads out of the net's folders; nothing moves.
+        OSError: a name is taken, or the system does not permit a move.
     """
-    path, base = _list_file(out), out.resolve()
-    if not path.exists():
-        return
-    try:
-        moves = [(base / source, base / to) for source, to in json.loads(path.read_bytes())]
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: not a list of moves ({error})") from error
-    homes = {base, *(parent.resolve() for parent in parents)}
-    for each in chain.from_iterable(moves):
-        if not any(each.parent.resolve().is_relative_to(home) for home in homes):
-            raise UserError(f"{path}: not a list of moves ({each} is outside the net's folders)")
     for source, to in moves:
-        # A name that is taken says that its move is done: it was free when the list was made.
-        if os.path.lexists(source) and not _taken(to):
+        if _is_filled(source):
             to.parent.mkdir(parents=True, exist_ok=True)
             _rename(source, to)
             sync_folder(to.parent)
             sync_folder(source.parent)
-    path.unlink()
-    sync_folder(path.parent)
-    for folder in chain.from_iterable(source.parents[:2] for source, _ in moves):
-        if ASIDE in folder.parts[-2:]:
-            with suppress(OSError):  # it still holds other seeds
-                folder.rmdir()
 
 
 def _rename(source: Path, to: Path) -> None:
-    """Rename; across file systems copy whole, and then remove."""
+    """Rename; if the system cannot, across file systems and layers of images, copy whole and then remove."""
     try:
         source.rename(to)
         return
@@ -156,21 +121,16 @@ def _rename(source: Path, to: Path) -> None:
         shutil.rmtree(copy)
     if source.is_dir():
         shutil.copytree(source, copy, symlinks=True)
-    else:
-        shutil.copy2(source, copy, follow_symlinks=False)
-    copy.rename(to)
-    if source.is_dir():
+        copy.rename(to)
         shutil.rmtree(source)
     else:
+        shutil.copy2(source, copy, follow_symlinks=False)
+        copy.rename(to)
         source.unlink()
 
 
-def _list_file(out: Path) -> Path:
-    return out / ASIDE / "moves.json"
-
-
-def _taken(path: Path) -> bool:
-    """Whether a name holds anything; a rename replaces an empty folder."""
+def _is_filled(path: Path) -> bool:
+    """Whether a name has anything; a rename replaces an empty folder."""
     return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
 
 
@@ -183,53 +143,44 @@ def _record_label(folders: Folders) -> str | None:
         return UNIDENTIFIED
 
 
-def _checkpoint_label(results: Results) -> str | None:
-    path, own = results.folders.checkpoint_file, results.identity
-    generations = [file for file in (path, previous(path)) if file.exists()]
-    if any(is_checkpoint_of(file, own) for file in generations):
-        return label(own)
-    if not generations:
-        return None
-    try:
-        made_by = read_header(generations[0]).identity
-    except UserError:
-        return UNIDENTIFIED
-    # A checkpoint of this identity that the run cannot go on from is damaged.
-    return UNIDENTIFIED if made_by == own else label(made_by)
-
-
-def _aside(folders: Folders, name: str) -> Folders:
+def _place(folders: Folders, name: str) -> Folders:
     return Folders(*(folder.parent / ASIDE / name / folder.name for folder in folders))
 
 
-def _free(folders: Folders, name: str) -> Folders:
-    """Where a seed's folders go under an identity; under `<identity>.2` and so on where that one lies there already."""
-    names = chain([name], (f"{name}.{number}" for number in count(2)))
-    places = (_aside(folders, each) for each in names)
-    return next(place for place in places if not any(map(os.path.lexists, place)))
+def _places(folders: Folders) -> list[Folders]:
+    """Where runs of the seed are set aside."""
+    names = {entry.parent.name for folder in folders for entry in folder.parent.glob(f"{ASIDE}/*/{folder.name}")}
+    return [_place(folders, name) for name in sorted(names)]
+
+
+def _unused(folders: Folders, name: str) -> Folders:
+    """Where a seed's folders can go under a name; under `<name>.2` and so on if that is taken."""
+    places = (_place(folders, each) for each in chain([name], (f"{name}.{number}" for number in count(2))))
+    return next(place for place in places if not any(map(_is_filled, place)))
 
 
 def _checkpoints(source: Folders, to: Folders) -> list[Move]:
-    """The moves of a checkpoint and of the one before it, as far as they are there."""
+    """The moves of a checkpoint and of the one before it."""
     pair = source.checkpoint_file, to.checkpoint_file
     return [pair, (previous(pair[0]), previous(pair[1]))]
 
 
 def _whole(source: Folders, to: Folders) -> list[Move]:
-    """The moves of all that lies in a seed's folders, which may be one folder."""
-    return [move for move in dict.fromkeys(zip(source, to, strict=True)) if _taken(move[0])]
+    """The moves of a seed's folders, which may be one, results first."""
+    return list(dict.fromkeys(zip(source, to, strict=True)))
 
 
-def _lying_aside(results: Results) -> Folders | None:
-    """Where this very run lies aside, finished or furthest; None where that is nowhere."""
-    name = label(results.identity)
-    parents = [folder.parent / ASIDE for folder in results.folders]
-    names = {entry.name for parent in parents for entry in (*parent.glob(name), *parent.glob(f"{name}.*"))}
-    best, fewest = None, results.settings.train.iterations
-    for place in (_aside(results.folders, each) for each in sorted(names)):
-        there = results._replace(folders=place)
-        finished = _record_label(place) == name and there.finished_record() is not None
-        left = -1 if finished else there.iterations_left()
-        if left < fewest:
-            best, fewest = place, left
-    return best
+def _earlier(results: Results) -> tuple[list[Move], int | None]:
+    """The moves that take this very run back, finished or furthest, and its iterations left; None if it is finished."""
+    best: list[Move] = []
+    fewest = results.settings.train.iterations
+    for place in _places(results.folders):
+        there, record = results._replace(folders=place), _record_label(place)
+        own = record in (None, label(results.identity))
+        ended = record is not None and own and there.ended_record() is not None
+        if ended and there.damage() is None:
+            return _whole(place, results.folders), None
+        if (left := there.iterations_left()) < fewest:
+            moves = _whole if own and not ended else _checkpoints
+            best, fewest = moves(place, results.folders), left
+    return best, fewest

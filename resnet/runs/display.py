@@ -1,4 +1,4 @@
-"""What a person sees while a net trains: a progress bar on a terminal, now and then a line elsewhere."""
+"""What a person sees while nets train: a progress bar a run on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
@@ -12,24 +12,32 @@ from rich.progress import Progress as Bars
 
 from resnet.training.checkpoint import Progress
 
-SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_LINES = 30.0
 SECONDS_BETWEEN_UPDATES = 1.0
+SECONDS_OF_SPEED = 600.0
+"""Over which the speed is a mean: an iteration of a deep net on a CPU takes minutes."""
 
 
 class TrainingDisplay:
-    """Shows runs that train side by side, a line each."""
+    """Shows runs that train side by side.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    Args:
+        console: where.
+        iterations: of each run.
+        batch_size: images of an iteration.
+    """
+
+    def __init__(self, console: Console, iterations: int, batch_size: int) -> None:
+        self.console, self.iterations, self.batch_size = console, iterations, batch_size
+        state = TextColumn("{task.fields[state]}")
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), state, TimeElapsedColumn()
         self.bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
+            *columns,
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            get_time=time.monotonic,
+            speed_estimate_period=SECONDS_OF_SPEED,
         )
 
     def __enter__(self) -> Self:
@@ -37,16 +45,13 @@ class TrainingDisplay:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bars.stop()
 
-    def run(self, title: str, iterations: int, batch_size: int) -> RunDisplay:
+    def add(self, title: str) -> RunDisplay:
         """Show one run more."""
-        return RunDisplay(self, title, iterations, batch_size)
+        return RunDisplay(self, title)
 
 
 class RunDisplay:
@@ -55,49 +60,31 @@ class RunDisplay:
     The loss is read from the device once a second, not at every iteration: reading waits for it.
     """
 
-    def __init__(self, display: TrainingDisplay, title: str, iterations: int, batch_size: int) -> None:
-        self.display = display
-        self.title = title
-        self.iterations = iterations
-        self.batch_size = batch_size
-        self.task = display.bars.add_task(title, total=iterations, state="")
-        self.shown_at = self.line_at = time.monotonic()
+    def __init__(self, display: TrainingDisplay, title: str) -> None:
+        self.display, self.title = display, title
+        display.bars.add_task(title, total=display.iterations, state="")
+        self.task = display.bars.tasks[-1]
+        self.shown_at, self.line_at = float("-inf"), time.monotonic()
         self.shown_iteration: int | None = None
-        self.evaluations = 0
-        self.images_per_second = 0.0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
-        """Show the progress after an iteration."""
-        now, done = time.monotonic(), progress.iteration
-        if self.shown_iteration is None:
-            self.shown_iteration, self.shown_at = done, now
-        elapsed = now - self.shown_at
-        if elapsed < SECONDS_BETWEEN_UPDATES and done < self.iterations:
+        """Show the progress after an iteration: the values since the last look, evaluations in the speed."""
+        done, last = progress.iteration, progress.iteration == self.display.iterations
+        if not last and time.monotonic() - self.shown_at < SECONDS_BETWEEN_UPDATES:
             return
-        recent = slice(max(0, min(self.shown_iteration, done - 1)), done)
-        loss = float(progress.losses[recent].mean())
-        error = 100 * float(progress.wrong[recent].float().mean()) / self.batch_size
-        now = time.monotonic()  # the device has now done what was asked of it
-        elapsed = now - self.shown_at
-        # A stretch in which the net was evaluated says nothing about training's speed.
-        evaluated = len(progress.evaluations) > self.evaluations
-        self.evaluations = len(progress.evaluations)
-        if elapsed > 0 and done > self.shown_iteration and not (evaluated and self.images_per_second):
-            self.images_per_second = (done - self.shown_iteration) * self.batch_size / elapsed
-        self.shown_iteration, self.shown_at = done, now
+        recent = slice(done - 1 if self.shown_iteration is None else min(self.shown_iteration, done - 1), done)
+        loss, wrong = float(progress.losses[recent].mean()), float(progress.wrong[recent].float().mean())
+        self.shown_iteration, self.shown_at = done, time.monotonic()  # the device has done its work
+        self.display.bars.update(self.task.id, completed=done)
         tests = [f"  test error {test:.2f} %" for _, test in list(progress.evaluations.values())[-1:]]
+        speed = (self.task.speed or 0.0) * self.display.batch_size
         state = (
-            f"lr {learning_rate:g}  loss {loss:.3f}  training error {error:.1f} %{''.join(tests)}"
-            f"  {self.images_per_second:,.0f} images/s"
+            f"lr {learning_rate:g}  loss {loss:.3f}  training error {100 * wrong / self.display.batch_size:.1f} %"
+            f"{''.join(tests)}  {speed:,.0f} images/s"
         )
-        bars, console = self.display.bars, self.display.console
-        bars.update(self.task, completed=done, state=state)
-        if bars.disable and (now - self.line_at >= SECONDS_BETWEEN_LINES or done == self.iterations):
-            left = (
-                (self.iterations - done) * self.batch_size / self.images_per_second if self.images_per_second else 0.0
-            )
-            self.line_at = now
-            console.print(
-                f"{self.title}  {done:,}/{self.iterations:,}  {state}  {left / 60:.1f} min left",
-                soft_wrap=True,
-            )
+        self.display.bars.update(self.task.id, state=state)
+        if self.display.bars.disable and (last or self.shown_at - self.line_at >= SECONDS_BETWEEN_LINES):
+            self.line_at = self.shown_at
+            minutes = (self.task.time_remaining or 0.0) / 60
+            line = f"{self.title}  {done:,}/{self.display.iterations:,}  {state}  {minutes:.1f} min left"
+            self.display.console.print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Where a run's files lie."""
+"""Where a run's files are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Folders(NamedTuple):
-    """Where a seed's files lie."""
+    """The folders of a seed, which may be one."""
 
     results: Path
     """`metrics.json`, `history.csv` and `test_predictions.npy`: uint8 (images, 2), the label and the prediction

@@ -33,8 +33,8 @@ def difference(record: TrainingRecord, settings: Settings, planned: Identity, pr
     ours: dict[str, Any] = {"net": settings.net, "depth": settings.depth}
     theirs: dict[str, Any] = {"net": record.net, "depth": record.depth}
     ours |= effective(settings.net, settings.model_dump(mode="json", include=sections), precision)
-    held = {section: record.settings.get(section, {}) for section in sorted(sections)}
-    theirs |= effective(settings.net, held, record.precision)
+    recorded = {section: record.settings.get(section, {}) for section in sorted(sections)}
+    theirs |= effective(settings.net, recorded, record.precision)
     return differences(theirs, ours) or f"another {' and '.join(record.identity.differences(planned))}"
 
 

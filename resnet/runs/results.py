@@ -20,13 +20,14 @@ from resnet.results import (
     TrainingRecord,
 )
 from resnet.results.consistency import read_run
+from resnet.results.plan_runs import ENDED, first_damage
 from resnet.results.weights import check_weights
 from resnet.runs.folders import Folders
 from resnet.training.checkpoint import iterations_saved, remove_checkpoints
 
 
 class Results(NamedTuple):
-    """What lies in a run's folders, as far as it is this very run's."""
+    """The files in a run's folders, as far as they are this very run's."""
 
     settings: Settings
     """What holds for its net."""
@@ -34,35 +35,34 @@ class Results(NamedTuple):
     """Files of another one are another run's."""
     folders: Folders
 
-    def ended_record(self) -> TrainingRecord | None:
-        """The record if the run has ended, whatever has become of its other files."""
+    def own_record(self) -> TrainingRecord | None:
+        """The record, if there is one of this run.
+
+        Raises:
+            UserError: the record cannot be read.
+        """
         if not self.folders.metrics_file.exists():
             return None
         record = TrainingRecord.read(self.folders.metrics_file)
-        ended = record.status in ("done", "diverged") and record.identity == self.identity
-        return record if ended else None
+        return record if record.identity == self.identity else None
+
+    def ended_record(self) -> TrainingRecord | None:
+        """The record if the run has ended, whatever has become of its other files."""
+        record = self.own_record()
+        return record if record is not None and record.status in ENDED else None
 
     def damage(self) -> DamagedFile | None:
-        """What is wrong with the first file of the ended run that is missing or not what it has left.
-
-        Weights from before there were digests are held against the net's layers.
-        """
-        record = self.ended_record()
+        """What is wrong with the first file of the ended run that is missing or is not what it has left."""
+        record, weights = self.ended_record(), self.folders.weights_file
         if record is None:
             return None
         try:
-            files = read_run(self.folders.results)
-            damaged = [*files.damaged, *(DamagedFile(files.folder / name, "missing") for name in files.missing)]
-            if damaged:
-                return damaged[0]
-            if WEIGHTS in record.files:
-                record.files[WEIGHTS].check(self.folders.weights_file)
-            else:
+            if WEIGHTS not in record.files:  # nobody has measured them: they are compared with the net's layers
                 layers = describe(self.settings, len(record.data.classes)).layers
-                check_weights(self.folders.weights_file, layers, finite=record.status == "done")
+                check_weights(weights, layers, finite=record.status == "done")
+            return first_damage(read_run(self.folders.results), weights)
         except DamagedFile as error:
             return error
-        return None
 
     def finished_record(self) -> TrainingRecord | None:
         """The record if the run is complete: all its files are there, and are those it left."""
@@ -70,37 +70,37 @@ class Results(NamedTuple):
         return record if record is not None and self.damage() is None else None
 
     def take_over(self) -> TrainingRecord | None:
-        """The record if the run is complete, made this run's own.
+        """The record if the run is complete, under the name that the plan now has for it.
 
-        It takes the run's name, since a plan may call anew what the identity stands for, and the
-        checkpoint goes that a kill right after the results were written leaves.
+        The run's checkpoint goes if a kill right after the results were written has left one.
         """
         record = self.finished_record()
         if record is None:
             return None
-        remove_checkpoints(self.folders.checkpoint_file)
+        if self.iterations_left() < self.settings.train.iterations:
+            remove_checkpoints(self.folders.checkpoint_file)
         if record.name != self.settings.name:
             record = record.model_copy(update={"name": self.settings.name})
             record.write(self.folders.metrics_file)
         return record
 
     def iterations_left(self) -> int:
-        """What the run still has to do once its last checkpoint, if it can continue it, is taken up."""
+        """What the run still has to do once it has taken up its last checkpoint, if it can go on from one."""
         return self.settings.train.iterations - iterations_saved(self.folders.checkpoint_file, self.identity)
 
     def iterations_reported(self) -> int | None:
         """How far the record says that the run has come: it is written after every checkpoint."""
         try:
-            record = TrainingRecord.read(self.folders.metrics_file)
+            record = self.own_record()
         except UserError:
             return None
-        return record.iteration if record.identity == self.identity else None
+        return None if record is None else record.iteration
 
-    def files(self, status: Status) -> dict[StoredName, StoredFile]:
-        """What a run of this status has left beside its record; nothing while it goes on."""
-        if status not in ("done", "diverged"):
-            return {}
-        left: dict[StoredName, Path] = {WEIGHTS: self.folders.weights_file, HISTORY: self.folders.history_file}
+    def describe_files(self, status: Status) -> dict[StoredName, StoredFile]:
+        """What a run of this status has left with its record; nothing while it goes on."""
+        paths: dict[StoredName, Path] = {}
+        if status in ENDED:
+            paths = {WEIGHTS: self.folders.weights_file, HISTORY: self.folders.history_file}
         if status == "done":
-            left[PREDICTIONS] = self.folders.predictions_file
-        return {name: StoredFile.describe(path) for name, path in left.items()}
+            paths[PREDICTIONS] = self.folders.predictions_file
+        return {name: StoredFile.describe(path) for name, path in paths.items()}

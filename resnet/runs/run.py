@@ -1,12 +1,10 @@
 """Training runs from the first iteration to their result files, one alone or several side by side.
 
-What a run computes is a function of its settings, its data and its seed (`trainer.py`). It may be killed at any
-moment: started again, it goes on from its last checkpoint and ends with the same weights, bit for
-bit, as a run left alone (on the same machine, with the same number of threads).
+A run may be killed at any moment. Started again, it goes on from its last checkpoint and ends with the same weights,
+bit for bit, as a run left alone (on the same machine, with the same number of threads).
 
-A run leaves in its folder `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of
-the last iterate. Validation picks nothing: the test error is the last iterate's, and the curve of
-test errors is for plotting.
+A run leaves `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of the last iterate. Validation picks
+nothing: the test error is the last iterate's, and the curve of test errors is for plotting.
 """
 
 from __future__ import annotations
@@ -15,10 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import numpy as np
-import torch
 
 from resnet.data import Data
 from resnet.files import complete_or_absent
@@ -28,7 +26,7 @@ from resnet.nets.model import count_parameters
 from resnet.params import Settings
 from resnet.results import Facts, Segment, Status, TrainingRecord, write_history
 from resnet.runs.folders import Folders
-from resnet.runs.history import History
+from resnet.runs.history import history
 from resnet.runs.identity import identity
 from resnet.runs.live import LiveCurve, Viewer
 from resnet.runs.results import Results
@@ -46,7 +44,7 @@ from resnet.training.trainer import Trainer
 
 
 class Interrupted(Exception):
-    """The run was asked to stop (SIGINT or SIGTERM) and has saved a checkpoint."""
+    """A signal, SIGINT or SIGTERM, has stopped the run, which has saved a checkpoint."""
 
 
 OnIteration = Callable[[Progress, float], object]
@@ -70,37 +68,27 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+@dataclass(eq=False)
 class Run:
-    """A training run of one net with one seed.
+    """A training run of one net with one seed."""
 
-    Args:
-        settings: what holds for this net.
-        seed: fixes the initial weights, the data order and the augmentation.
-        data: the prepared data.
-        folders: where the run's files lie; a checkpoint there is continued.
-        machine: where it trains, and the precision of its iterations.
-        live: what shows its curve while it trains.
-    """
+    settings: Settings
+    """What holds for this net."""
+    seed: int
+    """Fixes the initial weights, the data order and the augmentation."""
+    data: Data
+    folders: Folders
+    """Of the run's files; it goes on from a checkpoint there."""
+    machine: Machine
+    """Where it trains, and the precision of its iterations."""
+    live: Viewer | None = None
+    """What shows its curve while it trains."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        seed: int,
-        data: Data,
-        folders: Folders,
-        machine: Machine,
-        live: Viewer | None = None,
-    ) -> None:
-        self.settings = settings
-        self.recipe = settings.train
-        self.seed = seed
-        self.data = data
-        self.folders = folders
-        self.machine = machine
-        self.live = live
-        self.checkpoint_every = checkpoint_every(settings.train, machine)
-        self.identity = identity(settings, data.record, machine.precision)
-        self.results = Results(settings, self.identity, folders)
+    def __post_init__(self) -> None:
+        self.recipe = self.settings.train
+        self.checkpoint_every = checkpoint_every(self.recipe, self.machine)
+        self.identity = identity(self.settings, self.data.record, self.machine.precision)
+        self.results = Results(self.settings, self.identity, self.folders)
 
     def execute(self, on_iteration: OnIteration = lambda progress, learning_rate: None) -> TrainingRecord:
         """Train to the end, from the last checkpoint if there is one; a finished run is not trained again.
@@ -109,7 +97,7 @@ class Run:
             on_iteration: called after every iteration.
 
         Raises:
-            Interrupted: a signal asked to stop; a checkpoint is saved.
+            Interrupted: a signal has stopped it; a checkpoint is saved.
             UserError: there is a checkpoint of another configuration, data or version.
         """
         return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
@@ -118,14 +106,13 @@ class Run:
         """Build the net, or take it up from the last checkpoint.
 
         Args:
-            side_by_side: runs that share the device, this one included; recorded beside its time.
+            side_by_side: runs that share the device, this one included.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
         """
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
-        self.history = History(self.settings, self.trainer.batches.train_images)
         self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
         with self.trainer.on_stream():
             damage = resume(
@@ -137,19 +124,15 @@ class Run:
                 self.results.iterations_reported(),
             )
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
-        for line in (damage, self._other_arithmetic()):
-            if line is not None:
-                print(line, file=sys.stderr)
-
-    def _other_arithmetic(self) -> str | None:
-        """A line for the user where this run goes on in other arithmetic than its last segment's."""
-        changes = "".join(self.segment.changes(last) for last in self.progress.segments[-1:])
-        if not changes:
-            return None
-        return (
-            f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} {changes}: "
-            "it will not end with the bits that it would have ended with as before"
-        )
+        if damage is not None:
+            print(damage, file=sys.stderr)
+        changes = self.segment.changes(self.progress.segments[-1]) if self.progress.segments else ""
+        if changes:
+            print(
+                f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other "
+                f"arithmetic: {changes}: it will not end with the bits that it would have ended with as before",
+                file=sys.stderr,
+            )
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it.
@@ -177,7 +160,7 @@ class Run:
 
     def _diverged(self) -> bool:
         with self.trainer.on_stream():
-            return not bool(torch.isfinite(self.progress.losses[: self.progress.iteration]).all())
+            return not bool(self.progress.losses[: self.progress.iteration].isfinite().all())
 
     def _evaluate(self, machine: Machine) -> None:
         self.trainer.synchronise()
@@ -231,13 +214,13 @@ class Run:
         )
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
-        rows = self.history.rows(self.progress)
+        rows = history(self.progress, self.recipe, self.trainer.batches.train_images)
         write_history(self.folders.history_file, rows)
         record = self._record(status, segments)
         if status in ("done", "diverged"):
             mean = self.trainer.batches.mean.cpu().numpy()
             save_weights(self.trainer.net, self.folders.weights_file, Facts.of(record, mean))
-            record = record.model_copy(update={"files": self.results.files(status)})
+            record = record.model_copy(update={"files": self.results.describe_files(status)})
         record.write(self.folders.metrics_file)
         if self.curve is not None:
             self.curve.write(rows, segments)
@@ -256,7 +239,7 @@ class Run:
         """Measure the last iterate in fp32, as `resnet evaluate` does, and write the results."""
         if status == "done":
             self._evaluate(self.machine.at("fp32"))
-            # The labels beside the predictions: the report compares nets image by image without the data.
+            # With the labels: the report compares nets image by image without the data.
             pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
             with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
                 np.save(file, pairs)
@@ -270,7 +253,7 @@ class Run:
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
     """Train several runs, an iteration of each in turn.
 
-    On a GPU the iterations are only asked for in turn, and the device does them at the same time. Each run
+    On a GPU the iterations are only begun in turn, and the device does them at the same time. Each run
     ends with the bits that it ends with alone.
 
     Args:
@@ -281,7 +264,7 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
         Their records.
 
     Raises:
-        Interrupted: a signal asked to stop; all runs have saved checkpoints.
+        Interrupted: a signal has stopped them; all have saved checkpoints.
         UserError: there is a checkpoint of another configuration, data or version.
     """
     runs[0].machine.forget_peak_memory()

@@ -16,14 +16,11 @@ STATES: tuple[State, ...] = ("done", "running", "stopped", "not begun", "diverge
 SECONDS_BETWEEN_LOOKS = 2.0
 
 
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
-    return f"{seconds / 60:,.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
-
-
-def _hours(hours: float | None) -> str:
-    return "?" if hours is None else f"{hours:,.2f}"
+def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
+    """The whole plan: its nets, the seeds that are begun and not done, and what is not the plan's."""
+    begun = [(net, seed) for net in plan.nets for seed in net.seeds if seed.state in ("running", "stopped")]
+    tables = [_nets_table(plan), *([_seeds_table(begun)] if begun else [])]
+    return Group(*tables, *(Text(line, overflow="fold") for line in (*plan.notes, last_line) if line))
 
 
 def _nets_table(plan: PlanStatus) -> Table:
@@ -34,36 +31,31 @@ def _nets_table(plan: PlanStatus) -> Table:
         table.add_column(heading, justify="right")
     for net in plan.nets:
         counts = [str(net.count(state) or "") for state in shown]
-        table.add_row(net.name, f"{net.iterations:,}", *counts, _hours(net.hours_left))
+        table.add_row(net.name, f"{net.iterations:,}", *counts, _number(net.hours_left))
     table.add_section()
     counts = [str(sum(net.count(state) for net in plan.nets)) for state in shown]
-    table.add_row("all", "", *counts, _hours(plan.hours_left))
+    table.add_row("all", "", *counts, _number(plan.hours_left))
     return table
 
 
 def _seeds_table(begun: list[tuple[NetStatus, SeedStatus]]) -> Table:
     table = Table()
-    for heading in ("run", "state", "iteration", "images/s", "left"):
+    for heading in ("run", "state", "iteration", "images/s", "hours left"):
         table.add_column(heading, justify="left" if heading in ("run", "state") else "right")
     for net, seed in begun:
+        left = None if seed.seconds_left is None else seed.seconds_left / 3600
         table.add_row(
             f"{net.name} seed {seed.seed}",
             seed.state,
             f"{seed.iteration:,} of {net.iterations:,}",
             "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}",
-            _duration(seed.seconds_left) if seed.state == "running" else "",
+            _number(left) if seed.state == "running" else "",
         )
     return table
 
 
-def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
-    """The whole plan: its nets, the seeds that are begun and not done, and what is not the plan's."""
-    begun = [(net, seed) for net in plan.nets for seed in net.seeds if seed.state in ("running", "stopped")]
-    parts: list[RenderableType] = [_nets_table(plan)]
-    if begun:
-        parts.append(_seeds_table(begun))
-    parts += (Text(line, overflow="fold") for line in (*plan.notes, last_line) if line)
-    return Group(*parts)
+def _number(hours: float | None) -> str:
+    return "?" if hours is None else f"{hours:,.2f}"
 
 
 def watch(look: Callable[[], PlanStatus], console: Console) -> None:

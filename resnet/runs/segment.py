@@ -29,13 +29,13 @@ class PresentSegment:
 
     @contextmanager
     def outside_training(self) -> Iterator[None]:
-        """Leave a block's time out of training's; the device has done what it was asked for before."""
+        """Leave a block's time out of training's; the device has finished its work before."""
         began = time.perf_counter()
         yield
         self._outside_training += time.perf_counter() - began
 
     def record(self, last_iteration: int) -> Segment:
-        """What it has come to, after so many iterations of the run; the device has done them."""
+        """The segment after so many iterations of the run, which the device has done."""
         seconds = time.perf_counter() - self._began
         return Segment(
             first_iteration=self.first_iteration,
@@ -49,16 +49,9 @@ class PresentSegment:
         )
 
     def changes(self, before: Segment) -> str:
-        """In what its arithmetic is another than an earlier segment's; empty where it is the same, bit for bit."""
-        then, now, changes = before.system, self.system, []
-        if then.device != now.device:
-            changes.append(f"on {now.device} (before: {then.device})")
-        elif now.device == "cpu":  # a GPU's bits depend on neither
-            if then.threads != now.threads:
-                threads = "thread" if now.threads == 1 else "threads"
-                changes.append(f"with {now.threads} {threads} (before: {then.threads})")
-            if then.fused is not None and then.fused != now.fused:
-                changes.append(
-                    "with compiled operations (before: none)" if now.fused else "without compiled operations"
-                )
-        return " and ".join(changes)
+        """In what its arithmetic differs from an earlier segment's; empty if it is the same, bit for bit."""
+        then, now = before.system, self.system
+        parts: list[tuple[str, object, object]] = [("device", then.device, now.device)]
+        if then.device == now.device == "cpu":  # a GPU's bits depend on neither
+            parts += [("threads", then.threads, now.threads), ("compiled operations", then.fused, now.fused)]
+        return ", ".join(f"{part} {new} (before: {old})" for part, old, new in parts if old not in (None, new))

@@ -14,12 +14,12 @@ from time import time as now
 from typing import Any, Literal
 
 from resnet.errors import UserError
+from resnet.files import is_locked
 from resnet.params import Params, Settings
 from resnet.results import DescriptionRecord, ForecastRecord, ThroughputRecord, TrainingRecord
 from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 from resnet.runs.folders import Folders, seed_folders
 from resnet.runs.identity import identity
-from resnet.runs.locks import is_training
 
 State = Literal["done", "diverged", "running", "stopped", "not begun"]
 ENDED: tuple[State, ...] = ("done", "diverged")
@@ -146,7 +146,7 @@ def _seed_status(
     iteration = 0 if record is None else record.iteration
     if record is not None and record.status in ENDED:
         return SeedStatus(seed, "done" if record.status == "done" else "diverged", iteration, _speed(record), None)
-    if not is_training(folders.results):
+    if not is_locked(folders.results):
         # A kill right after the first checkpoint leaves no record; beside a record of other settings it is theirs.
         begun = record is not None or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
         return SeedStatus(seed, "stopped" if begun else "not begun", iteration, _speed(record), None)
@@ -169,9 +169,9 @@ def _speed(record: TrainingRecord | None) -> float | None:
 
 
 def _saved_at(folders: Folders) -> float:
-    """When the run saved last or, before it has, when its folder was made; seconds since 1970."""
+    """When the run saved last; now if it has not yet. Seconds since 1970."""
     times = [path.stat().st_mtime for path in (folders.metrics_file, folders.checkpoint_file) if path.exists()]
-    return max(times, default=folders.results.stat().st_mtime)
+    return max(times, default=now())
 
 
 def _times(

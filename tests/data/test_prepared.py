@@ -299,7 +299,7 @@ data.save(data.read(source, DataParams(validation=10, split_seed=int(seed)), pro
 def test_of_two_that_save_at_once_the_second_waits(tmp_path: Path, split: Data) -> None:
     folder = tmp_path / "prepared"
     command = [sys.executable, "-c", SAVE, str(tmp_path / "some.zip"), str(folder)]
-    with locked(tmp_path, "the test", wait=True):
+    with locked(folder, "the test", wait=True):
         waiting = [subprocess.Popen([*command, seed], stderr=subprocess.PIPE, text=True) for seed in ("1", "2")]
         for process in waiting:
             assert process.stderr is not None

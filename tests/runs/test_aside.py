@@ -1,4 +1,4 @@
-"""Runs of other settings are moved aside whole, found again, and never deleted, whenever the moves are interrupted."""
+"""Runs of other settings are set aside whole, come back, and are never deleted, whenever a start is killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.results import Identity, TrainingRecord
-from resnet.runs.aside import UNIDENTIFIED, finish_moves, label
+from resnet.runs import aside
+from resnet.runs.aside import UNIDENTIFIED, label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
@@ -27,45 +28,45 @@ from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 
 Tiny = Callable[..., Settings]
+Bits = dict[str, torch.Tensor]
 ROOT = Path(__file__).parents[2]
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
+    """In place of a kill: nothing catches it."""
 
 
 class Places:
-    """The three folders of a net, apart as a plan has them, and what its commands show."""
+    """The three folders of a net, apart as a plan may have them, and what its commands show."""
 
     def __init__(self, folder: Path, data: Data) -> None:
         self.folder, self.data = folder, data
         self.out, self.weights, self.checkpoints = folder / "r/net", folder / "w/net", folder / "c/net"
 
-    def train(
-        self, settings: Settings, seeds: list[int], *, overwrite: bool = True
-    ) -> tuple[list[TrainingRecord], str]:
+    def train(self, settings: Settings, seed: int = 0, *, overwrite: bool = True) -> tuple[TrainingRecord, str]:
         self.folder.mkdir(exist_ok=True)
         with (self.folder / "shown").open("w+") as file:
-            records = train_seeds(
-                settings, seeds, self.data, self.out, CPU, weights=self.weights, checkpoints=self.checkpoints,
+            (record,) = train_seeds(
+                settings, [seed], self.data, self.out, CPU, weights=self.weights, checkpoints=self.checkpoints,
                 overwrite=overwrite, console=Console(file=file, width=400),
             )  # fmt: skip
             file.seek(0)
-            return records, file.read()
+            return record, file.read()
 
-    def interrupt_at(self, iteration: int, settings: Settings, seed: int = 0) -> None:
-        run = Run(settings, seed, self.data, seed_folders(self.out, seed, self.weights, self.checkpoints), CPU)
+    def interrupt_at(self, iteration: int, settings: Settings) -> None:
+        run = Run(settings, 0, self.data, seed_folders(self.out, 0, self.weights, self.checkpoints), CPU)
         run.start()
         for _ in range(iteration):
             run.advance(lambda progress, learning_rate: None)
         run.save()
 
-    def state(self, seed: int = 0) -> dict[str, bytes]:
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.parent.name == f"seed-{seed}")
-        return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in files}
+    def state(self, aside: bool = False) -> dict[str, bytes]:
+        """The files in place or set aside, by name."""
+        files = (path for path in self.folder.rglob("seed-0/*") if (".aside" in path.parts) == aside)
+        return {path.name: path.read_bytes() for path in files}
 
-    def bits(self, seed: int = 0) -> dict[str, torch.Tensor]:
-        return load_file(self.weights / f"seed-{seed}/model.safetensors")
+    def bits(self) -> Bits:
+        return load_file(self.weights / "seed-0/model.safetensors")
 
 
 @pytest.fixture
@@ -73,191 +74,184 @@ def places(tmp_path: Path, digits: Data) -> Places:
     return Places(tmp_path / "plan", digits)
 
 
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+@pytest.fixture(scope="module")
+def alone(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Bits]:
+    """The weights of a run that nothing has interrupted, by its length."""
+    made: dict[int, Bits] = {}
+
+    def bits(settings: Settings) -> Bits:
+        places = Places(tmp_path_factory.mktemp("alone"), digits)
+        if settings.train.iterations not in made:
+            places.train(settings)
+            made[settings.train.iterations] = places.bits()
+        return made[settings.train.iterations]
+
+    return bits
+
+
+def same(one: Bits, other: Bits) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def alone(settings: Settings, data: Data, folder: Path) -> dict[str, torch.Tensor]:
-    places = Places(folder, data)
-    places.train(settings, [0])
-    return places.bits()
-
-
 def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
-    tiny: Tiny, digits: Data, places: Places, tmp_path: Path
+    tiny: Tiny, digits: Data, places: Places, alone: Callable[[Settings], Bits]
 ) -> None:
     first, other = tiny(iterations=30), tiny(iterations=12)
     places.interrupt_at(17, first)
-    _, shown = places.train(other, [0])
-    where = places.out / ".aside" / label(identity(first, digits.record, "fp32")) / "seed-0"
-    assert [line for line in shown.splitlines() if "moved aside" in line] == [
-        f"resnet-8 seed 0: other results are moved aside to {where}"
-    ]
-    (record,), shown = places.train(first, [0])
+    _, shown = places.train(other)
+    own = identity(first, digits.record, "fp32")
+    where = places.out / ".aside" / f"{own.configuration[:12]}-{own.data[:6]}-v{own.version}" / "seed-0"
+    assert f"resnet-8 seed 0: other results are moved aside to {where}\n" in shown
+    record, shown = places.train(first)
     assert f"earlier results are taken back from {where}" in shown
     assert "30 iterations, 13 left, forecast" in shown
     assert [segment.first_iteration for segment in record.segments] == [0, 17]
-    assert same(places.bits(), alone(first, digits, tmp_path / "alone"))
+    assert same(places.bits(), alone(first))
     # The experiment's results come back the same way, with no training at all.
-    (record,), shown = places.train(other, [0])
+    record, shown = places.train(other)
     assert "already complete" in shown
     assert (record.status, record.iterations) == ("done", 12)
-    assert same(places.bits(), alone(other, digits, tmp_path / "other"))
-    # What lies aside comes back without a flag where nothing is in the way.
+    assert same(places.bits(), alone(other))
+    # They come back without a flag if nothing is in the way.
     shutil.rmtree(places.out / "seed-0")
     shutil.rmtree(places.weights / "seed-0")
-    (record,), _ = places.train(first, [0], overwrite=False)
-    assert record.iterations == 30
+    assert places.train(first, overwrite=False)[0].iterations == 30
 
 
-def test_only_the_seeds_asked_for_are_touched(tiny: Tiny, places: Places) -> None:
-    places.train(tiny(), [0, 1])
-    before = places.state(0)
-    assert len(before) == 4
-    places.train(tiny(learning_rate=0.05), [1])
-    assert places.state(0) == before
-    record = TrainingRecord.read(places.out / "seed-1/metrics.json")
-    assert record.settings["train"]["learning_rate"] == 0.05
-
-
-@pytest.mark.parametrize("kill", range(6))
-def test_a_kill_between_the_moves_mixes_nothing(
-    kill: int, tiny: Tiny, digits: Data, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("next_start", ["first", "other"])
+@pytest.mark.parametrize("kill", range(4))
+def test_a_kill_between_two_renames_parts_nothing(
+    kill: int, next_start: str, tiny: Tiny, places: Places, alone: Callable[[Settings], Bits],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Two folders of the one run and two of the other move; whichever settings come next, both runs are whole."""
     first, other = tiny(iterations=14), tiny(iterations=12)
     places.interrupt_at(7, first)
-    places.train(other, [0])
-    finished = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" not in name}
-    steps = 0
+    places.train(other)
+    finished = places.state()
+    # The unfinished run has weights too, as one that was killed at its very end.
+    weights = places.weights / ".aside" / label(identity(first, places.data.record, "fp32")) / "seed-0"
+    weights.mkdir(parents=True)
+    (weights / "model.safetensors").write_bytes(b"half")
+    rename, done = aside._rename, 0
 
-    def step(act: Callable[..., object]) -> Callable[..., object]:
-        def maybe_killed(path: Path, *arguments: object, **options: object) -> object:
-            nonlocal steps
-            # Renames move; the last step forgets the list of moves.
-            if act is rename or path.name == "moves.json":
-                if steps == kill:
-                    raise Killed
-                steps += 1
-            return act(path, *arguments, **options)
+    def maybe_killed(source: Path, to: Path) -> None:
+        nonlocal done
+        if done == kill:
+            raise Killed
+        done += 1
+        rename(source, to)
 
-        return maybe_killed
-
-    rename, unlink = Path.rename, Path.unlink
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", step(rename))
-        patch.setattr(Path, "unlink", step(unlink))
-        if kill < 5:
-            with pytest.raises(Killed):
-                places.train(first, [0])
+        patch.setattr(aside, "_rename", maybe_killed)
+        with pytest.raises(Killed):
+            places.train(first)
+    for settings in (first, other) if next_start == "first" else (other, first):
+        record, shown = places.train(settings)
+        if settings is other:
+            assert "already complete" in shown
+            assert places.state() == finished
         else:
-            places.train(first, [0])
-    assert steps == kill  # two folders of the one and two of the other, and the list
-    # Another start mends it first, whichever settings it asks for.
-    (record,), _ = places.train(first, [0])
-    assert [segment.first_iteration for segment in record.segments] == [0, 7]
-    assert same(places.bits(), alone(first, digits, tmp_path / "alone"))
-    _, shown = places.train(other, [0])
-    assert "already complete" in shown
-    now = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" not in name}
-    assert now == finished
-    assert not list(places.folder.rglob("moves.json"))
+            assert [segment.first_iteration for segment in record.segments] == [0, 7]
+            assert same(places.bits(), alone(first))
 
 
 def test_the_refusal_names_the_setting_and_leaves_all_as_it_was(tiny: Tiny, places: Places) -> None:
-    places.train(tiny(), [0])
+    places.train(tiny())
     before = places.state()
     with pytest.raises(UserError, match=r"train.learning_rate is 0.1 there and 0.05 here\): pass --overwrite"):
-        places.train(tiny(learning_rate=0.05), [0], overwrite=False)
-    with pytest.raises(UserError, match=r"depth is 8 there and 14 here"):
-        places.train(tiny(depth=14), [0], overwrite=False)
+        places.train(tiny(learning_rate=0.05), overwrite=False)
     hours = tiny(iterations=10**7).model_copy(update={"limits": tiny().limits.model_copy(update={"hours": 0.01})})
     with pytest.raises(UserError, match="forecast"):
-        places.train(hours, [0])
+        places.train(hours)
     assert places.state() == before
 
 
-def test_a_checkpoint_that_cannot_be_read_is_moved_aside(tiny: Tiny, places: Places) -> None:
+def test_what_cannot_be_read_is_set_aside(tiny: Tiny, places: Places) -> None:
+    """A checkpoint, then a record, then weights alone."""
     places.interrupt_at(7, tiny())
-    checkpoint = places.checkpoints / "seed-0/checkpoint.safetensors"
-    damaged = checkpoint.read_bytes()[:100]
-    checkpoint.write_bytes(damaged)
+    checkpoint, metrics = places.checkpoints / "seed-0/checkpoint.safetensors", places.out / "seed-0/metrics.json"
+    checkpoint.write_bytes(damaged := checkpoint.read_bytes()[:100])
     checkpoint.with_name("checkpoint.previous.safetensors").unlink()  # which would go on in its place
     with pytest.raises(UserError, match="pass --overwrite to move it aside"):
-        places.train(tiny(), [0], overwrite=False)
-    assert checkpoint.read_bytes() == damaged
-    (record,), shown = places.train(tiny(), [0])
-    aside = places.checkpoints / ".aside/unidentified/seed-0/checkpoint.safetensors"
-    assert f"moved aside to {aside}" in shown
-    assert aside.read_bytes() == damaged
+        places.train(tiny(), overwrite=False)
+    record, shown = places.train(tiny())
+    (there,) = places.checkpoints.glob(".aside/*/seed-0/checkpoint.safetensors")
+    assert "other results are moved aside to " in shown
+    assert there.read_bytes() == damaged
     assert [segment.first_iteration for segment in record.segments] == [0]
 
-
-def test_a_record_that_cannot_be_read_and_weights_without_one_are_moved_aside(tiny: Tiny, places: Places) -> None:
-    places.train(tiny(), [0, 1])
-    (places.out / "seed-0/metrics.json").write_text("{")
-    (places.out / "seed-1/metrics.json").unlink()
-    before = {seed: (places.weights / f"seed-{seed}/model.safetensors").read_bytes() for seed in (0, 1)}
+    metrics.write_text("{")
     with pytest.raises(UserError, match="pass --overwrite to move it aside"):
-        places.train(tiny(), [0, 1], overwrite=False)
-    places.train(tiny(), [0, 1])
+        places.train(tiny(), overwrite=False)
+    places.train(tiny())
     assert (places.out / ".aside/unidentified/seed-0/metrics.json").read_text() == "{"
-    for seed in (0, 1):
-        assert (places.weights / f".aside/unidentified/seed-{seed}/model.safetensors").read_bytes() == before[seed]
+    whole = (places.weights / "seed-0/model.safetensors").read_bytes()
+    assert (places.weights / ".aside/unidentified/seed-0/model.safetensors").read_bytes() == whole
+
+    metrics.unlink()
+    places.train(tiny(), overwrite=False)
+    assert (places.weights / ".aside/unidentified.2/seed-0/model.safetensors").read_bytes() == whole
 
 
 def test_a_checkpoint_is_found_again_under_a_record_that_git_brought_back(tiny: Tiny, places: Places) -> None:
     places.interrupt_at(5, tiny())
     committed = (places.out / "seed-0/metrics.json").read_bytes()
     places.interrupt_at(3, tiny())
-    places.train(tiny(momentum=0.8), [0])
+    places.train(tiny(momentum=0.8))
     for folder in (places.out, places.weights):
         shutil.rmtree(folder / "seed-0")
     (places.out / "seed-0").mkdir()
     (places.out / "seed-0/metrics.json").write_bytes(committed)
-    (record,), _ = places.train(tiny(), [0], overwrite=False)
+    record, _ = places.train(tiny(), overwrite=False)
     assert [segment.first_iteration for segment in record.segments] == [0, 5, 8]
 
 
-def test_a_checkpoint_goes_on_where_the_finished_runs_other_files_are_damaged(tiny: Tiny, places: Places) -> None:
-    """A kill right after the results were written leaves it."""
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool, tiny: Tiny, places: Places) -> None:
+    """Git brings back another record; a kill right after the results were written leaves a checkpoint."""
+    if not apart:
+        places.checkpoints = places.out
     places.interrupt_at(5, tiny())
     checkpoint = places.checkpoints / "seed-0/checkpoint.safetensors"
     saved = checkpoint.read_bytes()
-    places.train(tiny(), [0])
-    bits = places.bits()
-    checkpoint.parent.mkdir(exist_ok=True)
-    checkpoint.write_bytes(saved)
-    (places.out / "seed-0/history.csv").write_text("iteration\n")
-    (record,), shown = places.train(tiny(), [0])
+    places.train(tiny())
+    whole, bits = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}, places.bits()
+    places.train(tiny(momentum=0.8))
+    for state in ("another record", "damaged"):
+        checkpoint.parent.mkdir(exist_ok=True)
+        checkpoint.write_bytes(saved)
+        if state == "damaged":
+            (places.out / "seed-0/history.csv").write_text("iteration\n")
+        else:  # what is set aside under these settings is not what must come back
+            for folder in (places.out, places.weights):
+                shutil.rmtree(folder / ".aside")
+        record, shown = places.train(tiny())
+        assert [segment.first_iteration for segment in record.segments] == [0, 5]
+        assert same(places.bits(), bits)
+        now = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}
+        assert all(now[name] == whole[name] for name in ("history.csv", "test_predictions.npy"))
     assert "not complete: " in shown
-    assert [segment.first_iteration for segment in record.segments] == [0, 5]
-    assert same(places.bits(), bits)
+    assert "iteration\n" in [path.read_text() for path in places.out.glob(".aside/*/seed-0/history.csv")]
+    assert places.train(tiny(momentum=0.8))[1].count("already complete") == 1
 
 
-def test_a_list_of_moves_that_cannot_be_read_is_one_line_and_nothing_moves(tmp_path: Path) -> None:
-    moves = tmp_path / ".aside/moves.json"
-    moves.parent.mkdir()
-    for damaged in ("{", "[[1]]", '{"seed-0": 3}'):
-        moves.write_text(damaged)
-        with pytest.raises(UserError, match=r"moves\.json: not a list of moves") as caught:
-            finish_moves(tmp_path)
-        assert "\n" not in str(caught.value)
-        assert moves.read_text() == damaged
+def test_a_list_of_moves_from_elsewhere_moves_nothing(tiny: Tiny, places: Places, tmp_path: Path) -> None:
+    """Earlier versions followed such a list."""
+    moves, user = places.out / ".aside/moves.json", tmp_path / "user"
+    moves.parent.mkdir(parents=True)
+    moves.write_text('[["../../../user", "x"]]')
+    user.write_text("the user's")
+    places.train(tiny())
+    assert (user.read_text(), moves.exists()) == ("the user's", True)
 
 
-def test_a_list_of_moves_that_leads_elsewhere_moves_nothing(tmp_path: Path) -> None:
-    out, other = tmp_path / "net", tmp_path / "other"
-    (out / ".aside").mkdir(parents=True)
-    other.mkdir()
-    (out / ".aside/moves.json").write_text('[["../other", ".aside/x/seed-0"]]')
-    with pytest.raises(UserError, match="outside the net's folders"):
-        finish_moves(out)
-    assert other.is_dir()
-
-
-def test_a_folder_on_another_file_system_is_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    places.train(tiny(), [0])
-    before = {name.split("/")[-1]: content for name, content in places.state().items()}
+def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    places.train(tiny())
+    before = places.state()
+    half = places.out / ".aside" / label(identity(tiny(), places.data.record, "fp32")) / ".seed-0.partial"
+    half.mkdir(parents=True)  # of a copy that was killed
+    (half / "half").touch()
     rename = Path.rename
 
     def other_file_system(path: Path, to: Path) -> Path:
@@ -266,9 +260,9 @@ def test_a_folder_on_another_file_system_is_copied(tiny: Tiny, places: Places, m
         return rename(path, to)
 
     monkeypatch.setattr(Path, "rename", other_file_system)
-    places.train(tiny(learning_rate=0.05), [0])
-    aside = {name.split("/")[-1]: content for name, content in places.state().items() if ".aside" in name}
-    assert aside == before
+    places.train(tiny(learning_rate=0.05))
+    assert places.state(aside=True) == before
+    assert "already complete" in places.train(tiny())[1]
 
 
 def test_what_a_file_gives_as_an_identity_never_leads_out_of_the_folder() -> None:
@@ -276,7 +270,7 @@ def test_what_a_file_gives_as_an_identity_never_leads_out_of_the_folder() -> Non
         assert label(Identity(configuration=configuration, data=data, version=1)) == UNIDENTIFIED
 
 
-def test_git_and_dvc_do_not_see_what_lies_aside(tmp_path: Path) -> None:
+def test_git_and_dvc_do_not_see_what_is_set_aside_nor_locks(tmp_path: Path) -> None:
     def run(*words: str) -> str:
         environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
         return subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
@@ -286,14 +280,16 @@ def test_git_and_dvc_do_not_see_what_lies_aside(tmp_path: Path) -> None:
     run(dvc, "init", "--quiet")
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for folder in ("runs/train/net", "weights/net"):
-        (tmp_path / folder / "seed-0").mkdir(parents=True)
-        (tmp_path / folder / "seed-0/file").write_text("of the plan")
+    folders = tmp_path / "runs/train/net", tmp_path / "weights/net"
+    for folder in folders:
+        (folder / "seed-0").mkdir(parents=True)
+        (folder / "seed-0/file").touch()
     run(dvc, "add", "--quiet", "weights")
     before = run("git", "status", "--porcelain", "--untracked-files=all")
     assert "runs/train/net/seed-0/file" in before
-    for folder in ("runs/train/net", "weights/net"):
-        (tmp_path / folder / ".aside/0123-v1/seed-0").mkdir(parents=True)
-        (tmp_path / folder / ".aside/0123-v1/seed-0/file").write_text("of other settings")
+    for folder in folders:
+        (folder / ".aside/0123-v1/seed-0").mkdir(parents=True)
+        (folder / ".aside/0123-v1/seed-0/file").touch()
+        (folder / ".seed-0.lock").touch()
     assert run("git", "status", "--porcelain", "--untracked-files=all") == before
     assert "up to date" in run(dvc, "status")

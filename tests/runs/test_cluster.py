@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from resnet.data import Data, save
 from resnet.errors import UserError
+from resnet.files import is_locked
 from resnet.params import load
 from resnet.results import TrainingRecord
 from resnet.runs.cluster import Width, unfinished_tasks
-from resnet.runs.locks import is_training
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS, commit, environment, run, running
@@ -60,7 +60,7 @@ def record(project: Path, net: str) -> TrainingRecord | None:
 def both_train(project: Path) -> bool:
     """Whether both nets train and have saved a checkpoint."""
     return all(
-        is_training(project / f"runs/train/{net}/seed-0")
+        is_locked(project / f"runs/train/{net}/seed-0")
         and (held := record(project, net)) is not None
         and held.status == "interrupted"
         for net in NETS

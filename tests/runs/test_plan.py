@@ -49,15 +49,6 @@ def test_a_checkpoint_is_not_forecast_again(tiny: Tiny, digits: Data, tmp_path: 
     assert iterations_left(settings, CPU, digits.record, tmp_path) == [12, 12]
 
 
-def test_a_run_near_its_end_is_not_refused_for_its_whole_length(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    settings, out = tiny(seeds=1), tmp_path / "out"
-    interrupt_at(11, settings, 0, digits, out)
-    with Console(file=(tmp_path / "shown").open("w"), width=200) as console:
-        (record,) = train_seeds(settings, [0], digits, out, CPU, console=console)
-    assert record.status == "done"
-    assert "1 seed of 12 iterations, 1 left, forecast" in (tmp_path / "shown").read_text()
-
-
 def plan_of(folder: Path, digits_folder: Path, *assignments: str) -> tuple[Params, Path, Path]:
     """Two nets, the folder of their runs, and that of their forecast."""
     machine = ("train.device=cpu", "train.precision=fp32")

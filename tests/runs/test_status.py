@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from resnet.data import Data
+from resnet.files import locked
 from resnet.params import Params, load
 from resnet.runs.folders import seed_folders
-from resnet.runs.locks import SeedLocks
 from resnet.runs.run import Run
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
@@ -44,8 +44,7 @@ def test_each_seed_is_what_its_files_and_its_lock_say(digits: Data, tmp_path: Pa
     train_seeds(plan.settings("resnet-8"), [0], digits, out, CPU)
     interrupt_at(3, plan, "resnet-8", 1, digits, tmp_path)
     interrupt_at(1, plan, "resnet-8", 2, digits, tmp_path)
-    with SeedLocks([out / "seed-2"]) as locks:
-        locks.take()
+    with locked(out / "seed-2", "training"):
         resnet, plain = plan_status(plan, runs).nets
         assert "resnet-8 seed 2" in shown(plan, runs)
     assert [seed.state for seed in resnet.seeds] == ["done", "stopped", "running", "not begun"]
