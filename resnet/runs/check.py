@@ -1,20 +1,19 @@
-"""A whole tree of results held against itself: every record, its files, their digests, and what must not be twice.
+"""A plan's results verified: all files that the plan's commands read, by the rule that says which runs count.
 
-PyTorch is loaded for checkpoints alone. What lies aside, in hidden folders, is not looked at.
+PyTorch is loaded for checkpoints alone. Hidden folders, such as `.aside`, are not looked at.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from resnet.errors import UserError
-from resnet.params import Params, Settings, load
-from resnet.params.bearing import check_recorded, configuration
+from resnet.data import load as load_data
+from resnet.errors import UserError, one_line
+from resnet.params import Params, load
 from resnet.results import (
     WEIGHTS,
     DamagedFile,
@@ -26,222 +25,210 @@ from resnet.results import (
     ResponsesRecord,
     SweepRecord,
     ThroughputRecord,
-    TrainingRecord,
     UsualLoopRecord,
     file_digest,
 )
-from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run, record_of
+from resnet.results.consistency import METRICS, RunFiles, weights_of
+from resnet.results.plan_runs import UNPLANNED, read_plan_runs
 from resnet.results.weights import check_weights
+from resnet.training.recipe import VERSION
 
+PARAMS = "params.yaml"
 BY_FOLDER: dict[str, type[Record]] = {
     "describe": DescriptionRecord,
+    "forecast": ForecastRecord,
     "throughput": ThroughputRecord,
     "responses": ResponsesRecord,
     "sweep": SweepRecord,
     "latency": LatencyRecord,
     "usual-loop": UsualLoopRecord,
 }
+"""What the JSON files in the folders of `runs` are."""
 BY_NAME: dict[str, type[Record]] = {"forecast.json": ForecastRecord, "published.json": PublishedRecords}
 OF_A_NET = (DescriptionRecord, ThroughputRecord, ResponsesRecord, SweepRecord)
-"""Records that lie under their net's name."""
-SEED = re.compile(r"seed-\d+")
+"""Records whose file has the name of their net."""
+NOTHING = "no results of a plan: give a folder with params.yaml and runs, or a part of one"
 
 
 class Check:
-    """Looks at everything below some paths; `problems` are what is wrong, in the order in which it was met."""
+    """What was looked at, and what is wrong with it."""
 
     def __init__(self) -> None:
         self.problems: list[tuple[Path, str]] = []
-        self.counts: Counter[str] = Counter()
-        self.runs: list[RunFiles] = []
-        self.weights: list[str | None] = []
-        """Digests of the runs' weights, where these are there."""
-        self.plans: dict[Path, Params | None] = {}
+        self.unplanned: list[tuple[Path, str]] = []
+        """Runs that the plan does not name: they are not looked at, and are no problem."""
+        self.looked_at: list[tuple[Path, str]] = []
+        """Each path, and of what kind it is."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(kind for _, kind in self.looked_at)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that is wrong or unplanned, a printable line each."""
+        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned)]
 
     def problem(self, path: Path, what: str) -> None:
         if (path, what) not in self.problems:
             self.problems.append((path, what))
 
-    def look(self, path: Path) -> None:
-        """Look at a folder and all below, or at one file.
-
-        Raises:
-            UserError: there is no such path.
-        """
-        if not os.path.lexists(path):
-            raise UserError(f"{path}: there is no such file or folder")
-        if not path.is_dir():
-            self._file(path.parent, path.name)
-            return
-        for name, folders, files in os.walk(path, onerror=self._unreadable):
-            folders[:] = sorted(folder for folder in folders if folder[0] != ".")
-            for file in sorted(files):
-                self._file(Path(name), file)
-
-    def _unreadable(self, error: OSError) -> None:
-        self.problem(Path(error.filename), f"cannot be read ({error.strerror})")
-
-    def _try(self, path: Path, what: str, function: Callable[[], object]) -> Any:
-        """Do one check; what a record, weights or data are not is a problem. Counts what was looked at."""
-        self.counts[what] += 1
+    @contextmanager
+    def looking(self, path: Path, kind: str) -> Iterator[None]:
+        """Count a path; what its reader raises is a problem."""
+        self.looked_at.append((path, kind))
         try:
-            return function()
+            yield
         except DamagedFile as error:
             self.problem(error.path, error.problem)
-        except (UserError, ValueError) as error:
+        except UserError as error:
             self.problem(path, str(error).removeprefix(f"{path}: "))
-        return None
 
-    def _file(self, folder: Path, name: str) -> None:
-        path, in_seed = folder / name, SEED.fullmatch(folder.name)
-        if name == METRICS and in_seed:
-            self._run(folder)
-        elif name == WEIGHTS and in_seed and record_of(path) is None:
-            self.counts["files of weights"] += 1
-            self.problem(path, "weights without a record")
-        elif name.startswith("checkpoint") and path.suffix == ".safetensors":
-            self._try(path, "checkpoints", lambda: _check_checkpoint(path))
-        elif path.suffix == ".json" and (kind := BY_NAME.get(name) or BY_FOLDER.get(folder.name)):
-            record = self._try(path, "other records", lambda: kind.read(path))
-            if isinstance(record, OF_A_NET) and record.name != path.stem:
-                self.problem(path, f"holds {record.name}, not {path.stem}")
-            if isinstance(record, ResponsesRecord):
-                self._responses(path, record)
-        elif name == "data.json":
-            from resnet.data import load as load_data
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted; hidden ones are left out, and an absent folder has none."""
+        try:
+            return sorted(name for name in os.listdir(folder) if name[0] != ".") if os.path.lexists(folder) else []
+        except OSError as error:
+            self.problem(folder, f"not a folder that can be read ({error.strerror})")
+            return []
 
-            self._try(folder, "data sets", lambda: load_data(folder))
-
-    def _run(self, folder: Path) -> None:
-        run: RunFiles | None = self._try(folder / METRICS, "runs", lambda: read_run(folder))
-        if run is None:
-            return
-        record = run.record
-        for damage in run.damaged:
-            self.problem(damage.path, damage.problem)
-        for name in run.missing:
-            self.problem(folder / name, "missing")
-        for what in _foreign(folder, record, self._plan_of(folder)):
-            self.problem(folder / METRICS, what)
-        path = weights_of(folder)
-        self.runs.append(run)
-        self.weights.append(self._weights(path, folder, record) if path else None)
-
-    def _plan_of(self, folder: Path) -> Params | None:
-        """The parameters beside the `runs` in which a seed's folder lies; None without any."""
-        if len(folder.parents) <= 3 or folder.parents[1].name != "train":
-            return None
-        path = folder.parents[3] / "params.yaml"
-        if path not in self.plans:
-            self.plans[path] = None
-            if path.exists():
-                self.plans[path] = self._try(path, "plans", lambda: load(path))
-        return self.plans[path]
-
-    def _weights(self, path: Path, folder: Path, record: TrainingRecord) -> str | None:
-        def check() -> str:
-            if WEIGHTS in record.files:
-                record.files[WEIGHTS].check(path)
-            elif record.status != "interrupted":
-                check_weights(path, _layers(folder, record), finite=record.status == "done")
-            return file_digest(path)
-
-        digest = self._try(path, "files of weights", check)
-        return digest if isinstance(digest, str) else None
-
-    def _responses(self, path: Path, record: ResponsesRecord) -> None:
-        root = path.parent.parent
-        for seed in record.seeds:
-            folder = root / "train" / record.name / f"seed-{seed.seed}"
-            weights = weights_of(folder)
-            if weights is None:
-                continue
-            try:
-                other = file_digest(weights) != seed.weights_sha256
-            except DamagedFile:
-                continue  # its run says so
-            if other:
-                self.problem(path, f"measured on other weights than those of seed {seed.seed} that are there")
-
-    def compare(self) -> None:
-        """Look for results that are there twice, and for labels that differ."""
-        for place, what in duplicates(self.runs, self.weights):
-            self.problem(self.runs[place].folder / METRICS, what)
-        for place in foreign_labels(self.runs):
-            path = self.runs[place].folder / "test_predictions.npy"
-            self.problem(path, "its labels are not those of the other runs on the same data")
+    def add_part(self, whole: Check, path: Path) -> None:
+        """Take over what another check has found at a path and below."""
+        for ours, theirs in (
+            (self.problems, whole.problems),
+            (self.unplanned, whole.unplanned),
+            (self.looked_at, whole.looked_at),
+        ):
+            ours += [item for item in theirs if item not in ours and item[0].absolute().is_relative_to(path.absolute())]
 
 
 def check(paths: Iterable[Path]) -> Check:
-    """Check every result below the paths.
+    """Check the plans in which the paths are, as far as the paths go, and all plans below them.
 
     Raises:
         UserError: a path is not there.
     """
     made = Check()
     for path in paths:
-        made.look(path)
-    made.compare()
+        if not os.path.lexists(path):
+            raise UserError(f"{path}: there is no such file or folder")
+        before = len(made.looked_at), len(made.problems)
+        for folder in _plans(path):
+            made.add_part(check_plan(folder), path)
+        if (len(made.looked_at), len(made.problems)) == before:
+            made.problem(path, NOTHING)
     return made
 
 
-def weights_of(folder: Path) -> Path | None:
-    """The weights of the run whose results lie in `folder`, beside them or in a plan's `weights`; None where absent."""
-    places = [folder / WEIGHTS]
-    if len(folder.parents) > 3 and folder.parents[1].name == "train":
-        places.append(folder.parents[3] / "weights" / folder.parent.name / folder.name / WEIGHTS)
-    return next((place for place in places if os.path.lexists(place)), None)
+def _plans(path: Path) -> Iterator[Path]:
+    """The folder of the plan in which a path is, and those of the plans below it."""
+    above = (parent for parent in (path, *path.parents, *path.absolute().parents) if (parent / PARAMS).is_file())
+    own = next(above, None)
+    if own is not None:
+        yield own
+    for name, folders, files in os.walk(path):
+        folders[:] = sorted(folder for folder in folders if folder[0] != ".")
+        if PARAMS in files and Path(name) != own:
+            yield Path(name)
 
 
-def _layers(folder: Path, record: TrainingRecord) -> Any:
-    """The layers of a run's net as its plan describes them; None where it does not."""
-    path = folder.parents[2] / "describe" / f"{record.name}.json" if len(folder.parents) > 2 else folder
+def check_plan(folder: Path) -> Check:
+    """Check all that the commands of a plan read: its `params.yaml`, prepared data, `runs` and `weights`."""
+    made = Check()
+    params = None
+    with made.looking(folder / PARAMS, "plans"):
+        params = load(folder / PARAMS)
+    if params is None:
+        return made
+    data, runs = folder / params.data.dir, folder / "runs"
+    if os.path.lexists(data):
+        with made.looking(data, "data sets"):
+            load_data(data, params.data)
+    _check_runs(params, runs, made)
+    _check_left_overs(params, folder, made)
+    for name in made.names(runs):
+        if kind := BY_NAME.get(name):
+            _check_measurement(runs / name, kind, made)
+        for file in made.names(runs / name) if name in BY_FOLDER else ():
+            if file.endswith(".json"):
+                _check_measurement(runs / name / file, BY_FOLDER[name], made)
+    if made.counts.keys() <= {"plans"}:
+        made.looked_at.clear()
+    return made
+
+
+def _check_runs(params: Params, runs: Path, made: Check) -> None:
+    counted, not_counted = read_plan_runs(params, runs, VERSION)
+    for path, reason in not_counted:
+        (made.unplanned if reason in UNPLANNED else made.problems).append((path, reason))
+        if path.name == METRICS:
+            made.looked_at.append((path, "runs"))
+    for run in counted.values():
+        if (run.folder / METRICS, "runs") not in made.looked_at:
+            made.looked_at.append((run.folder / METRICS, "runs"))
+        for name in run.missing:
+            made.problem(run.folder / name, "missing")
+        _check_net(run, runs / "describe" / f"{run.record.name}.json", made)
+
+
+def _check_net(run: RunFiles, described: Path, made: Check) -> None:
+    """Compare a run's record and weights with its net's layers."""
+    record, layers = run.record, None
     try:
-        return DescriptionRecord.read(path).layers
+        description = DescriptionRecord.read(described)
     except DamagedFile:
-        return None  # absent, or said of the file itself
-
-
-def _foreign(folder: Path, record: TrainingRecord, plan: Params | None) -> Iterable[str]:
-    """In what a run is not what its record's identity, its folder or its plan say."""
-    try:
-        check_recorded(record.net, record.depth, record.settings, record.precision, record.identity.configuration)
-    except ValueError as error:
-        yield str(error)
+        pass  # absent, or a problem of its own
+    else:
+        layers = description.layers
+        theirs = (description.parameters, description.multiply_adds)
+        if description.classes == len(record.data.classes) and theirs != (record.parameters, record.multiply_adds):
+            what = f"{record.parameters:,} parameters and {record.multiply_adds:,} multiply-adds"
+            made.problem(run.folder / METRICS, f"{what}, its net has {theirs[0]:,} and {theirs[1]:,}")
+    path = weights_of(run.folder)
+    if path is None or record.status == "interrupted":
         return
-    if len(folder.parents) <= 1 or folder.parents[1].name != "train":
-        return
-    name = folder.parent.name
-    if record.name != name:
-        yield f"holds {record.name}, not {name}"
-    elif plan is not None and name in plan.models:
-        yield from _off_plan(plan.settings(name), record)
+    with made.looking(path, "files of weights"):
+        if WEIGHTS in record.files:
+            record.files[WEIGHTS].check(path)
+        else:
+            check_weights(path, layers, finite=record.status == "done")
 
 
-def _off_plan(settings: Settings, record: TrainingRecord) -> Iterable[str]:
-    if (record.net, record.depth) != (settings.net, settings.depth):
-        yield f"holds {record.net}-{record.depth}, and params.yaml's {settings.name} is {settings.net}-{settings.depth}"
-        return
-    precision = settings.train.precision_beside(record.precision)
-    planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
-    if planned != record.identity.configuration:
-        plan = settings.model_dump(mode="json", include={"model", "train"})
-        differing = [
-            f"{section}.{key} {value!r}, not {plan[section][key]!r}"
-            for section in ("model", "train")
-            for key, value in record.settings[section].items()
-            if key in plan[section] and plan[section][key] != value and key not in ("seeds", "device", "precision")
-        ]
-        differences = "; ".join(differing[:3]) or f"precision {record.precision}, not {precision}"
-        yield f"made by other settings than params.yaml's: {differences}"
-    split, wanted = (record.data.validation_images, record.data.split_seed), settings.data
-    if split != (wanted.validation, wanted.split_seed) and (split[0] or wanted.validation):
-        ours = f"{wanted.validation} by {wanted.split_seed}"
-        yield f"{split[0]} validation images by split seed {split[1]}, in params.yaml {ours}"
+def _check_left_overs(params: Params, folder: Path, made: Check) -> None:
+    """Check the planned runs' checkpoints, and look for weights whose record is gone."""
+    for name in params.models:
+        for seed in params.settings(name).train.seed_list:
+            results = folder / "runs/train" / name / f"seed-{seed}"
+            weights = folder / "weights" / name / f"seed-{seed}" / WEIGHTS
+            if os.path.lexists(weights) and not os.path.lexists(results / METRICS):
+                with made.looking(weights, "files of weights"):
+                    raise DamagedFile(weights, f"weights without {results / METRICS}")
+            for file in made.names(results) if results.is_dir() else ():
+                if file.startswith("checkpoint") and file.endswith(".safetensors"):
+                    with made.looking(results / file, "checkpoints"):
+                        _check_checkpoint(results / file)
 
 
 def _check_checkpoint(path: Path) -> None:
     from resnet.training.checkpoint import is_checkpoint_of, read_header
 
     if not is_checkpoint_of(path, read_header(path).identity):
-        raise UserError(f"{path}: the tensors are not what was written")
+        raise DamagedFile(path, "the tensors are not what was written")
+
+
+def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
+    record = None
+    with made.looking(path, "other records"):
+        record = kind.read(path)
+    if isinstance(record, OF_A_NET) and record.name != path.stem:
+        made.problem(path, f"holds {record.name}, not {path.stem}")
+    if not isinstance(record, ResponsesRecord):
+        return
+    for seed in record.seeds:
+        weights = weights_of(path.parents[1] / "train" / record.name / f"seed-{seed.seed}")
+        try:
+            other = weights is not None and file_digest(weights) != seed.weights_sha256
+        except DamagedFile:
+            continue  # a problem of its run
+        if other:
+            made.problem(path, f"measured on other weights than those of seed {seed.seed} that are there")
