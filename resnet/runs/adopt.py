@@ -17,29 +17,12 @@ from ruamel.yaml import YAML
 
 from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent
-from resnet.params import Params, load
-from resnet.results.plan_runs import is_complete, read_plan_runs
-from resnet.runs.check import check_plan
-from resnet.training.recipe import VERSION
+from resnet.params import load
+from resnet.runs.check import check
+from resnet.runs.status import plan_status
 
 STAGES = ("data", "forecast", "train", "throughput", "responses", "published", "latency")
 """Those that train, measure or fetch. The others take seconds and no data: `dvc repro --allow-missing` runs them."""
-
-
-def unfinished(params: Params, runs: Path) -> dict[str, str]:
-    """The plan's nets with seeds that have not run to their end, and how far each is: `2 of 5 seeds`.
-
-    Args:
-        params: the plan.
-        runs: the folder of result files, with `train/<net>/seed-<k>`.
-    """
-    complete = [name for (name, _), run in read_plan_runs(params, runs, VERSION).runs.items() if is_complete(run)]
-    planned = {name: len(params.settings(name).train.seed_list) for name in params.models}
-    return {
-        name: f"{complete.count(name)} of {seeds} seeds"
-        for name, seeds in planned.items()
-        if complete.count(name) < seeds
-    }
 
 
 def adopt(pipeline: Path) -> dict[str, str]:
@@ -57,14 +40,15 @@ def adopt(pipeline: Path) -> dict[str, str]:
     if not pipeline.exists():
         raise UserError(f"{pipeline}: there is no such file: give the dvc.yaml of a plan")
     params = load(folder / "params.yaml")
-    if problems := check_plan(folder).problems:
+    if problems := check([folder]).problems:
         path, what = problems[0]
         more = f"; {len(problems) - 1} more problems: see `resnet check`" if len(problems) > 1 else ""
         raise UserError(f"{path}: {what}{more}: nothing is recorded")
     lock = pipeline.with_suffix(".lock")
     before = lock.read_bytes() if lock.exists() else None
     try:
-        going = {f"train@{net}": state for net, state in unfinished(params, folder / "runs").items()}
+        nets = plan_status(params, folder / "runs").nets
+        going = {f"train@{net.name}": f"{net.ended} of {len(net.seeds)} seeds" for net in nets if not net.complete}
         names, loose = _commit(pipeline, going)
         return _settle(lock, names, going, loose)
     except BaseException:

@@ -50,8 +50,17 @@ class NetStatus:
     hours_left: float | None
     """Hours of one device for what no seed has saved; None if nothing says how fast the net is."""
 
-    def count(self, state: State) -> int:
-        return sum(seed.state == state for seed in self.seeds)
+    def count(self, *states: State) -> int:
+        return sum(seed.state in states for seed in self.seeds)
+
+    @property
+    def ended(self) -> int:
+        """Seeds that have run to their end, done or diverged."""
+        return self.count("done", "diverged")
+
+    @property
+    def complete(self) -> bool:
+        return self.ended == len(self.seeds)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class PlanStatus:
 
     @property
     def complete(self) -> bool:
-        return all(seed.state in ENDED for seed in self.seeds)
+        return all(net.complete for net in self.nets)
 
     @property
     def hours_left(self) -> float | None:
