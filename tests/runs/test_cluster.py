@@ -136,7 +136,7 @@ def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path
     out, weights = tmp_path / "runs/train/plain-8", tmp_path / "weights/plain-8"
     train_seeds(settings, [1], digits, out, CPU, weights=weights)
     asked = {"plain-8": Width(3, "fp32"), "resnet-8": Width(5, "fp32"), "resnet-14": Width(1, "fp32")}
-    tasks = unfinished_tasks(plan, tmp_path, digits, asked, "cuda")
+    tasks = unfinished_tasks(plan, tmp_path, asked, "cuda")
     assert [str(task) for task in tasks] == [
         *(f"resnet-14 seed {seed}" for seed in range(5)),
         "resnet-8 seeds 0, 1, 2, 3, 4",

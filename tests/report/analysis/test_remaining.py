@@ -8,12 +8,14 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from resnet.data import Data
 from resnet.params import load
 from resnet.report.analysis.remaining import remaining, times
 from resnet.report.tables import read_tables
+from resnet.results import TrainingRecord
 from resnet.runs.folders import seed_folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
@@ -87,10 +89,10 @@ def test_resnet_status_says_the_same(files: Callable[..., Any]) -> None:
     of_throughputs = hours()
     assert of_throughputs < of_forecasts
     machines = [plan.system(device_name="A"), plan.system(device_name="B")]
-    plan.train("resnet-20", 0, seconds=64_000.0, systems=machines)
+    plan.train("resnet-20", 0, seconds=64_000.0, systems=machines, wrong=np.arange(100) < 9)
     plan.train("resnet-44", 0, status="interrupted", iteration=30_000, seconds=90_000.0, systems=machines[:1])
     plan.train("resnet-44", 1, status="diverged", iteration=100, seconds=10.0)
-    plan.train("plain-20", 1, seconds=96_000.0, systems=machines)
+    plan.train("plain-20", 1, seconds=96_000.0, systems=machines, wrong=np.arange(100) < 9)
     assert hours() > of_throughputs
     before, other = hours(), {"train": {"momentum": 0.8}}
     plan.train("resnet-20", 1, seconds=1.0, systems=machines, **other)  # of other settings: it tells no speed either
@@ -110,7 +112,8 @@ def test_the_commands_agree_on_what_training_left(command: Command, digits: Data
     (tmp_path / "other/seed-4").rename(out / "seed-4")
     (out / "seed-1/metrics.json").write_text("{}")
     metrics = out / "seed-2/metrics.json"
-    metrics.write_text(metrics.read_text().replace('"version": 1', '"version": 0'))
+    record = TrainingRecord.read(metrics)
+    record.model_copy(update={"identity": record.identity.model_copy(update={"version": 0})}).write(metrics)
     interrupted = Run(plan.settings("resnet-8"), 3, digits, seed_folders(out, 3), CPU)
     interrupted.start()
     interrupted.advance(lambda progress, learning_rate: None)
