@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from resnet.errors import UserError, one_line
 from resnet.files import complete_or_absent
 from resnet.params import load
-from resnet.runs.check import check
+from resnet.runs.check import Check, check_plan
 from resnet.runs.status import plan_status
 
 STAGES = ("data", "forecast", "train", "throughput", "responses", "published", "latency")
@@ -40,10 +40,10 @@ def adopt(pipeline: Path) -> dict[str, str]:
     if not pipeline.exists():
         raise UserError(f"{pipeline}: there is no such file: give the dvc.yaml of a plan")
     params = load(folder / "params.yaml")
-    if problems := check([folder]).problems:
-        path, what = problems[0]
-        more = f"; {len(problems) - 1} more problems: see `resnet check`" if len(problems) > 1 else ""
-        raise UserError(f"{path}: {what}{more}: nothing is recorded")
+    check_plan(folder, found := Check())
+    if found.problems:
+        more = f", and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        raise UserError(f"{found.lines[0]}{more}: nothing is recorded; `resnet check` lists all problems")
     lock = pipeline.with_suffix(".lock")
     before = lock.read_bytes() if lock.exists() else None
     try:
