@@ -122,8 +122,8 @@ def _cluster(address: str | None) -> Iterator[Any]:
     if address is None:
         options["include_dashboard"] = False
     else:
-        _check_listens(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
-    with _without_rays_log():
+        check_listens(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
+    with without_rays_log():
         try:
             ray.init(address=address or "local", **options)
         except Exception as error:  # Ray has no class for what goes wrong at its start
@@ -134,7 +134,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _check_listens(address: str) -> None:
+def check_listens(address: str) -> None:
     """Check that something at `host:port` speaks HTTP/2, as Ray does: Ray itself tries for minutes.
 
     Raises:
@@ -149,13 +149,14 @@ def _check_listens(address: str) -> None:
             connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
             found = connection.recv(4)[3:] == bytes([settings])
     except (OSError, OverflowError) as error:
-        raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({error})") from error
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({why})") from error
     if not found:
         raise UserError(f"--address {one_line(address, 100)}: what answers there is not Ray")
 
 
 @contextmanager
-def _without_rays_log() -> Iterator[None]:
+def without_rays_log() -> Iterator[None]:
     """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
     earlier, descriptor = sys.stderr, os.dup(2)
     with open(os.devnull, "wb") as nothing, open(descriptor, "w", buffering=1, encoding="utf-8") as own:
