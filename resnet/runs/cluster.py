@@ -22,11 +22,11 @@ from rich.live import Live
 import resnet
 from resnet.data import load, read, save
 from resnet.errors import UserError, one_line
+from resnet.files import is_locked
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.results.plan_runs import ENDED
 from resnet.runs.live import Viewer
-from resnet.runs.locks import is_training
 from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
@@ -97,7 +97,7 @@ def train(task: Task, live: Viewer | None = None) -> None:
     """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
     began = time.monotonic()
     seeds = task.settings.train.seed_list
-    while any(is_training(task.out / f"seed-{seed}") for seed in seeds):
+    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds):
         if time.monotonic() - began > SECONDS_FOR_LOCK:
             break  # training says who is in the way
         time.sleep(SECONDS_BETWEEN_LOOKS)

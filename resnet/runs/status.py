@@ -13,13 +13,13 @@ from time import time as now
 from typing import Any, Literal
 
 from resnet.errors import one_line
+from resnet.files import is_locked
 from resnet.params import Params, Settings
 from resnet.results import TrainingRecord
 from resnet.results.consistency import RunFiles, weights_of
 from resnet.results.iteration_time import IterationTime, NetLeft, nets_left
 from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
 from resnet.runs.folders import Folders, seed_folders
-from resnet.runs.locks import is_training
 from resnet.training.recipe import VERSION
 
 State = Literal["done", "diverged", "running", "stopped", "not begun"]
@@ -134,7 +134,7 @@ def _seed(
     iteration, speed = (record.iteration, _speed(record)) if record else (0, None)
     if record is not None and record.status in ENDED:
         return SeedStatus(seed, "done" if record.status == "done" else "diverged", iteration, speed, None)
-    if not is_training(folders.results):
+    if not is_locked(folders.results):
         # A kill right after the first checkpoint leaves no record; a checkpoint with a record that does not count
         # is of that record's run.
         begun = record is not None or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
@@ -156,6 +156,6 @@ def _speed(record: TrainingRecord) -> float | None:
 
 
 def _saved_at(folders: Folders) -> float:
-    """When the run saved last or, before it has, when its folder was made; seconds since 1970."""
+    """When the run saved last; now if it has not yet. Seconds since 1970."""
     times = [path.stat().st_mtime for path in (folders.metrics_file, folders.checkpoint_file) if path.exists()]
-    return max(times, default=folders.results.stat().st_mtime)
+    return max(times, default=now())

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 
 from resnet.data import Data, save
 from resnet.errors import UserError
+from resnet.files import is_locked
 from resnet.params import load
 from resnet.results import TrainingRecord
 from resnet.runs.cluster import Width, check_listens, unfinished_tasks, without_rays_log
-from resnet.runs.locks import is_training
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS, commit, environment, run, running
@@ -63,7 +63,7 @@ def record(project: Path, net: str) -> TrainingRecord | None:
 def both_train(project: Path) -> bool:
     """Whether both nets train and have saved a checkpoint."""
     return all(
-        is_training(project / f"runs/train/{net}/seed-0")
+        is_locked(project / f"runs/train/{net}/seed-0")
         and (held := record(project, net)) is not None
         and held.status == "interrupted"
         for net in NETS
@@ -185,7 +185,7 @@ def test_where_nothing_listens_there_is_no_cluster(address: str) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
 def test_what_listens_and_is_not_ray_is_named(answer: bytes) -> None:
-    with listening(answer) as address, pytest.raises(UserError, match="not Ray|no Ray cluster"):
+    with listening(answer) as address, pytest.raises(UserError, match=r"not Ray|no Ray cluster"):
         check_listens(address)
 
 

@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from resnet.data import Data
+from resnet.files import locked
 from resnet.params import Params, load
 from resnet.runs.folders import seed_folders
-from resnet.runs.locks import SeedLocks
+from resnet.runs.plan import iterations_left
 from resnet.runs.run import Run
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
@@ -48,8 +49,7 @@ def test_each_seed_is_what_its_files_and_its_lock_say(digits: Data, tmp_path: Pa
     train_seeds(plan.settings("resnet-8"), [0], digits, out, CPU)
     interrupt_at(3, plan, "resnet-8", 1, digits, tmp_path)
     interrupt_at(1, plan, "resnet-8", 2, digits, tmp_path)
-    with SeedLocks([out / "seed-2"]) as locks:
-        locks.take()
+    with locked(out / "seed-2", "training"):
         resnet, plain = plan_status(plan, runs).nets
         assert "resnet-8 seed 2" in shown(plan, runs)
     assert [seed.state for seed in resnet.seeds] == ["done", "stopped", "running", "not begun"]
@@ -98,6 +98,7 @@ def test_a_run_that_training_would_make_again_is_not_done(harm: str, digits: Dat
     status = plan_status(plan, runs)
     assert [seed.state for seed in status.nets[0].seeds] == ["not begun"]
     assert [harm in note for note in status.notes] == [True]
+    assert iterations_left(plan.settings("resnet-8"), CPU, digits.record, runs / "train") == [4]
 
 
 def test_dead_nets_are_done(tmp_path: Path) -> None:
