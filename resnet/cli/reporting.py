@@ -61,16 +61,16 @@ def _with_nets_of(runs: Path, plan: Params) -> Params:
 
 
 def check(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders of results, or single files [.].")
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Of plans, each with params.yaml [.].")
     ] = None,
 ) -> None:
     """Verify results: every record, digest, file of weights, prediction, curve, checkpoint and prepared data set."""
     from resnet.runs.check import check as check_results
 
-    checked = check_results(paths or [Path()])
-    for path, what in checked.problems:
-        print(f"{path}: {what}")
+    checked = check_results(folders or [Path()])
+    for line in checked.lines:
+        print(line)
     print(printing.check_line(checked.counts, len(checked.problems)))
     if checked.problems:
         raise typer.Exit(1)

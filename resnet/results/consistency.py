@@ -131,6 +131,14 @@ def record_of(weights: Path) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
+def weights_of(folder: Path) -> Path | None:
+    """The weights of the run whose record is in `folder`, beside it or in a plan's `weights`; None if absent."""
+    places = [folder / WEIGHTS]
+    if len(folder.parents) > 3 and folder.parents[1].name == "train":
+        places.append(folder.parents[3] / "weights" / folder.parent.name / folder.name / WEIGHTS)
+    return next((place for place in places if os.path.lexists(place)), None)
+
+
 def recorded(weights: Path) -> StoredFile | None:
     """What the record of a finished run says of its weights, be they there or not; others have none."""
     place = record_of(weights) if weights.name == WEIGHTS else None

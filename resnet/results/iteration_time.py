@@ -1,13 +1,20 @@
-"""Seconds of a training iteration of each net of a plan, by what tells them most truly: what is left takes so long."""
+"""What is left of a plan, in hours: how long an iteration of each net takes, by what tells it most truly."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from resnet.results.speed import ForecastRecord
-from resnet.results.training import Segment
+from resnet.params.plan import Params, Settings
+from resnet.params.sections import TrainParams
+from resnet.results.base import Record
+from resnet.results.consistency import RunFiles
+from resnet.results.nets import DescriptionRecord
+from resnet.results.plan_runs import ENDED, Key
+from resnet.results.speed import ForecastRecord, ThroughputRecord
+from resnet.results.training import Segment, TrainingRecord
 
 
 class IterationTime(NamedTuple):
@@ -25,6 +32,79 @@ class Sources(NamedTuple):
     throughput: IterationTime | None
     multiply_adds: float | None
     """Of an iteration's mini-batch; None where they were not counted."""
+
+
+class NetLeft(NamedTuple):
+    """What is left of one net of a plan."""
+
+    iterations: tuple[int, ...]
+    """Of each planned run that has not come to its end."""
+    time: IterationTime | None
+    """None if no result says how fast the net is."""
+    hours: float | None
+    """Of one device; likewise."""
+
+
+def hours_left(iterations: Sequence[int], seconds: float, recipe: TrainParams, images_evaluated: int = 0) -> float:
+    """Give the hours of one device for runs that still have so many iterations to do.
+
+    An image costs an evaluation a third of what it costs an iteration: the forward pass of three passes of equal
+    multiply-adds.
+
+    Args:
+        iterations: of each run.
+        seconds: of an iteration.
+        recipe: says the mini-batch and how often the curve is evaluated.
+        images_evaluated: by each evaluation [0: `seconds` includes its part of the evaluations].
+    """
+    evaluations = sum(1 + left // recipe.evaluate_every for left in iterations)
+    in_batches = evaluations * images_evaluated / recipe.batch_size / 3
+    return (sum(iterations) + in_batches) * seconds / 3600
+
+
+def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dict[str, NetLeft]:
+    """Say what is left of each net of a plan.
+
+    Args:
+        params: the plan.
+        folder: of result files, with `forecast`, `throughput` and `describe`.
+        runs: those that count, as `read_plan_runs` gives them.
+
+    Raises:
+        DamagedFile: a measurement is damaged.
+    """
+    plan = {name: params.settings(name) for name in params.models}
+    records = {name: [run.record for (net, _), run in runs.items() if net == name] for name in plan}
+    sources = {name: _sources(settings, folder, records[name]) for name, settings in plan.items()}
+    forecast = _read(ForecastRecord, folder / "forecast.json")
+    times = iteration_times(sources, forecast or _read(ForecastRecord, folder / "forecast" / "forecast.json"))
+    return {name: _left(settings.train, records[name], times.get(name)) for name, settings in plan.items()}
+
+
+def _left(recipe: TrainParams, records: Sequence[TrainingRecord], time: IterationTime | None) -> NetLeft:
+    begun = [recipe.iterations - record.iteration for record in records if record.status not in ENDED]
+    iterations = (*begun, *[recipe.iterations] * (len(recipe.seed_list) - len(records)))
+    if not iterations:
+        return NetLeft((), time, 0.0)
+    return NetLeft(iterations, time, hours_left(iterations, time.seconds, recipe) if time else None)
+
+
+def _sources(settings: Settings, folder: Path, records: Sequence[TrainingRecord]) -> Sources:
+    throughput = _read(ThroughputRecord, folder / "throughput" / f"{settings.name}.json")
+    description = _read(DescriptionRecord, folder / "describe" / f"{settings.name}.json")
+    batch_size, measured = settings.train.batch_size, None
+    if throughput is not None:
+        measured = IterationTime(batch_size / throughput.training.images_per_second, throughput.system.timed_on)
+    counted = next((record for record in (*records, description, throughput) if record is not None), None)
+    segments = [record.segments[-1] for record in records if record.segments]
+    return Sources(segments, measured, counted and float(counted.multiply_adds * batch_size))
+
+
+T = TypeVar("T", bound=Record)
+
+
+def _read(kind: type[T], path: Path) -> T | None:
+    return kind.read(path) if path.exists() else None
 
 
 def iteration_times(nets: Mapping[str, Sources], forecast: ForecastRecord | None) -> dict[str, IterationTime]:

@@ -19,6 +19,8 @@ from resnet.results.stored import PREDICTIONS, WEIGHTS
 from resnet.results.training import TrainingRecord
 
 ENDED = ("done", "diverged")
+UNPLANNED = ("no net of the plan", "no seed of the plan")
+"""Reasons of runs that are not looked at."""
 NO_FOLDER = "not a folder that can be read"
 
 Key = tuple[str, int]
@@ -49,7 +51,7 @@ def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None
     planned = {name: params.settings(name) for name in params.models}
     for name in _ordered(_folders(runs_folder / "train", left_out), list(planned)):
         if name not in planned:
-            left_out.append((runs_folder / "train" / name, "no net of the plan"))
+            left_out.append((runs_folder / "train" / name, UNPLANNED[0]))
             continue
         settings = planned[name]
         seeds = {f"seed-{seed}": seed for seed in settings.train.seed_list}
@@ -59,7 +61,7 @@ def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None
                 run = _read(path, settings, version, left_out)
                 runs |= {(name, seeds[folder]): run} if run else {}
             elif folder.startswith("seed-"):
-                left_out.append((path, "no seed of the plan"))
+                left_out.append((path, UNPLANNED[1]))
     _drop_other_data(runs, left_out)
     _drop_foreign(runs, left_out)
     return PlanRuns(runs, list(dict.fromkeys(left_out)))

@@ -6,8 +6,9 @@ import math
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from resnet.files import sha256_of
 from resnet.results.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
 from resnet.results.provenance import DataRecord, Identity, Seed, System
 from resnet.results.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
@@ -89,6 +90,23 @@ class TrainingRecord(Record):
     segments: tuple[Segment, ...]
     files: dict[StoredName, StoredFile] = Field({})
     """The other files of a run that has ended; empty while it goes on. Weights that nobody has measured have none."""
+
+    @model_serializer(mode="wrap")
+    def _with_digest(self, serialise: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """In a file the record has a `digest` of all its other fields, so that an edit by hand is seen."""
+        tree: dict[str, Any] = serialise(self)
+        return tree | {"digest": sha256_of(tree)} if info.mode == "json" else tree
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_as_written(cls, tree: Any) -> Any:
+        """Check the digest of the file's own fields, whatever fields come later; older files have none."""
+        if not isinstance(tree, dict) or "digest" not in tree:
+            return tree
+        fields = {key: value for key, value in tree.items() if key != "digest"}
+        if tree["digest"] != sha256_of(fields):
+            raise ValueError("edited since it was written: its digest is another")
+        return fields
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

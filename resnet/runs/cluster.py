@@ -7,6 +7,9 @@ those of `dvc repro`, and in the end they are recorded in the plan's `dvc.lock`,
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -17,15 +20,13 @@ from rich.console import Console
 from rich.live import Live
 
 import resnet
-from resnet.data import Data, load, read, save
+from resnet.data import load, read, save
 from resnet.errors import UserError, one_line
 from resnet.files import is_locked
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
-from resnet.runs.folders import seed_folders
-from resnet.runs.identity import identity
+from resnet.results.plan_runs import ENDED
 from resnet.runs.live import Viewer
-from resnet.runs.results import Results
 from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
@@ -37,6 +38,8 @@ RETRIES = 20
 """Times that a task whose worker or node died is started elsewhere."""
 SECONDS_FOR_LOCK = 600.0
 """How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
+SECONDS_FOR_ANSWER = 5.0
+"""Of a cluster at an address."""
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -71,31 +74,25 @@ def widths(params: Params, device: str) -> dict[str, Width]:
     return asked
 
 
-def unfinished_tasks(params: Params, folder: Path, data: Data, asked: Mapping[str, Width], device: str) -> list[Task]:
+def unfinished_tasks(params: Params, folder: Path, asked: Mapping[str, Width], device: str) -> list[Task]:
     """The tasks of all seeds without finished results, the costliest first: what takes longest must not begin last.
 
     Args:
         params: the plan.
-        folder: where its `runs/` and `weights/` lie; its data's folder is relative to it.
-        data: the plan's.
+        folder: with its `runs/` and `weights/`; its data's folder is relative to it.
         asked: by net.
         device: `cpu` or `cuda`.
     """
     tasks = []
-    for plain in map(params.settings, params.models):
+    for net in plan_status(params, folder / "runs").nets:
+        plain = params.settings(net.name)
         section = plain.data.model_copy(update={"dir": folder / plain.data.dir})
         # The identity of a run holds neither the device nor the folder of its data.
         settings = plain.with_train(device=device).model_copy(update={"data": section})
-        out, weights = folder / "runs/train" / settings.name, folder / "weights" / settings.name
-        width, precision = asked[settings.name]
-        planned = identity(settings, data.record, precision)
-        left = [
-            seed
-            for seed in settings.train.seed_list
-            if Results(settings, planned, seed_folders(out, seed, weights)).finished_record() is None
-        ]
-        chunks = [left[start : start + width] for start in range(0, len(left), width)]
-        tasks += [Task(settings.with_seeds(chunk), out, weights) for chunk in chunks]
+        left = [seed.seed for seed in net.seeds if seed.state not in ENDED]
+        for start in range(0, len(left), width := asked[net.name].seeds):
+            chunk = settings.with_seeds(left[start : start + width])
+            tasks.append(Task(chunk, folder / "runs/train" / net.name, folder / "weights" / net.name))
     return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
 
 
@@ -111,13 +108,6 @@ def train(task: Task, live: Viewer | None = None) -> None:
     train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True, live=live)
 
 
-def _prepared(params: Params, folder: Path) -> Data:
-    place = folder / params.data.dir
-    if not place.exists():
-        save(read(params.data.source, params.data), place)
-    return load(place, params.data)
-
-
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected to a cluster, or started on this machine until the block ends.
@@ -129,40 +119,77 @@ def _cluster(address: str | None) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise UserError("--engine ray needs Ray: pip install ray, or this project with its extra `ray`") from error
-    # Nodes run the code that lies here, on shared storage, whatever is installed there.
+    # Nodes run the code that is here, on shared storage, whatever is installed there.
     environment = {"env_vars": {"PYTHONPATH": str(Path(resnet.__file__).resolve().parent.parent)}}
-    options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False, "logging_level": "ERROR"}
+    options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False, "logging_level": "CRITICAL"}
     if address is None:
         options["include_dashboard"] = False
-    try:
-        ray.init(address=address or "local", **options)
-    except Exception as error:  # Ray has no class for what goes wrong at its start
-        raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    else:
+        check_listens(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
+    with without_rays_log():
+        try:
+            ray.init(address=address or "local", **options)
+        except Exception as error:  # Ray has no class for what goes wrong at its start
+            raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
-def _ask_nodes(ray: Any, params: Params, device: str) -> dict[str, Width]:
+def check_listens(address: str) -> None:
+    """Check that something at `host:port` speaks HTTP/2, as Ray does: Ray itself tries for minutes.
+
+    Raises:
+        UserError: nothing does; Ray says itself what is wrong with an address of another form.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
+            connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
+            found = connection.recv(4)[3:] == bytes([settings])
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({why})") from error
+    if not found:
+        raise UserError(f"--address {one_line(address, 100)}: what answers there is not Ray")
+
+
+@contextmanager
+def without_rays_log() -> Iterator[None]:
+    """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
+    earlier, descriptor = sys.stderr, os.dup(2)
+    with open(os.devnull, "wb") as nothing, open(descriptor, "w", buffering=1, encoding="utf-8") as own:
+        os.dup2(nothing.fileno(), 2)
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = earlier
+            os.dup2(descriptor, 2)
+
+
+def _ask_nodes(ray: Any, params: Params, device: str, cores: int) -> dict[str, Width]:
     """What each net asks of the nodes' devices: as many seeds side by side as the smallest takes.
 
     Raises:
-        UserError: the nodes' own precisions differ, so that a row would have two.
+        UserError: no node has the cores of a task, or the nodes' own precisions differ, so that a row would have two.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     kind = "GPU" if device == "cuda" else "CPU"
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(kind)]
-    ask = ray.remote(widths)
+    most = max((int(node["Resources"][kind]) for node in nodes), default=0)
+    if kind == "CPU" and most < cores:
+        raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
     amount = {"num_gpus": 0.01, "num_cpus": 0} if device == "cuda" else {"num_cpus": 0}
+    ask = ray.remote(**amount)(widths)
+    places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
     answers: list[dict[str, Width]] = ray.get(
-        [
-            ask.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False), **amount
-            ).remote(params, device)
-            for node in nodes
-        ]
+        [ask.options(scheduling_strategy=place).remote(params, device) for place in places]
     )
     asked = {}
     for name in params.models:
@@ -207,12 +234,15 @@ def train_plan(
         Interrupted: the user stopped it; checkpoints are saved.
     """
     folder = folder.resolve()
-    data = _prepared(params, folder)
+    prepared = folder / params.data.dir
+    if not prepared.exists():
+        save(read(params.data.source, params.data), prepared)
+    load(prepared, params.data)  # says what is wrong with them, before any task does
     with _cluster(address) as ray:
         gpus = ray.cluster_resources().get("GPU", 0)
         device = "cuda" if gpus and params.train.device != "cpu" else "cpu"
-        asked = _ask_nodes(ray, params, device)
-        tasks = unfinished_tasks(params, folder, data, asked, device)
+        asked = _ask_nodes(ray, params, device, cores)
+        tasks = unfinished_tasks(params, folder, asked, device)
         # A process for each task: memory is measured, threads are settled, and it may die alone.
         remote = ray.remote(max_calls=1, max_retries=RETRIES)(train)
         pending = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.table import Table
 
@@ -14,34 +13,19 @@ from resnet.measuring.throughput import training_stepper, warm_up
 from resnet.nets.layers import work
 from resnet.params import Settings
 from resnet.results import ForecastRow
+from resnet.results.iteration_time import hours_left
 from resnet.system import Machine
 from resnet.threads import cores
 from resnet.training.placement import place
 
 DEEPEST_MEASURED = 110
 """Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
-
 WARMUP_STEPS, STEPS = 2, 3
 """Of a measurement."""
-
 RECOMPUTING = 4 / 3
 """A step that computes its activations again has four passes in place of three."""
-
 BUSY = 1.25
 """Load average a core. Above it others are at work too: this process alone does not reach it."""
-
-MINIATURE = "digits"
-"""The quickstart's data source. Nobody who trains on it is sent to the quickstart."""
-
-
-class _Forecast(NamedTuple):
-    settings: Settings
-    machine: Machine
-    row: ForecastRow
-
-    def __str__(self) -> str:
-        speed = self.settings.train.batch_size / self.row.step_seconds
-        return f"{self.row.name} {self.row.hours:,.1f} h at {speed:,.0f} images/s"
 
 
 class Forecaster:
@@ -53,20 +37,16 @@ class Forecaster:
 
     def __init__(self, images_evaluated: int) -> None:
         self.images_evaluated = images_evaluated
-        self._forecasts: list[_Forecast] = []
+        self.rows: list[ForecastRow] = []
+        self._nets: list[tuple[Settings, Machine]] = []
         self._measured: dict[tuple[object, ...], float] = {}
-
-    @property
-    def rows(self) -> list[ForecastRow]:
-        """What was forecast so far."""
-        return [forecast.row for forecast in self._forecasts]
 
     @property
     def hours(self) -> float:
         return sum(row.hours for row in self.rows)
 
     def step_seconds(self, settings: Settings, machine: Machine, seeds: int = 1) -> float:
-        """Seconds of a training iteration of one seed, where `seeds` of them wait.
+        """Seconds of a training iteration of one seed, if `seeds` of them wait.
 
         Those that a device trains side by side are measured side by side.
         """
@@ -86,27 +66,21 @@ class Forecaster:
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
         """Forecast the runs of one net that are left.
 
-        An image costs an evaluation a third of what it costs an iteration: the forward pass of three
-        passes of equal multiply-adds.
-
         Args:
             settings: what holds for the net.
             machine: where it trains.
             iterations_left: of each run, those after its last checkpoint.
         """
-        recipe, runs = settings.train, len(iterations_left)
-        step = self.step_seconds(settings, machine, runs) if runs else 0.0
-        evaluations = sum(1 + left // recipe.evaluate_every for left in iterations_left)
-        image = step / recipe.batch_size / 3
-        seconds = sum(iterations_left) * step + evaluations * self.images_evaluated * image
+        step = self.step_seconds(settings, machine, len(iterations_left)) if iterations_left else 0.0
         row = ForecastRow(
             name=settings.name,
-            seeds_left=runs,
+            seeds_left=len(iterations_left),
             step_seconds=step,
             measured=settings.depth <= DEEPEST_MEASURED,
-            hours=seconds / 3600,
+            hours=hours_left(iterations_left, step, settings.train, self.images_evaluated),
         )
-        self._forecasts.append(_Forecast(settings, machine, row))
+        self.rows.append(row)
+        self._nets.append((settings, machine))
         return row
 
     def check(self, limit_hours: float, shrinkable: str = "train.iterations, train.seeds or the models") -> None:
@@ -117,37 +91,36 @@ class Forecaster:
             shrinkable: the parameters that would make it shorter.
 
         Raises:
-            UserError: the forecast goes beyond the limit; the line says what costs most, how fast it was
+            UserError: the forecast goes beyond the limit. The line says what costs most, how fast it was
                 measured, and what helps here.
         """
         if self.hours <= limit_hours:
             return
-        costliest = sorted(self._forecasts, key=lambda forecast: forecast.row.hours, reverse=True)[:3]
-        most = ", ".join(str(forecast) for forecast in costliest if forecast.row.hours)
-        on_cpu = not costliest[0].machine.gpu
-        load = os.getloadavg()[0]
-        busy = ""
-        if on_cpu and load > BUSY * cores():
+        costliest = sorted(zip(self.rows, self._nets, strict=True), key=lambda net: -net[0].hours)[:3]
+        most = ", ".join(
+            f"{row.name} {row.hours:,.1f} h at {settings.train.batch_size / row.step_seconds:,.0f} images/s"
+            for row, (settings, _) in costliest
+            if row.hours
+        )
+        settings, machine = costliest[0][1]
+        # Nobody who trains on the quickstart's data is sent to the quickstart.
+        advice = [] if settings.data.source == "digits" else ["try `make quickstart`"]
+        advice += [f"shrink {shrinkable}", *([] if machine.gpu else ["train on a GPU"]), "or raise limits.hours"]
+        busy, load = ":", os.getloadavg()[0]
+        if not machine.gpu and load > BUSY * cores():
             busy = (
                 f"; the machine is busy, its load average is {load:.1f} on {cores()} cores: wait until it is free, "
                 "or set OMP_NUM_THREADS to fewer threads; otherwise"
             )
-        advice = [
-            *(["try `make quickstart`"] if costliest[0].settings.data.source != MINIATURE else []),
-            f"shrink {shrinkable}",
-            *(["train on a GPU"] if on_cpu else []),
-            "or raise limits.hours",
-        ]
         raise UserError(
             f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
-            f"{limit_hours:g} ({most}){busy or ':'} {', '.join(advice)}"
+            f"{limit_hours:g} ({most}){busy} {', '.join(advice)}"
         )
 
 
 def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
-    """Seconds of a training step of one seed, with others beside it."""
-    batch_size = settings.train.batch_size
-    steppers = [training_stepper(settings, machine, batch_size) for _ in range(seeds)]
+    """Seconds of a training step of one seed, side by side with the others."""
+    steppers = [training_stepper(settings, machine, settings.train.batch_size) for _ in range(seeds)]
 
     def step() -> None:
         for advance in steppers:
@@ -167,6 +140,5 @@ def forecast_table(rows: Sequence[ForecastRow], device: str) -> Table:
         step = f"{row.step_seconds:.3f}{'' if row.measured else ' (scaled)'}"
         table.add_row(row.name, str(row.seeds_left), step if row.seeds_left else "", f"{row.hours:,.2f}")
     table.add_section()
-    hours = sum(row.hours for row in rows)
-    table.add_row("all", str(sum(row.seeds_left for row in rows)), "", f"{hours:,.2f}")
+    table.add_row("all", str(sum(row.seeds_left for row in rows)), "", f"{sum(row.hours for row in rows):,.2f}")
     return table

@@ -10,6 +10,8 @@ from resnet.data import load
 from resnet.nets import kernels
 from resnet.params import Params, Settings
 from resnet.results import DataRecord, ForecastRecord
+from resnet.results.consistency import read_run, weights_of
+from resnet.results.plan_runs import is_complete
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster, forecast_table
 from resnet.runs.identity import identity
@@ -19,14 +21,21 @@ from resnet.training.devices import choose_machine
 
 
 def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs: Path) -> list[int]:
-    """What each seed still has to do that has no finished results of these settings, data and version in `runs`.
+    """What each seed still has to do that has no complete results of these settings, data and version in `runs`.
 
     The iterations that a checkpoint holds there are done.
     """
     planned = identity(settings, data, machine.precision)
     seeds = (seed_folders(runs / settings.name, seed) for seed in settings.train.seed_list)
     results = [Results(settings, planned, folders) for folders in seeds]
-    return [each.iterations_left() for each in results if each.ended_record() is None]
+    return [each.iterations_left() for each in results if not _is_complete(each)]
+
+
+def _is_complete(results: Results) -> bool:
+    if results.ended_record() is None:
+        return False
+    run = read_run(results.folders.results)
+    return is_complete(run, weights_of(run.folder))
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:

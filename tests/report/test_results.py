@@ -129,7 +129,7 @@ def test_one_seed_under_two_numbers_counts_once(files: Callable[..., Files]) -> 
     for name in ("metrics.json", "history.csv", "test_predictions.npy"):
         shutil.copy(plan.runs / f"train/resnet-20/seed-0/{name}", plan.runs / f"train/resnet-20/seed-2/{name}")
     metrics = plan.runs / "train/resnet-20/seed-2/metrics.json"
-    metrics.write_text(metrics.read_text().replace('"seed": 0', '"seed": 2'))
+    TrainingRecord.read(metrics).model_copy(update={"seed": 2}).write(metrics)
     results = plan.results()
     assert [run.seed for run in results.nets["resnet-20"].done] == [0, 1]
     assert [x.file for x in results.not_counted] == ["train/resnet-20/seed-2/metrics.json"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resnet.params import TrainParams
 from resnet.results import ForecastRecord, ForecastRow, Segment
-from resnet.results.iteration_time import IterationTime, Sources, iteration_times
-from tests.report.made_up import a_system
+from resnet.results.iteration_time import IterationTime, Sources, hours_left, iteration_times, nets_left
+from resnet.results.plan_runs import read_plan_runs
+from tests.report.conftest import Files
+from tests.report.made_up import a_plan, a_system
 
 
 def stretch(
@@ -75,3 +79,32 @@ def test_a_net_that_nobody_timed_takes_the_median_for_a_multiply_add() -> None:
     assert told["uncounted"] == (7.0, "T")
     assert "unknown" not in told
     assert iteration_times({"deep": untimed["deep"], "uncounted": uncounted}, None).keys() == {"uncounted"}
+
+
+def test_what_is_left_is_what_no_run_that_counts_has_done(tmp_path: Path) -> None:
+    plan = Files(a_plan("resnet-20", "resnet-32", "resnet-56", seeds=3), tmp_path / "runs")
+    plan.throughput("resnet-32")  # 0.0125 s an iteration
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1, status="diverged", iteration=100)
+    plan.train("resnet-20", 2, status="interrupted", iteration=60_000)
+    left = nets_left(plan.params, plan.runs, read_plan_runs(plan.params, plan.runs).runs)
+    assert {name: net.iterations for name, net in left.items()} == {
+        "resnet-20": (4_000,),
+        "resnet-32": (64_000,) * 3,
+        "resnet-56": (64_000,) * 3,
+    }
+    own = 3 * 1200 / (64_000 + 100 + 60_000)  # seconds an iteration of resnet-20's runs
+    assert left["resnet-20"].hours == pytest.approx(own * 4_000 / 3600)
+    assert left["resnet-32"].hours == pytest.approx(0.0125 * 3 * 64_000 / 3600)
+    assert left["resnet-56"].hours is None
+    plan.describe("resnet-56")
+    left = nets_left(plan.params, plan.runs, read_plan_runs(plan.params, plan.runs).runs)
+    assert left["resnet-56"].time == (pytest.approx(0.0125 * 125_490_000 / 68_860_000), "Example GPU")
+
+
+def test_an_evaluation_costs_a_third_of_an_iteration_an_image() -> None:
+    recipe = TrainParams(iterations=12, batch_size=16, evaluate_every=6)
+    # 1,600 images of a third of an iteration's 16 each are 33.3 iterations: once, and thrice, at 6, 12 and the end.
+    assert hours_left([5, 12], 7.2, recipe, 1600) == pytest.approx((17 + 4 * 100 / 3) * 0.002)
+    assert hours_left([5, 12], 7.2, recipe) == pytest.approx(17 * 0.002)
+    assert hours_left([], 7.2, recipe, 1600) == 0

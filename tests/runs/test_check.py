@@ -19,7 +19,8 @@ from resnet.cli import app
 from resnet.data import Data, save
 from resnet.measuring.responses import measure_responses
 from resnet.nets.layers import describe
-from resnet.params import Settings, load
+from resnet.params import load
+from resnet.results import TrainingRecord
 from resnet.runs.check import check
 from resnet.runs.folders import seed_folders
 from resnet.runs.run import Run
@@ -28,7 +29,7 @@ from tests.conftest import CPU
 
 TRAIN = {"iterations": 12, "batch_size": 16, "log_every": 4, "evaluate_every": 6, "checkpoint_every": 5, "seeds": 2}
 PARAMS = {
-    "data": {"source": "digits", "validation": 200},
+    "data": {"source": "digits", "dir": "data", "validation": 200},
     "train": TRAIN,
     "models": {"small": {"net": "resnet", "depth": 8}, "begun": {"net": "plain", "depth": 8}},
 }
@@ -68,33 +69,72 @@ def problems(root: Path) -> list[str]:
     return [f"{path}: {what}" for path, what in check([root]).problems]
 
 
-def test_a_whole_tree_is_well_and_counted(root: Path) -> None:
+def test_a_whole_plan_is_well_and_counted(root: Path) -> None:
     done = CliRunner().invoke(app, ["check"])
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
-        "checked 1 data sets, 3 other records, 1 checkpoints, 3 runs, 1 plans, 2 files of weights: all is well"
+        "checked 1 plans, 1 data sets, 3 runs, 2 files of weights, 3 other records, 1 checkpoints: all is well"
     ]
-    assert problems(root / "runs") == []
-    assert problems(root / "weights") == []
-    assert problems(root / SEED / "metrics.json") == []
+    shutil.rmtree(root / "weights")  # as in a fresh clone
+    assert problems(root) == []
 
 
-def test_it_is_a_problem_a_line_and_exit_code_1(root: Path) -> None:
-    (root / SEED / "history.csv").write_text("")
-    (root / "runs/describe/begun.json").write_text("{")
-    done = CliRunner().invoke(app, ["check", "runs"])
-    assert done.exit_code == 1
-    first, second, counts = done.output.splitlines()
-    assert first.startswith("runs/describe/begun.json: not a DescriptionRecord")
-    assert "seed-0/history.csv: 0 bytes instead of the " in second
-    assert counts.endswith(": 2 problems")
-    assert CliRunner().invoke(app, ["check", "nowhere"]).exit_code == 1
+def test_what_the_plan_does_not_name_is_listed_and_no_problem(root: Path) -> None:
+    shutil.copytree(root / SEED, root / "runs/train/small/seed-2")
+    shutil.copytree(root / "runs/train/small", root / "runs/train/other")
+    done = CliRunner().invoke(app, ["check"])
+    assert done.exit_code == 0
+    assert [line.split(":")[0] for line in done.output.splitlines()[:-1]] == [
+        "runs/train/small/seed-2",
+        "runs/train/other",
+    ]
+
+
+def test_a_name_reaches_the_terminal_escaped(root: Path) -> None:
+    for name in ("line\nbreak", "\x1b[31mred"):
+        (root / "runs/train" / name).mkdir()
+        (root / "runs/describe" / name).mkdir()
+        (root / "runs/describe" / name / "forecast.json").write_text("{")
+    for command in ("check", "status"):
+        done = CliRunner().invoke(app, [command])
+        assert "\x1b[31mred" not in done.output
+        assert not any(line.startswith("break") for line in done.output.splitlines())
+        assert "red" in done.output
+
+
+def test_weights_from_elsewhere_are_not_the_plans(root: Path) -> None:
+    shutil.copytree(root / SEED, root / "a/seed-0")
+    shutil.copytree(root / "weights/small/seed-0", root / "b/seed-0")
+    shutil.copytree(root / "weights/small/seed-0", root / "weights/seed-0")
+    assert problems(root) == []
+
+
+def test_what_is_behind_a_link_is_looked_at(root: Path) -> None:
+    (root / "runs").rename(root / "elsewhere")
+    (root / "runs").symlink_to("elsewhere")
+    assert problems(root) == []
+    (root / "elsewhere/train/small/seed-0/history.csv").write_text("")
+    (root / "elsewhere/throughput").symlink_to("describe")
+    lines = problems(root)
+    assert any(line.startswith("runs/train/small/seed-0/history.csv: 0 bytes") for line in lines)
+    assert any(line.startswith("runs/throughput/small.json: not a ThroughputRecord") for line in lines)
+
+
+@pytest.mark.parametrize("empty", ["runs", "weights/small", "runs/train/small/seed-0/metrics.json", "nowhere", "plan"])
+def test_a_check_of_nothing_is_not_well(empty: str, root: Path) -> None:
+    if empty == "plan":
+        (root / "plan").mkdir()
+        shutil.copy(root / "params.yaml", root / "plan")
+    done = CliRunner().invoke(app, ["check", empty])
+    assert (done.exit_code, len(done.output.splitlines())) == (1, 2)
+    assert done.output.startswith(f"{empty}: ")
 
 
 def _without_digests(root: Path) -> None:
+    """Make the records as they were before there were digests."""
     for path in root.glob("runs/train/*/seed-*/metrics.json"):
-        tree = json.loads(path.read_text())
-        tree["files"] = {}
+        tree = json.loads(path.read_text()) | {"files": {}}
+        del tree["digest"]
         path.write_text(json.dumps(tree))
 
 
@@ -136,11 +176,26 @@ def _twice(root: Path) -> None:
         shutil.rmtree(root / folder / "seed-1")
         shutil.copytree(root / folder / "seed-0", root / folder / "seed-1")
     path = root / "runs/train/small/seed-1/metrics.json"
-    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    TrainingRecord.read(path).model_copy(update={"seed": 1}).write(path)
 
 
-def _in_another_folder(root: Path) -> None:
-    shutil.copytree(root / SEED, root / "runs/train/small/seed-2")
+def _another_seed(root: Path) -> None:
+    shutil.rmtree(root / "runs/train/small/seed-1")
+    shutil.copytree(root / SEED, root / "runs/train/small/seed-1")
+
+
+def _of_one_byte(root: Path) -> None:
+    (root / "weights/small/seed-0/model.safetensors").write_bytes(b"x")
+
+
+def _redigested(**changes: object) -> Callable[[Path], None]:
+    """Written anew through the record's own class, so that its digest is right."""
+
+    def write(root: Path) -> None:
+        path = root / SEED / "metrics.json"
+        TrainingRecord.read(path).model_copy(update=changes).write(path)
+
+    return write
 
 
 def _other_settings(root: Path) -> None:
@@ -149,7 +204,7 @@ def _other_settings(root: Path) -> None:
 
 
 def _other_split(root: Path) -> None:
-    tree = PARAMS | {"data": {"source": "digits", "validation": 200, "split_seed": 3}}
+    tree = PARAMS | {"data": PARAMS["data"] | {"split_seed": 3}}
     (root / "params.yaml").write_text(yaml.safe_dump(tree))
 
 
@@ -183,47 +238,67 @@ def _loop(root: Path) -> None:
     ("harm", "line"),
     [
         (_flip, "weights/small/seed-0/model.safetensors: not what was written"),
+        (_of_one_byte, "weights/small/seed-0/model.safetensors: 1 bytes instead of"),
         (_flip_a_checkpoint, "begun/seed-0/checkpoint.safetensors: the tensors are not what was written"),
         (_infinite, "weights/small/seed-0/model.safetensors: fc.bias is not finite"),
         (_another_net, "weights/small/seed-0/model.safetensors: weights of another net: conv1 has 432 parameters"),
         (_twice, "runs/train/small/seed-1/metrics.json: the same weights as small/seed-0"),
-        (_in_another_folder, "runs/train/small/seed-2/metrics.json: holds seed 0, not 2"),
-        (
-            _other_settings,
-            "seed-0/metrics.json: made by other settings than params.yaml's: train.momentum 0.9, not 0.8",
-        ),
-        (_other_split, "seed-0/metrics.json: 200 validation images by split seed 0, in params.yaml 200 by 3"),
-        (_edited('"momentum": 0.9', '"momentum": 0.8'), "its settings are not those of its identity"),
-        (_edited('"name": "small"', '"name": "large"'), "holds large, not small"),
+        (_another_seed, "runs/train/small/seed-1/metrics.json: holds seed 0, not 1"),
+        (_other_settings, "seed-0/metrics.json: made by other settings than the plan's: train.momentum is 0.9 there"),
+        (_other_split, "seed-0/metrics.json: 200 validation images by split seed 0, and the plan has 200 by 3"),
+        (_redigested(name="large"), "holds large"),
+        (_redigested(parameters=5), "5 parameters and 12,239,488 multiply-adds, its net has 75,290 and"),
         (_edited('"name": "small"', '"name": "large"', "runs/describe/small.json"), "holds large, not small"),
         (_without_a_record, "weights/small/seed-0/model.safetensors: weights without a record"),
         (_data, "data: the prepared images are not those of data.json"),
         (_loop, "runs/describe/small.json: cannot be read"),
         (lambda root: (root / SEED / "test_predictions.npy").unlink(), "test_predictions.npy: missing"),
+        (lambda root: (root / "runs/describe/begun.json").write_text("{"), "begun.json: not a DescriptionRecord"),
+        (lambda root: (root / "params.yaml").write_text("x: 1"), "params.yaml: x: "),
     ],
 )
-def test_every_harm_is_named(harm: Callable[[Path], None], line: str, root: Path) -> None:
+def test_every_harm_is_a_line_and_exit_code_1(harm: Callable[[Path], object], line: str, root: Path) -> None:
     harm(root)
-    lines = problems(root)
+    done = CliRunner().invoke(app, ["check"])
+    assert done.exit_code == 1
+    *lines, counts = done.output.splitlines()
     assert any(line in problem for problem in lines), lines
-    assert all("\n" not in problem for problem in lines)
+    assert counts.endswith(": 1 problem" if len(lines) == 1 else f": {len(lines)} problems")
+
+
+FIELDS = ["parameters", "multiply_adds", "test_error", "test_loss", "validation_error", "training_error"]
+FIELDS += ["training_loss", "warmup_iterations", "peak_memory_bytes", "recomputed", "precision", "segments", "identity"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_that_was_edited_by_hand_is_seen(field: str, root: Path) -> None:
+    path = root / SEED / "metrics.json"
+    tree = json.loads(path.read_text())
+    other = {"recomputed": True, "precision": "bf16", "warmup_iterations": 3}.get(field, tree[field])
+    if field == "segments":
+        other[0]["seconds"] += 1
+    elif field == "identity":
+        other["version"] = 2
+    elif other == tree[field]:
+        other = round(other * 0.5) if isinstance(other, int) else other * 0.5
+    path.write_text(json.dumps(tree | {field: other}, indent=2))
+    assert problems(root)[:1] == [f"{path}: not a TrainingRecord: the file: Value error, {EDITED}"]
+
+
+EDITED = "edited since it was written: its digest is another"
 
 
 def test_responses_of_other_weights_are_seen_without_digests_too(root: Path) -> None:
     _without_digests(root)
     shutil.copy(root / "weights/small/seed-1/model.safetensors", root / "weights/small/seed-0/model.safetensors")
-    lines = problems(root)
-    assert "runs/responses/small.json: measured on other weights than those of seed 0 that are there" in lines
-    assert "runs/train/small/seed-1/metrics.json: the same weights as small/seed-0" in lines
-
-
-def test_a_fresh_clone_has_no_weights_and_is_well(root: Path, tiny: Callable[..., Settings]) -> None:
-    shutil.rmtree(root / "weights")
-    assert problems(root) == []
+    assert problems(root) == [
+        "runs/responses/small.json: measured on other weights than those of seed 0 that are there"
+    ]
 
 
 def test_pytorch_is_loaded_for_checkpoints_alone(root: Path) -> None:
+    shutil.rmtree(root / "runs/train/begun")
     code = "import sys; from resnet.runs.check import check; from pathlib import Path; "
-    code += "print(len(check([Path('runs/train/small'), Path('data')]).problems), 'torch' in sys.modules)"
+    code += "print(len(check([Path()]).problems), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "False"]

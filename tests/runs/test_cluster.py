@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from resnet.errors import UserError
 from resnet.files import is_locked
 from resnet.params import load
 from resnet.results import TrainingRecord
-from resnet.runs.cluster import Width, unfinished_tasks
+from resnet.runs.cluster import Width, check_listens, unfinished_tasks, without_rays_log
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS, commit, environment, run, running
@@ -136,7 +139,7 @@ def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path
     out, weights = tmp_path / "runs/train/plain-8", tmp_path / "weights/plain-8"
     train_seeds(settings, [1], digits, out, CPU, weights=weights)
     asked = {"plain-8": Width(3, "fp32"), "resnet-8": Width(5, "fp32"), "resnet-14": Width(1, "fp32")}
-    tasks = unfinished_tasks(plan, tmp_path, digits, asked, "cuda")
+    tasks = unfinished_tasks(plan, tmp_path, asked, "cuda")
     assert [str(task) for task in tasks] == [
         *(f"resnet-14 seed {seed}" for seed in range(5)),
         "resnet-8 seeds 0, 1, 2, 3, 4",
@@ -147,23 +150,86 @@ def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path
     assert {task.settings.data.dir for task in tasks} == {tmp_path / "data/digits"}
 
 
-def test_without_ray_nothing_trains(command: Command, digits: Data, tmp_path: Path) -> None:
+@pytest.fixture
+def planned(digits: Data, tmp_path: Path) -> Path:
+    """The folder in which `command` runs, with a plan and its data."""
     save(digits, tmp_path / "data/digits")
-    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError('No module named ray')")
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text(PARAMS)
+    return tmp_path
+
+
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """The address of something that is not Ray: it says `answer` to everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.sendall(answer)
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:9", "ray://127.0.0.1:9", "[::1]:9", "no.such.host.invalid:6379", "a b:99999999"]
+)
+def test_where_nothing_listens_there_is_no_cluster(address: str) -> None:
+    with pytest.raises(UserError, match="no Ray cluster answers there"):
+        check_listens(address)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_listens_and_is_not_ray_is_named(answer: bytes) -> None:
+    with listening(answer) as address, pytest.raises(UserError, match=r"not Ray|no Ray cluster"):
+        check_listens(address)
+
+
+def test_what_speaks_http_2_may_be_ray() -> None:
+    with listening(bytes([0, 0, 18, 4, 0, 0, 0, 0, 0])) as address:
+        check_listens(address)
+    check_listens("local")  # no host and port: Ray itself says what is wrong
+
+
+def test_rays_own_log_is_not_displayed(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_rays_log():
+        os.write(2, b"[2026-11-30 09:12:05 W 1 1] rpc_client.h:153: raw\n")
+        print("ours", file=sys.stderr)
+    print("after", file=sys.stderr)
+    assert capfd.readouterr().err == "ours\nafter\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--cores", "64000"), "--cores 64000: no node of Ray has so many; the largest has "),
+        (("--address", "127.0.0.1:9"), "--address 127.0.0.1:9: no Ray cluster answers there"),
+        (("--address", "nonsense"), "--address nonsense: "),
+    ],
+)
+@pytest.mark.usefixtures("planned")
+def test_what_cannot_run_is_one_clear_line(arguments: tuple[str, ...], line: str, command: Command) -> None:
+    done = command("plan", *arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"resnet: {line}")
+
+
+def test_without_ray_nothing_trains(command: Command, planned: Path) -> None:
+    (planned / "ray.py").write_text("raise ModuleNotFoundError('No module named ray')")
     done = command("plan", "--engine", "ray")
     assert (done.returncode, done.stderr) == (
         1,
         "resnet: --engine ray needs Ray: pip install ray, or this project with its extra `ray`\n",
     )
-    assert not (tmp_path / "runs").exists()
+    assert not (planned / "runs").exists()
 
 
-def test_what_is_no_cluster_is_one_clear_line(command: Command, tmp_path: Path) -> None:
-    done = command("plan", "--engine", "ray")
-    assert (done.returncode, done.stderr) == (
-        1,
-        "resnet: dvc.yaml: there is no such file: give the dvc.yaml of a plan\n",
-    )
+def test_without_a_plan_nothing_is_made(command: Command, tmp_path: Path) -> None:
+    done = command("plan")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert os.listdir(tmp_path) == []

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
 from rich.console import Console
 
 from resnet.data import Data
 from resnet.files import locked
 from resnet.params import Params, load
 from resnet.runs.folders import seed_folders
+from resnet.runs.plan import iterations_left
 from resnet.runs.run import Run
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import NetStatus, plan_status
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS
+from tests.report.conftest import Files
+from tests.report.made_up import a_plan
 
 
 def make_plan(tmp_path: Path, *assignments: str) -> Params:
@@ -73,12 +78,38 @@ def test_what_is_not_the_plans_is_named_and_counts_as_not_begun(digits: Data, tm
     status = plan_status(plan, runs)
     assert [seed.state for seed in status.nets[0].seeds] == ["not begun", "done", "not begun", "not begun"]
     assert not status.complete
-    foreign, damaged, aside, unplanned = status.notes
-    assert foreign == f"{out}/seed-0: made with another configuration than the plan's"
-    assert damaged.startswith(f"{out}/seed-2/metrics.json: not a TrainingRecord")
-    assert aside.startswith(f"{out}/.aside/")
-    assert unplanned == f"{runs}/train/resnet-14: no net of the plan"
+    reasons = [
+        ("seed-0/metrics.json", "train.momentum is 0.5 there and 0.9 here"),
+        ("seed-2/metrics.json", "not a TrainingRecord"),
+        ("resnet-14", "no net of the plan"),
+        (".aside/", "set aside"),
+    ]
+    assert len(status.notes) == len(reasons)
+    assert all(path in note and reason in note for note, (path, reason) in zip(status.notes, reasons, strict=True))
     assert "no net of the plan" in shown(plan, runs)
+
+
+@pytest.mark.parametrize("harm", ["history.csv", "test_predictions.npy", "model.safetensors"])
+def test_a_run_that_training_would_make_again_is_not_done(harm: str, digits: Data, tmp_path: Path) -> None:
+    plan, runs = make_plan(tmp_path, "train.seeds=1"), tmp_path / "runs"
+    train_seeds(plan.settings("resnet-8"), [0], digits, runs / "train/resnet-8", CPU)
+    assert plan_status(plan, runs).nets[0].complete
+    (runs / "train/resnet-8/seed-0" / harm).write_bytes(b"x")
+    status = plan_status(plan, runs)
+    assert [seed.state for seed in status.nets[0].seeds] == ["not begun"]
+    assert [harm in note for note in status.notes] == [True]
+    assert iterations_left(plan.settings("resnet-8"), CPU, digits.record, runs / "train") == [4]
+
+
+def test_dead_nets_are_done(tmp_path: Path) -> None:
+    """Seeds that never learn end with the same constant predictions."""
+    plan = Files(a_plan("plain-44", seeds=4), tmp_path / "runs")
+    constant = np.stack([np.arange(100) % 10, np.zeros(100)], axis=1).astype(np.uint8)
+    for seed in range(4):
+        metrics = plan.train("plain-44", seed, wrong=np.arange(100) % 10 != 0)
+        np.save(metrics.with_name("test_predictions.npy"), constant)
+    status = plan_status(plan.params, plan.runs)
+    assert (status.complete, status.notes) == (True, ())
 
 
 def test_the_command_tells_programs_too_and_loads_no_pytorch(command: Command, tmp_path: Path) -> None:
