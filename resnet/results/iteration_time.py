@@ -97,7 +97,7 @@ def _sources(settings: Settings, folder: Path, records: Sequence[TrainingRecord]
         measured = IterationTime(batch_size / throughput.training.images_per_second, throughput.system.timed_on)
     counted = next((record for record in (*records, description, throughput) if record is not None), None)
     segments = [record.segments[-1] for record in records if record.segments]
-    return Sources(segments, measured, counted and float(counted.multiply_adds * batch_size))
+    return Sources(segments, measured, None if counted is None else float(counted.multiply_adds * batch_size))
 
 
 T = TypeVar("T", bound=Record)

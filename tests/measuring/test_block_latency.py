@@ -22,6 +22,7 @@ from resnet.measuring.block_latency import (
     Case,
     build_step,
     from_benchmarks,
+    has_measured,
     kernel_seconds,
     measure_latency,
     part_cases,
@@ -92,8 +93,9 @@ def test_a_graph_replays_what_the_kernels_take() -> None:
     assert time_round(graphed, clock, 100) == pytest.approx(eager, rel=0.25)
 
 
-def test_the_pipelines_set() -> None:
-    params = load(None, ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}"])
+def test_the_pipelines_set(tmp_path: Path) -> None:
+    asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}"]
+    params = load(None, asked)
     names: list[str] = []
     record = measure_latency(params, CPU, names.append)
     # 12 parts and a net, forward and forward + backward; the CPU has no graphs.
@@ -105,6 +107,13 @@ def test_the_pipelines_set() -> None:
     assert (forward.passes, both.passes) == ("forward", "forward+backward")
     assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
     assert len(record.peaks) == 1
+
+    file = tmp_path / "cpu.json"
+    assert not has_measured(file, params, CPU)
+    record.write(file)
+    assert has_measured(file, load(None, [*asked, "train.iterations=5"]), CPU)
+    assert not has_measured(file, load(None, [*asked, "latency.seconds=0.002"]), CPU)
+    assert not has_measured(file, params, CPU.at("bf16"))
 
 
 def test_a_plan_of_wider_nets_is_told_that_they_are_not_timed() -> None:
@@ -139,6 +148,7 @@ def test_a_measurement_that_is_stopped_leaves_what_it_has(
     latency(out=tmp_path, benchmarks=tmp_path / "cpu.json.partial", params=DEFAULT_PARAMS, set_=None)
     record = LatencyRecord.read(earlier)
     assert [row.passes for row in record.rows] == 2 * ["forward", "forward+backward"]
+    assert not has_measured(earlier, load(None, asked), CPU)
     assert len(record.peaks) == 1
 
 

@@ -99,7 +99,7 @@ def test_what_is_left_is_what_no_run_that_counts_has_done(tmp_path: Path) -> Non
     assert left["resnet-56"].hours is None
     plan.describe("resnet-56")
     left = nets_left(plan.params, plan.runs, read_plan_runs(plan.params, plan.runs).runs)
-    assert left["resnet-56"].time == (pytest.approx(0.0125 * 125_490_000 / 68_860_000), "Example GPU")
+    assert left["resnet-56"].time == (pytest.approx(own * 125_490_000 / 40_550_000), "Example GPU")
 
 
 def test_an_evaluation_costs_a_third_of_an_iteration_an_image() -> None:
