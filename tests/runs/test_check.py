@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,7 +205,7 @@ def _other_settings(root: Path) -> None:
 
 
 def _other_split(root: Path) -> None:
-    tree = PARAMS | {"data": PARAMS["data"] | {"split_seed": 3}}
+    tree: dict[str, Any] = {**PARAMS, "data": {**PARAMS["data"], "split_seed": 3}}  # type: ignore[dict-item]
     (root / "params.yaml").write_text(yaml.safe_dump(tree))
 
 
@@ -274,7 +275,7 @@ FIELDS += ["training_loss", "warmup_iterations", "peak_memory_bytes", "recompute
 def test_a_field_that_was_edited_by_hand_is_seen(field: str, root: Path) -> None:
     path = root / SEED / "metrics.json"
     tree = json.loads(path.read_text())
-    other = {"recomputed": True, "precision": "bf16", "warmup_iterations": 3}.get(field, tree[field])
+    other: Any = {"recomputed": True, "precision": "bf16", "warmup_iterations": 3}.get(field, tree[field])
     if field == "segments":
         other[0]["seconds"] += 1
     elif field == "identity":
