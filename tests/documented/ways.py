@@ -46,6 +46,7 @@ WEIGHTS = "runs/train/resnet-20/seed-1/model.safetensors"
 CLONE: dict[str, Run] = {
     "resnet status": Run("resnet-1202"),
     "resnet check": Run("all is well"),
+    "make size": Run("docs"),
     "resnet report": Run("reports/summary.md", "reports/index.html"),
     "resnet adopt tenth/dvc.yaml": Run("train@resnet-20: ", "tenth/dvc.lock"),
     "dvc repro tenth/dvc.yaml": Run("'tenth/dvc.yaml:train@resnet-20'", more="--dry --allow-missing"),
@@ -137,6 +138,7 @@ REPRO = As("CIFAR10_SOURCE=~/cifar10.zip dvc repro")
 QUICK = As("dvc exp run quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30")
 OF_TWO_DEVICES = next(command for command in SMALL if "cuda:0" in command)
 FRESH = "tests/pipeline/test_plans.py::test_a_fresh_clone_keeps_what_it_was_given"
+OWN = "tests/pipeline/test_dvc.py::test_a_plan_of_ones_own_leaves_out_what_has_the_papers_value"
 REMOTE = "tests/pipeline/test_travel.py::test_a_clone_that_pulls_has_nothing_to_do"
 RECIPE = Elsewhere(
     "tests/pipeline/test_travel.py::test_the_recipe_brings_results_from_a_machine_without_dvc_and_git",
@@ -156,6 +158,8 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "dvc exp run --temp quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30": Elsewhere(
         "tests/pipeline/test_quickstart.py::test_an_experiment_in_a_copy", '*COMMAND, "--temp"'
     ),
+    "mkdir mine && cp quickstart/dvc.yaml mine/": Elsewhere(OWN, "own.mkdir()"),
+    "dvc repro mine/dvc.yaml": Elsewhere(OWN, '"dvc", "repro", "mine/dvc.yaml"'),
     "dvc remote add --default store s3://bucket/resnet": Elsewhere(REMOTE, '"remote", "add", "--default", "store"'),
     "dvc pull": Elsewhere(REMOTE, '"dvc", "pull"'),
     "dvc push": Elsewhere(REMOTE, '"dvc", "push"'),

@@ -74,19 +74,11 @@ def places(tmp_path: Path, digits: Data) -> Places:
     return Places(tmp_path / "plan", digits)
 
 
-@pytest.fixture(scope="module")
-def alone(digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Bits]:
-    """The weights of a run that nothing has interrupted, by its length."""
-    made: dict[int, Bits] = {}
-
-    def bits(settings: Settings) -> Bits:
-        places = Places(tmp_path_factory.mktemp("alone"), digits)
-        if settings.train.iterations not in made:
-            places.train(settings)
-            made[settings.train.iterations] = places.bits()
-        return made[settings.train.iterations]
-
-    return bits
+def alone(settings: Settings, places: Places) -> Bits:
+    """The weights of a run that nothing has interrupted."""
+    folders = seed_folders(places.folder.with_name(f"alone-{settings.train.iterations}"), 0)
+    Run(settings, 0, places.data, folders, CPU).execute()
+    return load_file(folders.weights_file)
 
 
 def same(one: Bits, other: Bits) -> bool:
@@ -94,7 +86,7 @@ def same(one: Bits, other: Bits) -> bool:
 
 
 def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
-    tiny: Tiny, digits: Data, places: Places, alone: Callable[[Settings], Bits]
+    tiny: Tiny, digits: Data, places: Places
 ) -> None:
     first, other = tiny(iterations=30), tiny(iterations=12)
     places.interrupt_at(17, first)
@@ -106,12 +98,12 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     assert f"earlier results are taken back from {where}" in shown
     assert "30 iterations, 13 left, forecast" in shown
     assert [segment.first_iteration for segment in record.segments] == [0, 17]
-    assert same(places.bits(), alone(first))
+    assert same(places.bits(), alone(first, places))
     # The experiment's results come back the same way, with no training at all.
     record, shown = places.train(other)
     assert "already complete" in shown
     assert (record.status, record.iterations) == ("done", 12)
-    assert same(places.bits(), alone(other))
+    assert same(places.bits(), alone(other, places))
     # They come back without a flag if nothing is in the way.
     shutil.rmtree(places.out / "seed-0")
     shutil.rmtree(places.weights / "seed-0")
@@ -121,9 +113,8 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
 @pytest.mark.parametrize("next_start", ["first", "other"])
 @pytest.mark.parametrize("kill", range(4))
 def test_a_kill_between_two_renames_parts_nothing(
-    kill: int, next_start: str, tiny: Tiny, places: Places, alone: Callable[[Settings], Bits],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    kill: int, next_start: str, tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two folders of the one run and two of the other move; whichever settings come next, both runs are whole."""
     first, other = tiny(iterations=14), tiny(iterations=12)
     places.interrupt_at(7, first)
@@ -153,7 +144,7 @@ def test_a_kill_between_two_renames_parts_nothing(
             assert places.state() == finished
         else:
             assert [segment.first_iteration for segment in record.segments] == [0, 7]
-            assert same(places.bits(), alone(first))
+            assert same(places.bits(), alone(first, places))
 
 
 def test_the_refusal_names_the_setting_and_leaves_all_as_it_was(tiny: Tiny, places: Places) -> None:

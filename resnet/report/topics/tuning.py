@@ -127,6 +127,15 @@ def _look(trial: Any) -> dict[str, Any]:
     return {"marker": "s" if trial.kind == "plain" else "o", "ms": 4.5, "color": colour, "mfc": filled}
 
 
+def _log_axis(panel: Any, values: Sequence[float]) -> None:
+    """A logarithmic axis with ticks at the decades around these values; as it is if there are none."""
+    if values:
+        low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+        panel.set_xscale("log")
+        panel.set_xlim(10.0**low / 1.2, 10.0**high * 1.2)
+        style.log_ticks(panel.xaxis, [10.0**k for k in range(low, high + 1, 1 + (high - low) // 6)], "{:g}".format)
+
+
 def _draw_net(panels: Any, sweep: SweepRecord, trials: DataFrame) -> None:
     for trial in trials.itertuples():
         for panel, column in zip(panels, PANELS, strict=True):
@@ -136,11 +145,7 @@ def _draw_net(panels: Any, sweep: SweepRecord, trials: DataFrame) -> None:
     panels[0].step(complete["number"], complete["error"].cummin(), **line)
     panels[0].set_ylabel(f"{sweep.name} (n = {len(trials)})\nvalidation error, %")
     for panel, column in zip(panels[1:], ("learning_rate", "weight_decay"), strict=True):
-        low, high = sweep.settings["sweep"][column]
-        panel.set_xscale("log")
-        panel.set_xlim(min(low, trials[column].min()) / 1.2, max(high, trials[column].max()) * 1.2)
-        decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        style.log_ticks(panel.xaxis, [10.0**k for k in decades] or [low, high], "{:g}".format)
+        _log_axis(panel, [value for value in trials[column] if value > 0])
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
