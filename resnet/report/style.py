@@ -69,9 +69,12 @@ def depth_colour(depth: int) -> str:
     return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
 
 
-def series_look(place: int) -> tuple[str, str]:
-    """Colour and marker of the series at a place of a figure."""
-    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+def series_look(place: int) -> dict[str, Any]:
+    """Colour, marker and line of the series at a place of a figure without depths or kinds in colour."""
+    greys, lines = ("#222222", "#8a8a8a"), ("-", (0, (5, 1.5, 1, 1.5)))
+    colours = (*greys, *COLOURS[2:])
+    shape = {"marker": MARKERS[place % len(MARKERS)], "color": colours[place % len(colours)]}
+    return shape | {"ls": lines[place % len(lines)]}
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -165,7 +165,7 @@ def _seconds(seconds: float) -> str:
 
 def _draw_panel(panel: Any, net: str, stacked: list[Stack], backward: bool) -> None:
     for place, stack in enumerate(stacked):
-        bottom, length, top = 0.0, f"sum {_seconds(stack.total)}", 100.0
+        bottom = 0.0
         for group, colour in zip(GROUPS, COLOURS, strict=True):
             part = 100 * stack.seconds[group] / stack.total
             panel.bar(place, part, 0.66, bottom=bottom, color=colour, gid=f"{net}-{stack.depth}-{group}")
@@ -173,19 +173,18 @@ def _draw_panel(panel: Any, net: str, stacked: list[Stack], backward: bool) -> N
         if stack.whole is not None:
             ratio = 100 * stack.whole / stack.total
             panel.plot([place - 0.4, place + 0.4], [ratio, ratio], color="black", lw=2, gid=f"whole-{stack.depth}")
-            length, top = f"{length}\nnet {_seconds(stack.whole)}", max(top, ratio)
-        look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7.5}
-        panel.annotate(length, (place, top), xytext=(0, 3), textcoords="offset points", **look)
-    panel.set_xticks(range(len(stacked)), [str(stack.depth) for stack in stacked])
+    lengths = [_seconds(stack.total if stack.whole is None else stack.whole) for stack in stacked]
+    labels = [f"{stack.depth}\n{length}" for stack, length in zip(stacked, lengths, strict=True)]
+    panel.set_xticks(range(len(stacked)), labels, fontsize=8)
     panel.grid(visible=False, axis="x")
     panel.set_title(f"{'residual' if net == 'resnet' else 'plain'} nets, {'backward' if backward else 'forward'}")
-    panel.set_xlabel("depth, weighted layers")
+    panel.set_xlabel("depth, weighted layers; time of a pass")
 
 
 def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
     """Stacked shares of a pass by stem, stages and head; a mark for the whole net's measured time.
 
-    All bars are as high, whatever the depth; their length in ms is written above, with the whole net's.
+    All bars are as high, whatever the depth; the time is below each.
     """
     of_device = [record for _, record in measured if record.system.device == device]
     record = next((record for record in of_device if cases(record)), None)
@@ -206,7 +205,7 @@ def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
     for (kind, backward), stacked in drawn_stacks.items():
         _draw_panel(grid[kinds.index(kind)][int(backward)], kind, stacked, backward)
     ratios = [100 * x.whole / x.total for stacked in drawn_stacks.values() for x in stacked if x.whole is not None]
-    grid[0][0].set_ylim(0, max([100, *ratios]) + 24)
+    grid[0][0].set_ylim(0, 1.05 * max([100, *ratios]))
     for line in grid:
         line[0].set_ylabel("% of the sum of blocks")
     case = shown[0].forward
@@ -228,7 +227,10 @@ def by_block(nets: Nets, measured: Measured, runs: str | None) -> Section:
             blocks_of_page += [f"{kind}, from {link(file, runs)}:", shown]
     blocks_of_page += [bullets(NOTES)] if blocks_of_page else []
     for device, unit in (("cpu", "CPU"), ("cuda", "GPU")):
-        caption = f"Where a forward and a backward pass spend their time on a {unit} as depth grows."
+        caption = (
+            f"Bars show where a forward and a backward pass spend their time on a {unit}: latencies of blocks times "
+            "their numbers. The time below is that of the whole net, or of the blocks if the net was not measured."
+        )
         absent, draw = f"latency by depth on a {unit} (not measured)", partial(figure, nets, measured, device)
         blocks_of_page.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
     return Section("Latency by block", tuple(blocks_of_page))

@@ -155,6 +155,9 @@ def roofline(nets: Nets) -> Section:
     """The table of shares, and the figure."""
     steps = frame(nets)
     notes = bullets(_notes(steps)) if len(steps) else ""
-    caption = "Achieved FLOP/s (median, bars: range of the repeats) and what a product and a copy reach there at best."
+    caption = (
+        "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
+        "and a copy reach there at best."
+    )
     picture = Picture("roofline", caption, "roofline (not measured)", partial(figure, nets))
     return Section("Distance from the machine's peaks", (peaks_table(steps), notes, picture))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from pandas import DataFrame
 
 from resnet.report import style, words
@@ -136,15 +137,6 @@ def _series(nets: Sequence[Net], devices: Mapping[str, str]) -> dict[str, list[s
     return {label: [x.name for x in sorted(group, key=lambda net: net.depth)] for label, group in groups.items()}
 
 
-def _round_numbers(values: Sequence[float]) -> list[float]:
-    """The numbers 1, 2 and 5 times a power of ten from just below the values to just above them."""
-    powers = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 2)
-    numbers = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    below = max(number for number in numbers if number < min(values))
-    above = min(number for number in numbers if number > max(values))
-    return [number for number in numbers if below <= number <= above]
-
-
 def _apart(depths: Sequence[int]) -> list[int]:
     """The depths whose labels do not run into each other on a logarithmic axis."""
     shown: list[int] = []
@@ -165,12 +157,10 @@ def figure(nets: Nets) -> Figure | None:
     for panel, kind in zip(axes, KINDS, strict=True):
         timed, handles = speed[speed["kind"] == kind].set_index("name"), []
         for k, (label, names) in enumerate(lines.items()):
-            line, (colour, marker) = timed.loc[names], style.series_look(k)
-            # Plain and residual nets of one depth are almost equally fast: the first drawn has the
-            # larger marker and the wider line, so that none hides another.
-            look: dict[str, Any] = {"ms": max(4, 9 - 2.5 * k), "lw": max(1.0, 3.0 - 1.1 * k), "color": colour}
-            look |= {"marker": marker, "mfc": "none", "mew": 1.3, "elinewidth": 1.0, "capsize": 3, "label": label}
-            x, y = line["depth"], line["images_per_second"]
+            line = timed.loc[names]
+            # Plain and residual nets of one depth are almost equally fast: their points are side by side.
+            x, y = line["depth"] * 1.07 ** (k - (len(lines) - 1) / 2), line["images_per_second"]
+            look = style.series_look(k) | {"ms": 5, "lw": 1.0, "elinewidth": 1.0, "capsize": 2, "label": label}
             handles.append(panel.errorbar(x, y, yerr=line["std"], gid=f"{kind}-{k}", **look))
             speeds = map(words.images_per_second, y, line["std"])
             texts = [f"{name}: {speed} images/s" for name, speed in zip(names, speeds, strict=True)]
@@ -178,11 +168,9 @@ def figure(nets: Nets) -> Figure | None:
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         style.log_ticks(panel.xaxis, _apart(sorted(set(timed["depth"]))), "{:g}".format)
-        # The ends of the error bars, as far as a logarithmic axis can show them.
-        mean, std = timed["images_per_second"], timed["std"]
-        ticks = _round_numbers([*mean, *(mean + std), *(mean - std)[mean > std]])
-        panel.set_ylim(ticks[0], ticks[-1])
-        style.log_ticks(panel.yaxis, ticks, "{:,.10g}".format)
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        panel.yaxis.set_minor_locator(NullLocator())
         panel.set_title(kind)
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")
@@ -194,7 +182,8 @@ def figure(nets: Nets) -> Figure | None:
 
 def throughput(nets: Nets) -> Section:
     absent = "throughput (not measured)"
-    picture = Picture("throughput-vs-depth", "Images/s against depth.", absent, partial(figure, nets))
+    caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
+    picture = Picture("throughput-vs-depth", caption, absent, partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
 
 
