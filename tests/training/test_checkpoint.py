@@ -349,7 +349,7 @@ def test_other_threads_and_other_operations_are_said(
     finally:
         torch.set_num_threads(threads)
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"at iteration 10 with {threads + 1} threads (before: {threads})" in line
+    assert f"at iteration 10 in other arithmetic: threads {threads + 1} (before: {threads})" in line
     tensors, header = as_before_digests(tmp_path / NEWEST)
     system = header["segments"][-1]["system"]
     system["fused"] = not system["fused"]
