@@ -134,7 +134,7 @@ def test_a_defect_keeps_its_traceback_and_ctrl_c_is_130(monkeypatch: pytest.Monk
 def test_a_home_folder_behind_an_option(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir("/")
-    arguments = ["describe", "--all", "--set=models={a: {net: resnet, depth: 8}}"]
+    arguments = ["describe", "--set=models={a: {net: resnet, depth: 8}}"]
     assert run([*arguments, "--out=~/x"]) == 0
     assert run([*arguments, "--out", "~/y"]) == 0
     assert (tmp_path / "x/a.json").exists()

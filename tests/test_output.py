@@ -66,7 +66,11 @@ def test_a_training_outlives_the_reader_of_its_pipe(digits_folder: Path, tmp_pat
 def test_results_that_cannot_be_printed_are_a_mistake_and_a_reader_who_leaves_is_not(command: Command) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "resnet", "describe"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", "resnet", "describe", "--depth", "20"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (
         1,
@@ -75,7 +79,11 @@ def test_results_that_cannot_be_printed_are_a_mistake_and_a_reader_who_leaves_is
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "resnet", "describe"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", "resnet", "describe", "--depth", "20"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

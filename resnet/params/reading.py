@@ -93,9 +93,14 @@ def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
         UserError: the file cannot be read, or a key or value is not valid.
     """
     tree = {} if path is None else _read(path)
+    params = _valid(tree, str(path or "parameters"))
     for assignment in assignments:
         _set(tree, assignment)
+    return _valid(tree, "--set") if assignments else params
+
+
+def _valid(tree: dict[str, Any], name: str) -> Params:
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
-        raise UserError(f"{path or 'parameters'}: {first_problem(error)}") from error
+        raise UserError(f"{name}: {first_problem(error)}") from error

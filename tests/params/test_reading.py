@@ -38,8 +38,9 @@ def test_the_committed_file_spells_out_every_default() -> None:
     written = load(ROOT / "params.yaml").model_dump(mode="json", exclude={"models"})
     for section, values in written.items():
         assert set(tree[section]) == set(values), section
-    # Others' weights and the depths of the claims are this plan's, no default.
-    apart: Any = {"models": True, "evaluate": True, "report": {"primary_depths"}}
+    # Others' weights, the depths of the claims, the other plan and the precision are this plan's, no default.
+    of_report = {"primary_depths", "other_plan"}
+    apart: Any = {"models": True, "evaluate": True, "report": of_report, "train": {"precision"}}
     assert load(None).model_dump(exclude=apart) == load(ROOT / "params.yaml").model_dump(exclude=apart)
     assert load(None).evaluate.published == []
 
