@@ -194,7 +194,7 @@ def check_record(weights: Path, net: DepthNet) -> None:
     file says of itself, tells them apart.
 
     Raises:
-        UserError: the weights are not those that the run ended with, or are another net's.
+        UserError: the weights are not those that the run ended with, or are another net's, or the record is damaged.
     """
     check_recorded(weights)
     theirs = _described(weights)
@@ -207,12 +207,9 @@ def _described(weights: Path) -> str | None:
     if (facts := read_facts(weights)) is not None:
         return describe_net(facts.net, facts.depth, facts.shortcut, facts.zero_padding or "both")
     place = record_of(weights) if weights.name == WEIGHTS else None
-    try:
-        record = TrainingRecord.read(place) if place else None
-    except DamagedFile:
-        return None  # not one of ours
-    if record is None:
+    if place is None:
         return None
+    record = TrainingRecord.read(place)
     return describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
 
 

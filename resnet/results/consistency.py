@@ -140,19 +140,20 @@ def weights_of(folder: Path) -> Path | None:
 
 
 def recorded(weights: Path) -> StoredFile | None:
-    """What the record of a finished run says of its weights, be they there or not; others have none."""
+    """What the record of a finished run says of its weights, be they there or not; others have none.
+
+    Raises:
+        DamagedFile: the record cannot be read.
+    """
     place = record_of(weights) if weights.name == WEIGHTS else None
-    try:
-        return TrainingRecord.read(place).files.get(WEIGHTS) if place else None
-    except DamagedFile:
-        return None  # not one of ours
+    return TrainingRecord.read(place).files.get(WEIGHTS) if place else None
 
 
 def check_recorded(weights: Path) -> None:
     """Hold weights against what the record of their run says.
 
     Raises:
-        DamagedFile: they are not those that it was left with.
+        DamagedFile: they are not those that it was left with, or the record cannot be read.
     """
     if (written := recorded(weights)) is not None:
         written.check(weights)

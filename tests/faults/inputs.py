@@ -29,7 +29,9 @@ class Case(NamedTuple):
 
     arguments: Sequence[object]
     must_fail: bool = True
-    """False where the input may turn out to be harmless."""
+    """False if the input may turn out to be harmless."""
+    reports: bool = False
+    """Whether the command prints what is wrong on standard output, a line each."""
 
 
 Maker = Callable[[Path, random.Random], Case]
@@ -233,10 +235,33 @@ def path(folder: Path, chance: random.Random) -> Case:
     return Case(command, must_fail=not (writes and place in ("nowhere/x", "dangling/")))
 
 
+RUN = "runs/train/resnet-8"
+
+
 def weights(folder: Path, chance: random.Random) -> Case:
     """Weights that are cut, of other things, not numbers, or of no net."""
-    sources.spoil_weights(folder / "w.pth", chance)
-    return Case(("evaluate", "--depth", 8, "--weights", "w.pth", "--data", "data", "--params", "params.yaml"))
+    if chance.random() < 0.5:
+        sources.spoil_weights(folder / "w.pth", chance)
+        return Case(("evaluate", "--depth", 8, "--weights", "w.pth", "--data", "data", "--params", "params.yaml"))
+    sources.spoil_weights(folder / RUN / "seed-0/model.safetensors", chance)
+    return Case(("responses", "--depth", 8, "--weights", RUN, "--out", "o.json", "--params", "params.yaml"))
+
+
+def record(folder: Path, chance: random.Random) -> Case:
+    """A record with a field of another value: what reads its weights refuses it."""
+    sources.spoil_json(folder / RUN / "seed-0/metrics.json", chance)
+    commands: tuple[tuple[object, ...], ...] = (
+        ("evaluate", "--depth", 8, "--weights", f"{RUN}/seed-0/model.safetensors", "--data", "data"),
+        ("responses", "--depth", 8, "--weights", RUN, "--out", "o.json"),
+    )
+    return Case((*chance.choice(commands), "--params", "params.yaml"))
+
+
+def checked(folder: Path, chance: random.Random) -> Case:
+    """A damaged file of a run: `check` finds it, but for weights that are absent, as in a clone."""
+    file = chance.choice(sorted((folder / RUN / "seed-0").iterdir()))
+    sources.damage(file, chance)
+    return Case(("check", "."), must_fail=file.exists() or file.name != "model.safetensors", reports=True)
 
 
 def normalisation(folder: Path, chance: random.Random) -> Case:
@@ -309,13 +334,15 @@ def result_file(folder: Path, chance: random.Random) -> Case:
 
 
 KINDS: dict[str, tuple[Maker, float]] = {
-    "a number of params.yaml": (params_value, 0.14),
-    "damaged params.yaml": (params_bytes, 0.12),
-    "--set": (assignment, 0.13),
+    "a number of params.yaml": (params_value, 0.1),
+    "damaged params.yaml": (params_bytes, 0.1),
+    "--set": (assignment, 0.11),
     "options": (usage, 0.1),
     "names of nets": (hostile_name, 0.05),
     "paths": (path, 0.08),
     "weights": (weights, 0.1),
+    "records of weights": (record, 0.04),
+    "damaged runs that are checked": (checked, 0.04),
     "--mean and --std": (normalisation, 0.03),
     "archives with odd members": (archive, 0.1),
     "damaged archives": (damaged_archive, 0.06),
@@ -360,6 +387,8 @@ def judge(case: Case, folder: Path) -> tuple[str | None, str]:
         return None, ""  # it was taken up, and stopped elsewhere
     if any(after.get(name) != content for name, content in earlier.items()):
         return "lost", shown
+    if case.reports:
+        return None, ""
     last = lines[-1] if lines else ""
     if not last.startswith("resnet: ") or len(last) > LENGTH or sum(line.startswith("resnet: ") for line in lines) > 1:
         return "long", f"{shown}: {printed.getvalue()[-250:]}"

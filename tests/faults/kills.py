@@ -116,7 +116,7 @@ SETTINGS = (
     "--set=train.precision=fp32",
     "--set=train.device=cpu",
 )
-SWEEP = "--set=sweep={nets: [resnet-8], trials: 3, iterations: 6, evaluate_every: 2, dead_after: 300}"
+SWEEP = "--set=sweep={nets: [resnet-8], trials: 3, iterations: 6, evaluate_every: 2, dead_after: 30}"
 NETS = "--set=models={resnet-8: {net: resnet, depth: 8}}"
 PREPARE = resnet("data", *SETTINGS)
 TRAIN = resnet("train", "--depth", 8, "--out", "runs/train/resnet-8", *SETTINGS, NETS)
