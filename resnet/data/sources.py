@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -88,8 +89,20 @@ def _opened(path: Path, temporary: Path) -> Traversable:
         rest = tar.fileobj.read(MEMBER_BYTES)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):
             raise UserError(f"{path}: damaged (the end of the tar is missing, or more follows it)")
-        tar.extractall(temporary, filter="data")
+        for member in tar:
+            if not _is_harmless(member):
+                raise UserError(f"{path}: {member.name!r}: neither a file nor a folder of this archive")
+        tar.extractall(temporary, **_FILTER)  # with a filter where there is one: from Python 3.11.4 on
     return temporary
+
+
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
+
+def _is_harmless(member: tarfile.TarInfo) -> bool:
+    """Whether a member is a file or a folder, and is extracted below the folder that it is to be extracted to."""
+    name = Path(member.name)
+    return (member.isreg() or member.isdir()) and not name.is_absolute() and ".." not in name.parts
 
 
 def _listed(folder: Traversable) -> list[Traversable]:

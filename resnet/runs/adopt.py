@@ -9,7 +9,7 @@ links into DVC's cache, from which `dvc gc` removes what no lock names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ def adopt(pipeline: Path) -> dict[str, str]:
     try:
         nets = plan_status(params, folder / "runs").nets
         going = {f"train@{net.name}": f"{net.ended} of {len(net.seeds)} seeds" for net in nets if not net.complete}
-        names, loose = _commit(pipeline, going)
+        # DVC is to measure responses of weights that are there no more.
+        names, loose = _commit(pipeline, going, [x for x in STAGES if x != "responses" or not found.stale])
         return _settle(lock, names, going, loose)
     except BaseException:
         if before is not None:
@@ -59,7 +60,7 @@ def adopt(pipeline: Path) -> dict[str, str]:
         raise
 
 
-def _commit(pipeline: Path, going: Iterable[str]) -> tuple[list[str], set[str]]:
+def _commit(pipeline: Path, going: Iterable[str], names: Sequence[str]) -> tuple[list[str], set[str]]:
     """Let DVC record what is there of each stage, as `dvc commit` does.
 
     Returns:
@@ -70,7 +71,7 @@ def _commit(pipeline: Path, going: Iterable[str]) -> tuple[list[str], set[str]]:
 
     try:
         with Repo(Repo.find_root(str(pipeline.parent))) as repo, lock_repo(repo):
-            stages = [stage for stage in repo.stage.collect(str(pipeline)) if stage.name.split("@")[0] in STAGES]
+            stages = [stage for stage in repo.stage.collect(str(pipeline)) if stage.name.split("@")[0] in names]
             if not stages:
                 raise UserError(f"{pipeline}: has no stage of a plan, such as train")
             for stage in stages:

@@ -53,12 +53,14 @@ class Check:
         self.problems: list[tuple[Path, str]] = []
         self.unplanned: list[tuple[Path, str]] = []
         """Runs that the plan does not name: they are not looked at, and are no problem."""
+        self.stale: list[tuple[Path, str]] = []
+        """Measurements of weights that were trained again since: `dvc repro` measures anew, and they are no problem."""
         self.counts: Counter[str] = Counter()
 
     @property
     def lines(self) -> list[str]:
-        """All that is wrong or unplanned, a printable line each."""
-        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned)]
+        """All that is wrong, unplanned or stale, a printable line each."""
+        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned, *self.stale)]
 
     def problem(self, path: Path, what: str) -> None:
         if (path, what) not in self.problems:
@@ -174,4 +176,4 @@ def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
         for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
             if weights is not None and file_digest(weights) != seed.weights_sha256:
-                made.problem(path, f"measured on other weights than those of seed {seed.seed} that are there")
+                made.stale.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))

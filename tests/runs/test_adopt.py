@@ -52,7 +52,6 @@ def test_a_clone_of_a_plan_that_has_hardly_begun_has_nothing_to_do(project: Path
 
     # As if no weights were there. They are, and no link into the cache, of which `dvc gc` removes what no lock names.
     assert "md5" not in entry(project, "train@plain-8", "outs", "weights/plain-8")
-    assert "md5" not in entry(project, "responses@plain-8", "deps", "weights/plain-8")
     assert "md5" in entry(project, "train@plain-8", "outs", "runs/train/plain-8")
     run(project, "dvc", "gc", "--workspace", "--force")
     weights = project / "weights/plain-8/seed-0/model.safetensors"
@@ -89,7 +88,7 @@ def test_a_finished_net_is_recorded_with_its_weights(project: Path, digits: Data
     # Without any forecast nothing is left to train.
     assert run(project, "dvc", "status", "train@resnet-8", "train@plain-8").stdout.strip().endswith("up to date.")
     weights = entry(project, "train@resnet-8", "outs", "weights/resnet-8")
-    assert weights == entry(project, "responses@resnet-8", "deps", "weights/resnet-8")
+    assert "md5" in weights
     (project / "weights/resnet-8/seed-0/model.safetensors").unlink()
     run(project, "dvc", "checkout", "train@resnet-8")
     assert (project / "weights/resnet-8/seed-0/model.safetensors").exists()
