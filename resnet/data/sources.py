@@ -11,6 +11,7 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -172,8 +173,15 @@ def _read_set(name: str, folder: Traversable, folders: Sequence[str], *, progres
     Raises:
         UserError: a class has no images, or one is not an image of 32x32.
     """
+    console = Console(stderr=True)
+    shown = progress and console.is_terminal
+    bar: Any = track(folders, f"Reading {folder.name}", console=console, disable=not shown)
+    with closing(bar):  # before an error is printed
+        return _read_labelled(name, folder, folders, bar)
+
+
+def _read_labelled(name: str, folder: Traversable, folders: Sequence[str], shown: Iterable[str]) -> Images:
     images, labels = [], []
-    shown = track(folders, f"Reading {folder.name}", console=Console(stderr=True), disable=not progress)
     for label, files in enumerate(_listed(folder / below) for below in shown):
         if not files:
             raise UserError(f"{name}: {folder.name}/{folders[label]}/ has no images")

@@ -177,6 +177,8 @@ def read_facts(path: Path) -> Facts | None:
     Raises:
         DamagedFile: what it says is not what training writes.
     """
+    if not path.is_file():
+        return None  # a pipe would never end; `read_state_dict` says what is wrong with it
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(FACTS)

@@ -101,7 +101,7 @@ SMALL: dict[str, Run] = {
         leaves="responses.json", put={"DIR": "weights/resnet-20", "FILE": "responses.json"}
     ),
     "resnet throughput --depth 110": Run("images/s"),
-    "resnet latency": Run("runs/latency/cpu.json has these settings already"),
+    "resnet latency": Run("runs/latency/cpu.json"),
     "resnet sweep --nets resnet-20": Run("resnet-20", "runs/sweep/best-resnet-20.yaml"),
     "resnet train --params runs/sweep/best-resnet-20.yaml --depth 20 --out runs/tuned/resnet-20": Run(
         leaves="runs/tuned/resnet-20/seed-0/metrics.json"

@@ -26,7 +26,7 @@ def test_from_start_to_summary_then_clone_then_change(project: Path, tmp_path: P
     run(project, "dvc", "repro")
     summary = (project / "reports/summary.md").read_text()
     assert "resnet-8" in summary
-    assert "not the official CIFAR-10" in summary
+    assert "Not CIFAR-10" in summary
     metrics = json.loads(run(project, "dvc", "metrics", "show", "--json").stdout)
     shown: dict[str, Any] = metrics[""]["data"]["reports/metrics.json"]["data"]
     assert (shown["done"], shown["planned"], set(shown["error"])) == (2, 2, {"resnet-8", "plain-8"})
