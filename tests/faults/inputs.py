@@ -46,8 +46,6 @@ HOSTILE = (
     "nan",
     "1e999",
     "-1",
-    "0x10",
-    "010",
     "9" * 60,
     "[]",
     "{}",
@@ -258,8 +256,8 @@ def record(folder: Path, chance: random.Random) -> Case:
 
 
 def checked(folder: Path, chance: random.Random) -> Case:
-    """A damaged file of a run: `check` finds it, but for weights that are absent, as in a clone."""
-    file = chance.choice(sorted((folder / RUN / "seed-0").iterdir()))
+    """A damaged file beside a run's record: `check` finds it, but for weights that are absent, as in a clone."""
+    file = chance.choice([x for x in sorted((folder / RUN / "seed-0").iterdir()) if x.name != "metrics.json"])
     sources.damage(file, chance)
     return Case(("check", "."), must_fail=file.exists() or file.name != "model.safetensors", reports=True)
 
