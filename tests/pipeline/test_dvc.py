@@ -66,7 +66,7 @@ def test_from_start_to_summary_then_clone_then_change(project: Path, tmp_path: P
     (aside,) = (project / "runs/train/resnet-8/.aside").glob("*/seed-0/metrics.json")
     assert TrainingRecord.read(aside).iterations == 4
     assert (project / "runs/train/resnet-8/seed-1/metrics.json").read_bytes() == kept
-    assert "6 of the paper's 64,000 iterations" in (project / "reports/summary.md").read_text()
+    assert "6 of the paper's 64,000 iterations" in (project / "reports/statistics.md").read_text()
 
 
 def order(output: str) -> list[str]:
