@@ -10,8 +10,8 @@ from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Results, iteration_seconds
-from resnet.report.samples import Interval, Sample
-from resnet.report.topics import against_published
+from resnet.report.samples import Sample
+from resnet.report.topics import against_published, errors
 from resnet.report.topics.claims import Judged
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
@@ -30,8 +30,7 @@ class Judgement(NamedTuple):
 
 def _error(net: Net, values: Sample, confidence: float) -> str:
     """`resnet-20 8.32 % (95 % interval 7.05 to 9.59, 2 runs)`."""
-    ends = values.interval(confidence)
-    ends = Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
+    ends = errors.interval(values, confidence)
     between = f"{100 * confidence:g} % interval {words.interval_of_mean(ends)}, " if ends else ""
     return f"{escaped(net.name)} **{values.mean:.2f} %** ({between}{words.numbered(values.n, 'run')})"
 
@@ -54,21 +53,21 @@ def reproduced(results: Results) -> str:
     done = [nets[name] for name in ladders.without_ablations(nets) if nets[name].done]
     if not done or data is None:
         return "**No run is done yet.**" if ladders.started(nets) else "**Nothing has been trained yet.**"
-    errors = f"Test error: {_listed(done, report.confidence)}."
+    ours = f"Test error: {_listed(done, report.confidence)}."
     if not data.official:
         return (
-            f"**Not CIFAR-10**: the data are {escaped(data.name)}, whose errors the paper's say nothing about. {errors}"
+            f"**Not CIFAR-10**: the data are {escaped(data.name)}, whose errors the paper's say nothing about. {ours}"
         )
     alike = protocol.on_the_papers_schedule(done, data)
     if not alike:
         usual, papers = ladders.usual_length(done), published().protocol.iterations
         if usual != papers:
-            return f"**A schedule of {usual:,} iterations**, the paper's has {papers:,}. {errors}"
+            return f"**A schedule of {usual:,} iterations**, the paper's has {papers:,}. {ours}"
         first = protocol.deviations(done[0], data)[0].sentence
-        return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {errors}"
+        return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {ours}"
     found = against_published.with_the_paper(nets, data, report.confidence, report.margin)
     if not found:
-        return f"**The paper prints no error of these nets.** {errors}"
+        return f"**The paper prints no error of these nets.** {ours}"
     counts = Counter(one.word for one in found.values())
     rest = "".join(f", {counts[word]} {word}" for word in ("different", "undecided") if counts[word])
     title = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -265,7 +264,8 @@ def test_every_harm_is_a_line_and_exit_code_1(harm: Callable[[Path], object], li
     assert done.exit_code == 1
     *lines, counts = done.output.splitlines()
     assert any(line in problem for problem in lines), lines
-    assert re.search(r": [1-9] problems?$", counts)
+    found = [problem for problem in lines if "measured on other weights" not in problem]  # that is stale, and no damage
+    assert counts.endswith(": 1 problem" if len(found) == 1 else f": {len(found)} problems")
 
 
 FIELDS = ["parameters", "multiply_adds", "test_error", "test_loss", "validation_error", "training_error"]

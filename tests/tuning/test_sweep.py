@@ -301,8 +301,7 @@ def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: P
     assert min(begun) >= 1, "both worked"
     record = SweepRecord.read(tmp_path / "S/resnet-8.json")
     assert record.status == "done"
-    # A trial that a busy machine let go stale is made again with its values.
-    assert len({json.dumps(trial.model_dump(mode="json")["values"]) for trial in record.trials}) >= 5
+    assert len({json.dumps(trial.model_dump(mode="json")["values"]) for trial in record.trials}) >= 6
 
 
 @pytest.mark.slow
