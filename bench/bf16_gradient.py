@@ -1,4 +1,7 @@
-"""How far bf16 takes the gradient of a net at initialisation from fp32's: `python bench/bf16_gradient.py SOURCE`."""
+"""How far bf16 takes the gradient of a net at initialisation from fp32's, in its L2 norm.
+
+python bench/bf16_gradient.py SOURCE [DEPTH...]
+"""
 
 import sys
 
@@ -18,6 +21,7 @@ def gradient(net: str, depth: int, data: Data, precision: str) -> torch.Tensor:
 
 
 data = read(sys.argv[1], DataParams(validation=0))
-for net, depth in [*((net, depth) for depth in (20, 32, 44, 56, 110) for net in ("resnet", "plain")), ("resnet", 1202)]:
-    exact, rounded = (gradient(net, depth, data, precision) for precision in ("fp32", "bf16"))
-    print(f"{net}-{depth}: {(rounded - exact).norm() / exact.norm():.1%} of the gradient's L2 norm", flush=True)
+for depth in map(int, sys.argv[2:] or (20, 32, 44, 56, 110)):
+    for net in ("resnet", "plain"):
+        exact, rounded = (gradient(net, depth, data, precision) for precision in ("fp32", "bf16"))
+        print(f"{net}-{depth}: {(rounded - exact).norm() / exact.norm():.0%}", flush=True)
