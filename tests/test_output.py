@@ -35,8 +35,10 @@ def assert_trained(folder: Path) -> None:
 
 def test_a_training_outlives_its_terminal(digits_folder: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    command, streams = training(tmp_path, digits_folder), {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = subprocess.Popen(command, **streams, start_new_session=True, cwd=tmp_path)
+    command = training(tmp_path, digits_folder)
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, cwd=tmp_path
+    )
     os.close(theirs)
     shown = b""
     while b"iterations on" not in shown:  # the training has begun

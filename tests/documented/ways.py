@@ -67,7 +67,9 @@ CLONE: dict[str, Run] = {
         more="--out runs/usual-loop --rounds 1 --steps 1 --batch-size 4 --images 8",
     ),
     "python bench/cpu_kernels.py --rounds 5": Run("an iteration | ms | share", more="--depth 8 --rounds 1"),
-    "python bench/busy.py --depth 20": Run("quiet", more="--depth 8 --seconds 0.1 --rounds 1 --busy 0"),
+    "python bench/busy.py --depth 20": Run(
+        "quiet", more="--depth 8 --seconds 0.1 --rounds 1 --busy 0 --ways GOMP_SPINCOUNT=1000"
+    ),
     "python bench/bf16_gradient.py ~/cifar10.zip": Run("plain-8: ", more="8"),
     "dvc plots show runs/train/resnet-20/seed-0/history.csv -x iteration -y test_error": Run(
         leaves="dvc_plots/index.html"
