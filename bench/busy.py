@@ -1,11 +1,10 @@
 """What a short wait of threads costs on a quiet machine, and gains where other programs want the cores.
 
     python bench/busy.py --depth 20                     # on a machine that does nothing else
-    python bench/busy.py --quickstart --busy 0 4        # the quickstart as it is, beside so many busy loops
 
 Trains with two threads (or --threads) for some seconds, in a process of its own for each way to wait and each
 number of busy loops beside it, in turn. Prints medians of images/s as Markdown. `resnet/threads.py` holds
-what was chosen. The quickstart is run once for each number of loops, each time in a new clone of the last commit.
+what was chosen.
 """
 
 from __future__ import annotations
@@ -15,13 +14,8 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-PROJECT = Path(__file__).parent.parent
 
 WAYS = {
     "as OpenMP has it": {},
@@ -71,29 +65,6 @@ def measure(arguments: argparse.Namespace, way: str, busy: int) -> float:
         return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
-def quickstart_seconds(busy: int) -> float:
-    """Seconds of the quickstart beside so many busy loops. It runs what `make quickstart` does, in this environment."""
-    command = ["dvc", "repro", "quickstart/dvc.yaml"]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
-        commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"PATH": commands, "PYTHONPATH": folder}
-        with busy_loops(busy):
-            begun = time.perf_counter()
-            subprocess.run(command, cwd=folder, env=environment, check=True, stdout=sys.stderr)
-            return time.perf_counter() - begun
-
-
-def time_quickstart(numbers: list[int]) -> None:
-    """Print a line for each number of busy loops: seconds, and how many times the first one's."""
-    print("| busy loops | quickstart, s | times the first |\n|---|---|---|")
-    first = None
-    for busy in numbers:
-        seconds = quickstart_seconds(busy)
-        first = first or seconds
-        print(f"| {busy} | {seconds:,.0f} | {seconds / first:.2f} |", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--depth", type=int, default=20)
@@ -103,18 +74,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--busy", type=int, nargs="+", default=[0, 1, 4], help="numbers of busy loops")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), metavar="WAY")
-    parser.add_argument("--quickstart", action="store_true", help="time the quickstart instead of images/s")
     parser.add_argument("--measured", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measured:
         print(images_per_second(arguments.depth, arguments.precision, arguments.seconds))
         return
-    load = os.getloadavg()[0]
-    if arguments.quickstart:
-        print(f"{os.cpu_count()} cores, load average {load:.1f} before", flush=True)
-        time_quickstart(arguments.busy)
-        return
-    print(f"{arguments.threads} threads, {os.cpu_count()} cores, load average {load:.1f} before")
+    print(f"{arguments.threads} threads, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} before")
     speeds: dict[tuple[str, int], list[float]] = {}
     for _ in range(arguments.rounds):
         for busy in arguments.busy:

@@ -3,21 +3,18 @@
     python bench/cpu_kernels.py --threads 2
 
 Prints Markdown: a training step (batch 128, one fixed batch, no augmentation), the three parts of each
-stride-1 convolution with their rounding errors (root mean square, relative to float64), and images/s of
-several processes of one thread beside one process of several threads. Rounds alternate between the two
-sides; times are medians, a ratio is the median of the rounds' ratios. Last, where the time of a training
+stride-1 convolution with their rounding errors (root mean square, relative to float64). Rounds alternate between
+the two sides; times are medians, a ratio is the median of the rounds' ratios. Last, where the time of a training
 iteration goes, augmentation and update included, by PyTorch's profiler.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from resnet import threads  # isort: split
@@ -28,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet.measuring.stopwatch import repeat, time_in_turn
+from resnet.measuring.stopwatch import time_in_turn
 from resnet.measuring.throughput import training_stepper
 from resnet.nets import kernels
 from resnet.nets.model import he_initialisation, resnet
@@ -139,31 +136,6 @@ def net(depth: int, rounds: int) -> None:
     print(f"| batch {BATCH_SIZE} | {1e3 * a:.0f} | {1e3 * b:.0f} | {ratio:.2f} | {BATCH_SIZE / b:.0f} |")
 
 
-def images_per_second(depth: int, threads: int, duration: float) -> float:
-    """Train for `duration` seconds with `threads` threads."""
-    torch.set_num_threads(threads)
-    step = training_step(depth)
-    for _ in range(3):
-        step()
-    steps, passed = repeat(step, time.perf_counter, duration)
-    return BATCH_SIZE * steps / passed
-
-
-def processes(depth: int, threads: int, rounds: int, duration: float) -> None:
-    """One process of `threads` threads, then as many processes of one thread at once, in turn."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, mp_context=spawn) as pool:
-        together, apart = [], []
-        for _ in range(rounds):
-            together.append(pool.submit(images_per_second, depth, threads, duration).result())
-            jobs = [pool.submit(images_per_second, depth, 1, duration) for _ in range(threads)]
-            apart.append(sum(job.result() for job in jobs))
-    print(f"\n| one process of {threads} threads, images/s | as many of one thread, in all | ratio |")
-    print("|---|---|---|")
-    ratio = statistics.median(b / a for a, b in zip(together, apart, strict=True))
-    print(f"| {statistics.median(together):.0f} | {statistics.median(apart):.0f} | {ratio:.2f} |")
-
-
 OPERATIONS = {
     "stride-1 3x3 convolutions, forward and data gradient": ("resnet_fused::winograd",),
     "stride-1 3x3 convolutions, weight gradient": ("resnet_fused::winograd_weight_gradient",),
@@ -203,8 +175,6 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--process-rounds", type=int, default=3, help="0: leave the processes out")
-    parser.add_argument("--process-seconds", type=float, default=8.0)
     arguments = parser.parse_args()
     if not kernels.available():
         parser.exit(1, "the compiled operations are not there\n")
@@ -213,8 +183,6 @@ def main() -> None:
     print(f"{arguments.threads} threads, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
     net(arguments.depth, arguments.rounds)
     convolutions(arguments.rounds)
-    if arguments.process_rounds:
-        processes(arguments.depth, arguments.threads, arguments.process_rounds, arguments.process_seconds)
     profile_training(arguments.depth)
 
 

@@ -1,6 +1,5 @@
 """Training speed beside the usual PyTorch loop, both measured in turn in one run.
 
-    python bench/usual_loop.py --depth 20 --format json
     python bench/usual_loop.py --depth 20 --out runs/usual-loop     # for the report
 
 The usual loop: PIL transforms (crop, flip, to tensor, normalise), a DataLoader with two workers, fp32 with
@@ -32,17 +31,15 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from resnet.data import Data, Images
-from resnet.depth import blocks_per_stage
 from resnet.errors import UserError
 from resnet.measuring.stopwatch import Step, time_in_turn, wall_clock
-from resnet.measuring.throughput import noise
+from resnet.measuring.throughput import noise, training_stepper
 from resnet.nets import kernels
 from resnet.nets.model import DepthNet
-from resnet.params import TrainParams, load
+from resnet.params import Settings, load
 from resnet.results import UsualLoopRecord
 from resnet.system import Machine
 from resnet.training.devices import choose_machine
-from resnet.training.trainer import Trainer
 
 WARMUP_STEPS = 5
 """Steps before each timed stretch: more than the loader's workers have prefetched meanwhile."""
@@ -94,33 +91,18 @@ def usual_loop(net: str, depth: int, data: Data, batch_size: int, device: torch.
     return step
 
 
-def our_loop(net: str, depth: int, data: Data, batch_size: int, machine: Machine) -> Step:
-    """Build this project's loop; a call trains one step of it."""
-    settings = load(None, [f"train.batch_size={batch_size}"]).settings_for(net, depth)
-    return Trainer(settings, 0, data, machine).advance
-
-
-def compare(
-    net: str,
-    depth: int,
-    machine: Machine,
-    *,
-    rounds: int = 5,
-    steps: int = 15,
-    batch_size: int = 128,
-    images: int = 50_000,
-) -> UsualLoopRecord:
+def compare(settings: Settings, machine: Machine, rounds: int, steps: int, images: int) -> UsualLoopRecord:
     """Train with both loops in turn; a round is `steps` steps of each."""
-    data = noise(images)
+    batch_size = settings.train.batch_size
     loops = [
-        usual_loop(net, depth, data, batch_size, machine.device),
-        our_loop(net, depth, data, batch_size, machine),
+        usual_loop(settings.net, settings.depth, noise(images), batch_size, machine.device),
+        training_stepper(settings, machine, batch_size),
     ]
     seconds = time_in_turn(loops, wall_clock(machine), [steps, steps], rounds, WARMUP_STEPS)
     usual, ours = (tuple(batch_size / step for step in loop) for loop in seconds)
     return UsualLoopRecord(
-        net=net,
-        depth=depth,
+        net=settings.net,
+        depth=settings.depth,
         batch_size=batch_size,
         steps=steps,
         usual_precision="fp32",
@@ -138,33 +120,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=15, help="steps of each loop in a round")
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--images", type=int, default=50_000, help="images of the set")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--images", type=int, default=50_000, help="images of the usual loop's set")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "tf32", "bf16"), help="of our loop")
-    parser.add_argument("--format", default="table", choices=("table", "json"), help="json: the record")
     parser.add_argument("--out", type=Path, help="folder for DEVICE-NET-DEPTH.json, which the report reads")
     arguments = parser.parse_args()
-    if min(arguments.rounds, arguments.steps, arguments.batch_size) < 1 or arguments.images < arguments.batch_size:
-        parser.error("rounds, steps and batch size are 1 or more, and there are images for a batch")
     try:
-        blocks_per_stage(arguments.depth)
-        machine = choose_machine(TrainParams(device=arguments.device, precision=arguments.precision))
-    except (ValueError, UserError) as error:
+        settings = load(None, [f"train.batch_size={arguments.batch_size}"]).settings_for(arguments.net, arguments.depth)
+        machine = choose_machine(settings.train, arguments.precision)
+    except UserError as error:
         parser.error(str(error))
-    record = compare(
-        arguments.net,
-        arguments.depth,
-        machine,
-        rounds=arguments.rounds,
-        steps=arguments.steps,
-        batch_size=arguments.batch_size,
-        images=arguments.images,
-    )
+    record = compare(settings, machine, arguments.rounds, arguments.steps, arguments.images)
     if arguments.out is not None:
         record.write(arguments.out / f"{machine.device.type}-{record.net}-{record.depth}.json")
-    if arguments.format == "json":
-        print(record.model_dump_json(indent=2))
-        return
     for name, values in (("usual", record.usual_images_per_second), ("ours", record.images_per_second)):
         print(f"{name:6} {statistics.median(values):10,.0f} images/s  ({min(values):,.0f} to {max(values):,.0f})")
     ratios = record.ratios

@@ -1,7 +1,6 @@
 """The command `resnet`: one command per stage, the same ones that dvc.yaml calls.
 
-Heavy imports are inside the commands: `resnet --help` answers at once, and `resnet report` never
-loads PyTorch.
+Heavy imports are inside the commands: `resnet --help` answers at once, and `resnet report` never loads PyTorch.
 """
 
 from __future__ import annotations
@@ -19,27 +18,8 @@ import typer
 from resnet import __version__, threads
 from resnet.cli import making, measuring, reporting
 from resnet.cli.output import Output
-from resnet.errors import explained, one_line
+from resnet.errors import Interrupted, explained, one_line
 from resnet.files import expanded
-
-COMMANDS = (
-    making.data,
-    measuring.describe,
-    making.train,
-    measuring.evaluate,
-    measuring.published,
-    measuring.responses,
-    measuring.throughput,
-    measuring.latency,
-    making.forecast,
-    making.plan,
-    reporting.status,
-    making.adopt,
-    making.sweep,
-    reporting.report,
-    reporting.check,
-)
-"""In the order of `resnet --help`."""
 
 app = typer.Typer(
     help="The ResNet depth experiment on CIFAR-10: He et al., CVPR 2016, section 4.2.",
@@ -47,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in COMMANDS:
+for command in making.COMMANDS + measuring.COMMANDS + reporting.COMMANDS:
     app.command()(command)
 
 
@@ -58,16 +38,8 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
     pass
-
-
-TRACEBACK = "RESNET_TRACEBACK"
-"""The variable that shows where an error comes from, beside its line."""
 
 
 def main() -> None:
@@ -75,15 +47,14 @@ def main() -> None:
     output = Output()
     sys.unraisablehook = _raise_again
     status = run(sys.argv[1:])
-    lost = output.lost()
-    if lost is not None:
+    if (lost := output.lost()) is not None:
         print(f"resnet: standard output cannot be written ({lost.strerror})", file=sys.stderr)
         status = status or 1
     sys.exit(status)
 
 
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Raise Ctrl-C again, once that is over, where it fell into a destructor, from which nothing is raised."""
+    """Raise Ctrl-C again if it fell into a destructor, from which nothing is raised."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         threading.Timer(0.01, _thread.interrupt_main).start()
     else:
@@ -107,15 +78,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         threads.settle()
         return app([_expanded(argument) for argument in arguments], prog_name="resnet", standalone_mode=False) or 0
-    except (typer.Abort, KeyboardInterrupt):
-        print("resnet: interrupted", file=sys.stderr)
+    except (typer.Abort, KeyboardInterrupt, Interrupted) as error:
+        saved = ": a checkpoint is saved; the same command goes on from it" if isinstance(error, Interrupted) else ""
+        print(f"resnet: interrupted{saved}", file=sys.stderr)
         return 130
     except Exception as error:
         usage = getattr(error, "format_message", None)  # of the command line's own errors, whichever library's
         line = explained(error) if usage is None else f"{one_line(usage())} (`resnet --help` lists what there is)"
         if line is None:
             raise
-        if os.environ.get(TRACEBACK):
+        if os.environ.get("RESNET_TRACEBACK"):  # shows where it comes from
             traceback.print_exception(error)
         print(f"resnet: {line}", file=sys.stderr)
     return 1

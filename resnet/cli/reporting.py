@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,61 +10,34 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from resnet import printing
-from resnet.cli.options import (
-    DEFAULT_PARAMS,
-    Format,
-    FormatOption,
-    ParamsOption,
-    RunsOption,
-    SetOption,
-    print_json,
-    read_params,
-)
+from resnet.cli import options
 from resnet.errors import UserError
-from resnet.params import Params
 
 
 def report(
-    runs: RunsOption = Path("runs"),
+    runs: options.Runs = Path("runs"),
     out: Annotated[Path, typer.Option(help="Folder for summary.md, figures and tables.")] = Path("reports"),
-    readme: Annotated[
-        Path | None, typer.Option(help="Another file, in which to put the headline between that folder's markers.")
-    ] = None,
-    params: ParamsOption = DEFAULT_PARAMS,
-    set_: SetOption = None,
+    readme: Annotated[Path | None, typer.Option(help="A file with markers to put the headline between.")] = None,
+    params: options.ParamsFile = options.DEFAULT_PARAMS,
+    set_: options.Assignments = None,
 ) -> None:
     """Rebuild the tables, the figures and summary.md from result files alone; without parameters, of what is there."""
     from resnet.report import build
+    from resnet.report.folder import plan_of
     from resnet.training.recipe import VERSION
 
-    plan = read_params(params, set_)
-    if not plan.models and params == DEFAULT_PARAMS and not params.exists():
-        plan = _with_nets_of(runs, plan)
+    plan = options.read_params(params, set_)
+    if not plan.models and params == options.DEFAULT_PARAMS and not params.exists():
+        there = plan_of(runs)
+        if not there.models:
+            raise UserError(f"no {params} here, and no results in {runs}: give a plan's --params and --runs")
+        print(f"no {params} here: the plan is that of {runs}: {', '.join(there.models)}", file=sys.stderr)
+        plan = plan.model_copy(update={"models": there.models, "data": there.data})
     print(build(plan, runs, out, readme, VERSION, params.parent))
 
 
-def _with_nets_of(runs: Path, plan: Params) -> Params:
-    """The plan with the nets that results themselves hold, where there are no parameters."""
-    from resnet.report.folder import plan_of
-
-    there = plan_of(runs)
-    if not there.models:
-        raise UserError(
-            f"no {DEFAULT_PARAMS} here, and no results in {runs} (train/NET/seed-K/metrics.json, throughput/NET.json): "
-            "go to the folder of a plan, or give --params and --runs"
-        )
-    print(
-        f"no {DEFAULT_PARAMS} here: the plan is that of the results in {runs}: {', '.join(there.models)}",
-        file=sys.stderr,
-    )
-    return plan.model_copy(update={"models": there.models, "data": there.data})
-
-
 def check(
-    folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Of plans, each with params.yaml [.].")
-    ] = None,
+    folders: Annotated[list[Path] | None, typer.Argument(help="Of plans, each with params.yaml [.].")] = None,
 ) -> None:
     """Verify results: every record, digest, file of weights, prediction, curve, checkpoint and prepared data set."""
     from resnet.runs.check import check as check_results
@@ -71,31 +45,33 @@ def check(
     checked = check_results(folders or [Path()])
     for line in checked.lines:
         print(line)
-    print(printing.check_line(checked.counts, len(checked.problems)))
-    if checked.problems:
+    looked_at = ", ".join(f"{count:,} {kind}" for kind, count in checked.counts.items() if count) or "no results"
+    problems = len(checked.problems)
+    outcome = {0: "all is well", 1: "1 problem"}.get(problems, f"{problems:,} problems")
+    print(f"checked {looked_at}: {outcome}")
+    if problems:
         raise typer.Exit(1)
 
 
 def status(
-    runs: RunsOption = Path("runs"),
-    checkpoints: Annotated[
-        Path | None, typer.Option(help="Folder for NET/seed-K/checkpoint.safetensors [RUNS/train].")
-    ] = None,
+    runs: options.Runs = Path("runs"),
+    checkpoints: Annotated[Path | None, typer.Option(help="Folder of unfinished runs [RUNS/train].")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again until the plan is complete.")] = False,
-    params: ParamsOption = DEFAULT_PARAMS,
-    set_: SetOption = None,
-    format_: FormatOption = Format.table,
+    params: options.ParamsFile = options.DEFAULT_PARAMS,
+    set_: options.Assignments = None,
+    format_: options.Format = "table",
 ) -> None:
     """Show how far the plan is: done, running, stopped, not begun, and the hours left."""
     from resnet.runs import screen
     from resnet.runs.status import plan_status
 
-    plan = read_params(params, set_)
-    if watch and format_ is Format.json:
-        raise UserError("--watch is for people: leave out --format json, or ask again")
-    if watch:
+    plan = options.read_params(params, set_)
+    if format_ == "json":
+        print(json.dumps(plan_status(plan, runs, checkpoints).as_json(), indent=2))
+    elif watch:
         screen.watch(lambda: plan_status(plan, runs, checkpoints), Console())
-    elif format_ is Format.json:
-        print_json(plan_status(plan, runs, checkpoints).as_json())
     else:
         Console().print(screen.screen(plan_status(plan, runs, checkpoints)))
+
+
+COMMANDS = (status, report, check)

@@ -21,13 +21,12 @@ from rich.live import Live
 
 import resnet
 from resnet.data import load, read, save
-from resnet.errors import UserError, one_line
+from resnet.errors import Interrupted, UserError, one_line
 from resnet.files import is_locked
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.results.plan_runs import ENDED
 from resnet.runs.live import Viewer
-from resnet.runs.run import Interrupted
 from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import PlanStatus, plan_status
@@ -118,7 +117,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise UserError("--engine ray needs Ray: pip install ray, or this project with its extra `ray`") from error
+        raise UserError("resnet plan needs Ray: pip install ray, or this project with its extra `ray`") from error
     # Nodes run the code that is here, on shared storage, whatever is installed there.
     environment = {"env_vars": {"PYTHONPATH": str(Path(resnet.__file__).resolve().parent.parent)}}
     options: dict[str, Any] = {"runtime_env": environment, "log_to_driver": False, "logging_level": "CRITICAL"}

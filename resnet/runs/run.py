@@ -19,6 +19,7 @@ from types import FrameType
 import numpy as np
 
 from resnet.data import Data
+from resnet.errors import Interrupted
 from resnet.files import complete_or_absent
 from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
@@ -41,11 +42,6 @@ from resnet.training.checkpoint import (
     save_weights,
 )
 from resnet.training.trainer import Trainer
-
-
-class Interrupted(Exception):
-    """A signal, SIGINT or SIGTERM, has stopped the run, which has saved a checkpoint."""
-
 
 OnIteration = Callable[[Progress, float], object]
 """Called after every iteration with the progress and the iteration's learning rate."""

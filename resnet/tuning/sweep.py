@@ -34,7 +34,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from resnet.data import Data
-from resnet.errors import UserError, one_line
+from resnet.errors import Interrupted, UserError, one_line
 from resnet.files import expanded, sha256_of, write_text
 from resnet.nets import kernels
 from resnet.params import Params, Settings, SweepParams, TrainParams
@@ -42,7 +42,7 @@ from resnet.results import Identity, SweepRecord, SweepState, SweepTrial, SweepV
 from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
-from resnet.runs.run import Interrupted, Run
+from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.devices import choose_machine
 from resnet.training.recipe import milestones

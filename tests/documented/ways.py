@@ -44,6 +44,7 @@ WEIGHTS = "runs/train/resnet-20/seed-1/model.safetensors"
 """Of ResNet-20's seed 1: in Git, so that every clone has them."""
 
 CLONE: dict[str, Run] = {
+    "resnet --help": Run("describe"),
     "resnet status": Run("resnet-1202"),
     "resnet check": Run("all is well"),
     "make size": Run("docs"),
@@ -65,9 +66,11 @@ CLONE: dict[str, Run] = {
         "runs/usual-loop/*-resnet-20.json",
         more="--out runs/usual-loop --rounds 1 --steps 1 --batch-size 4 --images 8",
     ),
-    "python bench/cpu_kernels.py --rounds 5 --process-rounds 0": Run(
-        "an iteration | ms | share", more="--depth 8 --rounds 1"
+    "python bench/cpu_kernels.py --rounds 5": Run("an iteration | ms | share", more="--depth 8 --rounds 1"),
+    "python bench/busy.py --depth 20": Run(
+        "quiet", more="--depth 8 --seconds 0.1 --rounds 1 --busy 0 --ways GOMP_SPINCOUNT=1000"
     ),
+    "python bench/bf16_gradient.py ~/cifar10.zip": Run("plain-8: ", more="8"),
     "dvc plots show runs/train/resnet-20/seed-0/history.csv -x iteration -y test_error": Run(
         leaves="dvc_plots/index.html"
     ),
@@ -102,7 +105,9 @@ SMALL: dict[str, Run] = {
     ),
     "resnet throughput --depth 110": Run("images/s"),
     "resnet latency": Run("runs/latency/cpu.json"),
-    "resnet sweep --nets resnet-20": Run("resnet-20", "runs/sweep/best-resnet-20.yaml"),
+    "resnet sweep --nets resnet-20,resnet-56 --set sweep.trials=12": Run(
+        "resnet-20", "runs/sweep/best-resnet-20.yaml", put={"resnet-20,resnet-56": "resnet-20", "12": "2"}
+    ),
     "resnet train --params runs/sweep/best-resnet-20.yaml --depth 20 --out runs/tuned/resnet-20": Run(
         leaves="runs/tuned/resnet-20/seed-0/metrics.json"
     ),
@@ -144,13 +149,13 @@ RECIPE = Elsewhere(
     "tests/pipeline/test_travel.py::test_the_recipe_brings_results_from_a_machine_without_dvc_and_git",
     "for script in recipe()",  # the page's own lines
 )
+ADDRESS = NotRun("the repository's address is its owner's to fill in")
 INDEX = NotRun("a package index is asked, for up to gigabytes")
 SLURM = NotRun("it asks for SLURM")
 MACHINES = NotRun("it asks for several machines; tests/runs/test_cluster.py has two nodes on one")
 CONDA = NotRun("it asks for conda")
 
 OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
-    "dvc exp run -S train.iterations=400": As("dvc exp run -S train.iterations=400 -S train.seeds=1"),
     "dvc repro": REPRO,
     "dvc repro --allow-missing": Elsewhere(FRESH, '"repro", "--allow-missing"'),
     "dvc repro quickstart/dvc.yaml": Elsewhere("Makefile", "dvc repro quickstart/dvc.yaml"),
@@ -169,6 +174,7 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "tensorboard --logdir runs/train": NotRun(
         "it serves until it is stopped; tests/runs/test_live.py reads what it reads"
     ),
+    "git clone https://github.com/OWNER/resnet-depth && cd resnet-depth": ADDRESS,
     "make quickstart": Elsewhere(".ci/run", "make quickstart"),
     "make check": Elsewhere(".ci/run", "make check"),
     "bash .ci/run": NotRun("it runs this test"),
@@ -188,8 +194,7 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "resnet plan tenth/dvc.yaml --address auto": As("resnet plan --address auto"),
     "ray start --head --port=6379": MACHINES,
     "ray start --address=first:6379": MACHINES,
-    "resnet sweep": As("resnet sweep --nets resnet-20"),
-    "resnet sweep --nets resnet-20,resnet-56 --set sweep.trials=12": As("resnet sweep --nets resnet-20"),
+    "resnet sweep": As("resnet sweep --nets resnet-20,resnet-56 --set sweep.trials=12"),
     "resnet sweep --study postgresql://me@host/sweeps": Elsewhere(
         "tests/tuning/test_sweep.py::test_two_workers_share_a_study_in_postgresql", '"--study", postgres'
     ),
@@ -203,7 +208,6 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     'git commit -m "ResNet-32 from another machine"': RECIPE,
     "pytest --benchmark-only": As("pytest --benchmark-only --benchmark-autosave"),
     "pytest -m gpu": NotRun("it asks for a GPU"),
-    "python bench/busy.py --quickstart --busy 0 4": NotRun("it takes twenty minutes of what .ci/run does once"),
     "python -m tests.faults": Elsewhere(
         "tests/faults/test_short.py::test_a_few_faults_of_each_kind_do_no_harm", '"-m", "tests.faults"'
     ),

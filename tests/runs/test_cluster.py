@@ -86,8 +86,6 @@ def test_a_node_that_is_killed_costs_time_and_no_bit(
                 "-m",
                 "resnet",
                 "plan",
-                "--engine",
-                "ray",
                 "--address",
                 nodes.address,
                 "--live=tensorboard",
@@ -221,10 +219,10 @@ def test_what_cannot_run_is_one_clear_line(arguments: tuple[str, ...], line: str
 
 def test_without_ray_nothing_trains(command: Command, planned: Path) -> None:
     (planned / "ray.py").write_text("raise ModuleNotFoundError('No module named ray')")
-    done = command("plan", "--engine", "ray")
+    done = command("plan")
     assert (done.returncode, done.stderr) == (
         1,
-        "resnet: --engine ray needs Ray: pip install ray, or this project with its extra `ray`\n",
+        "resnet: resnet plan needs Ray: pip install ray, or this project with its extra `ray`\n",
     )
     assert not (planned / "runs").exists()
 
