@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,10 +74,15 @@ def tiny() -> Callable[..., Settings]:
     return settings
 
 
+@pytest.fixture(scope="session")
+def _made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("made") / "project")
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(_made_project: Path, tmp_path: Path) -> Path:
     """A Git and DVC repository of this project's sources with a plan of seconds."""
-    return make_project(tmp_path / "project")
+    return shutil.copytree(_made_project, tmp_path / "project", symlinks=True)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 HARMS = ("lost", "tracebacks", "silent", "hung", "long")
 """Ways in which a fault does harm."""
@@ -21,58 +21,39 @@ and {inputs:,} generated bad inputs. Nothing here is typed by hand; what fails i
 - **tracebacks**: an error that is no line for its user.
 - **silent**: accepted with exit code 0 and no word, although it cannot be right.
 - **hung**: no end within {patience:.0f} seconds.
-- **long**: more than one line, or than {length} characters.
+- **long**: more than one line, or than {length} characters, or characters that a terminal obeys.
 
 {table}
 {failures}"""
 
 
-@dataclass
-class Tally:
-    """How often each kind of fault was tried, and what harm it did."""
+class Outcome(NamedTuple):
+    """What one fault did."""
 
-    tried: Counter[str] = field(default_factory=Counter)
-    harm: dict[str, Counter[str]] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    kind: str
+    harm: str | None = None
+    """One of `HARMS`."""
+    example: str = ""
 
-    def add(self, kind: str, harm: str | None = None, example: str = "") -> None:
-        """Count one fault, and what it did."""
-        self.tried[kind] += 1
-        counts = self.harm.setdefault(kind, Counter())
-        if harm is not None:
-            counts[harm] += 1
-            shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(example.split()))  # a machine's paths stay out
-            self.failures.append(f"- {kind}: {harm}: `{shown[:300].replace('`', chr(39))}`")
+    def __str__(self) -> str:
+        shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(self.example.split()))  # without a machine's paths
+        return f"- {self.kind}: {self.harm}: `{ascii(shown[:300])[1:-1].replace('`', chr(39))}`\n"
 
-    def merge(self, other: Tally) -> None:
-        """Count what another has counted."""
-        self.tried += other.tried
-        for kind, counts in other.harm.items():
-            self.harm.setdefault(kind, Counter()).update(counts)
-        self.failures += other.failures
 
-    def dump(self) -> str:
-        """Itself as text, for `parse`."""
-        return json.dumps([self.tried, self.harm, self.failures])
-
-    @classmethod
-    def parse(cls, text: str) -> Tally:
-        """What `dump` wrote."""
-        tried, harm, failures = json.loads(text)
-        return cls(Counter(tried), {kind: Counter(counts) for kind, counts in harm.items()}, failures)
-
-    def table(self) -> str:
-        """The table of the page: kinds in the order in which they were tried, and their sum."""
-        heads = ("kind", "tried", *HARMS)
-        rows = [(kind, tried, *(self.harm[kind][harm] for harm in HARMS)) for kind, tried in self.tried.items()]
-        rows.append(("all", self.tried.total(), *(sum(c[harm] for c in self.harm.values()) for harm in HARMS)))
-        lines = [heads, ("---", *["---:"] * (len(heads) - 1)), *rows]
-        return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
-
-    def page(self, **facts: object) -> str:
-        """The page that reliability.md is."""
-        failures = "## What failed\n\n" + "\n".join(self.failures) + "\n" if self.failures else ""
-        return PAGE.format(table=self.table(), failures=failures, **facts).rstrip() + "\n"
+def page(outcomes: Sequence[Outcome], **facts: object) -> str:
+    """The page that reliability.md is: kinds in the order in which they were tried, their sum, and what failed."""
+    counts = Counter((outcome.kind, outcome.harm) for outcome in outcomes)
+    rows = []
+    for kind in [*dict.fromkeys(outcome.kind for outcome in outcomes), "all"]:
+        mine = Counter({key: count for key, count in counts.items() if kind in (key[0], "all")})
+        rows.append((kind, mine.total(), *(sum(mine[key] for key in mine if key[1] == harm) for harm in HARMS)))
+    lines = [("kind", "tried", *HARMS), ("---", *["---:"] * (1 + len(HARMS))), *rows]
+    table = "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    failed = "".join(str(outcome) for outcome in outcomes if outcome.harm)
+    failures = f"## What failed\n\n{failed}" if failed else ""
+    killed = sum(outcome.kind.startswith("kill") for outcome in outcomes)
+    facts |= {"kills": killed, "inputs": len(outcomes) - killed}
+    return PAGE.format(table=table, failures=failures, **facts).rstrip() + "\n"
 
 
 def digest(folder: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from resnet.nets.layers import describe, walk, work
+from resnet.nets.model import DepthNet, count_parameters
 from resnet.params import load
 
 
@@ -23,7 +24,7 @@ from resnet.params import load
 )
 def test_counts_of_the_papers_nets(net: str, depth: int, parameters: int, millions: float) -> None:
     record = describe(load(None).settings_for(net, depth))
-    assert record.parameters == parameters
+    assert record.parameters == count_parameters(DepthNet(net, depth)) == parameters
     assert round(record.multiply_adds / 1e6, 2) == millions
 
 

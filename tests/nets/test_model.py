@@ -21,19 +21,10 @@ from resnet.nets.model import (
 from resnet.training.draws import generator
 from tests.nets.makers import images
 
-EXACT = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
-
-
-@pytest.mark.parametrize(("depth", "parameters"), EXACT.items())
-def test_parameters_are_exact_and_equal_for_plain_and_residual(depth: int, parameters: int) -> None:
-    with torch.device("meta"):
-        assert count_parameters(resnet(depth)) == parameters
-        assert count_parameters(plain(depth)) == parameters
-
 
 @pytest.mark.parametrize(("option", "extra"), [("A", 0), ("B", 16 * 32 + 64 + 32 * 64 + 128)])
 def test_projections_of_option_b_are_the_only_extra_parameters(option: str, extra: int) -> None:
-    assert count_parameters(resnet(20, option)) == EXACT[20] + extra
+    assert count_parameters(resnet(20, option)) == 269_722 + extra
 
 
 def test_option_c_projects_every_shortcut() -> None:

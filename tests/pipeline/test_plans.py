@@ -70,7 +70,7 @@ def without_network(*command: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", COMMITTED)
 def test_a_fresh_clone_keeps_what_it_was_given(fresh: Path, plan: str) -> None:
-    for target in (f"{plan}/dvc.yaml", f"{plan}/dvc.yaml:report"):
+    for target in (f"{plan}/dvc.yaml", *(["report"] if plan == "." else [])):
         done = run(fresh, *without_network("dvc", "repro", "--allow-missing", target))
         assert running(done.stdout) == {report(plan)}
     changed = run(fresh, "git", "status", "--porcelain", plan).stdout
