@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: kills real processes, tries bad inputs, and writes reliability.md."""
+"""`python -m tests.faults`: kills real processes, tries bad inputs, and prints what they did as a page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ import resnet.tuning.sweep  # noqa: F401
 from resnet import __version__
 from resnet.files import remove_partials
 from tests.faults import inputs, kills, sources
-from tests.faults.processes import PATIENCE, Process
+from tests.faults.processes import Process
 from tests.faults.processes import resnet as command
 from tests.faults.tally import Outcome, page
 from tests.pipeline.project import ROOT, environment
@@ -47,7 +47,7 @@ models: {resnet-8: {net: resnet, depth: 8, train: {precision: fp32, device: cpu}
 
 
 def main() -> None:
-    """Try faults and write what they did; exit code 1 if any did harm."""
+    """Try faults and print what they did; exit code 1 if any did harm."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of real processes at random moments [200]")
     parser.add_argument("--repro", type=int, default=6, help="of them of `dvc repro` [6]")
@@ -55,29 +55,23 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random [0]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once [one a core]")
-    parser.add_argument("--out", type=Path, help="the page [reliability.md; with --short none]")
     chosen = parser.parse_args()
     if chosen.short:
         chosen.kills, chosen.repro, chosen.inputs = 10, 0, 100
-    out = chosen.out or (None if chosen.short else Path("reliability.md"))
     os.environ.pop("CIFAR10_SOURCE", None)
-    with tempfile.TemporaryDirectory() as name, kills.mirror() as url:
+    with tempfile.TemporaryDirectory() as name:
         folder, outcomes = Path(name), list[Outcome]()
         _make_ground(folder)
-        tasks = {"repro": partial(_kill, kills.pipeline, chosen.repro, url)} if chosen.repro else {}
+        tasks = {"repro": partial(_kill, kills.pipeline, chosen.repro)} if chosen.repro else {}
         rest = shares(chosen.kills - chosen.repro, list(kills.VICTIMS))
-        tasks |= {key: partial(_kill, kills.VICTIMS[key], count, url) for key, count in rest.items()}
+        tasks |= {key: partial(_kill, kills.VICTIMS[key], count) for key, count in rest.items()}
         counts = shares(chosen.inputs, list(inputs.KINDS))
         tasks |= {kind: partial(inputs.try_kind, kind, count) for kind, count in counts.items()}
         # Kills come first: inputs leave threads, and a process with threads cannot be copied.
         with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("fork")) as pool:
             for done in [pool.submit(_timed, key, task, folder, chosen.seed) for key, task in tasks.items()]:
                 outcomes += done.result()
-    facts = {"version": __version__, "seed": chosen.seed, "patience": PATIENCE, "length": inputs.LENGTH}
-    text = page(outcomes, **facts)
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
-    print(text)
+    print(page(outcomes, f"version {__version__}, seed {chosen.seed}"))
     sys.exit(1 if any(outcome.harm for outcome in outcomes) else 0)
 
 
@@ -87,9 +81,9 @@ def shares(count: int, names: list[str]) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number > 0}
 
 
-def _kill(make: Callable[[Path, str], kills.Victim], count: int, url: str, place: Path, seed: int) -> list[Outcome]:
+def _kill(make: Callable[[Path], kills.Victim], count: int, place: Path, seed: int) -> list[Outcome]:
     shutil.copytree(place.parent / "ground", place)
-    return kills.kill(make(place, url), count, random.Random(f"{seed} {place.name}"), place.with_suffix(".log"))
+    return kills.kill(make(place), count, random.Random(f"{seed} {place.name}"), place.with_suffix(".log"))
 
 
 def _timed(name: str, task: Callable[[Path, int], list[Outcome]], folder: Path, seed: int) -> list[Outcome]:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet.data.sources import download
 from resnet.results import SweepRecord
 from tests.faults.processes import Process, resnet
 from tests.faults.tally import Outcome, digest
 from tests.pipeline.project import environment, make_project
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-ARCHIVE = b"0123456789abcdef" * 2**16
-"""What the mirror sends."""
 ROUNDS = 3
 """Kills in a row before a command may end."""
 
@@ -120,40 +113,26 @@ def files(folder: Path, *endings: str) -> dict[str, object]:
     return {name: content for name, content in digest(folder).items() if name.endswith(endings)}
 
 
-def prepared(folder: Path, url: str) -> Victim:
+def prepared(folder: Path) -> Victim:
     """`resnet data`."""
     data = folder / "data"
     return Victim("resnet data", resnet("data", *SETTINGS), folder, lambda: files(data, ".npy", ".json"), (data,))
 
 
-def downloaded(folder: Path, url: str) -> Victim:
-    """A download."""
-    cache = folder / "cache"
-
-    def fetch() -> None:
-        md5 = hashlib.md5(ARCHIVE, usedforsecurity=False).hexdigest()
-        try:
-            download([url], cache / "archive.tar.gz", md5)
-        except KeyboardInterrupt:  # as the command does
-            sys.exit(130)
-
-    return Victim("a download", fetch, folder, lambda: files(cache, "archive.tar.gz"), (cache,))
-
-
-def trained(folder: Path, url: str) -> Victim:
+def trained(folder: Path) -> Victim:
     """`resnet train`."""
     out = folder / "runs/train"
     call = resnet("train", "--depth", 8, "--out", out / "resnet-8", *SETTINGS)
     return Victim("resnet train", call, folder, lambda: files(out, ".npy", ".csv", "model.safetensors"), (out,), True)
 
 
-def reported(folder: Path, url: str) -> Victim:
+def reported(folder: Path) -> Victim:
     """`resnet report` over an earlier report of the same files."""
     call = resnet("report", *SETTINGS, SAMPLES)
     return Victim("resnet report", call, folder, lambda: files(folder / "reports", ""), ())
 
 
-def swept(folder: Path, url: str) -> Victim:
+def swept(folder: Path) -> Victim:
     """`resnet sweep`: all its trials, in as many attempts as it takes.
 
     A killed trial is made again later, and what is drawn after it differs: the plan's own values alone are compared.
@@ -168,7 +147,7 @@ def swept(folder: Path, url: str) -> Victim:
     return Victim("resnet sweep", call, folder, result, (folder / "sweep",), True)
 
 
-def pipeline(folder: Path, url: str) -> Victim:
+def pipeline(folder: Path) -> Victim:
     """`dvc repro` of a net of a plan of seconds, and of all that it depends on."""
     project = make_project(folder / "project")
     made = tuple(project / name for name in ("runs", "weights", "reports", "data", "dvc.lock"))
@@ -182,31 +161,5 @@ def pipeline(folder: Path, url: str) -> Victim:
     return Victim("dvc repro", call, project, result, made, True)
 
 
-VICTIMS = {"train": trained, "sweep": swept, "report": reported, "data": prepared, "download": downloaded}
+VICTIMS = {"train": trained, "sweep": swept, "report": reported, "data": prepared}
 """But for `dvc repro`, of which fewer are killed."""
-
-
-@contextmanager
-def mirror() -> Iterator[str]:
-    """A server, in a process of its own, that sends a file slowly."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(ARCHIVE)))
-            self.end_headers()
-            for piece in range(0, len(ARCHIVE), 2**15):
-                self.wfile.write(ARCHIVE[piece : piece + 2**15])
-                time.sleep(0.01)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    process = Process(server.serve_forever, Path("/"), Path(os.devnull))
-    server.server_close()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/archive.tar.gz"
-    finally:
-        process.send(signal.SIGKILL)
-        process.join()

@@ -20,9 +20,7 @@ def test_a_few_faults_of_each_kind_do_no_harm() -> None:
 
 
 def test_harm_is_counted_and_named() -> None:
-    text = page(
-        [Outcome("kind"), Outcome("kind", "lost", "a `file`\nis gone")], version="", seed=0, patience=1, length=1
-    )
+    text = page([Outcome("kind"), Outcome("kind", "lost", "a `file`\nis gone")], "one version")
     assert "| kind | 2 | 1 | 0 | 0 | 0 | 0 |" in text
     assert "| all | 2 | 1 | 0 | 0 | 0 | 0 |" in text
     assert text.endswith("- kind: lost: `a 'file' is gone`\n")
