@@ -88,7 +88,7 @@ def _kill(make: Callable[[Path], kills.Victim], count: int, place: Path, seed: i
 
 def _timed(name: str, task: Callable[[Path, int], list[Outcome]], folder: Path, seed: int) -> list[Outcome]:
     began = time.monotonic()
-    outcomes = task(folder / f"work {name.strip('-')}", seed)
+    outcomes = task(folder / f"work {name}", seed)
     print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return outcomes
 

@@ -64,7 +64,7 @@ def params_value(draw: Draw, folder: Path) -> Case:
     return Case(("describe", "--params", "p.yaml", "--depth", 8))
 
 
-def plan_bytes(draw: Draw, folder: Path) -> Case:
+def damaged_plan(draw: Draw, folder: Path) -> Case:
     """A plan with damaged parameters or stages."""
     command = draw(st.sampled_from(("describe", "status", "check", "adopt")))
     name = draw(st.sampled_from(("params.yaml", "dvc.yaml"))) if command == "adopt" else "params.yaml"
@@ -88,7 +88,7 @@ def usage(draw: Draw, folder: Path) -> Case:
     return Case((command, *draw(st.sampled_from(wrong + more))))
 
 
-def hostile_name(draw: Draw, folder: Path) -> Case:
+def name_of_a_net(draw: Draw, folder: Path) -> Case:
     """A net called by what could be a path, markup or mathematics."""
     name = draw(TEXT) + draw(st.sampled_from("/|`$ "))
     if draw(st.booleans()):
@@ -140,7 +140,7 @@ def record(draw: Draw, folder: Path) -> Case:
     return Case((*draw(st.sampled_from(commands)), *NET))
 
 
-def checked(draw: Draw, folder: Path) -> Case:
+def checked_run(draw: Draw, folder: Path) -> Case:
     """A damaged file beside a run's record: it is found, but for weights that are absent, as in a clone."""
     files = [x for x in sorted((folder / RUN / "seed-0").iterdir()) if x.name != "metrics.json"]
     file = draw(st.sampled_from(files))
@@ -165,7 +165,7 @@ def normalisation(draw: Draw, folder: Path) -> Case:
     return Case(("evaluate", "--weights", "w.pth", "--data", "data", f"{option}={','.join(numbers)}", *NET))
 
 
-def archive(draw: Draw, folder: Path) -> Case:
+def odd_archive(draw: Draw, folder: Path) -> Case:
     """Zips, tars and folders of images with members that cannot be right."""
     name = sources.spoil_archive(draw, folder)
     return Case(("data", f"--set=data={{source: '{name}', dir: new, validation: 10}}"))
@@ -177,7 +177,7 @@ def damaged_archive(draw: Draw, folder: Path) -> Case:
     return Case(("data", f"--set=data={{source: '{name}', dir: data, validation: 10}}"), must_fail=False)
 
 
-def prepared(draw: Draw, folder: Path) -> Case:
+def prepared_data(draw: Draw, folder: Path) -> Case:
     """Damaged prepared data, or a file less."""
     sources.damage(draw, draw(st.sampled_from(sorted((folder / "data").iterdir()))))
     return Case(("data", "--verify", "--params", "params.yaml"))
@@ -208,53 +208,30 @@ def result_file(draw: Draw, folder: Path) -> Case:
     return Case(draw(st.sampled_from(commands)), must_fail=False)
 
 
-KINDS: dict[str, Maker] = {
-    "a number of params.yaml": params_value,
-    "damaged plans": plan_bytes,
-    "--set": assignment,
-    "options": usage,
-    "names of nets": hostile_name,
-    "paths": path,
-    "weights": weights,
-    "records of weights": record,
-    "damaged runs that are checked": checked,
-    "addresses": address,
-    "--mean and --std": normalisation,
-    "archives with odd members": archive,
-    "damaged archives": damaged_archive,
-    "damaged prepared data": prepared,
-    "damaged checkpoints": checkpoint,
-    "result files": result_file,
-}
-
-
-class _HungError(BaseException):
-    pass
-
-
-def _hung(number: int, frame: object) -> None:
-    raise _HungError
+MAKERS = (params_value, damaged_plan, assignment, usage, name_of_a_net, path, weights, record, checked_run, address)
+MAKERS += (normalisation, odd_archive, damaged_archive, prepared_data, checkpoint, result_file)
+KINDS: dict[str, Maker] = {maker.__name__.replace("_", " "): maker for maker in MAKERS}
 
 
 def judge(case: Case, folder: Path) -> tuple[str | None, str]:
     """Run a command in a folder in this process, and give the harm that its input did, with an example."""
-    printed, shown_too, earlier, here = io.StringIO(), io.StringIO(), digest_of(folder), Path.cwd()
-    signal.signal(signal.SIGALRM, _hung)
+    errors, output, earlier, here = io.StringIO(), io.StringIO(), digest(folder), Path.cwd()
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(SECONDS)
     shown = " ".join(str(argument)[:80] for argument in case.arguments)
     try:
         os.chdir(folder)
-        with contextlib.redirect_stdout(shown_too), contextlib.redirect_stderr(printed):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             code = run([str(argument) for argument in case.arguments])
-    except _HungError:
-        return "hung", shown
     except BaseException:
         return "tracebacks", f"{shown}: {traceback.format_exc()[-250:]}"
     finally:
         signal.alarm(0)
         os.chdir(here)
-    lines = (shown_too.getvalue() + printed.getvalue()).splitlines()
-    after = digest_of(folder)
+    lines = (output.getvalue() + errors.getvalue()).splitlines()
+    after = digest(folder)
+    if code == 130:  # as after Ctrl-C
+        return "hung", shown
     if not all(line.isprintable() for line in lines):
         return "long", f"{shown}: {lines}"
     if code == 0:
@@ -263,13 +240,8 @@ def judge(case: Case, folder: Path) -> tuple[str | None, str]:
         return ("lost", shown) if case.must_fail else (None, "")  # it was taken up, and stopped elsewhere
     ours = [line for line in lines if line.startswith("resnet: ")]
     if case.arguments[0] != "check" and (len(ours) != 1 or ours != lines[-1:] or len(ours[0]) > LENGTH):
-        return "long", f"{shown}: {printed.getvalue()[-250:]}"
+        return "long", f"{shown}: {errors.getvalue()[-250:]}"
     return None, ""
-
-
-def digest_of(folder: Path) -> dict[str, bytes]:
-    """The files of a folder that a refused input must leave alone."""
-    return {name: content for name, content in digest(folder).items() if not name.startswith("reports")}
 
 
 def try_kind(kind: str, count: int, work: Path, chosen_seed: int) -> list[Outcome]:
@@ -278,7 +250,7 @@ def try_kind(kind: str, count: int, work: Path, chosen_seed: int) -> list[Outcom
 
     @seed(chosen_seed)
     @settings(
-        max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=HealthCheck
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
     )
     @given(st.data())
     def attempt(data: st.DataObject) -> None:
