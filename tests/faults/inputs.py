@@ -166,7 +166,7 @@ def normalisation(draw: Draw, folder: Path) -> Case:
 
 
 def odd_archive(draw: Draw, folder: Path) -> Case:
-    """Zips, tars and folders of images with members that cannot be right."""
+    """An archive with a member that cannot be right."""
     name = sources.spoil_archive(draw, folder)
     return Case(("data", f"--set=data={{source: '{name}', dir: new, validation: 10}}"))
 

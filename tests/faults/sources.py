@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from resnet.nets.model import resnet
-from tests.data.makers import Numbered, batch_files, image_files, zipped
+from tests.data.makers import Numbered, batch_files, image_files, tarred, zipped
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 """Draws a value."""
@@ -63,57 +61,20 @@ def damage(draw: Draw, file: Path) -> None:
 def damage_archive(draw: Draw, folder: Path) -> str:
     """A zip or tar of the very images that are prepared in `data`, damaged; gives its name."""
     name = draw(st.sampled_from(("small.zip", "small.tar", "small.tar.gz")))
-    content = (folder / "small.zip").read_bytes()
     if name != "small.zip":
-        content = _tar(image_files(some_images()), mode="w:gz" if name.endswith("gz") else "w")
-    (folder / name).write_bytes(damaged(draw, content))
+        tarred(folder / name, image_files(some_images()), "w:gz" if name.endswith("gz") else "w")
+    (folder / name).write_bytes(damaged(draw, (folder / name).read_bytes()))
     return str(name)
 
 
-def _tar(files: dict[str, bytes], *odd: tarfile.TarInfo, mode: str = "w") -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=mode) as archive:  # type: ignore[call-overload]
-        for path, content in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        for member in odd:
-            archive.addfile(member)
-    return packed.getvalue()
-
-
 def spoil_archive(draw: Draw, folder: Path) -> str:
-    """A source with something in it that cannot be right; gives its name."""
-    files = image_files(some_images())
-    name = draw(st.sampled_from(sorted(files)))
-    chosen, label, _ = name.split("/")
-    match draw(st.integers(0, 6)):
-        case 0:  # an image of another size
-            content, size = io.BytesIO(), draw(st.sampled_from(((31, 32), (32, 33), (1, 1), (64, 64), (3000, 3000))))
-            Image.new(draw(st.sampled_from(("RGB", "L", "RGBA", "P", "I;16"))), size).save(content, "PNG")
-            files[name] = content.getvalue()
-        case 1:  # a file that is no image
-            files[name] = draw(JUNK)
-        case 2:  # a class or a set without images
-            gone = draw(st.sampled_from(("test/", f"test/{label}/")))
-            files = {path: content for path, content in files.items() if not path.startswith(gone)}
-        case 3:  # a member too many, or all too deep
-            odd = ("train/aaa/x.png", f"train/{label}/x.txt", f"train/{label}/a/b.png", f"train/{label}/\x07.png")
-            files[draw(st.sampled_from(odd))] = files[name]
-        case 4:  # a batch of the official archive
-            files = batch_files(some_images())
-            batch = draw(st.sampled_from([path for path in sorted(files) if "batch" in path.split("/")[1]]))
-            files[batch] = draw(JUNK)
-        case 5:  # a link, a pipe or a device
-            member = tarfile.TarInfo(f"train/{label}/odd.png")
-            member.type = draw(st.sampled_from((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE)))
-            member.linkname = f"../../{chosen}/{label}"
-            (folder / "odd.tar").write_bytes(_tar(files, member))
-            return "odd.tar"
-        case _:  # no archive
-            (folder / "odd.bin").write_bytes(draw(JUNK))
-            return "odd.bin"
-    zipped(folder / "odd.zip", files)
+    """A zip of images or of the official batches, a member of which is another thing; gives its name."""
+    files = draw(st.sampled_from((image_files(some_images()), batch_files(some_images()))))
+    name = draw(st.sampled_from([name for name in sorted(files) if not name.endswith(".html")]))
+    size = draw(st.sampled_from(((31, 32), (32, 33), (1, 1), (64, 64), (3000, 3000))))
+    picture = io.BytesIO()
+    Image.new(draw(st.sampled_from(("RGB", "L", "RGBA", "P", "I;16"))), size).save(picture, "PNG")
+    zipped(folder / "odd.zip", files | {name: draw(JUNK | st.just(picture.getvalue()))})
     return "odd.zip"
 
 
@@ -160,8 +121,6 @@ def spoil_json(draw: Draw, file: Path) -> None:
 
 def make_sources(folder: Path) -> None:
     """`small.zip`, an ImageFolder of 60 images, and `w.pth`, weights of a ResNet-8."""
-    with zipfile.ZipFile(folder / "small.zip", "w") as archive:
-        for name, content in image_files(some_images()).items():
-            archive.writestr(name, content)
+    zipped(folder / "small.zip", image_files(some_images()))
     torch.manual_seed(0)
     torch.save(resnet(8).state_dict(), folder / "w.pth")
