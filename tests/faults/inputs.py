@@ -208,8 +208,10 @@ def result_file(draw: Draw, folder: Path) -> Case:
     return Case(draw(st.sampled_from(commands)), must_fail=False)
 
 
-MAKERS = (params_value, damaged_plan, assignment, usage, name_of_a_net, path, weights, record, checked_run, address)
-MAKERS += (normalisation, odd_archive, damaged_archive, prepared_data, checkpoint, result_file)
+MAKERS: tuple[Maker, ...] = (
+    *(params_value, damaged_plan, assignment, usage, name_of_a_net, path, weights, record, checked_run, address),
+    *(normalisation, odd_archive, damaged_archive, prepared_data, checkpoint, result_file),
+)
 KINDS: dict[str, Maker] = {maker.__name__.replace("_", " "): maker for maker in MAKERS}
 
 
