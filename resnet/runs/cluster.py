@@ -144,7 +144,7 @@ def check_listens(address: str) -> None:
         UserError: nothing does; Ray says itself what is wrong with an address of another form.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdecimal():
+    if not host or not port.isdecimal():
         return
     preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
     try:
