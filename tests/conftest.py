@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,12 +29,12 @@ def _programs_are_no_workers() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none, for one reason."""
-    if torch.cuda.is_available():
-        return
+    """Begin with the slow tests, so that none of them ends alone; skip what needs a GPU where there is none."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    no_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
     for item in items:
         if item.get_closest_marker("gpu"):
-            item.add_marker(pytest.mark.skip(reason="no GPU"))
+            item.add_marker(no_gpu)
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -73,10 +74,15 @@ def tiny() -> Callable[..., Settings]:
     return settings
 
 
+@pytest.fixture(scope="session")
+def _made_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("made") / "project")
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(_made_project: Path, tmp_path: Path) -> Path:
     """A Git and DVC repository of this project's sources with a plan of seconds."""
-    return make_project(tmp_path / "project")
+    return shutil.copytree(_made_project, tmp_path / "project", symlinks=True)
 
 
 @pytest.fixture

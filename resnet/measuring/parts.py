@@ -99,6 +99,4 @@ def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
 @functools.cache
 def part_work(net: str, part: str, depth: int | None, shortcut: str) -> Work:
     """Count a part's layers; arguments as `build` takes them."""
-    with torch.device("meta"):
-        module = build(net, part, depth, shortcut)
-    return walk(module, SHAPES[part], reads_images(part))
+    return walk(build(net, part, depth, shortcut), SHAPES[part], reads_images(part))

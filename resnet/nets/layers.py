@@ -1,6 +1,7 @@
 """A net or a part of one counted layer by layer, and what a step of it has to compute and to move.
 
-Nothing is computed: the module runs once on PyTorch's meta device, which knows shapes alone.
+The module runs once on the CPU, with one empty image: PyTorch's meta device, which computes nothing, first loads a
+compiler for seconds.
 
 Multiply-adds and bytes are those of the convolutions and the fully connected layer. Batch norm, ReLU, the
 addition of the shortcut and pooling are counted as if fused into their neighbours, with no traffic of
@@ -159,7 +160,7 @@ def walk(module: nn.Module, shape: tuple[int, ...], reads_images: bool = True) -
     """List a module's layers in the order in which they run.
 
     Args:
-        module: on the meta device; it is left in evaluation mode.
+        module: on the CPU; it is left in evaluation mode.
         shape: of one input: channels, height and width.
         reads_images: whether the input needs no gradient.
     """
@@ -177,7 +178,7 @@ def walk(module: nn.Module, shape: tuple[int, ...], reads_images: bool = True) -
             watch(name, layer)
     try:
         with torch.inference_mode():
-            module.eval()(torch.empty(1, *shape, device="meta"))
+            module.eval()(torch.zeros(1, *shape))
     finally:
         for handle in handles:
             handle.remove()
@@ -187,8 +188,7 @@ def walk(module: nn.Module, shape: tuple[int, ...], reads_images: bool = True) -
 @functools.cache
 def _work(net: str, depth: int, shortcut: str, zero_padding: str, classes: int, width: int) -> Work:
     """ResNet-1202 takes seconds to count, and every run asks more than once."""
-    with torch.device("meta"):
-        return walk(DepthNet(net, depth, shortcut, zero_padding, classes, width), (3, 32, 32))
+    return walk(DepthNet(net, depth, shortcut, zero_padding, classes, width), (3, 32, 32))
 
 
 def work(settings: Settings, classes: int = 10) -> Work:

@@ -5,10 +5,7 @@ What a command then does is seen by `test_run.py`.
 
 from __future__ import annotations
 
-import functools
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -17,31 +14,9 @@ import typer
 from resnet.cli import app
 from tests.documented.pages import ROOT, bare, commands, split
 
-OTHERS = {
-    "bash",
-    "cd",
-    "conda",
-    "cp",
-    "docker",
-    "export",
-    "git",
-    "kubectl",
-    "pip",
-    "pre-commit",
-    "ray",
-    "rsync",
-    "sbatch",
-}
-OTHERS |= {"mkdir", "optuna-dashboard", "source", "tar", "tensorboard", "venv"}
+OTHERS = {"bash", "cd", "conda", "cp", "docker", "export", "git", "kubectl", "mkdir", "optuna-dashboard", "pip"}
+OTHERS |= {"pre-commit", "ray", "rsync", "sbatch", "source", "tar", "tensorboard", "venv"}
 """Programs that are not the project's: their commands are not checked."""
-
-
-@functools.cache
-def said_by(*command: str) -> str:
-    """The help of a program."""
-    done = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def resnet_takes(words: list[str]) -> None:
@@ -49,7 +24,7 @@ def resnet_takes(words: list[str]) -> None:
         return  # `python -m resnet`
     group: Any = typer.main.get_command(app)
     if words[0].startswith("--"):
-        assert words[0] in said_by("-m", "resnet")
+        assert words[0] in {option for parameter in group.params for option in (*parameter.opts, "--help")}
         return
     context = group.make_context("resnet", list(words))
     command = group.get_command(context, words[0])
@@ -69,32 +44,22 @@ def dvc_takes(words: list[str]) -> None:
         assert (ROOT / target).exists() or stage.partition("@")[0] in stages, target
 
 
-def options(words: tuple[str, ...]) -> list[str]:
-    return [word.partition("=")[0] for word in words if word.startswith("--")]
-
-
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
-def test_its_program_takes_it(page: str, line: str) -> None:
+def test_its_program_takes_it(page: str, line: str, pytestconfig: pytest.Config) -> None:
     for command in split(line):
-        if words := bare(command):
-            takes(page, *words)
-
-
-def takes(page: str, name: str, *words: str) -> None:
-    if name == "resnet":
-        resnet_takes([*words])
-    elif name == "torchrun":
-        assert words[words.index("-m") + 1] == "resnet"
-        resnet_takes([*words[words.index("-m") + 2 :]])
-    elif name == "dvc":
-        dvc_takes([*words])
-    elif name == "make":
-        targets = [word for word in words if "=" not in word]
-        assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M) for target in targets)
-    elif name == "pytest":
-        assert [option for option in options(words) if option not in said_by("-m", "pytest")] == []
-    elif name in ("python", "python3"):
-        verbs = [word for word in words[1:2] if not word.startswith("-")]
-        assert [option for option in options(words) if option not in said_by(words[0], *verbs)] == []
-    else:
-        assert name in OTHERS or name.startswith("tests."), f"{page}: what is {name}?"
+        name, *words = bare(command) or ["cd"]
+        options = [word.partition("=")[0] for word in words if word.startswith("--")]
+        if name == "resnet":
+            resnet_takes(words)
+        elif name == "dvc":
+            dvc_takes(words)
+        elif name == "make":
+            targets = [word for word in words if "=" not in word]
+            assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M) for target in targets)
+        elif name == "pytest":
+            for option in options:
+                pytestconfig.getoption(option)
+        elif name in ("python", "python3"):
+            assert [option for option in options if f'"{option}"' not in (ROOT / words[0]).read_text()] == []
+        else:
+            assert name in OTHERS or name.startswith("tests."), f"{page}: what is {name}?"

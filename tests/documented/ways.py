@@ -143,8 +143,7 @@ REPRO = As("CIFAR10_SOURCE=~/cifar10.zip dvc repro")
 QUICK = As("dvc exp run quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30")
 OF_TWO_DEVICES = next(command for command in SMALL if "cuda:0" in command)
 FRESH = "tests/pipeline/test_plans.py::test_a_fresh_clone_keeps_what_it_was_given"
-OWN = "tests/pipeline/test_dvc.py::test_a_plan_of_ones_own_leaves_out_what_has_the_papers_value"
-REMOTE = "tests/pipeline/test_travel.py::test_a_clone_that_pulls_has_nothing_to_do"
+OWN = REMOTE = "tests/pipeline/test_dvc.py::test_the_life_of_a_plan_of_ones_own"
 RECIPE = Elsewhere(
     "tests/pipeline/test_travel.py::test_the_recipe_brings_results_from_a_machine_without_dvc_and_git",
     "for script in recipe()",  # the page's own lines
@@ -161,7 +160,7 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "dvc repro quickstart/dvc.yaml": Elsewhere("Makefile", "dvc repro quickstart/dvc.yaml"),
     "dvc exp run quickstart/dvc.yaml -S quickstart/params.yaml:train.iterations=30": QUICK,
     "dvc exp run --temp quickstart/dvc.yaml:train@plain-20 -S quickstart/params.yaml:train.iterations=30": Elsewhere(
-        "tests/pipeline/test_quickstart.py::test_an_experiment_in_a_copy", '*COMMAND, "--temp"'
+        "tests/pipeline/test_experiments.py::test_an_experiment_in_a_copy", '*COMMAND, "--temp"'
     ),
     "mkdir mine && cp quickstart/dvc.yaml mine/": Elsewhere(OWN, "own.mkdir()"),
     "dvc repro mine/dvc.yaml": Elsewhere(OWN, '"dvc", "repro", "mine/dvc.yaml"'),

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import random
 import shutil
 import signal
 import traceback
@@ -14,9 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet.cli import run
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from resnet.cli import COMMANDS, run
+from resnet.params import Params
 from tests.faults import sources
-from tests.faults.tally import Tally, digest
+from tests.faults.sources import JSON, JUNK, TEXT, Draw
+from tests.faults.tally import Outcome, digest
 
 LENGTH = 600
 """Characters of a line at most, its paths included."""
@@ -30,380 +34,232 @@ class Case(NamedTuple):
     arguments: Sequence[object]
     must_fail: bool = True
     """False if the input may turn out to be harmless."""
-    reports: bool = False
-    """Whether the command prints what is wrong on standard output, a line each."""
 
 
-Maker = Callable[[Path, random.Random], Case]
+Maker = Callable[[Draw, Path], Case]
 """Spoils something in a folder that holds what commands need, and gives the command that meets it."""
 
-HOSTILE = (
-    "true",
-    "false",
-    ".nan",
-    ".inf",
-    "-.inf",
-    "nan",
-    "1e999",
-    "-1",
-    "9" * 60,
-    "[]",
-    "{}",
-    "[[[]]]",
-    "''",
-    "text",
-    "2026-01-01",
-    "1:30",
-    "!!binary eA==",
-    "!!set {a}",
-    "&a [*a]",
-    "*a",
-    "{a: 1, a: 2}",
-    "- 1",
-    "[1,",
-    "!!python/object/apply:os.getcwd []",
-    "[" * 200,
-    "'" + "x" * 50_000 + "'",
-    "[" + "0, " * 5000 + "0]",
-    "é",
-    "\U0001f600",
-    '"\\0"',
+NUMBERS = [
+    f"{section}.{key}"
+    for section, values in Params().model_dump().items()
+    for key, value in (values or {}).items()
+    if isinstance(value, int | float) and not isinstance(value, bool) and key != "seeds"  # of which there may be a list
+]
+NO_NUMBER = st.one_of(
+    TEXT,
+    JSON.filter(lambda value: isinstance(value, str | bool | list | dict)).map(json.dumps),
+    st.sampled_from(("-1", "9" * 60, "1e999", ".nan", "-.inf", "1:30", "2026-01-01", "{a: 1, a: 2}", "&a [*a]", "*a"))
+    | st.sampled_from(("!!binary eA==", "!!python/object/apply:os.getcwd []", "[" * 200, "x" * 50_000, '"\\0"')),
 )
-NUMBERS = (
-    "train.iterations",
-    "train.batch_size",
-    "train.learning_rate",
-    "train.momentum",
-    "train.weight_decay",
-    "train.decay",
-    "train.warmup_window",
-    "data.validation",
-    "data.split_seed",
-    "throughput.steps",
-    "limits.hours",
-    "report.margin",
-    "sweep.trials",
-    "sweep.dead_after",
-    "latency.seconds",
-    "responses.images",
-)
+"""As YAML."""
+
+NET = ("--depth", 8, "--params", "params.yaml")
+RUN = Path("runs/train/resnet-8")
 
 
-def _nested(key: str, value: str) -> str:
-    section, name = key.split(".")
-    return f"{section}:\n  {name}: {value}\n"
-
-
-def params_value(folder: Path, chance: random.Random) -> Case:
+def params_value(draw: Draw, folder: Path) -> Case:
     """A number of the parameters is something else."""
-    value = chance.choice([value for value in HOSTILE if value != "0x10"])
-    (folder / "p.yaml").write_text(_nested(chance.choice(NUMBERS), value), encoding="utf-8")
+    section, name = draw(st.sampled_from(NUMBERS)).split(".")
+    (folder / "p.yaml").write_text(f"{section}:\n  {name}: {draw(NO_NUMBER)}\n", encoding="utf-8")
     return Case(("describe", "--params", "p.yaml", "--depth", 8))
 
 
-def params_bytes(folder: Path, chance: random.Random) -> Case:
-    """A file of parameters with flipped, lost and doubled bytes."""
-    text = bytearray((folder / "params.yaml").read_bytes())
-    for _ in range(chance.randint(1, 6)):
-        place = chance.randrange(len(text))
-        match chance.randrange(4):
-            case 0:
-                text[place] ^= 1 << chance.randrange(8)
-            case 1:
-                del text[place : place + chance.randint(1, 40)]
-            case 2:
-                text[place:place] = text[place : place + chance.randint(1, 200)]
-            case _:
-                text[place:place] = chance.choice(HOSTILE).encode()
-        text = text or bytearray(b"x")
-    (folder / "p.yaml").write_bytes(text)
-    return Case(("describe", "--params", "p.yaml", "--depth", 8), must_fail=False)
+def damaged_plan(draw: Draw, folder: Path) -> Case:
+    """A plan with damaged parameters or stages."""
+    command = draw(st.sampled_from(("describe", "status", "check", "adopt")))
+    name = draw(st.sampled_from(("params.yaml", "dvc.yaml"))) if command == "adopt" else "params.yaml"
+    content = sources.damaged(draw, (folder / name).read_bytes())
+    (folder / name).write_bytes(content if draw(st.integers(0, 3)) else draw(JUNK))
+    return Case((command,), must_fail=False)
 
 
-def assignment(folder: Path, chance: random.Random) -> Case:
+def assignment(draw: Draw, folder: Path) -> Case:
     """`--set` with a value or a key that is none."""
-    key, value = chance.choice(NUMBERS), chance.choice([value for value in HOSTILE if value != "0x10"])
-    match chance.randrange(4):
-        case 0:
-            key = chance.choice(
-                ("", "train.", ".", "train..x", "nothing.x", f"{'a.' * 5000}b", "train.iterations.x", "\n")
-            )
-        case 1:
-            key, value = (
-                chance.choice(("train.seeds", "train.milestones", "models", "models.x")),
-                chance.choice(HOSTILE[:20]),
-            )
-            value = "{a: b}" if value in ("[]", "{}") else value
-        case _:
-            pass
-    return Case(("describe", "--depth", 8, "--set", f"{key}={value}"))
+    odd = st.lists(TEXT).map(lambda parts: ".".join([*parts, "é"]))
+    known = st.sampled_from((*NUMBERS, "train.iterations.x", f"{'a.' * 5000}b"))
+    return Case(("describe", "--depth", 8, "--set", f"{draw(known | odd)}={draw(NO_NUMBER)}"))
 
 
-def usage(folder: Path, chance: random.Random) -> Case:
+def usage(draw: Draw, folder: Path) -> Case:
     """Options that are not there, lack their values, or have values of another type."""
-    command = chance.choice(
-        ("data", "describe", "train", "evaluate", "published", "responses", "throughput", "report", "sweep")
-    )
-    wrong = chance.choice(
-        (
-            ("--nothing",),
-            ("--depth",),
-            ("surplus",),
-            ("--set",),
-            ("--params",),
-            ("--\x00",),
-            ("-x",),
-            ("--depth", "8.5"),
-            ("--format", "xml"),
-            ("--depth", "1" * 40),
-            ("--seeds", "x", "--out", "o"),
-            ("--depth", "-2"),
-            ("--net=",),
-        )
-    )
-    return (
-        Case((command, *wrong)) if chance.random() < 0.9 else Case((chance.choice(("", "nothing", "--nothing", "tr")),))
-    )
+    wrong = (("--nothing",), ("--depth",), ("--set",), ("--params",), ("--\x00",), ("-x",), ("--depth", "8.5"))
+    more = (("--format", "xml"), ("--depth", "1" * 40), ("--seeds", "x", "--out", "o"), ("--depth", "-2"), ("--net=",))
+    command = draw(st.sampled_from([command.__name__ for command in COMMANDS]) | TEXT.map(lambda text: f"{text}é"))
+    return Case((command, *draw(st.sampled_from(wrong + more))))
 
 
-def hostile_name(folder: Path, chance: random.Random) -> Case:
+def name_of_a_net(draw: Draw, folder: Path) -> Case:
     """A net called by what could be a path, markup or mathematics."""
-    parts = [
-        "..",
-        "/",
-        "\\",
-        "`",
-        "|",
-        "$",
-        "<b>",
-        "\n",
-        "](",
-        ")",
-        " ",
-        "\x00",
-        "é",
-        "a",
-        ".",
-        "*",
-        "%",
-        "~",
-        "\u202e",
-        "'",
-    ]
-    name = "".join(chance.choices(parts, k=chance.randint(1, 8))) + chance.choice(("/", "|", "`", "$", " "))
-    if chance.random() < 0.5:
+    name = draw(TEXT) + draw(st.sampled_from("/|`$ "))
+    if draw(st.booleans()):
         (folder / "p.yaml").write_text(json.dumps({"models": {name: {"net": "resnet", "depth": 8}}}))
         return Case(("describe", "--params", "p.yaml", "--out", "o"))
     return Case(("describe", "--depth", 8, f"--name={name}"))
 
 
-def path(folder: Path, chance: random.Random) -> Case:
+def path(draw: Draw, folder: Path) -> Case:
     """Where a file or a folder must be: nothing, the other of the two, a pipe, a loop, something read-only."""
     os.mkfifo(folder / "pipe")
     (folder / "loop").symlink_to("loop")
     (folder / "dangling").symlink_to("nowhere/at/all")
     (folder / "file").write_text("text")
-    place = chance.choice(
-        (
-            "nowhere/x",
-            "pipe",
-            "loop",
-            "loop/x",
-            "file/x",
-            "x" * 300,
-            "/proc/x/y",
-            "/dev/null/x",
-            "/dev/full/x",
-            "dangling/",
-            "a\x00b",
-        )
+    places = ("nowhere/x", "pipe", "loop", "loop/x", "file/x", "x" * 300, "/proc/x/y", "/dev/null/x", "/dev/full/x")
+    place = draw(st.sampled_from((*places, "dangling/", "a\x00b")))
+    commands = (
+        ("describe", "--params", place),
+        ("evaluate", "--depth", 8, "--weights", place),
+        ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", place),
+        ("data", f"--set=data.source={place}"),
+        ("describe", "--params", "params.yaml", "--out", place),
+        ("report", "--params", place),
+        ("responses", "--weights", place, "--out", "o.json", *NET),
+        ("status", "--params", place),
+        ("check", place),
+        ("adopt", place),
+        ("plan", place, "--address", "127.0.0.1:1"),
     )
-    command = chance.choice(
-        (
-            ("describe", "--params", place),
-            ("evaluate", "--depth", 8, "--weights", place),
-            ("evaluate", "--depth", 8, "--weights", "w.pth", "--data", place),
-            ("data", f"--set=data.source={place}"),
-            ("describe", "--params", "params.yaml", "--out", place),
-            ("report", "--params", place),
-            ("responses", "--weights", place, "--out", "o.json", "--depth", 8, "--params", "params.yaml"),
-        )
-    )
+    command = draw(st.sampled_from(commands))
     writes = "--out" in command and command[0] == "describe"
     return Case(command, must_fail=not (writes and place in ("nowhere/x", "dangling/")))
 
 
-RUN = "runs/train/resnet-8"
-
-
-def weights(folder: Path, chance: random.Random) -> Case:
+def weights(draw: Draw, folder: Path) -> Case:
     """Weights that are cut, of other things, not numbers, or of no net."""
-    if chance.random() < 0.5:
-        sources.spoil_weights(folder / "w.pth", chance)
-        return Case(("evaluate", "--depth", 8, "--weights", "w.pth", "--data", "data", "--params", "params.yaml"))
-    sources.spoil_weights(folder / RUN / "seed-0/model.safetensors", chance)
-    return Case(("responses", "--depth", 8, "--weights", RUN, "--out", "o.json", "--params", "params.yaml"))
+    if draw(st.booleans()):
+        sources.spoil_weights(draw, folder / "w.pth")
+        return Case(("evaluate", "--weights", "w.pth", "--data", "data", *NET))
+    sources.spoil_weights(draw, folder / RUN / "seed-0/model.safetensors")
+    return Case(draw(st.sampled_from((("responses", "--weights", RUN, "--out", "o.json", *NET), ("adopt",)))))
 
 
-def record(folder: Path, chance: random.Random) -> Case:
+def record(draw: Draw, folder: Path) -> Case:
     """A record with a field of another value: what reads its weights refuses it."""
-    sources.spoil_json(folder / RUN / "seed-0/metrics.json", chance)
-    commands: tuple[tuple[object, ...], ...] = (
-        ("evaluate", "--depth", 8, "--weights", f"{RUN}/seed-0/model.safetensors", "--data", "data"),
-        ("responses", "--depth", 8, "--weights", RUN, "--out", "o.json"),
-    )
-    return Case((*chance.choice(commands), "--params", "params.yaml"))
+    sources.spoil_json(draw, folder / RUN / "seed-0/metrics.json")
+    weights = f"{RUN}/seed-0/model.safetensors"
+    commands = ("evaluate", "--weights", weights, "--data", "data"), ("responses", "--weights", RUN, "--out", "o.json")
+    return Case((*draw(st.sampled_from(commands)), *NET))
 
 
-def checked(folder: Path, chance: random.Random) -> Case:
-    """A damaged file beside a run's record: `check` finds it, but for weights that are absent, as in a clone."""
-    file = chance.choice([x for x in sorted((folder / RUN / "seed-0").iterdir()) if x.name != "metrics.json"])
-    sources.damage(file, chance)
-    return Case(("check", "."), must_fail=file.exists() or file.name != "model.safetensors", reports=True)
+def checked_run(draw: Draw, folder: Path) -> Case:
+    """A damaged file beside a run's record: it is found, but for weights that are absent, as in a clone."""
+    files = [x for x in sorted((folder / RUN / "seed-0").iterdir()) if x.name != "metrics.json"]
+    file = draw(st.sampled_from(files))
+    sources.damage(draw, file)
+    command = draw(st.sampled_from(("check", "adopt")))
+    return Case((command,), must_fail=file.exists() or file.name != "model.safetensors")
 
 
-def normalisation(folder: Path, chance: random.Random) -> Case:
+def address(draw: Draw, folder: Path) -> Case:
+    """Where no cluster of Ray is."""
+    hosts = st.sampled_from(("127.0.0.1", "localhost", "[::1]", "256.1.1.1", "", "a b", "\x1b[31m"))
+    numbered = st.builds("{}{}:{}".format, st.sampled_from(("", "ray://", "http://")), hosts, st.integers(1, 99_999))
+    odd = TEXT.map(lambda text: f"{text}é")
+    return Case(("plan", "--address", draw(numbered | odd)))
+
+
+def normalisation(draw: Draw, folder: Path) -> Case:
     """Numbers by which no images can have been normalised."""
-    numbers = [chance.choice(("nan", "inf", "-inf", "-1", "1e400", "125.3", "x", "", "1e9")) for _ in range(3)]
-    if chance.random() < 0.3:
-        numbers = ["0.5"] * chance.choice((0, 1, 2, 4, 500))
-    return Case(
-        (
-            "evaluate",
-            "--depth",
-            8,
-            "--weights",
-            "w.pth",
-            "--data",
-            "data",
-            f"{chance.choice(('--mean', '--std'))}={','.join(numbers)}",
-        )
-    )
+    wrong = st.sampled_from(("nan", "inf", "-1", "1e400", "125.3", "x", "", "1e9"))
+    numbers = draw(st.lists(wrong, min_size=3, max_size=3) | st.sampled_from((1, 2, 4, 500)).map(lambda n: ["0.5"] * n))
+    option = draw(st.sampled_from(("--mean", "--std")))
+    return Case(("evaluate", "--weights", "w.pth", "--data", "data", f"{option}={','.join(numbers)}", *NET))
 
 
-def archive(folder: Path, chance: random.Random) -> Case:
-    """Zips, tars and folders of images with members that cannot be right."""
-    name = sources.spoil_archive(folder, chance)
+def odd_archive(draw: Draw, folder: Path) -> Case:
+    """An archive with a member that cannot be right."""
+    name = sources.spoil_archive(draw, folder)
     return Case(("data", f"--set=data={{source: '{name}', dir: new, validation: 10}}"))
 
 
-def damaged_archive(folder: Path, chance: random.Random) -> Case:
-    """Archives with flipped or lost bytes: refused, unless they hold what they held before."""
-    name = sources.damage_archive(folder, chance)
+def damaged_archive(draw: Draw, folder: Path) -> Case:
+    """Damaged archives: refused, unless they hold what they held before."""
+    name = sources.damage_archive(draw, folder)
     return Case(("data", f"--set=data={{source: '{name}', dir: data, validation: 10}}"), must_fail=False)
 
 
-def prepared(folder: Path, chance: random.Random) -> Case:
-    """Prepared data with a flipped or lost byte, or a file less."""
-    file = chance.choice(sorted((folder / "data").iterdir()))
-    sources.damage(file, chance)
+def prepared_data(draw: Draw, folder: Path) -> Case:
+    """Damaged prepared data, or a file less."""
+    sources.damage(draw, draw(st.sampled_from(sorted((folder / "data").iterdir()))))
     return Case(("data", "--verify", "--params", "params.yaml"))
 
 
-def checkpoint(folder: Path, chance: random.Random) -> Case:
+def checkpoint(draw: Draw, folder: Path) -> Case:
     """A damaged checkpoint: refused, or not taken up."""
-    file = folder / "unfinished/seed-0/checkpoint.safetensors"
-    sources.damage(file, chance)
-    return Case(
-        (
-            "train",
-            "--depth",
-            8,
-            "--seeds",
-            0,
-            "--out",
-            "unfinished",
-            "--params",
-            "params.yaml",
-            *(["--overwrite"] * chance.randrange(2)),
-        ),
-        must_fail=False,
-    )
+    sources.damage(draw, folder / "unfinished/seed-0/checkpoint.safetensors")
+    more = draw(st.sampled_from(((), ("--overwrite",))))
+    return Case(("train", "--seeds", 0, "--out", "unfinished", *NET, *more), must_fail=False)
 
 
-def result_file(folder: Path, chance: random.Random) -> Case:
-    """A result file with hostile values, or damaged: the report leaves it out and names it, or refuses it."""
-    file = chance.choice([path for path in sorted((folder / "runs").rglob("*")) if path.is_file()])
-    if file.suffix == ".json" and chance.random() < 0.7:
-        sources.spoil_json(file, chance)
+def result_file(draw: Draw, folder: Path) -> Case:
+    """A result file with hostile values, damaged, or in a folder of another name: it is left out and named, or refused.
+
+    Commands that read results alone may be content with it.
+    """
+    if draw(st.integers(0, 3)):
+        file = draw(st.sampled_from([path for path in sorted((folder / "runs").rglob("*")) if path.is_file()]))
+        if file.suffix == ".json" and draw(st.integers(0, 2)):
+            sources.spoil_json(draw, file)
+        else:
+            sources.damage(draw, file)
     else:
-        sources.damage(file, chance)
-    return Case(("report", "--params", "params.yaml"), must_fail=False)
+        name = draw(TEXT).replace("/", "|").replace("\x00", "\x1b[31m")
+        shutil.copytree(folder / RUN, folder / RUN.parent / f"é{name}", dirs_exist_ok=True)
+    commands = (("report",), ("status",), ("status", "--format", "json"), ("check",), ("adopt",))
+    return Case(draw(st.sampled_from(commands)), must_fail=False)
 
 
-KINDS: dict[str, tuple[Maker, float]] = {
-    "a number of params.yaml": (params_value, 0.1),
-    "damaged params.yaml": (params_bytes, 0.1),
-    "--set": (assignment, 0.11),
-    "options": (usage, 0.1),
-    "names of nets": (hostile_name, 0.05),
-    "paths": (path, 0.08),
-    "weights": (weights, 0.1),
-    "records of weights": (record, 0.04),
-    "damaged runs that are checked": (checked, 0.04),
-    "--mean and --std": (normalisation, 0.03),
-    "archives with odd members": (archive, 0.1),
-    "damaged archives": (damaged_archive, 0.06),
-    "damaged prepared data": (prepared, 0.05),
-    "damaged checkpoints": (checkpoint, 0.015),
-    "result files": (result_file, 0.025),
-}
-"""Every kind with its share."""
-
-
-class _HungError(BaseException):
-    pass
-
-
-def _hung(number: int, frame: object) -> None:
-    raise _HungError
+MAKERS: tuple[Maker, ...] = (
+    *(params_value, damaged_plan, assignment, usage, name_of_a_net, path, weights, record, checked_run, address),
+    *(normalisation, odd_archive, damaged_archive, prepared_data, checkpoint, result_file),
+)
+KINDS: dict[str, Maker] = {maker.__name__.replace("_", " "): maker for maker in MAKERS}
 
 
 def judge(case: Case, folder: Path) -> tuple[str | None, str]:
     """Run a command in a folder in this process, and give the harm that its input did, with an example."""
-    printed, earlier, here = io.StringIO(), digest_of(folder), Path.cwd()
-    code: int | None = None
-    signal.signal(signal.SIGALRM, _hung)
+    errors, output, earlier, here = io.StringIO(), io.StringIO(), digest(folder), Path.cwd()
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(SECONDS)
     shown = " ".join(str(argument)[:80] for argument in case.arguments)
     try:
         os.chdir(folder)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             code = run([str(argument) for argument in case.arguments])
-    except _HungError:
-        return "hung", shown
     except BaseException:
         return "tracebacks", f"{shown}: {traceback.format_exc()[-250:]}"
     finally:
         signal.alarm(0)
         os.chdir(here)
-    lines = printed.getvalue().splitlines()
+    lines = (output.getvalue() + errors.getvalue()).splitlines()
+    after = digest(folder)
+    if code == 130:  # as after Ctrl-C
+        return "hung", shown
+    if not all(line.isprintable() for line in lines):
+        return "long", f"{shown}: {lines}"
     if code == 0:
         return ("silent", shown) if case.must_fail else (None, "")
-    after = digest_of(folder)
-    if any(after.get(name) != content for name, content in earlier.items()) and not case.must_fail:
-        return None, ""  # it was taken up, and stopped elsewhere
     if any(after.get(name) != content for name, content in earlier.items()):
-        return "lost", shown
-    if case.reports:
-        return None, ""
-    last = lines[-1] if lines else ""
-    if not last.startswith("resnet: ") or len(last) > LENGTH or sum(line.startswith("resnet: ") for line in lines) > 1:
-        return "long", f"{shown}: {printed.getvalue()[-250:]}"
+        return ("lost", shown) if case.must_fail else (None, "")  # it was taken up, and stopped elsewhere
+    ours = [line for line in lines if line.startswith("resnet: ")]
+    if case.arguments[0] != "check" and (len(ours) != 1 or ours != lines[-1:] or len(ours[0]) > LENGTH):
+        return "long", f"{shown}: {errors.getvalue()[-250:]}"
     return None, ""
 
 
-def digest_of(folder: Path) -> dict[str, bytes]:
-    """The files of a folder that a refused input must leave alone."""
-    return {name: content for name, content in digest(folder).items() if not name.startswith("reports")}
-
-
-def try_kind(kind: str, ground: Path, work: Path, tally: Tally, count: int, seed: int) -> None:
+def try_kind(kind: str, count: int, work: Path, chosen_seed: int) -> list[Outcome]:
     """Try so many inputs of a kind on copies of a folder that holds what commands need."""
-    make, _ = KINDS[kind]
-    for number in range(count):
-        chance = random.Random(f"{seed} {kind} {number}")
+    outcomes: list[Outcome] = []
+
+    @seed(chosen_seed)
+    @settings(
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
+    )
+    @given(st.data())
+    def attempt(data: st.DataObject) -> None:
         shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(ground, work)
-        harm, example = judge(make(work, chance), work)
-        tally.add(f"input: {kind}", harm, f"number {number}: {example}")
+        shutil.copytree(work.parent / "ground", work)
+        harm, example = judge(KINDS[kind](data.draw, work), work)
+        outcomes.append(Outcome(f"input: {kind}", harm, f"number {len(outcomes)}: {example}"))
+
+    attempt()
+    return outcomes

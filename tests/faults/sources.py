@@ -1,244 +1,126 @@
-"""Spoilt files: archives, weights, arrays and result files that are damaged or cannot be right."""
+"""Spoilt files: archives, weights and result files that are damaged or cannot be right."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
-import random
-import tarfile
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import assume
+from hypothesis import strategies as st
 from PIL import Image
-from safetensors.torch import save
 
 from resnet.nets.model import resnet
-from tests.data.makers import Numbered, batch_files, encoded, image_files
+from tests.data.makers import Numbered, batch_files, image_files, tarred, zipped
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+"""Draws a value."""
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "N"]), max_size=30)
+"""Without numbers."""
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXT, values, max_size=3),
+    max_leaves=4,
+)
+PAGES = (b"<!doctype html>", b"404: Not Found", b"version https://git-lfs.github.com/spec/v1", b'{"a": 1}')
+PICKLES = (b"\x80\x02cos\ngetcwd\n(tR.", b"\x80\x04.", b"\x80\x02}.")
+OTHERS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n" + bytes(99), bytes(5000))
+JUNK = st.binary(max_size=3000) | st.sampled_from((*PAGES, *PICKLES, *OTHERS))
+"""Files of other things, pickles that would run code among them."""
 
 
-def some_images(seed: int = 0) -> Numbered:
+def some_images() -> Numbered:
     """50 training and 10 test images of ten classes."""
-    generator = np.random.default_rng(seed)
-
-    def some(count: int) -> list[tuple[int, np.ndarray]]:
-        return [(i % 10, generator.integers(0, 256, (3, 32, 32)).astype(np.uint8)) for i in range(count)]
-
-    return {"train": some(50), "test": some(10)}
+    generator = np.random.default_rng(0)
+    images = [(i % 10, generator.integers(0, 256, (3, 32, 32)).astype(np.uint8)) for i in range(60)]
+    return {"train": images[:50], "test": images[50:]}
 
 
-def damage(file: Path, chance: random.Random) -> None:
-    """Flip a bit, cut the file off, drop or double a part of it, or remove it."""
-    content = bytearray(file.read_bytes())
-    place = chance.randrange(max(1, len(content)))
-    match chance.randrange(5):
-        case 0 | 1 if content:
-            content[place] ^= 1 << chance.randrange(8)
-        case 2:
-            del content[place:]
-        case 3:
-            del content[place : place + chance.randint(1, 64)]
-        case _:
-            file.unlink()
-            return
-    file.write_bytes(content)
+def damaged(draw: Draw, content: bytes) -> bytes:
+    """Content with some bytes changed, lost, put in, or cut off."""
+    start = draw(st.integers(0, len(content)))
+    lost = draw(st.sampled_from((0, 1, 50, len(content))))
+    other = content[:start] + draw(st.binary(max_size=8)) + content[start + lost :]
+    assume(other != content)
+    return other
 
 
-def damage_archive(folder: Path, chance: random.Random) -> str:
-    """A zip or tar of the very images that are prepared in `data`, with flipped or lost bytes."""
-    name = chance.choice(("small.zip", "small.tar", "small.tar.gz"))
-    content = bytearray((folder / "small.zip").read_bytes())
+def damage(draw: Draw, file: Path) -> None:
+    """Damage a file or remove it."""
+    if draw(st.integers(0, 4)):
+        file.write_bytes(damaged(draw, file.read_bytes()))
+    else:
+        file.unlink()
+
+
+def damage_archive(draw: Draw, folder: Path) -> str:
+    """A zip or tar of the very images that are prepared in `data`, damaged; gives its name."""
+    name = draw(st.sampled_from(("small.zip", "small.tar", "small.tar.gz")))
     if name != "small.zip":
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz" if name.endswith("gz") else "w") as archive:
-            for path, encoded_image in _members(folder).items():
-                _add(archive, path, encoded_image)
-        content = bytearray(packed.getvalue())
-    for _ in range(chance.randint(1, 3)):
-        place = chance.randrange(len(content))
-        if chance.random() < 0.6:
-            content[place] ^= 1 << chance.randrange(8)
-        else:
-            del content[place : place + chance.randint(1, 5000)]
-    (folder / name).write_bytes(content)
-    return name
+        tarred(folder / name, image_files(some_images()), "w:gz" if name.endswith("gz") else "w")
+    (folder / name).write_bytes(damaged(draw, (folder / name).read_bytes()))
+    return str(name)
 
 
-def _members(folder: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(folder / "small.zip") as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _add(
-    archive: tarfile.TarFile, name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = ""
-) -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.type, member.linkname = len(content), kind, link
-    archive.addfile(member, io.BytesIO(content))
-
-
-def spoil_archive(folder: Path, chance: random.Random) -> str:
-    """A source with something in it that cannot be right; gives its name."""
-    files = _members(folder)
-    name = chance.choice(sorted(files))
-    other = chance.choice(sorted(set(files) - {name}))
-    odd: list[tuple[bytes, str]] = []
-    match chance.randrange(10):
-        case 0:
-            files[name] = _picture(chance)
-        case 1:
-            files[name] = chance.choice((b"", b"text", files[name][:100], gzip.compress(files[name]), bytes(2**21)))
-        case 2:
-            chosen = name.split("/")[1]
-            files = {path: content for path, content in files.items() if path.split("/")[:2] != ["test", chosen]}
-        case 3:
-            files = {path: content for path, content in files.items() if not path.startswith("test/")}
-        case 4:
-            odd = [
-                (tarfile.SYMTYPE, other),
-                (tarfile.FIFOTYPE, ""),
-                (tarfile.CHRTYPE, ""),
-            ]
-        case 5:
-            files[f"train/{'a' * 3}/x.png"] = files[name]
-        case 6:
-            files[f"train/{name.split('/')[1]}/{chance.choice(('x.txt', 'a/b.png', chr(7) + '.png', 'x'))}"] = files[
-                name
-            ]
-        case 7:
-            files = {path.replace("train/", "deep/er/train/"): content for path, content in files.items()}
-        case 8:
-            files = batch_files(some_images())
-            batch = chance.choice(sorted(files))
-            while "batch" not in batch.split("/")[1]:
-                batch = chance.choice(sorted(files))
-            files[batch] = chance.choice(
-                (b"", b"cos\ngetcwd\n(tR.", files[batch][: len(files[batch]) // 2], b"\x80\x02}.")
-            )
-        case _:
-            (folder / "odd.bin").write_bytes(
-                chance.choice((b"", b"<html>", b"404: Not Found", bytes(1000), b"PK\x03\x04" + bytes(100)))
-            )
-            return "odd.bin"
-    if odd:
-        kind, link = chance.choice(odd)
-        with tarfile.open(folder / "odd.tar", "w") as archive:
-            for path, content in files.items():
-                _add(archive, path, content)
-            _add(archive, f"train/{name.split('/')[1]}/odd.png", kind=kind, link=link)
-        return "odd.tar"
-    with zipfile.ZipFile(folder / "odd.zip", "w") as zipped:
-        for path, content in files.items():
-            zipped.writestr(path, content)
+def spoil_archive(draw: Draw, folder: Path) -> str:
+    """A zip of images or of the official batches, a member of which is another thing; gives its name."""
+    files = draw(st.sampled_from((image_files(some_images()), batch_files(some_images()))))
+    name = draw(st.sampled_from([name for name in sorted(files) if not name.endswith(".html")]))
+    size = draw(st.sampled_from(((31, 32), (32, 33), (1, 1), (64, 64), (3000, 3000))))
+    picture = io.BytesIO()
+    Image.new(draw(st.sampled_from(("RGB", "L", "RGBA", "P", "I;16"))), size).save(picture, "PNG")
+    zipped(folder / "odd.zip", files | {name: draw(JUNK | st.just(picture.getvalue()))})
     return "odd.zip"
 
 
-def _picture(chance: random.Random) -> bytes:
-    size = chance.choice(((31, 32), (32, 33), (1, 1), (64, 64), (3000, 3000)))
-    mode = chance.choice(("RGB", "L", "RGBA", "P", "I;16"))
-    content = io.BytesIO()
-    Image.new(mode, size).save(content, "PNG")
-    return content.getvalue()
-
-
-def spoil_weights(path: Path, chance: random.Random) -> None:
-    """Weights that are cut, of other things, not numbers, or of no net."""
+def spoil_weights(draw: Draw, path: Path) -> None:
+    """Weights that are cut, of another net, not numbers, or of no net."""
     state: dict[str, Any] = dict(resnet(8).state_dict())
-    name = chance.choice([name for name in state if not name.endswith("num_batches_tracked")])
-    match chance.randrange(9):
-        case 0:
-            state[name] = torch.full_like(state[name], chance.choice((float("nan"), float("inf"), float("-inf"))))
-        case 1:
-            state[name] = state[name].flatten()[:-1]
-        case 2:
-            del state[name]
-        case 3:
-            state[f"{name}.{chance.randrange(9)}"] = torch.ones(1)
-        case 4:
-            state[name] = chance.choice(("text", 3, None, [state[name]], {"a": 1}, state[name].to(torch.int32)))
-        case 5:
-            state = dict(resnet(chance.choice((14, 20))).state_dict())
-        case 6:
-            content = save(state)
-            path.write_bytes(content[: chance.randrange(len(content))])
-            return
-        case 7:
-            whole = io.BytesIO()
-            torch.save(state, whole)
-            path.write_bytes(whole.getvalue()[: chance.randrange(whole.tell())])
-            return
-        case _:
-            path.write_bytes(
-                chance.choice(
-                    (
-                        b"",
-                        b"<!doctype html>",
-                        b"404: Not Found",
-                        b"version https://git-lfs.github.com/spec/v1",
-                        b"PK\x03\x04",
-                        bytes(5000),
-                        b"\x80\x02cos\ngetcwd\n(tR.",
-                        b"\x80\x04.",
-                        chance.randbytes(3000),
-                        b"\x89HDF\r\n\x1a\n" + bytes(99),
-                        encoded(np.zeros((3, 32, 32), np.uint8), "png"),
-                        gzip.compress(save(state)),
-                        b'{"a": 1}',
-                    )
-                )
-            )
-            return
-    torch.save({chance.choice(("state_dict", "model", "ema")): state} if chance.random() < 0.5 else state, path)
+    name = draw(st.sampled_from([name for name in state if not name.endswith("num_batches_tracked")]))
+    tensor = state[name]
+    wrong = (float("nan"), float("inf"), tensor.flatten()[:-1], tensor.to(torch.int32), "text", None, [tensor])
+    kind = draw(st.sampled_from(("value", "less", "more", "deeper", "half", "junk")))
+    if kind == "value":
+        value = draw(st.sampled_from(wrong))
+        state[name] = torch.full_like(tensor, value) if isinstance(value, float) else value
+    elif kind == "less":
+        del state[name]
+    elif kind == "more":
+        state[f"{name}.{draw(TEXT)}"] = torch.ones(1)
+    elif kind == "deeper":
+        state = dict(resnet(14).state_dict())
+    whole = io.BytesIO()
+    torch.save(state, whole)
+    content = whole.getvalue()
+    if kind == "half":
+        content = content[: draw(st.integers(0, len(content) - 1))]
+    path.write_bytes(draw(JUNK) if kind == "junk" else content)
 
 
-VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    1e308,
-    "nan",
-    "",
-    "$x$",
-    "a|b`c",
-    "../../x",
-    [],
-    {},
-    [1, "a"],
-    {"a": None},
-    "x" * 3000,
-    2**70,
-    150.0,
-)
-
-
-def spoil_json(file: Path, chance: random.Random) -> None:
-    """Replace, drop or double a value somewhere in a result file."""
+def spoil_json(draw: Draw, file: Path) -> None:
+    """Replace or drop a value somewhere in a result file."""
     tree = json.loads(file.read_bytes())
     branch: Any = tree
-    while True:
-        keys = list(branch) if isinstance(branch, dict) else list(range(len(branch)))
-        if not keys:
-            break
-        key = chance.choice(keys)
-        if isinstance(branch[key], dict | list) and branch[key] and chance.random() < 0.7:
+    while branch:
+        key = draw(st.sampled_from(sorted(branch) if isinstance(branch, dict) else range(len(branch))))
+        if isinstance(branch[key], dict | list) and branch[key] and draw(st.integers(0, 3)):
             branch = branch[key]
             continue
-        if chance.random() < 0.2:
-            del branch[key]
+        if draw(st.integers(0, 4)):
+            branch[key] = draw(JSON)
         else:
-            branch[key] = chance.choice(VALUES)
+            del branch[key]
         break
     file.write_text(json.dumps(tree))
 
 
 def make_sources(folder: Path) -> None:
     """`small.zip`, an ImageFolder of 60 images, and `w.pth`, weights of a ResNet-8."""
-    with zipfile.ZipFile(folder / "small.zip", "w") as archive:
-        for name, content in image_files(some_images()).items():
-            archive.writestr(name, content)
+    zipped(folder / "small.zip", image_files(some_images()))
     torch.manual_seed(0)
     torch.save(resnet(8).state_dict(), folder / "w.pth")

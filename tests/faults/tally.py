@@ -2,79 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-HARMS = ("lost", "tracebacks", "silent", "hung", "long")
+HARMS = {
+    "lost": "a result, a checkpoint or a file of the user's is gone, half written or other than without the fault; a "
+    "killed command, given again, ended with other bits or not at all",
+    "tracebacks": "an error that is no line for its user",
+    "silent": "accepted with exit code 0 and no word, although it cannot be right",
+    "hung": "no end within minutes",
+    "long": "more than one line, or than 600 characters, or characters that a terminal obeys",
+}
 """Ways in which a fault does harm."""
 
-PAGE = """# Reliability
 
-Made by `python -m tests.faults` on version {version}, seed {seed}: {kills:,} kills of real processes at random moments,
-and {inputs:,} generated bad inputs. Nothing here is typed by hand; what fails is listed below the table.
+class Outcome(NamedTuple):
+    """What one fault did."""
 
-- **lost**: a result, a checkpoint or a file of the user's is gone, half written or other than without the fault; a
-  killed command, given again, ended with other bits or not at all.
-- **tracebacks**: an error that is no line for its user.
-- **silent**: accepted with exit code 0 and no word, although it cannot be right.
-- **hung**: no end within {patience:.0f} seconds.
-- **long**: more than one line, or than {length} characters.
+    kind: str
+    harm: str | None = None
+    """One of `HARMS`."""
+    example: str = ""
 
-{table}
-{failures}"""
+    def __str__(self) -> str:
+        shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(self.example.split()))  # without a machine's paths
+        return f"- {self.kind}: {self.harm}: `{ascii(shown[:300])[1:-1].replace('`', chr(39))}`\n"
 
 
-@dataclass
-class Tally:
-    """How often each kind of fault was tried, and what harm it did."""
-
-    tried: Counter[str] = field(default_factory=Counter)
-    harm: dict[str, Counter[str]] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, kind: str, harm: str | None = None, example: str = "") -> None:
-        """Count one fault, and what it did."""
-        self.tried[kind] += 1
-        counts = self.harm.setdefault(kind, Counter())
-        if harm is not None:
-            counts[harm] += 1
-            shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(example.split()))  # a machine's paths stay out
-            self.failures.append(f"- {kind}: {harm}: `{shown[:300].replace('`', chr(39))}`")
-
-    def merge(self, other: Tally) -> None:
-        """Count what another has counted."""
-        self.tried += other.tried
-        for kind, counts in other.harm.items():
-            self.harm.setdefault(kind, Counter()).update(counts)
-        self.failures += other.failures
-
-    def dump(self) -> str:
-        """Itself as text, for `parse`."""
-        return json.dumps([self.tried, self.harm, self.failures])
-
-    @classmethod
-    def parse(cls, text: str) -> Tally:
-        """What `dump` wrote."""
-        tried, harm, failures = json.loads(text)
-        return cls(Counter(tried), {kind: Counter(counts) for kind, counts in harm.items()}, failures)
-
-    def table(self) -> str:
-        """The table of the page: kinds in the order in which they were tried, and their sum."""
-        heads = ("kind", "tried", *HARMS)
-        rows = [(kind, tried, *(self.harm[kind][harm] for harm in HARMS)) for kind, tried in self.tried.items()]
-        rows.append(("all", self.tried.total(), *(sum(c[harm] for c in self.harm.values()) for harm in HARMS)))
-        lines = [heads, ("---", *["---:"] * (len(heads) - 1)), *rows]
-        return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
-
-    def page(self, **facts: object) -> str:
-        """The page that reliability.md is."""
-        failures = "## What failed\n\n" + "\n".join(self.failures) + "\n" if self.failures else ""
-        return PAGE.format(table=self.table(), failures=failures, **facts).rstrip() + "\n"
+def page(outcomes: Sequence[Outcome], of: str) -> str:
+    """A page: kinds in the order in which they were tried, their sum, and what failed."""
+    rows = []
+    for kind in [*dict.fromkeys(outcome.kind for outcome in outcomes), "all"]:
+        mine = Counter(outcome.harm for outcome in outcomes if kind in (outcome.kind, "all"))
+        rows.append((kind, mine.total(), *(mine[harm] for harm in HARMS)))
+    lines = [("kind", "tried", *HARMS), ("---", *["---:"] * (1 + len(HARMS))), *rows]
+    table = "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    meanings = "".join(f"- **{harm}**: {meaning}\n" for harm, meaning in HARMS.items())
+    failed = "".join(str(outcome) for outcome in outcomes if outcome.harm)
+    return f"# Faults: {of}\n\n{meanings}\n{table}\n{failed}"
 
 
 def digest(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its content."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Every file below a folder with its content, but for reports in it, which are made anew."""
+    paths = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path.read_bytes() for name, path in paths.items() if not name.startswith("reports/")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -24,3 +26,16 @@ def close(got: Tensor, want: Tensor, tolerance: float) -> None:
 def images(*shape: int, dtype: torch.dtype, seed: int = 0) -> Tensor:
     values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 2 + 1
     return values.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def has_the_same_bits(compute: Callable[[], Sequence[Tensor]], *threads: int) -> None:
+    """Check that as many threads as each of these numbers give the same."""
+    before, results = torch.get_num_threads(), []
+    try:
+        for number in threads:
+            torch.set_num_threads(number)
+            results.append(compute())
+    finally:
+        torch.set_num_threads(before)
+    for first, *others in zip(*results, strict=True):
+        assert all(torch.equal(first, other) for other in others)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.nets import kernels
-from resnet.nets.kernels import available
-from tests.nets.makers import TOLERANCE, close, images, needs_build
+from tests.nets.makers import TOLERANCE, close, has_the_same_bits, images, needs_build
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
@@ -30,45 +27,26 @@ def norm(channels: int) -> nn.BatchNorm2d:
 def test_batch_norm_relu_trains_as_the_plain_operations(
     dtype: torch.dtype, channels: int, with_shortcut: bool, relu: bool
 ) -> None:
-    x = images(5, channels, 7, 9, dtype=dtype).requires_grad_()
-    shortcut = images(5, channels, 7, 9, dtype=dtype, seed=1).requires_grad_() if with_shortcut else None
-    bn = norm(channels)
-    y = kernels.batch_norm_relu(x, bn, shortcut, relu)
+    x, shortcut, dy = (images(5, channels, 7, 9, dtype=dtype, seed=seed) for seed in range(3))
+    inputs = [x.requires_grad_(), shortcut.requires_grad_()][: 1 + with_shortcut]
+    bn, reference = norm(channels), norm(channels).double()
+    y = kernels.batch_norm_relu(x, bn, shortcut if with_shortcut else None, relu)
     assert y.dtype == dtype
     assert "_BatchNormReLU" in type(y.grad_fn).__name__
-    dy = images(5, channels, 7, 9, dtype=dtype, seed=2)
-    y.backward(dy)
+    got = torch.autograd.grad(y, [*inputs, bn.weight, bn.bias], dy)
 
-    reference = norm(channels).double()
-    x64 = x.detach().double().requires_grad_()
-    shortcut64 = None if shortcut is None else shortcut.detach().double().requires_grad_()
-    want = reference(x64)
-    if shortcut64 is not None:
-        want = want + shortcut64
+    exact = [tensor.detach().double().requires_grad_() for tensor in inputs]
+    want = reference(exact[0]) + sum(exact[1:])
     # Rounding may take a sum near zero to either side, so the reference has the same mask.
     gradient = dy.double() * (y.detach() > 0) if relu else dy.double()
-    want.backward(gradient)
-    tolerance = TOLERANCE[dtype]
-    close(y, F.relu(want) if relu else want, tolerance)
-    assert x.grad is not None
-    assert x64.grad is not None
-    close(x.grad, x64.grad, tolerance)
-    if shortcut is not None and shortcut64 is not None:
-        assert shortcut.grad is not None
-        assert shortcut64.grad is not None
-        close(shortcut.grad, shortcut64.grad, tolerance)
+    wanted = torch.autograd.grad(want, [*exact, reference.weight, reference.bias], gradient)
+    close(y, F.relu(want) if relu else want, TOLERANCE[dtype])
     # Per-channel results are float32 whatever the activations are.
-    for got, wanted in ((bn.weight.grad, reference.weight.grad), (bn.bias.grad, reference.bias.grad)):
-        assert got is not None
-        assert wanted is not None
-        close(got, wanted, 1e-5)
-    assert bn.running_mean is not None
-    assert reference.running_mean is not None
-    close(bn.running_mean, reference.running_mean, 1e-5)
-    assert bn.running_var is not None
-    assert reference.running_var is not None
-    close(bn.running_var, reference.running_var, 1e-5)
-    assert bn.num_batches_tracked == reference.num_batches_tracked == 1
+    for ours, theirs in zip(got, wanted, strict=True):
+        close(ours, theirs, TOLERANCE[dtype] if ours.dim() > 1 else 1e-5)
+    for name, value in reference.named_buffers():
+        close(bn.get_buffer(name), value, 1e-5)
+    assert bn.num_batches_tracked == 1
 
 
 @needs_build
@@ -107,25 +85,13 @@ def test_nan_stays_nan() -> None:
 @needs_build
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_same_bits_whatever_the_number_of_threads(dtype: torch.dtype) -> None:
-    def once(threads: int) -> list[Tensor]:
-        torch.set_num_threads(threads)
+    def once() -> list[Tensor]:
         bn = norm(32)
-        x = images(64, 32, 16, 16, dtype=dtype).requires_grad_()
-        shortcut = images(64, 32, 16, 16, dtype=dtype, seed=1).requires_grad_()
-        y = kernels.batch_norm_relu(x, bn, shortcut)
-        y.backward(images(64, 32, 16, 16, dtype=dtype, seed=2))
-        grads = [x.grad, shortcut.grad, bn.weight.grad, bn.bias.grad]
-        return [y.detach(), *(g for g in grads if g is not None), *bn.state_dict().values()]
+        x, shortcut, dy = (images(64, 32, 16, 16, dtype=dtype, seed=seed) for seed in range(3))
+        y = kernels.batch_norm_relu(x.requires_grad_(), bn, shortcut.requires_grad_())
+        return [y, *torch.autograd.grad(y, [x, shortcut, bn.weight, bn.bias], dy), *bn.state_dict().values()]
 
-    threads = torch.get_num_threads()
-    try:
-        first, again, alone = once(2), once(2), once(1)
-    finally:
-        torch.set_num_threads(threads)
-    assert len(first) == 10
-    for a, b, c in zip(first, again, alone, strict=True):
-        assert torch.equal(a, b)
-        assert torch.equal(a, c)
+    has_the_same_bits(once, 2, 2, 1)
 
 
 @pytest.mark.parametrize("case", ["channels", "contiguous", "double", "hook", "no affine", "no statistics"])
@@ -152,29 +118,3 @@ def test_evaluation_mode_with_gradients_goes_the_plain_way() -> None:
     x = images(2, 16, 4, 4, dtype=torch.float32).requires_grad_()
     kernels.batch_norm_relu(x, bn).sum().backward()
     assert x.grad is not None
-
-
-def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: object
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    available.cache_clear()
-    try:
-        with caplog.at_level(logging.WARNING):
-            x = images(2, 16, 4, 4, dtype=torch.float32)
-            y = kernels.batch_norm_relu(x, nn.BatchNorm2d(16))
-        assert torch.equal(y, F.relu(nn.BatchNorm2d(16)(x)))
-        assert [r.message for r in caplog.records if "using plain PyTorch" in r.message]
-    finally:
-        available.cache_clear()
-
-
-def test_turned_off_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESNET_FUSED", "0")
-    available.cache_clear()
-    try:
-        assert not kernels.available()
-    finally:
-        available.cache_clear()

@@ -1,4 +1,4 @@
-"""The compiled library: what stands in the cache is checked, and built again where it is damaged."""
+"""The compiled library: what the cache holds is checked, and built again if it is damaged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
 
 from resnet.nets import kernels
+from tests.nets.makers import images
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no compiler for the fused CPU operations"
@@ -35,40 +39,25 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     kernels.available.cache_clear()
 
 
-def compiled_again() -> bool:
-    kernels.available.cache_clear()
-    return kernels.available()
-
-
 def only(cache: Path) -> Path:
     (file,) = cache.glob("*.so")
     return file
 
 
-def half(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def emptied(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def one_byte_changed(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    # A new file, as the loaded one is still mapped.
-    path.unlink()
-    path.write_bytes(content)
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "half": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "one byte": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+}
 
 
 @needs_compiler
-@pytest.mark.parametrize("damage", [half, emptied, one_byte_changed])
-def test_a_damaged_library_is_built_again(
-    cache: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_library_is_built_again(cache: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     whole = kernels._build()
     content = whole.read_bytes()
-    damage(whole)
+    whole.unlink()  # a new file, as the loaded one is still mapped
+    whole.write_bytes(DAMAGES[damage](content))
     with caplog.at_level(logging.WARNING):
         assert kernels.available()
     assert only(cache).read_bytes() == content
@@ -79,7 +68,8 @@ def test_a_damaged_library_is_built_again(
 def test_a_whole_library_is_not_built_again(cache: Path) -> None:
     assert kernels.available()
     before = only(cache).stat()
-    assert compiled_again()
+    kernels.available.cache_clear()
+    assert kernels.available()
     assert only(cache).stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -91,9 +81,28 @@ def test_every_source_file_decides_which_library_is_taken(cache: Path) -> None:
 
 
 @needs_compiler
-def test_the_compiler_may_have_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "env LC_ALL=C c++ -O1")
+@pytest.mark.parametrize("compiler", ["env LC_ALL=C c++ -O1", "no-such-compiler"])
+def test_the_compiler_may_have_arguments_and_is_replaced_if_absent(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str
+) -> None:
+    monkeypatch.setenv("CXX", compiler)
     assert kernels.available()
+
+
+def test_without_a_compiler_a_line_is_logged_and_plain_operations_work(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with caplog.at_level(logging.WARNING):
+        x = images(2, 16, 4, 4, dtype=torch.float32)
+        y = kernels.batch_norm_relu(x, nn.BatchNorm2d(16))
+    assert torch.equal(y, F.relu(nn.BatchNorm2d(16)(x)))
+    assert [r.message for r in caplog.records if "using plain PyTorch" in r.message]
+
+
+def test_turned_off_by_the_environment(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESNET_FUSED", "0")
+    assert not kernels.available()
 
 
 @needs_compiler
@@ -131,12 +140,6 @@ def test_slow_kernels_are_not_used_and_every_process_says_so(
 def test_the_real_kernels_are_measured_against_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     kernels.available()
     assert 0.1 < kernels._measured_speed() < 100
-
-
-@needs_compiler
-def test_a_compiler_that_is_not_there_is_replaced(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert kernels.available()
 
 
 @needs_compiler

@@ -8,7 +8,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet.nets import kernels
-from tests.nets.makers import TOLERANCE, close, images, needs_bfloat16, needs_build
+from tests.nets.makers import TOLERANCE, close, has_the_same_bits, images, needs_bfloat16, needs_build
+
+AMX = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def skip_with_amx(dtype: torch.dtype) -> None:
+    if dtype == torch.bfloat16 and AMX:
+        pytest.skip("with AMX, PyTorch's own convolutions in bfloat16 are the faster ones")
+
+
+def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
+    return conv
+
+
+def values_and_gradients(x: Tensor, weight: Tensor, dy: Tensor, stride: int = 1) -> list[Tensor]:
+    """The convolution of PyTorch: y, dx and dweight."""
+    x, weight = x.detach().requires_grad_(), weight.detach().requires_grad_()
+    y = F.conv2d(x, weight, None, stride, 1)
+    return [y.detach(), *torch.autograd.grad(y, (x, weight), dy)]
 
 
 @needs_build
@@ -34,43 +54,16 @@ def test_conv3x3_has_the_gradients_of_a_convolution(
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = kernels.conv3x3(x, conv)
     dy = images(*y.shape, dtype=torch.bfloat16, seed=2)
-    y.backward(dy)
-    x64 = x.detach().double().requires_grad_()
-    weight64 = conv.weight.detach().bfloat16().double().requires_grad_()
-    want = F.conv2d(x64, weight64, None, stride, 1)
-    want.backward(dy.double())
-    close(y, want, 1e-2)
-    assert x.grad is not None
-    assert x64.grad is not None
-    close(x.grad, x64.grad, 1e-2)
-    assert conv.weight.grad is not None
-    assert weight64.grad is not None
-    assert conv.weight.grad.dtype == torch.float32
+    dx, dweight = torch.autograd.grad(y, (x, conv.weight), dy)
+    want = values_and_gradients(x.double(), conv.weight.bfloat16().double(), dy.double(), stride)
+    close(y, want[0], 1e-2)
+    close(dx, want[1], 1e-2)
+    assert dweight.dtype == torch.float32
     summed = bool(torch.ops.resnet_fused.has_weight_gradient()) and ((size - 1) // stride + 1) % 2 == 0
     kernel = "_Winograd" if stride == 1 else "_Conv3x3" if summed else "Convolution"
-    # With AMX, PyTorch's own convolutions are the faster ones.
-    kernel = "Convolution" if torch.cpu.get_capabilities().get("amx_bf16", False) else kernel
+    kernel = "Convolution" if AMX else kernel  # PyTorch's own are the faster ones
     assert kernel in type(y.grad_fn).__name__
-    fast = kernel != "Convolution"
-    close(conv.weight.grad, weight64.grad, 1e-5 if fast else 1e-2)
-
-
-def skip_with_amx(dtype: torch.dtype) -> None:
-    if dtype == torch.bfloat16 and torch.cpu.get_capabilities().get("amx_bf16", False):
-        pytest.skip("with AMX, PyTorch's own convolutions in bfloat16 are the faster ones")
-
-
-def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
-    return conv
-
-
-def values_and_gradients(x: Tensor, weight: Tensor, dy: Tensor) -> list[Tensor]:
-    """The convolution of PyTorch: y, dx and dweight."""
-    x, weight = x.detach().requires_grad_(), weight.detach().requires_grad_()
-    y = F.conv2d(x, weight, None, 1, 1)
-    return [y.detach(), *torch.autograd.grad(y, (x, weight), dy)]
+    close(dweight, want[2], 1e-2 if kernel == "Convolution" else 1e-5)
 
 
 def rms(t: Tensor) -> float:
@@ -122,19 +115,14 @@ def test_a_branch_adds_the_gradients_of_both_ways(dtype: torch.dtype, used: str)
     assert torch.equal(shortcut, x)
     assert y.dtype == shortcut.dtype == dtype
     dy, dshortcut = images(*y.shape, dtype=dtype, seed=2), images(*x.shape, dtype=dtype, seed=4)
-    outputs = [(y, dy), (shortcut, dshortcut)]
-    tensors, gradients = zip(*(outputs if used == "both" else outputs[used == "shortcut" :][:1]), strict=True)
-    torch.autograd.backward(tensors, gradients)
-    x64, weight64 = x.detach().double(), conv.weight.detach().double()
-    _, dx, dweight = values_and_gradients(x64, weight64, dy.double())
-    want = dx * (used != "shortcut") + dshortcut.double() * (used != "convolution")
-    assert x.grad is not None
-    close(x.grad, want, TOLERANCE[dtype])
+    chosen = {"both": slice(2), "convolution": slice(1), "shortcut": slice(1, 2)}[used]
+    got = torch.autograd.grad((y, shortcut)[chosen], (x, conv.weight), (dy, dshortcut)[chosen], allow_unused=True)
+    _, dx, dweight = values_and_gradients(x.double(), conv.weight.double(), dy.double())
+    close(got[0], dx * (used != "shortcut") + dshortcut.double() * (used != "convolution"), TOLERANCE[dtype])
     if used == "shortcut":
-        assert conv.weight.grad is None
+        assert got[1] is None
     else:
-        assert conv.weight.grad is not None
-        close(conv.weight.grad, dweight, 1e-5)
+        close(got[1], dweight, 1e-5)
 
 
 def test_a_branch_is_the_convolution_and_its_input_where_there_is_no_kernel() -> None:
@@ -152,21 +140,14 @@ def test_winograd_gives_the_same_bits_whatever_the_number_of_threads(
 ) -> None:
     skip_with_amx(dtype)
 
-    def once(threads: int) -> list[Tensor]:
-        torch.set_num_threads(threads)
+    def once() -> list[Tensor]:
         conv = convolution(channels, channels)
         x = images(50, channels, size, size, dtype=dtype).requires_grad_()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
             y = kernels.conv3x3(x, conv)
-        return [y.detach(), *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
+        return [y, *torch.autograd.grad(y, (x, conv.weight), images(*y.shape, dtype=x.dtype, seed=2))]
 
-    threads = torch.get_num_threads()
-    try:
-        first, again, alone, many = once(2), once(2), once(1), once(5)
-    finally:
-        torch.set_num_threads(threads)
-    for a, *others in zip(first, again, alone, many, strict=True):
-        assert all(torch.equal(a, b) for b in others)
+    has_the_same_bits(once, 2, 2, 1, 5)
 
 
 @needs_build
@@ -174,14 +155,10 @@ def test_winograd_takes_a_weight_in_any_memory_format_and_does_not_depend_on_gra
     conv, x = convolution(16, 32), images(3, 16, 8, 8, dtype=torch.float32)
     plain = nn.Conv2d(16, 32, 3, padding=1, bias=False)
     plain.load_state_dict(conv.state_dict())
-    y = kernels.conv3x3(x, conv)
-    y.sum().backward()
-    again = kernels.conv3x3(x, plain)
-    again.sum().backward()
+    y, again = kernels.conv3x3(x, conv), kernels.conv3x3(x, plain)
     assert torch.equal(y, again)
-    assert conv.weight.grad is not None
-    assert plain.weight.grad is not None
-    assert torch.equal(conv.weight.grad, plain.weight.grad)
+    gradients = (torch.autograd.grad(out.sum(), one.weight)[0] for out, one in ((y, conv), (again, plain)))
+    assert torch.equal(*gradients)
     with torch.no_grad():
         assert torch.equal(y, kernels.conv3x3(x, conv.eval()))
     with torch.inference_mode():

@@ -13,27 +13,12 @@ from resnet.depth import blocks_per_stage
 from resnet.nets.model import (
     DepthNet,
     ZeroPaddedIdentity,
-    count_parameters,
     he_initialisation,
     plain,
     resnet,
 )
 from resnet.training.draws import generator
 from tests.nets.makers import images
-
-EXACT = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
-
-
-@pytest.mark.parametrize(("depth", "parameters"), EXACT.items())
-def test_parameters_are_exact_and_equal_for_plain_and_residual(depth: int, parameters: int) -> None:
-    with torch.device("meta"):
-        assert count_parameters(resnet(depth)) == parameters
-        assert count_parameters(plain(depth)) == parameters
-
-
-@pytest.mark.parametrize(("option", "extra"), [("A", 0), ("B", 16 * 32 + 64 + 32 * 64 + 128)])
-def test_projections_of_option_b_are_the_only_extra_parameters(option: str, extra: int) -> None:
-    assert count_parameters(resnet(20, option)) == EXACT[20] + extra
 
 
 def test_option_c_projects_every_shortcut() -> None:
@@ -46,32 +31,35 @@ def test_option_c_projects_every_shortcut() -> None:
 @pytest.mark.parametrize(("depth", "n"), [(8, 1), (20, 3), (56, 9), (110, 18), (1202, 200)])
 def test_depth_is_six_n_plus_two(depth: int, n: int) -> None:
     assert blocks_per_stage(depth) == n
-    convolutions = [m for m in resnet(depth).modules() if isinstance(m, nn.Conv2d)] if depth < 200 else None
-    assert convolutions is None or len(convolutions) + 1 == depth
 
 
-@pytest.mark.parametrize(("depth", "nearest"), [(21, "20 and 26"), (2, "8 and 14"), (0, "8 and 14"), (19, "14 and 20")])
-def test_an_invalid_depth_names_its_neighbours(depth: int, nearest: str) -> None:
-    with pytest.raises(ValueError, match=nearest):
-        resnet(depth)
+def test_as_many_layers_have_weights() -> None:
+    assert sum(isinstance(module, nn.Conv2d | nn.Linear) for module in resnet(56).modules()) == 56
 
 
-@pytest.mark.parametrize("arguments", [("other", 20), ("resnet", 20, "D"), ("resnet", 20, "A", "middle")])
-def test_an_unknown_net_option_or_padding_is_refused(arguments: tuple[object, ...]) -> None:
-    with pytest.raises(ValueError, match=r"neither|not A, B or C"):
-        DepthNet(*arguments)  # type: ignore[arg-type]
+REFUSED: list[tuple[tuple[Any, ...], str]] = [
+    (("resnet", 21), "20 and 26"),
+    (("resnet", 2), "8 and 14"),
+    (("resnet", 0), "8 and 14"),
+    (("resnet", 19), "14 and 20"),
+    (("other", 20), "neither"),
+    (("resnet", 20, "D"), "not A, B or C"),
+    (("resnet", 20, "A", "middle"), "neither"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), REFUSED)
+def test_what_is_no_net_is_refused(arguments: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        DepthNet(*arguments)
 
 
 def test_volumes_of_the_stages() -> None:
     net, x = resnet(8).eval(), torch.randn(2, 3, 32, 32)
-    x = net.conv1(x)
-    assert x.shape == (2, 16, 32, 32)
-    x = net.layer1(x)
-    assert x.shape == (2, 16, 32, 32)
-    x = net.layer2(x)
-    assert x.shape == (2, 32, 16, 16)
-    x = net.layer3(x)
-    assert x.shape == (2, 64, 8, 8)
+    volumes = {net.conv1: (16, 32, 32), net.layer1: (16, 32, 32), net.layer2: (32, 16, 16), net.layer3: (64, 8, 8)}
+    for part, volume in volumes.items():
+        x = part(x)
+        assert x.shape == (2, *volume)
     assert net(torch.randn(2, 3, 32, 32)).shape == (2, 10)
 
 
