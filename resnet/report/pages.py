@@ -114,7 +114,7 @@ def pages(plan: Plan) -> dict[str, list[Section]]:
 def _repeat(plan: Plan) -> Section:
     results, judged = plan.judged
     primary = [x for x in judged if x.claim.family == "primary"]
-    told = claims.frame(primary, results.params.report.confidence)
+    told = claims.frame(primary)
     needs, times = {x.claim.sentence: x.claim.nets for x in primary}, iteration_seconds(results)
     file = plan.command.removeprefix("dvc repro").strip()
     return provenance.repeat(results.nets, told, needs, times, results.params.report.confidence, file)
@@ -157,7 +157,7 @@ def _tidy(plan: Plan) -> dict[str, str]:
         "table.csv": nets.overview(results.nets, results.params.report.confidence),
         "errors.csv": nets.seeds(results.nets),
         "curves.csv": curves.frame(results.nets),
-        "claims.csv": claims.frame(judged, results.params.report.confidence),
+        "claims.csv": claims.frame(judged),
         "benchmark.csv": speed.benchmark(results.nets, results.latency),
     }
     texts = {

@@ -37,8 +37,10 @@ def rounded_parameters(value: float) -> str:
     return f"{value / 1e6:.2f}M" if value < 1e6 else f"{value / 1e6:.1f}M"
 
 
-def multiply_adds(value: float) -> str:
+def multiply_adds(value: float | None) -> str:
     """In millions: 40.55M, 2,829M."""
+    if value is None:
+        return NONE
     return f"{value / 1e6:,.2f}M" if value < 1e9 else f"{value / 1e6:,.0f}M"
 
 
@@ -49,16 +51,14 @@ def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> 
 
 
 def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
-    """The mean ± std (n) of values over seeds; `otherwise` where there are none."""
+    """The mean ± std (n) of values over seeds; `otherwise` without any."""
     return spread(values.mean, values.std, values.n, decimals) if values else otherwise
 
 
 def published_error(published: Any, *, best: bool = True) -> str:
-    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` where there is none."""
-    if published is None:
-        return NONE
-    lowest = f", best {published.best:.2f}" if best and published.best is not None else ""
-    return f"{spread(published.error, published.std, published.n)}{lowest}"
+    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` without one."""
+    lowest = f", best {published.best:.2f}" if best and published and published.best is not None else ""
+    return f"{spread(published.error, published.std, published.n)}{lowest}" if published else NONE
 
 
 def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
@@ -72,20 +72,22 @@ def images_per_second(value: float, std: float | None = None) -> str:
     return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
 
 
-def interval(ends: tuple[float, float], decimals: int = 2) -> str:
+def interval(ends: tuple[float, float] | None, decimals: int = 2) -> str:
     """The interval of a difference."""
-    return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
+    return NONE if ends is None or missing(ends[0]) else f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
 
 
-def interval_of_mean(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+def interval_of_mean(ends: tuple[float, float] | None) -> str:
+    return NONE if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
 def difference(value: float, ends: tuple[float, float]) -> str:
     return f"{value:+.2f} ({interval(ends)})"
 
 
-def p_value(p: float) -> str:
+def p_value(p: float | None) -> str:
+    if p is None or missing(p):
+        return NONE
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
@@ -148,12 +150,6 @@ def seeds(numbers: Sequence[int]) -> str:
     return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
-def stop(status: str, iteration: int, iterations: int, of_seeds: Sequence[int] = ()) -> str:
-    """Write `interrupted at 12,000 of 64,000 (seed 3)`."""
-    where = f"{status} at {count(iteration)} of {count(iterations)}"
-    return f"{where} ({seeds(of_seeds)})" if of_seeds else where
-
-
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
     """For each different value the names that have it, listed; `all nets` where they are the whole number."""
     alike: dict[str, list[str]] = {}
@@ -164,12 +160,8 @@ def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
 
 def measured(record: Any) -> str:
     """Under which conditions a `ThroughputRecord` was measured."""
-
-    def both(numbers: Sequence[int], noun: str = "") -> str:
-        written = " and ".join(count(number) for number in dict.fromkeys(numbers))
-        return f"{written} {noun}{'' if set(numbers) == {1} else 's'}" if noun else written
-
-    timings = (record.training, record.inference)
-    batch, steps = both([x.batch_size for x in timings]), both([x.steps for x in timings], "step")
-    repeats = both([len(x.step_seconds) for x in timings], "repeat")
-    return f"batch {batch}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"
+    timing = record.training
+    counts = dict.fromkeys((timing.steps, record.inference.steps))  # on a GPU as many as fill a round
+    steps = f"{' and '.join(map(count, counts))} step{'' if [*counts] == [1] else 's'}"
+    repeats = numbered(len(timing.step_seconds), "repeat")
+    return f"batch {count(timing.batch_size)}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"

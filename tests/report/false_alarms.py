@@ -17,8 +17,8 @@ from resnet.files import write_text
 from resnet.params import load
 from resnet.report.published import PublishedError
 from resnet.report.results import read_results
-from resnet.report.samples import Sample, holm, versus_published, welch
-from resnet.report.topics.claims import Claim, Evidence, stated, verdict, weigh
+from resnet.report.samples import Sample, holm, sample, versus_published, welch
+from resnet.report.topics.claims import Claim, Judged, stated, verdict, weigh
 from resnet.report.topics.differences import resampled_errors, two_sided
 from tests.report.sides import drawn, means
 
@@ -48,7 +48,7 @@ def weighed(
     generator: Generator,
     spread: dict[str, float] | None = None,
     at_bound: bool = False,
-) -> list[Evidence]:
+) -> list[Judged]:
     """Draw n runs of every net and weigh the claims.
 
     Nothing differs between the nets, or, `at_bound`, every contrast is exactly the bound that a claim is about.
@@ -58,13 +58,13 @@ def weighed(
         mean = means(claim, "holds", 0.0) if at_bound else means(claim, "nothing differs", 0.0)
         known = values.setdefault(claim.quantity, {})
         known |= drawn({name: level for name, level in mean.items() if name not in known}, spread or {}, n, generator)
-    return [x for claim in claims if (x := weigh(claim, values[claim.quantity]))]
+    return [x for claim in claims if (x := weigh(claim, values[claim.quantity], 1 - LEVEL)).test]
 
 
 def verdicts(*arguments: Any, **options: Any) -> list[str]:
     """The same, judged as one family."""
     evidence = weighed(*arguments, **options)
-    corrected = holm([x.p for x in evidence])
+    corrected = holm([x.p for x in evidence], len(evidence))
     return [verdict(x.agrees, p, LEVEL) for x, p in zip(evidence, corrected, strict=True)]
 
 
@@ -79,7 +79,7 @@ def by_seed(start: str) -> Callable[[int, Generator], bool]:
 
     def alarm(n: int, generator: Generator) -> bool:
         (evidence,) = weighed([the_claim(start)], n, generator)
-        return evidence.by_seed is not None and evidence.by_seed.p < LEVEL
+        return evidence.p_paired < LEVEL
 
     return alarm
 
@@ -89,7 +89,7 @@ def by_ranks(start: str, spread: dict[str, float]) -> Callable[[int, Generator],
 
     def alarm(n: int, generator: Generator) -> bool:
         (evidence,) = weighed([the_claim(start)], n, generator, spread)
-        return evidence.p_ranks is not None and evidence.p_ranks < LEVEL
+        return evidence.p_ranks < LEVEL
 
     return alarm
 
@@ -98,8 +98,14 @@ def shown_at_the_margin(n: int, generator: Generator) -> bool:
     return verdicts([the_claim("Residual nets do not degrade")], n, generator, at_bound=True) == ["shown"]
 
 
+def _sample(values: Any) -> Sample:
+    made = sample(values)
+    assert made is not None
+    return made
+
+
 def _seeds(n: int, generator: Generator, mean: float = 0.0, std: float = 1.0) -> Sample:
-    return Sample(tuple(generator.normal(mean, std, n).tolist()))
+    return _sample(generator.normal(mean, std, n))
 
 
 def _published(n: int, generator: Generator, runs: int, word: str, apart: float = 0.0, std: float = 1.0) -> bool:
@@ -109,7 +115,7 @@ def _published(n: int, generator: Generator, runs: int, word: str, apart: float 
     if difference is None:
         return False
     equivalent = difference.equivalence_p(MARGIN) < LEVEL
-    return equivalent if word == "equivalent" else difference.p < LEVEL and not equivalent
+    return equivalent if word == "equivalent" else difference.p() < LEVEL and not equivalent
 
 
 def single_run_called_different(n: int, generator: Generator) -> bool:
@@ -131,7 +137,7 @@ def single_run_taken_as_exact(n: int, generator: Generator) -> bool:
 
 def _called_different(first: Sample, second: Sample) -> bool:
     difference = welch(first, second)
-    return difference is not None and difference.p < LEVEL
+    return difference is not None and difference.p() < LEVEL
 
 
 def correlated(correlation: float) -> Callable[[int, Generator], bool]:
@@ -141,14 +147,14 @@ def correlated(correlation: float) -> Callable[[int, Generator], bool]:
     def alarm(n: int, generator: Generator) -> bool:
         first, other = generator.normal(size=(2, n))
         second = correlation * first + own * other
-        return _called_different(Sample(tuple(first.tolist())), Sample(tuple(second.tolist())))
+        return _called_different(_sample(first), _sample(second))
 
     return alarm
 
 
 def looked_at_after_every_seed(n: int, generator: Generator) -> bool:
     first, second = (_seeds(n, generator).values for _ in range(2))
-    return any(_called_different(Sample(first[:seen]), Sample(second[:seen])) for seen in range(2, n + 1))
+    return any(_called_different(_sample(first[:seen]), _sample(second[:seen])) for seen in range(2, n + 1))
 
 
 def images(n: int, generator: Generator) -> bool:

@@ -18,7 +18,7 @@ def test_an_ablation_by_hand(files: Callable[..., Any]) -> None:
     for seed in range(3):
         plan.train("resnet-20", seed, 8.0 + seed)
         plan.train("resnet-B-20", seed, 7.0 + seed + 0.1 * (seed == 0))
-    rows = plan.rows_of(plan.topic(ablations(plan.results().nets, plan.params.report)))
+    rows = plan.rows_of(plan.topic(ablations(plan.results().nets, plan.params.report, {})))
     assert [(row["net"], row["what is changed"]) for row in rows] == [
         ("resnet-B-20", "`model.shortcut` B (not A)"),
         ("resnet-C-20", "`model.shortcut` C (not A)"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resnet.report.topics.differences import by_image, degradation, images, plain_and_residual, resampled_errors
+from resnet.report.topics.differences import degradation, images, plain_and_residual, resampled_errors
 
 
 def wrong(first: int, last: int) -> Any:
@@ -69,21 +69,28 @@ def test_two_depths_by_image(files: Callable[..., Any]) -> None:
     for seed in range(2):
         plan.train("resnet-20", seed, wrong=wrong(10 * seed, 100 + 30 * seed))
         plan.train("resnet-56", seed, wrong=wrong(0, 60))
-    (comparison,) = by_image(plan.results().nets, plan.params.report)
-    assert comparison.value == pytest.approx(6.0 - (10.0 + 12.0) / 2)
-    assert comparison.interval.low < comparison.value < comparison.interval.high < 0
-    assert (comparison.p, comparison.images) == (pytest.approx(2 / 2001), 1000)
-    (line,) = plan.rows_of(plan.topic(images(plan.results().nets, plan.params.report)))
-    assert (line["test error"], line["points"], line["runs"]) == ("resnet-56 minus resnet-20", "-5.00", "2 and 2")
+    text = plan.topic(images(plan.results().nets, plan.params.report))
+    assert "2,000 test sets of 1,000 images" in text
+    (line,) = plan.rows_of(text)
+    # 6 - (10 + 12) / 2, and a p of 2 / 2001.
+    assert [line[x] for x in ("test error", "points", "p", "runs")] == [
+        "resnet-56 minus resnet-20",
+        "-5.00",
+        "0.0010",
+        "2 and 2",
+    ]
+    low, high = map(float, line["95 % interval, images"].split(" to "))
+    assert low < -5 < high < 0
 
 
 def test_depths_of_a_kind_and_kinds_of_a_depth_are_compared_by_image(files: Callable[..., Any]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-32", "resnet-44", seeds=1, report={"bootstrap_samples": 10})
     for name in plan.params.models:
         plan.train(name, wrong=wrong(0, 60))
-    assert [(x.first, x.second) for x in by_image(plan.results().nets, plan.params.report)] == [
-        ("resnet-20", "resnet-32"),
-        ("resnet-32", "resnet-44"),
-        ("resnet-20", "resnet-44"),
-        ("resnet-20", "plain-20"),
+    lines = plan.rows_of(plan.topic(images(plan.results().nets, plan.params.report)))
+    assert [line["test error"] for line in lines] == [
+        "resnet-32 minus resnet-20",
+        "resnet-44 minus resnet-32",
+        "resnet-44 minus resnet-20",
+        "plain-20 minus resnet-20",
     ]

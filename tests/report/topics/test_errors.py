@@ -220,11 +220,3 @@ def test_every_seed_and_the_interval_of_the_mean(files: Callable[..., Files]) ->
     assert line in text
     assert "| 30.00 ± 14.14 (n = 2) | 0.00 to 100.00 |" in text  # cut at what is possible
     assert "| resnet-56 | 8.75 (seed 1) | 8.75 (n = 1) | – |" in text
-
-
-def test_the_frame_has_a_row_a_seed_that_is_done(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", seeds=2)
-    plan.train("resnet-20", 0, 8.5)
-    plan.train("resnet-20", 1, status="interrupted", iteration=5)
-    assert errors.frame(plan.results().nets)["test_error"].tolist() == [8.5]
-    assert errors.reading({}).blocks == ("",)
