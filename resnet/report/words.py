@@ -110,22 +110,16 @@ def shares(values: Sequence[float], whole: float, over: str) -> str:
     return f"{spread(median, std, None, 0 if median >= 10 else 1)} %" + (f" ({over})" if median > 100 else "")
 
 
-def _unit(seconds: float) -> tuple[float, str, int]:
-    """The unit of time for a length: how many seconds it has, its name, and the decimals to show."""
+def duration(seconds: float, std: float | None = None) -> str:
+    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 ± 0.1 h`."""
     short = (1.0, "s", 1 if seconds >= 10 else 2)
-    return next((unit for unit in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * unit[0]), short)
-
-
-def duration(seconds: float) -> str:
-    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 h`."""
-    length, unit, decimals = _unit(seconds)
-    return f"{seconds / length:,.{decimals}f} {unit}"
+    length, unit, decimals = next((x for x in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * x[0]), short)
+    return f"{spread(seconds / length, std and std / length, None, decimals)} {unit}"
 
 
 def durations(mean: float, std: float | None, n: int) -> str:
     """Write `20.0 ± 0.3 min (n = 5)`."""
-    length, unit, decimals = _unit(mean)
-    return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
+    return f"{duration(mean, std)} (n = {n})"
 
 
 def long_duration(seconds: float) -> str:
