@@ -113,12 +113,9 @@ def left(results: Results, command: str) -> str:
 def sentences(plan: Judgement, other: Judgement | None, command: str) -> list[str]:
     """The answer, a Markdown sentence each; empty without a net.
 
-    Args:
-        plan: what was read, with its claims.
-        other: the same of another plan with these nets, of which the depth is said too.
-        command: what runs the plan.
+    Of another plan with these nets, `other`, the depth is said too. `command` runs the plan.
     """
     if not plan.results.nets:
         return []
-    told = (reproduced(plan.results), depth(plan), depth(other) if other else "", left(plan.results, command))
-    return [*filter(None, told)]
+    depths = [depth(one) for one in (plan, other) if one]
+    return [reproduced(plan.results), *filter(None, depths), left(plan.results, command)]

@@ -7,9 +7,6 @@ from resnet.report.published import published
 from resnet.report.results import Net
 from resnet.results import DataRecord
 
-KEYS = ("batch_size", "learning_rate", "milestones", "decay", "momentum", "weight_decay")
-"""Keys of `train` that the paper states a number for, `iterations` apart."""
-
 
 class Deviation(NamedTuple):
     """One way in which a net's runs are not the paper's."""
@@ -29,9 +26,8 @@ def deviations(net: Net, data: DataRecord | None) -> list[Deviation]:
         shorter = f"Shortened schedule: {ours:,} of the paper's {theirs:,} iterations"
         longer = f"Lengthened schedule: {ours:,} iterations, the paper's {theirs:,}"
         found.append(Deviation("iterations", shorter if ours < theirs else longer, f"{ours:,} iterations"))
-    for key in KEYS:
-        value, of_paper = settings[f"train.{key}"], getattr(paper, key)
-        if value != of_paper:
+    for key, of_paper in paper.train.items():
+        if (value := settings[f"train.{key}"]) != of_paper:
             mark = f"{key.replace('_', ' ')} {value}"
             found.append(Deviation(key, f"{mark} (the paper: {of_paper})", mark))
     found += _warmup(net)
@@ -49,15 +45,15 @@ def deviations(net: Net, data: DataRecord | None) -> list[Deviation]:
 
 def _warmup(net: Net) -> list[Deviation]:
     """The paper warms up one net, and says nothing about deeper ones; shallower ones need no warm-up."""
-    train, theirs = net.settings.train, published().protocol.warmup
-    if (net.kind, net.depth) != (theirs.net, theirs.depth):
-        warms_up = train.warmup and net.depth < theirs.depth
-        return [Deviation("warmup", "a warm-up (the paper: none)", "warm-up")] if warms_up else []
-    rate, until = train.warmup_learning_rate, train.warmup_until_error
-    if train.warmup and (rate, until) == (theirs.learning_rate, theirs.until_error):
+    paper, warms_up = published().protocol, net.settings.train.warmup
+    if net.kind == "plain" or net.depth != paper.warmup_depth:
+        unlike = warms_up and net.depth < paper.warmup_depth
+        return [Deviation("warmup", "a warm-up (the paper: none)", "warm-up")] if unlike else []
+    ours, theirs = [net.flat[f"train.{key}"] for key in paper.warmup], [*paper.warmup.values()]
+    if warms_up and ours == theirs:
         return []
-    mark = f"warm-up at {rate} until {until:g} %" if train.warmup else "no warm-up"
-    papers = f"at {theirs.learning_rate} until the training error is below {theirs.until_error:g} %"
+    mark = f"warm-up at {ours[0]} until {ours[1]:g} %" if warms_up else "no warm-up"
+    papers = f"at {theirs[0]} until the training error is below {theirs[1]:g} %"
     return [Deviation("warmup", f"{mark} (the paper: {papers})", mark)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,16 +65,6 @@ class Method(TestError):
     parameters: str = ""
 
 
-class Warmup(Entry):
-    """The warm-up of the one net of which the paper tells it."""
-
-    net: str
-    depth: int
-    learning_rate: float
-    until_error: float
-    """In %."""
-
-
 class Protocol(Entry):
     """Section 4.2's settings, as far as a run can differ from them."""
 
@@ -82,14 +72,12 @@ class Protocol(Entry):
     validation_images: int
     shortcut: str
     iterations: int
-    batch_size: int
-    learning_rate: float
-    milestones: list[float]
-    """Fractions of `iterations`."""
-    decay: float
-    momentum: float
-    weight_decay: float
-    warmup: Warmup
+    train: dict[str, Any]
+    """Other keys of the plan's `train`, and the paper's values."""
+    warmup: dict[str, Any]
+    """Likewise, of the one net of which the paper says that it warms up."""
+    warmup_depth: int
+    """Its layers."""
 
 
 class Published(Entry):

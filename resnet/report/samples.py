@@ -131,10 +131,8 @@ def versus_published(values: Sample, figure: PublishedError) -> Difference | Non
 def holm(ps: Sequence[float], planned: int) -> list[float]:
     """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a.
 
-    Args:
-        ps: of the tests that could be made.
-        planned: how many the family was to have, at least as many: one that could not be made counts like a p of 1,
-            so that a verdict does not get easier by what is missing.
+    The family was to have `planned` tests. One that could not be made counts like a p of 1, so that a verdict does not
+    get easier by what is missing.
     """
     adjusted, highest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):

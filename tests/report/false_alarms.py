@@ -79,7 +79,7 @@ def by_seed(start: str) -> Callable[[int, Generator], bool]:
 
     def alarm(n: int, generator: Generator) -> bool:
         (evidence,) = weighed([the_claim(start)], n, generator)
-        return evidence.p_paired < LEVEL
+        return not evidence.paired_low <= 0 <= evidence.paired_high
 
     return alarm
 

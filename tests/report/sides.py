@@ -24,7 +24,9 @@ def means(claim: Claim, side: Side, apart: float) -> dict[str, float]:
     wanted = claim.bound + claim.sign * (-apart if side == "opposite" else apart)
     if claim.trend:
         shallow, *_, deep = claim.trend.values()
-        return {name: level[name] + wanted * (depth - shallow) / (deep - shallow) for name, depth in claim.trend.items()}
+        return {
+            name: level[name] + wanted * (depth - shallow) / (deep - shallow) for name, depth in claim.trend.items()
+        }
     size = sum(coefficient**2 for coefficient in claim.contrast.values())
     return level | {name: level[name] + coefficient * wanted / size for name, coefficient in claim.contrast.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from resnet.params import ReportParams
 from resnet.report import ladders, words
@@ -14,23 +14,14 @@ from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 
 Nets = Mapping[str, Net]
+Changes = Mapping[str, tuple[Any, Any]]
+"""Setting to its value, and to that of the base."""
 
 
-class Ablation(NamedTuple):
-    """A net and the one without its own settings."""
+def pairs(nets: Nets, others: Nets) -> Iterator[tuple[Net, Net, Changes]]:
+    """Every net of a plan that is not the main one of its kind and depth, with that one, and what differs.
 
-    net: Net
-    base: Net
-    changes: dict[str, tuple[Any, Any]]
-    """Setting to its value, and to that of the base."""
-
-
-def pairs(nets: Nets, others: Nets) -> Iterator[Ablation]:
-    """Every net of a plan that is not the main one of its kind and depth, with that one.
-
-    Args:
-        nets: of the plan.
-        others: of another plan, with which nets that this plan lacks are compared; empty if there is none.
+    The main one may be of another plan, `others`, if this plan lacks it.
     """
     known = {**others, **nets}
     for net in nets.values():
@@ -38,11 +29,10 @@ def pairs(nets: Nets, others: Nets) -> Iterator[Ablation]:
         if base is not net:
             changes = ladders.differing_settings(net, base)
             # Before both have run, a precision that is found at the start is no difference yet.
-            yield Ablation(net, base, {key: values for key, values in changes.items() if "auto" not in values})
+            yield net, base, {key: values for key, values in changes.items() if "auto" not in values}
 
 
-def _line(pair: Ablation, report: ReportParams) -> Line:
-    net, base = pair.net, pair.base
+def _line(net: Net, base: Net, changes: Changes, report: ReportParams) -> Line:
     same_data = len({one.done[0].record.identity.data for one in (net, base) if one.done}) == 1
     found, by_seed = ladders.compared(net, base, "test_error") if same_data else (None, None)
 
@@ -51,14 +41,14 @@ def _line(pair: Ablation, report: ReportParams) -> Line:
             return Cell(words.NONE)
         return Cell(words.difference(difference.value, difference.interval(report.confidence)), difference.value)
 
-    changes = [
+    changed = [
         f"{code(key)} {escaped(words.setting(ours))} (not {escaped(words.setting(not_ours))})"
-        for key, (ours, not_ours) in pair.changes.items()
+        for key, (ours, not_ours) in changes.items()
     ]
     level = f"{100 * report.confidence:g} % interval"
     return {
         "net": net.name,
-        "what is changed": Markdown(words.listed(changes)),
+        "what is changed": Markdown(words.listed(changed)),
         "against": base.name,
         "test error, %": words.sample(net.over_seeds("test_error"), "not run"),
         "of that, %": words.sample(base.over_seeds("test_error"), "not run"),
@@ -78,5 +68,5 @@ def ablations(nets: Nets, report: ReportParams, others: Nets) -> Section:
         "a seed has the same batches and augmentation in both nets, and the same first weights if the layers before "
         "are the same."
     )
-    started = any(pair.net.done for pair in compared)
-    return Section("Ablations", (table([_line(x, report) for x in compared], left=3), explained if started else ""))
+    started = any(net.done for net, *_ in compared)
+    return Section("Ablations", (table([_line(*x, report) for x in compared], left=3), explained if started else ""))

@@ -89,9 +89,7 @@ def _trend(upto: Mapping[int, str], shallow: str, deep: str) -> list[Claim]:
 def _primary(upto: Mapping[str, dict[int, str]], chosen: Sequence[int]) -> Iterator[Claim]:
     """Of the chosen depths, else of the ends that both kinds have, else of the ends of each kind.
 
-    Args:
-        upto: the nets up to 110 layers, of each kind by depth.
-        chosen: the plan's depths, if it names them.
+    `upto`: the nets up to 110 layers, of each kind by depth.
     """
     shared, ends = sorted(upto["plain"].keys() & upto["resnet"].keys()), dict[str, list[str]]()
     for kind, names in upto.items():
@@ -165,7 +163,6 @@ class Judged(NamedTuple):
     paired_low: float = math.nan
     """Lower end of the interval of the differences by seed, if the nets have the same seeds."""
     paired_high: float = math.nan
-    p_paired: float = math.nan
     p_ranks: float = math.nan
     """Of a Mann-Whitney test, if the nets' variances differ by more than 4 to 1 and each side has four runs."""
     interim: bool = False
@@ -222,17 +219,13 @@ def weigh(claim: Claim, values: Values, confidence: float) -> Judged:
     against = f", against {claim.bound:g} points" if claim.bound else ""
     test = f"{difference.test}{against}{' of the mean over layers' if claim.quantity == 'response' else ''}"
     ends, p = difference.interval(confidence), difference.p(claim.bound)
-    judged = Judged(claim, "", difference.value, ends.low, ends.high, p, test)
-    if by_seed:
-        ends = by_seed.interval(confidence)
-        judged = judged._replace(paired_low=ends.low, paired_high=ends.high, p_paired=by_seed.p(claim.bound))
+    paired_ends = by_seed.interval(confidence) if by_seed else (math.nan, math.nan)
     # An interaction compares what depth costs each seed of the two kinds.
-    sides = (names[: len(names) // 2], names[len(names) // 2 :])
-    (first, second), stds = (_of_each_seed(claim, values, side) for side in sides), [x.std or 0.0 for x in samples]
+    half, stds, ranks = len(names) // 2, [x.std or 0.0 for x in samples], math.nan
+    first, second = (_of_each_seed(claim, values, side) for side in (names[:half], names[half:]))
     if max(stds) ** 2 > 4 * min(stds) ** 2 and min(len(first), len(second)) >= 4:
-        ranks = mannwhitneyu([x - claim.bound for x in first], [-x for x in second])
-        judged = judged._replace(p_ranks=float(ranks.pvalue))
-    return judged
+        ranks = float(mannwhitneyu([x - claim.bound for x in first], [-x for x in second]).pvalue)
+    return Judged(claim, "", difference.value, *ends, p, test, *paired_ends, ranks)
 
 
 def verdict(agrees: bool, p: float, level: float, opposite: str = "contradicted") -> str:
@@ -286,9 +279,11 @@ def _decided(judged: Judged, nets: Nets, report: ReportParams) -> Judged:
     if (judged.low <= claim.bound <= judged.high) != (word == "undecided"):
         ps = f"p {_p(judged.p)} alone and {_p(judged.p_holm)} corrected for its family"
         notes.append(f"Interval and verdict differ: {ps}, and the corrected one decides.")
-    by_seed, by_ranks = f"paired by seed {_by_seed(judged)}", f"by ranks p {_p(judged.p_ranks)}"
-    others = {by_seed: judged.p_paired, by_ranks: judged.p_ranks}
-    others = {test: p for test, p in others.items() if not math.isnan(p) and (p < level) != (judged.p < level)}
+    significant, others = judged.p < level, list[str]()
+    if not math.isnan(judged.paired_low) and (judged.paired_low <= claim.bound <= judged.paired_high) == significant:
+        others.append(f"paired by seed {_by_seed(judged)}")
+    if not math.isnan(judged.p_ranks) and (judged.p_ranks < level) != significant:
+        others.append(f"by ranks p {_p(judged.p_ranks)}")
     if others:
         notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {judged.test}.")
     if word.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
@@ -392,8 +387,8 @@ def _sentence(judged: Judged) -> str:
     claim, interim = escaped(judged.claim.sentence), ["Interim, runs are missing."] if judged.interim else []
     if not judged.test:
         return f"**Not tested**: {claim} ({escaped(judged.why_not_tested)})."
-    found = escaped(f"{_difference(judged)} ({_interval(judged)}; p {_p(judged.p_holm)}")
-    return " ".join([f"**{judged.verdict.capitalize()}**: {claim}: {found}).", *interim, *judged.notes])
+    found = escaped(f"{_difference(judged)} ({_interval(judged)}; p {_p(judged.p_holm)})")
+    return " ".join([f"**{judged.verdict.capitalize()}**: {claim}: {found}.", *interim, *judged.notes])
 
 
 def primary_claims(judged: Sequence[Judged], nets: Nets, confidence: float, page: str) -> Section:

@@ -72,17 +72,10 @@ def plain_and_residual(nets: Nets, confidence: float) -> Section:
 
 
 def resampled_errors(wrong: NDArray[np.bool_], samples: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Errors in % of runs over test sets drawn anew, with replacement, from the same images.
+    """Errors in % (samples, runs) over test sets drawn anew, with replacement, from the same images.
 
-    Every run is measured on the same drawn set: what is compared is paired by image.
-
-    Args:
-        wrong: (images, runs), whether a run misclassified an image.
-        samples: sets to draw.
-        generator: the source of the draws.
-
-    Returns:
-        (samples, runs).
+    `wrong` (images, runs): whether a run misclassified an image. Every run is measured on the same drawn sets: what is
+    compared is paired by image.
     """
     images = len(wrong)
     misses = wrong.astype(np.float32)  # sums of up to 2^24 images are exact

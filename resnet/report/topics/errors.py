@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
 
@@ -17,7 +17,7 @@ from resnet.report.samples import Interval, Sample
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import DataRecord
+from resnet.results import DataRecord, ThroughputRecord
 
 Nets = Mapping[str, Net]
 
@@ -37,6 +37,8 @@ def interval(errors: Sample, confidence: float) -> Interval | None:
     ends = errors.interval(confidence)
     return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
 
+
+USUAL = "test error, % (runs)"
 
 # The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
 
@@ -73,53 +75,45 @@ def _with_runs(net: Net) -> Cell:
     return cell._replace(text=f"{cell.text} ({runs})") if net.done else cell
 
 
-def _on_the_papers_length(nets: Nets, data: DataRecord | None) -> bool:
-    return protocol.official(data) and ladders.usual_length(nets.values()) == published().protocol.iterations
-
-
-def _after(nets: Nets, data: DataRecord | None) -> str:
-    """The heading of a column of test errors, with the schedule if that is not the paper's."""
+def _heading(nets: Nets, data: DataRecord | None) -> str:
+    """Of a column of test errors, with the schedule if that is not the paper's."""
     length = ladders.usual_length(nets.values())
-    usual = _on_the_papers_length(nets, data) or not protocol.official(data) or length is None
-    return "test error, % (runs)" if usual else f"after {length:,} iterations, % (runs)"
+    if length in (None, published().protocol.iterations) or not protocol.official(data):
+        return USUAL
+    return f"after {length:,} iterations, % (runs)"
 
 
-def _images_per_second(record: Any, kind: str) -> Cell:
+def _images_per_second(record: ThroughputRecord | None, kind: Literal["training", "inference"]) -> Cell:
     if record is None:
         return Cell("not measured")
-    timing = getattr(record, kind)
-    text = words.images_per_second(timing.images_per_second, timing.images_per_second_std)
-    return Cell(text, timing.images_per_second)
+    value, std = getattr(record, kind).images_per_second, getattr(record, kind).images_per_second_std
+    return Cell(words.images_per_second(value, std), value)
 
 
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
     """A row a main net, by kind and depth.
 
-    Args:
-        nets: of this plan.
-        data: what they were trained on.
-        others: of another plan with the same nets: their errors have a column, their throughput stands in for ours.
+    Nets of another plan, `others`, have a column for their errors, and their throughput stands in for ours.
     """
-    names = [name for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)]
-    lines = []
-    for net in (nets[name] for name in names):
+    lines, heading = list[Line](), _heading(nets, data)
+    for net in (nets[name] for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)):
         other, figure = others.get(net.name), net.papers_error
-        counted, timed = net.counted or (other and other.counted), net.throughput or (other and other.throughput)
+        counted, timed = ((getattr(net, x) or getattr(other, x, None)) for x in ("counted", "throughput"))
         parameters, adds = (getattr(counted, count, None) for count in ("parameters", "multiply_adds"))
-        line = {
-            "net": Cell(_marked(net, nets, data)),
+        line: Line = {
+            "net": _marked(net, nets, data),
             "parameters": Cell(words.count(parameters), parameters),
             "multiply-adds": Cell(words.multiply_adds(adds), adds),
-            _after(nets, data): _with_runs(net),
+            heading: _with_runs(net),
         }
-        if _on_the_papers_length(nets, data):
+        if heading == USUAL and protocol.official(data):
             text = words.spread(figure.error, figure.std, None) if figure else words.NONE
             line["the paper, %"] = Cell(text, figure.error if figure else None)
         if any(other.done for other in others.values()):
-            line[_after(others, data)] = _with_runs(other)._replace(link=None) if other else Cell(words.NONE)
-        lines.append(
-            line | {f"{kind}, images/s": _images_per_second(timed, kind) for kind in ("training", "inference")}
-        )
+            line[_heading(others, data)] = _with_runs(other)._replace(link=None) if other else words.NONE
+        line["training, images/s"] = _images_per_second(timed, "training")
+        line["inference, images/s"] = _images_per_second(timed, "inference")
+        lines.append(line)
     return table(lines)
 
 
@@ -127,13 +121,12 @@ def _note(nets: Nets, others: Nets) -> str:
     """Of what the table's numbers are, and how they were measured."""
     precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
-    parts = [
-        f"Images/s are medians ± standard deviations over repeats: {escaped(x)}." for x in map(words.measured, timed)
-    ]
+    measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
+    parts = [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
     if precisions:
         errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate"
         parts.insert(0, f"{errors}, trained in {words.listed(sorted(precisions))}.")
-    return " ".join(dict.fromkeys(parts))
+    return " ".join(parts)
 
 
 def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
@@ -215,9 +208,8 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
         _draw_ours(panel, kind, of_kind)
         runs = [f"n = {len(net.done)}" if net.done else "not run" for net in of_kind]
         panel.set_xticks(range(len(runs)), [f"{net.depth}\n{n}" for net, n in zip(of_kind, runs, strict=True)])
-        panel.set(
-            xlim=(-0.5, len(runs) - 0.4), title=KIND_NAMES[kind], xlabel="depth, weighted layers (equally spaced)"
-        )
+        panel.set(title=KIND_NAMES[kind], xlabel="depth, weighted layers (equally spaced)")
+        panel.set_xlim(-0.5, len(runs) - 0.4)
         panel.margins(y=0.12)
         panel.grid(visible=False, axis="x")
     panels[0].set_ylabel("test error, %")
@@ -231,16 +223,16 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
 # statistics.md: every net, and seed by seed.
 
 
-def _line(net: Net, nets: Nets, data: DataRecord | None) -> dict[str, Cell]:
+def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
     stopped = Counter(run.record.status for run in net.runs if not run.done)
     begun = f" ({', '.join(f'{stopped[x]} {x}' for x in ('interrupted', 'diverged') if stopped[x])})" if stopped else ""
     figure = net.papers_error
-    paper = {"paper's test error, %": Cell(words.published_error(figure), figure.error if figure else None)}
+    paper = Cell(words.published_error(figure), figure.error if figure else None)
     return {
-        "net": Cell(_marked(net, nets, data)),
+        "net": _marked(net, nets, data),
         "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
         "test error, %": _error(net, "test_error", _stops(net, "not run"), n=True),
-        **(paper if protocol.official(data) else {}),
+        **({"paper's test error, %": paper} if protocol.official(data) else {}),
         "training error, %": _error(net, "training_error", n=True),
         "validation error, %": _error(net, "validation_error", n=True),
     }

@@ -45,8 +45,8 @@ def test_the_net_without_may_be_another_plans(files: Callable[..., Any], tmp_pat
         own.train("resnet-B-20", seed, 7.0 + seed, precision="fp32")
     nets, others = own.results().nets, root.results().nets
     assert list(pairs(nets, {})) == []
-    (pair,) = pairs(nets, others)
-    assert (pair.net.name, pair.base.name, pair.changes) == ("resnet-B-20", "resnet-20", {"model.shortcut": ("B", "A")})
+    ((net, base, changes),) = pairs(nets, others)
+    assert (net.name, base.name, changes) == ("resnet-B-20", "resnet-20", {"model.shortcut": ("B", "A")})
     (row,) = own.rows_of(own.topic(ablations(nets, own.params.report, others)))
     assert row["p of difference"] != "–"
     for seed in range(2):

@@ -133,8 +133,9 @@ def test_runs_as_published_by_hand(files: Callable[..., Any]) -> None:
     less = claim(plan, "Residual nets do not degrade")
     assert less.difference == pytest.approx(0.1)
     assert less.p == pytest.approx(2 * stats.t.sf(0.4 / (0.1 * (2 / 3) ** 0.5), 4))
-    # By seed +0.2, 0.0 and +0.1: 0.1 against 0.5 with an error of 0.1 / sqrt(3).
-    assert less.p_paired == pytest.approx(2 * stats.t.sf(0.4 / (0.1 / 3**0.5), 2))
+    # By seed +0.2, 0.0 and +0.1: mean 0.1 with an error of 0.1 / sqrt(3), t(0.975, 2) = 4.302653.
+    half = 4.302653 * 0.1 / 3**0.5
+    assert (less.paired_low, less.paired_high) == pytest.approx((0.1 - half, 0.1 + half))
     assert less.verdict == "shown"
 
 
