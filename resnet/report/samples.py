@@ -128,15 +128,14 @@ def versus_published(values: Sample, figure: PublishedError) -> Difference | Non
     return prediction(values, figure.error)
 
 
-def holm(ps: Sequence[float], planned: int) -> list[float]:
+def holm(ps: Sequence[float]) -> list[float]:
     """Adjust p values for their number (Holm 1979): a family at level a has no false one but with chance a.
 
-    The family was to have `planned` tests. One that could not be made counts like a p of 1, so that a verdict does not
-    get easier by what is missing.
+    A test that could not be made has NaN, and counts like a p of 1: a verdict does not get easier by what is missing.
     """
-    adjusted, highest = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min(1.0, (planned - rank) * ps[place]))
+    adjusted, highest = [math.nan] * len(ps), 0.0
+    for rank, (p, place) in enumerate(sorted((p, place) for place, p in enumerate(ps) if not math.isnan(p))):
+        highest = max(highest, min(1.0, (len(ps) - rank) * p))
         adjusted[place] = highest
     return adjusted
 

@@ -34,14 +34,12 @@ def percent(value: float | None) -> str:
 
 def rounded_parameters(value: float) -> str:
     """Round as the paper does: 0.27M, 1.7M, 19.4M."""
-    return f"{value / 1e6:.2f}M" if value < 1e6 else f"{value / 1e6:.1f}M"
+    return f"{value / 1e6:.{2 if value < 1e6 else 1}f}M"
 
 
 def multiply_adds(value: float | None) -> str:
     """In millions: 40.55M, 2,829M."""
-    if value is None:
-        return NONE
-    return f"{value / 1e6:,.2f}M" if value < 1e9 else f"{value / 1e6:,.0f}M"
+    return NONE if value is None else f"{value / 1e6:,.{2 if value < 1e9 else 0}f}M"
 
 
 def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:

@@ -64,7 +64,7 @@ def weighed(
 def verdicts(*arguments: Any, **options: Any) -> list[str]:
     """The same, judged as one family."""
     evidence = weighed(*arguments, **options)
-    corrected = holm([x.p for x in evidence], len(evidence))
+    corrected = holm([x.p for x in evidence])
     return [verdict(x.agrees, p, LEVEL) for x, p in zip(evidence, corrected, strict=True)]
 
 

@@ -92,21 +92,20 @@ def _line(one: Comparison, confidence: float, margin: float) -> Line:
     theirs, apart = published().sources[one.figure.source].training_images, one.difference
     other_images = theirs and theirs != one.net.done[0].record.data.train_images
     images = f", {theirs // 1000}k images" if theirs and other_images else ""
+    difference, word, ps, test = Cell(words.NONE), "undecided (one run shows no spread)", Cell(words.NONE), words.NONE
+    if apart:
+        difference = Cell(words.difference(apart.value, apart.interval(confidence)), apart.value)
+        ps = Cell(f"{words.p_value(apart.p())}, {words.p_value(apart.equivalence_p(margin))}", apart.p())
+        word, test = bold(one.word), apart.test
     return {
         "net": one.net.name,
         "source": one.figure.source,
         "published, %": Cell(words.published_error(one.figure, best=False) + images, one.figure.error),
         "ours, %": Cell(words.sample(one.ours), one.ours.mean, one.net.done[0].file),
-        f"ours minus theirs ({100 * confidence:g} % interval)": (
-            Cell(words.difference(apart.value, apart.interval(confidence)), apart.value) if apart else words.NONE
-        ),
-        "verdict": bold(one.word) if apart else "undecided (one run shows no spread)",
-        "p of difference, of TOST": (
-            Cell(f"{words.p_value(apart.p())}, {words.p_value(apart.equivalence_p(margin))}", apart.p())
-            if apart
-            else words.NONE
-        ),
-        "test": apart.test if apart else words.NONE,
+        f"ours minus theirs ({100 * confidence:g} % interval)": difference,
+        "verdict": word,
+        "p of difference, of TOST": ps,
+        "test": test,
     }
 
 

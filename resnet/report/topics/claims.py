@@ -266,8 +266,8 @@ def judge(nets: Nets, report: ReportParams) -> list[Judged]:
     judged, weighed = list[Judged](), [_weighed(nets, claim, report.confidence) for claim in stated(nets, report)]
     for family in FAMILIES:
         ours = [x for x in weighed if x.claim.family == family]
-        corrected = iter(holm([x.p for x in ours if x.test], len(ours)))
-        judged += [_decided(x._replace(p_holm=next(corrected)), nets, report) if x.test else x for x in ours]
+        corrected = zip(ours, holm([x.p for x in ours]), strict=True)
+        judged += [_decided(x._replace(p_holm=p), nets, report) if x.test else x for x, p in corrected]
     return judged
 
 
