@@ -85,7 +85,8 @@ def incomparable(first: Net, second: Net) -> list[str]:
 def compared(first: Net, second: Net, quantity: str) -> tuple[Difference | None, Difference | None]:
     """The first net's mean minus the second's: by Welch's test, and paired by seed if both have the same seeds."""
     ours, theirs = first.over_seeds(quantity), second.over_seeds(quantity)
-    if ours is None or theirs is None or (found := welch(ours, theirs)) is None:
+    same_data = len({net.done[0].record.identity.data for net in (first, second) if net.done}) == 1
+    if not same_data or ours is None or theirs is None or (found := welch(ours, theirs)) is None:
         return None, None
     same_seeds = [run.seed for run in first.done] == [run.seed for run in second.done]
     pairs = zip(ours.values, theirs.values, strict=True) if same_seeds else ()

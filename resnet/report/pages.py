@@ -25,7 +25,6 @@ from resnet.report.markdown_page import render
 from resnet.report.results import Results, iteration_seconds
 from resnet.report.section import Section
 from resnet.report.topics import (
-    ablations,
     against_published,
     claims,
     curves,
@@ -85,7 +84,7 @@ def pages(plan: Plan) -> dict[str, list[Section]]:
             differences.degradation(of_nets, confidence),
             differences.plain_and_residual(of_nets, confidence),
             differences.images(of_nets, report),
-            ablations.ablations(of_nets, report, others),
+            differences.ablations(of_nets, report, others),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
             against_published.verdicts(of_nets, data, confidence, margin),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
+from resnet.report.ladders import Nets
 from resnet.report.markdown import bold, bullets, escaped
 from resnet.report.published import PublishedError, TestError, published
 from resnet.report.results import Net
@@ -13,8 +14,6 @@ from resnet.report.samples import Difference, Sample, versus_published
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 from resnet.results import DataRecord, PublishedRecord
-
-Nets = Mapping[str, Net]
 
 
 class Comparison(NamedTuple):

@@ -21,15 +21,13 @@ from scipy.stats import kendalltau, mannwhitneyu, theilslopes
 
 from resnet.params import ReportParams
 from resnet.report import ladders, words
-from resnet.report.ladders import DEEPEST
+from resnet.report.ladders import DEEPEST, Nets
 from resnet.report.markdown import bold, bullets, escaped
 from resnet.report.published import published
-from resnet.report.results import Net
 from resnet.report.samples import contrast, holm, paired, sample
 from resnet.report.section import Block, Line, Section
 from resnet.report.table import Cell, table
 
-Nets = Mapping[str, Net]
 FAMILIES = ("primary", "secondary")
 Quantity = Literal["test_error", "training_error", "response"]
 Values = Mapping[str, Mapping[int, float]]

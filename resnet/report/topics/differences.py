@@ -1,8 +1,8 @@
-"""Differences of errors between nets, two at a time: over runs, paired by seed, and paired by image."""
+"""Differences of errors between nets, two at a time: depths, kinds, ablations, and paired by image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from resnet.params import ReportParams
 from resnet.report import ladders, words
-from resnet.report.markdown import escaped
+from resnet.report.ladders import Nets
+from resnet.report.markdown import Markdown, code, escaped
 from resnet.report.results import Net
+from resnet.report.samples import Difference
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 
-Nets = Mapping[str, Net]
 Pair = tuple[str, str]
 Quantity = Literal["test_error", "training_error"]
 
@@ -66,6 +67,57 @@ def plain_and_residual(nets: Nets, confidence: float) -> Section:
     """Test error of each plain net minus that of the residual net of its depth."""
     title = "Plain nets against residual nets of their depth"
     return _section(title, nets, _of_both_kinds(nets), "test_error", confidence)
+
+
+# Ablations: nets that differ in a setting from the net that represents their kind and depth.
+
+
+def _points(difference: Difference | None, confidence: float) -> Cell:
+    if difference is None:
+        return Cell(words.NONE)
+    return Cell(words.difference(difference.value, difference.interval(confidence)), difference.value)
+
+
+def _ablation(net: Net, base: Net, report: ReportParams) -> Line:
+    found, by_seed = ladders.compared(net, base, "test_error")
+    # Before both have run, a precision that is found at the start is no difference yet.
+    changes = [
+        f"{code(key)} {escaped(words.setting(ours))} (not {escaped(words.setting(others))})"
+        for key, (ours, others) in ladders.differing_settings(net, base).items()
+        if "auto" not in (ours, others)
+    ]
+    level = f"{100 * report.confidence:g} % interval"
+    return {
+        "net": net.name,
+        "what is changed": Markdown(words.listed(changes)),
+        "against": base.name,
+        "test error, %": words.sample(net.over_seeds("test_error"), "not run"),
+        "of that, %": words.sample(base.over_seeds("test_error"), "not run"),
+        f"points ({level}, Welch)": _points(found, report.confidence),
+        f"paired by seed ({level})": _points(by_seed, report.confidence),
+        "p of difference": words.p_value(found and found.p()),
+        f"p of {report.margin:g} points or more": words.p_value(found and found.equivalence_p(report.margin)),
+    }
+
+
+def ablations(nets: Nets, report: ReportParams, others: Nets) -> Section:
+    """Every net that is not the main one of its kind and depth, and what its own settings change.
+
+    The main one may be of another plan, `others`, if this plan lacks it.
+    """
+    known, lines = {**others, **nets}, list[Line]()
+    for net in nets.values():
+        base = ladders.main_net(known, net.kind, net.depth)
+        if base and known[base] is not net:
+            lines.append(_ablation(net, known[base], report))
+    explained = (
+        "The first p is of Welch's test, two-sided, that the two differ; the second of two one-sided tests that they "
+        f"differ by less than {report.margin:g} points. Neither is corrected for the number of lines. Paired by seed: "
+        "a seed has the same batches and augmentation in both nets, and the same first weights if the layers before "
+        "are the same."
+    )
+    started = any(line["test error, %"] != "not run" for line in lines)
+    return Section("Ablations", (table(lines, left=3), explained if started else ""))
 
 
 # Paired by image.

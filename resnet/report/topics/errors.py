@@ -10,6 +10,7 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from resnet.report import ladders, protocol, style, words
+from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
 from resnet.report.published import published
 from resnet.report.results import Net
@@ -18,8 +19,6 @@ from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, ThroughputRecord
-
-Nets = Mapping[str, Net]
 
 READING = (
     "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "

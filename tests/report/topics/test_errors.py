@@ -55,15 +55,10 @@ def test_a_row_a_net_by_kind_and_depth(files: Callable[..., Files]) -> None:
     plan.throughput("resnet-20")
     rows = {row["net"]: row for row in one_table(plan)}
     assert [*rows] == ["resnet-20", "resnet-32", "resnet-110", "plain-20"]
-    assert rows["resnet-20"] == {
-        "net": "resnet-20",
-        "parameters": "269,722",
-        "multiply-adds": "40.55M",
-        "test error, % (runs)": "8.50 ± 0.10 (3)",
-        "the paper, %": "8.75",
-        "training, images/s": "10,240 ± 2,402",
-        "inference, images/s": "32,000 ± 3,695",
-    }
+    assert [*rows["resnet-20"]][3:5] == ["test error, % (runs)", "the paper, %"]
+    assert " | ".join(rows["resnet-20"].values()) == (
+        "resnet-20 | 269,722 | 40.55M | 8.50 ± 0.10 (3) | 8.75 | 10,240 ± 2,402 | 32,000 ± 3,695"
+    )
     cells = [row["test error, % (runs)"] for row in rows.values()]
     assert cells[1:] == ["7.50 (1 of 3)", "interrupted at 12,000 of 64,000", "not run"]
     assert rows["plain-20"]["training, images/s"] == "not measured"
@@ -150,14 +145,9 @@ def test_the_table_by_hand(files: Callable[..., Files]) -> None:
             plan.train(name, seed, error)
     plan.train("resnet-32", 1, 7.5)
     text, rows = every_net(plan)
-    assert rows["resnet-20"] == {
-        "net": "resnet-20",
-        "seeds done": "3 of 3",
-        "test error, %": "9.00 ± 1.00 (n = 3)",
-        "paper's test error, %": "8.75",
-        "training error, %": "0.50 ± 0.00 (n = 3)",
-        "validation error, %": "9.00 ± 1.00 (n = 3)",
-    }
+    assert " | ".join(rows["resnet-20"].values()) == (
+        "resnet-20 | 3 of 3 | 9.00 ± 1.00 (n = 3) | 8.75 | 0.50 ± 0.00 (n = 3) | 9.00 ± 1.00 (n = 3)"
+    )
     assert [*rows["resnet-32"].values()][1:3] == ["1 of 3", "7.50 (n = 1)"]
     assert [*rows["resnet-110"].values()][1:4] == ["0 of 3", "not run", "6.61 ± 0.16 (n = 5), best 6.43"]
     assert rows["plain-20"]["paper's test error, %"] == "–"
