@@ -79,9 +79,9 @@ DEEPER_LESS = Claim("Deeper residual nets respond less per layer: {1} less than 
 
 def _trend(upto: Mapping[int, str], shallow: str, deep: str) -> list[Claim]:
     """The trend over three depths or more, once two nets have two runs."""
-    first, *_, last = upto.values()
-    named = TREND._replace(sentence=TREND.sentence.format(first, last))
-    return [named.of(shallow, deep)._replace(trend={x: depth for depth, x in upto.items()})] if len(upto) > 2 else []
+    ends, trend = [*upto.values()], {name: depth for depth, name in upto.items()}
+    sentence = TREND.sentence.format(ends[0], ends[-1])
+    return [TREND.of(shallow, deep)._replace(sentence=sentence, trend=trend)] if len(upto) > 2 else []
 
 
 def _primary(upto: Mapping[str, dict[int, str]], chosen: Sequence[int]) -> Iterator[Claim]:
