@@ -167,46 +167,32 @@ class Row(NamedTuple):
     repetitions: int = 20_000
 
 
-PRIMARY = (
-    "Depth costs",
-    "Plain nets degrade: training",
-    "Test error falls from resnet-20 to resnet-56",
-    "Test error falls with",
-)
+COST, PLAIN = "Depth costs", "Plain nets degrade: training"
+FALLS, TREND = "Test error falls from resnet-20 to resnet-56", "Test error falls with"
 ROWS = (
     # Where the spreads are alike, the estimated degrees of freedom are at most the true ones: Welch's and
     # Satterthwaite's tests are then conservative, most with few seeds. A low bound would be false there.
-    Row("Two nets, Welch's t", any_verdict(PRIMARY[2]), low=3.0),
-    Row(
-        "The same, one net scattering three times as much", any_verdict(PRIMARY[2], spread={"resnet-20": 3.0}), low=3.0
-    ),
-    Row("The interaction, Satterthwaite's t", any_verdict(PRIMARY[0]), low=3.0),
-    Row(
-        "The same, plain-56 scattering three times as much",
-        any_verdict(PRIMARY[0], spread={"plain-56": 3.0}),
-        low=3.0,
-    ),
+    Row("Two nets, Welch's t", any_verdict(FALLS), low=3.0),
+    Row("The same, one net scattering three times as much", any_verdict(FALLS, spread={"resnet-20": 3.0}), low=3.0),
+    Row("The interaction, Satterthwaite's t", any_verdict(COST), low=3.0),
+    Row("The same, plain-56 scattering three times as much", any_verdict(COST, spread={"plain-56": 3.0}), low=3.0),
     # With few seeds only the most ordered draws are below the level.
-    Row("The trend over five depths, Jonckheere-Terpstra", any_verdict(PRIMARY[3]), low=3.0, repetitions=4_000),
+    Row("The trend over five depths, Jonckheere-Terpstra", any_verdict(TREND), low=3.0, repetitions=4_000),
     Row(
         "The same, resnet-56 scattering three times as much",
-        any_verdict(PRIMARY[3], spread={"resnet-56": 3.0}),
+        any_verdict(TREND, spread={"resnet-56": 3.0}),
         low=3.0,
         repetitions=4_000,
     ),
     # Given from four runs of each on: with fewer no ranks are below the level.
-    Row("Two nets by ranks, one scattering five times as much", by_ranks(PRIMARY[2], {"resnet-56": 5.0}), low=3.0),
-    Row(
-        "The interaction by ranks, plain-56 scattering five times as much",
-        by_ranks(PRIMARY[0], {"plain-56": 5.0}),
-        low=3.0,
-    ),
+    Row("Two nets by ranks, one scattering five times as much", by_ranks(FALLS, {"resnet-56": 5.0}), low=3.0),
+    Row("The interaction by ranks, plain-56 scattering five times as much", by_ranks(COST, {"plain-56": 5.0}), low=3.0),
     # Holm keeps to the level at most, and here four tests share nets.
-    Row("The primary family of four, any verdict", any_verdict(*PRIMARY), repetitions=4_000),
+    Row("The primary family of four, any verdict", any_verdict(COST, PLAIN, FALLS, TREND), repetitions=4_000),
     # One side of a two-sided test: half the level.
     Row("*Residual nets do not degrade*: *shown* where they lose the margin", shown_at_the_margin, high=3.5),
-    Row("Two nets, paired by seed", by_seed(PRIMARY[2]), low=3.0, exact=True),
-    Row("The interaction, paired by seed", by_seed(PRIMARY[0]), low=3.0, exact=True),
+    Row("Two nets, paired by seed", by_seed(FALLS), low=3.0, exact=True),
+    Row("The interaction, paired by seed", by_seed(COST), low=3.0, exact=True),
     Row("A published single run: *different*", called_different(1), low=3.0, exact=True),
     Row("A published mean ± std of five runs: *different*", called_different(5), low=3.0),
     # Only where the spread is small beside the margin can anything be called equivalent.
@@ -228,10 +214,10 @@ def share(row: Row, n: int, repetitions: int) -> float:
     return 100 * sum(row.alarm(n, generator) for _ in range(repetitions)) / repetitions
 
 
-def table(rows: Iterable[Row], repetitions: int | None = None) -> str:
+def table(rows: Iterable[Row]) -> str:
     lines = [f"| | {' | '.join(f'n = {n}' for n in SEEDS)} |", f"|:--|{'--:|' * len(SEEDS)}"]
     for row in rows:
-        cells = (f"{share(row, n, repetitions or row.repetitions):.1f}" for n in SEEDS)
+        cells = (f"{share(row, n, row.repetitions):.1f}" for n in SEEDS)
         lines.append(f"| {row.words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
