@@ -356,11 +356,11 @@ EXPLAINED = (
 
 def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
     """The schedule, if it is shorter than the paper's."""
-    lengths, papers = {nets[name].iterations for x in judged for name in x.claim.nets}, published().protocol.iterations
-    if min(lengths, default=papers) >= papers:
+    lengths = sorted({nets[name].iterations for x in judged for name in x.claim.nets})
+    papers = published().protocol.iterations
+    if not lengths or lengths[0] >= papers:
         return ""
-    counts = words.listed(map(words.count, sorted(lengths)))
-    runs = f"The runs have {counts} of the paper's {words.count(papers)} iterations."
+    runs = f"The runs have {words.listed(map(words.count, lengths))} of the paper's {papers:,} iterations."
     return f"{runs} *Reversed at this length* says nothing about the paper's length."
 
 
