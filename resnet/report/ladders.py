@@ -40,8 +40,8 @@ def main_nets(nets: Nets, kind: str) -> list[str]:
 
 def without_ablations(nets: Nets) -> list[str]:
     """The nets of the main figures, in the plan's order."""
-    kept = {name for kind in ("plain", "resnet") for name in main_nets(nets, kind)}
-    return [name for name in nets if name in kept]
+    main = {name for kind in ("plain", "resnet") for name in main_nets(nets, kind)}
+    return [name for name in nets if name in main]
 
 
 def started(nets: Nets) -> list[str]:

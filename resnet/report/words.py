@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 NONE = "–"
-"""What a cell shows where a figure does not exist; what has not been measured says so instead."""
+"""What a cell shows if a figure does not exist; what has not been measured says so instead."""
 
 
 def missing(value: Any) -> bool:
@@ -43,7 +43,7 @@ def multiply_adds(value: float | None) -> str:
 
 
 def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:
-    """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` where n is unknown."""
+    """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` if n is unknown."""
     written = f"{mean:,.{decimals}f}" + ("" if missing(std) else f" ± {std:,.{decimals}f}")
     return written if n is None else f"{written} (n = {n})"
 
@@ -66,7 +66,7 @@ def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> s
 
 
 def images_per_second(value: float, std: float | None = None) -> str:
-    # Nets that manage few images a second need decimals to be told apart.
+    # Slow nets differ in the decimals.
     return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
 
 
@@ -143,7 +143,7 @@ def seeds(numbers: Sequence[int]) -> str:
 
 
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
-    """For each different value the names that have it, listed; `all nets` where they are the whole number."""
+    """For each different value the names that have it, listed; `all nets` if they are the whole number."""
     alike: dict[str, list[str]] = {}
     for name, value in values.items():
         alike.setdefault(value, []).append(name)

@@ -129,17 +129,17 @@ class Files:
         `wrong`, one truth value a test image, leaves `test_predictions.npy` too.
         """
         settings = self.params.settings(name)
-        kept = settings.model_dump(mode="json", include={"model", "train"})
-        kept["train"] |= train or {}
+        sections = settings.model_dump(mode="json", include={"model", "train"})
+        sections["train"] |= train or {}
         data, finished = data or some_data(), status == "done"
         if wrong is not None:
             data = data.model_copy(update={"test_images": len(wrong)})
             test_error = 100 * int(wrong.sum()) / len(wrong)
-        iterations = kept["train"]["iterations"]
+        iterations = sections["train"]["iterations"]
         done = iterations if iteration is None else iteration
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
-        effective = TrainParams(**kept["train"])
+        effective = TrainParams(**sections["train"])
         record = TrainingRecord(
             **self._net(name),
             status=status,
@@ -152,7 +152,7 @@ class Files:
             validation_error=test_error if finished and data.validation_images else None,
             training_error=training_error,
             training_loss=0.02 if status != "diverged" else math.nan,
-            warmup_iterations=min(400, done) if kept["train"]["warmup"] else None,
+            warmup_iterations=min(400, done) if sections["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
             identity=Identity(
@@ -160,7 +160,7 @@ class Files:
                 data=data.digest,
                 version=version,
             ),
-            settings=kept,
+            settings=sections,
             segments=tuple(
                 Segment(
                     first_iteration=first,

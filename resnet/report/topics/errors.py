@@ -92,7 +92,7 @@ def _images_per_second(record: ThroughputRecord | None, kind: Literal["training"
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
     """A row a main net, by kind and depth.
 
-    Nets of another plan, `others`, have a column for their errors, and their throughput stands in for ours.
+    Nets of another plan, `others`, have a column for their errors, and their throughput replaces ours if that is not measured.
     """
     lines, heading = list[Line](), _heading(nets, data)
     for net in (nets[name] for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)):
@@ -256,7 +256,7 @@ def _notes(nets: Nets, data: DataRecord | None) -> Iterator[str]:
 
 
 def every_net(nets: Nets, data: DataRecord | None) -> Section:
-    """One row a net, in the plan's order; the paper's errors beside ours on its data only."""
+    """One row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
     lines = [_line(net, nets, data) for net in nets.values()]
