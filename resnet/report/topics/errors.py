@@ -92,7 +92,7 @@ def _images_per_second(record: ThroughputRecord | None, kind: Literal["training"
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
     """A row a main net, by kind and depth.
 
-    Nets of another plan, `others`, have a column for their errors, and their throughput replaces ours if that is not measured.
+    Nets of another plan, `others`, have a column for their errors; their throughput is shown if ours is not measured.
     """
     lines, heading = list[Line](), _heading(nets, data)
     for net in (nets[name] for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)):
