@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,11 @@ from resnet.report.samples import Difference
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 
-Pair = tuple[str, str]
-Quantity = Literal["test_error", "training_error"]
-
 CHUNK = 250
 """Resampled test sets drawn at once: 10 MB of counts for 10,000 images."""
 
 
-def _of_both_kinds(nets: Nets) -> Iterator[Pair]:
+def _of_both_kinds(nets: Nets) -> Iterator[tuple[str, str]]:
     """Residual and plain nets of a depth."""
     residual, plain = ({nets[x].depth: x for x in ladders.main_nets(nets, kind)} for kind in ("resnet", "plain"))
     yield from ((residual[depth], plain[depth]) for depth in residual if depth in plain)
@@ -34,7 +30,7 @@ def _of_both_kinds(nets: Nets) -> Iterator[Pair]:
 # Over runs, and paired by seed.
 
 
-def _section(title: str, nets: Nets, pairs: Iterable[Pair], quantity: Quantity, confidence: float) -> Section:
+def _section(title: str, nets: Nets, pairs: Iterable[tuple[str, str]], quantity: str, confidence: float) -> Section:
     """The second net of each pair minus the first; without pairs in which a net has one run, or no run differs."""
     comparable = [(nets[a], nets[b]) for a, b in pairs if not ladders.incomparable(nets[a], nets[b])]
     level, lines = f"{100 * confidence:g} % interval", list[Line]()

@@ -42,11 +42,6 @@ def standard_error(errors: tuple[float, float], images: int) -> float:
     return math.sqrt(sum(error * (100 - error) / images for error in errors))
 
 
-def _conditions(sweep: SweepRecord) -> tuple[Any, ...]:
-    """What sweeps must share to be compared."""
-    return sweep.settings["sweep"], sweep.identity.data, sweep.identity.version, sweep.precision
-
-
 def _order(sweeps: Sweeps) -> str:
     """Say whether the order of the nets of one kind is the same after tuning, or why that is not shown."""
     kind, images = KIND_NAMES[sweeps[0].net].capitalize(), sweeps[0].data.validation_images
@@ -58,7 +53,8 @@ def _order(sweeps: Sweeps) -> str:
     question = f"{kind}: whether the order of depths survives tuning is **not shown**"
     if unfinished := [escaped(sweep.name) for sweep in sweeps if sweep.name not in errors]:
         return f"{question}. No finished sweep, or own values that diverge: {words.listed(unfinished)}."
-    if any(_conditions(first) != _conditions(second) for first, second in pairwise(sweeps)):
+    conditions = [(x.settings["sweep"], x.identity.data, x.identity.version, x.precision) for x in sweeps]
+    if any(first != second for first, second in pairwise(conditions)):
         return f"{question}: budget, search, data, version or precision differ between the nets."
     before, after = (sorted(errors, key=lambda name: errors[name][place]) for place in (0, 1))
     best = {name: pair[1] for name, pair in errors.items()}
