@@ -9,6 +9,7 @@ from typing import Any
 from resnet.params.bearing import CURVE_ALONE, OF_SHORTCUTS, WITHOUT_EFFECT, bearing_on_errors
 from resnet.report.published import published
 from resnet.report.results import Net
+from resnet.report.samples import Difference, paired, welch
 from resnet.results import DataRecord
 
 Nets = Mapping[str, Net]
@@ -39,8 +40,8 @@ def main_nets(nets: Nets, kind: str) -> list[str]:
 
 def without_ablations(nets: Nets) -> list[str]:
     """The nets of the main figures, in the plan's order."""
-    kept = {name for kind in ("plain", "resnet") for name in main_nets(nets, kind)}
-    return [name for name in nets if name in kept]
+    main = {name for kind in ("plain", "resnet") for name in main_nets(nets, kind)}
+    return [name for name in nets if name in main]
 
 
 def started(nets: Nets) -> list[str]:
@@ -66,15 +67,10 @@ def run_on(nets: Nets, data: DataRecord | None) -> str:
     return ", ".join([*([data.name] if data else []), *shortened])
 
 
-def configuration(net: Net) -> dict[str, Any]:
-    """The settings that bear on a net's errors, with the precision that ran."""
-    ran = {"train.precision": net.runs[0].record.precision} if net.runs else {}
-    return bearing_on_errors(net.kind, net.flat | ran)
-
-
 def differing_settings(first: Net, second: Net) -> dict[str, tuple[Any, Any]]:
-    """The settings in which two nets differ, with the value of each."""
-    ours, theirs = configuration(first), configuration(second)
+    """The settings that bear on errors in which two nets differ, with the value of each; the precision is what ran."""
+    ran = [{"train.precision": net.runs[0].record.precision} if net.runs else {} for net in (first, second)]
+    ours, theirs = (bearing_on_errors(net.kind, net.flat | its) for net, its in zip((first, second), ran, strict=True))
     pairs = {key: (ours.get(key), theirs.get(key)) for key in sorted(ours.keys() | theirs.keys())}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -84,3 +80,14 @@ def incomparable(first: Net, second: Net) -> list[str]:
     ignored = OF_SHORTCUTS if first.kind != second.kind else ()
     differing = differing_settings(first, second)
     return [key for key in differing if not key.startswith("train.warmup") and key not in ignored]
+
+
+def compared(first: Net, second: Net, quantity: str) -> tuple[Difference | None, Difference | None]:
+    """The first net's mean minus the second's: by Welch's test, and paired by seed if both have the same seeds."""
+    ours, theirs = first.over_seeds(quantity), second.over_seeds(quantity)
+    same_data = len({net.done[0].record.identity.data for net in (first, second) if net.done}) == 1
+    if not same_data or ours is None or theirs is None or (found := welch(ours, theirs)) is None:
+        return None, None
+    same_seeds = [run.seed for run in first.done] == [run.seed for run in second.done]
+    pairs = zip(ours.values, theirs.values, strict=True) if same_seeds else ()
+    return found, paired(a - b for a, b in pairs)

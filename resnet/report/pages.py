@@ -25,7 +25,6 @@ from resnet.report.markdown_page import render
 from resnet.report.results import Results, iteration_seconds
 from resnet.report.section import Section
 from resnet.report.topics import (
-    ablations,
     against_published,
     claims,
     curves,
@@ -85,7 +84,7 @@ def pages(plan: Plan) -> dict[str, list[Section]]:
             differences.degradation(of_nets, confidence),
             differences.plain_and_residual(of_nets, confidence),
             differences.images(of_nets, report),
-            ablations.ablations(of_nets, report, others),
+            differences.ablations(of_nets, report, others),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
             against_published.verdicts(of_nets, data, confidence, margin),
@@ -114,7 +113,7 @@ def pages(plan: Plan) -> dict[str, list[Section]]:
 def _repeat(plan: Plan) -> Section:
     results, judged = plan.judged
     primary = [x for x in judged if x.claim.family == "primary"]
-    told = claims.frame(primary, results.params.report.confidence)
+    told = claims.frame(primary)
     needs, times = {x.claim.sentence: x.claim.nets for x in primary}, iteration_seconds(results)
     file = plan.command.removeprefix("dvc repro").strip()
     return provenance.repeat(results.nets, told, needs, times, results.params.report.confidence, file)
@@ -157,7 +156,7 @@ def _tidy(plan: Plan) -> dict[str, str]:
         "table.csv": nets.overview(results.nets, results.params.report.confidence),
         "errors.csv": nets.seeds(results.nets),
         "curves.csv": curves.frame(results.nets),
-        "claims.csv": claims.frame(judged, results.params.report.confidence),
+        "claims.csv": claims.frame(judged),
         "benchmark.csv": speed.benchmark(results.nets, results.latency),
     }
     texts = {

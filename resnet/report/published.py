@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 FILE = Path(__file__).with_name("published.yaml")
 
@@ -23,59 +23,46 @@ class Source(Entry):
     title: str
     url: str
     training_images: int | None
-    """None where the source does not say."""
+    """None if the source does not say."""
     shortcut: Literal["A", "B", "C"]
     taken: str
     """Which iterate was measured, and what else a reader must know."""
 
 
-class PublishedError(Entry):
-    """A published test error in %."""
+class TestError(Entry):
+    """A test error in %."""
 
+    error: float
+    """The mean of several runs."""
+    std: float | None = None
+    """As published."""
+    n: int | None = Field(None, ge=1)
+    """Runs; None if the source does not say."""
+    best: float | None = None
+
+
+class PublishedError(TestError):
     net: Literal["resnet", "plain"]
     depth: int
     source: str
-    error: float
-    """The mean where there are several runs."""
-    std: float | None = None
-    """As published."""
     std_divisor: Literal["n - 1", "n"] = "n - 1"
-    """What the squares' sum was divided by; `n` where the source's code does so, as NumPy's `std`."""
-    n: int | None = Field(None, ge=1)
-    """Runs; None where the source does not say."""
-    best: float | None = None
-    shortcut: Literal["A", "B", "C", "none"] | None = None
-    """Only where it is not the source's."""
+    """What the squares' sum was divided by; `n` if the source's code does so, as NumPy's `std`."""
     note: str = ""
 
     @property
     def sample_std(self) -> float | None:
-        """Standard deviation with divisor n - 1; None without a spread of several runs."""
-        if self.std is None or self.n is None or self.n < 2:
+        """Standard deviation with divisor n - 1; None without a spread."""
+        if self.std is None or self.n is None:
             return None
         return self.std * math.sqrt(self.n / (self.n - 1)) if self.std_divisor == "n" else self.std
 
 
-class Method(Entry):
-    """Another method's test error in % with data augmentation, as the paper's Table 6 quotes it."""
+class Method(TestError):
+    """Another method with data augmentation, as the paper's Table 6 quotes it."""
 
     name: str
     layers: int | None = None
     parameters: str = ""
-    error: float
-    std: float | None = None
-    n: int | None = Field(None, ge=1)
-    best: float | None = None
-
-
-class Warmup(Entry):
-    """The warm-up of the one net of which the paper tells it."""
-
-    net: str
-    depth: int
-    learning_rate: float
-    until_error: float
-    """In %."""
 
 
 class Protocol(Entry):
@@ -85,14 +72,12 @@ class Protocol(Entry):
     validation_images: int
     shortcut: str
     iterations: int
-    batch_size: int
-    learning_rate: float
-    milestones: list[float]
-    """Fractions of `iterations`."""
-    decay: float
-    momentum: float
-    weight_decay: float
-    warmup: Warmup
+    train: dict[str, Any]
+    """Other keys of the plan's `train`, and the paper's values."""
+    warmup: dict[str, Any]
+    """Likewise, of the one net of which the paper says that it warms up."""
+    warmup_depth: int
+    """Its layers."""
 
 
 class Published(Entry):
@@ -104,20 +89,12 @@ class Published(Entry):
     """Depth to the paper's rounded count."""
     protocol: Protocol
 
-    @model_validator(mode="after")
-    def _sources_exist(self) -> Self:
-        unknown = {figure.source for figure in self.test_errors} - self.sources.keys()
-        if unknown:
-            raise ValueError(f"no such source: {', '.join(sorted(unknown))}")
-        return self
-
     def errors_of(self, net: str, depth: int, shortcut: str | None = None) -> list[PublishedError]:
-        """Everything published about a net, with this shortcut if one is given, in the file's order."""
+        """Everything published about a net, in the file's order; of residual nets with this shortcut, if given."""
         figures = [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
-        return [figure for figure in figures if shortcut in (None, self.shortcut_of(figure))]
-
-    def shortcut_of(self, figure: PublishedError) -> str:
-        return "none" if figure.net == "plain" else figure.shortcut or self.sources[figure.source].shortcut
+        if shortcut is None or net == "plain":
+            return figures
+        return [figure for figure in figures if self.sources[figure.source].shortcut == shortcut]
 
     def parameters_of(self, depth: int, shortcut: str) -> str | None:
         """The paper's count: its nets have shortcut A, and plain nets as many parameters; B and C have more."""

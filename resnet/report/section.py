@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from resnet.report.table import Table
+from resnet.report.table import Cell, Table
+
+Line = dict[str, Cell | str]
+"""Of a table, by its headings."""
 
 
 class Picture(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 NONE = "–"
-"""What a cell shows where a figure does not exist; what has not been measured says so instead."""
+"""What a cell shows if a figure does not exist; what has not been measured says so instead."""
 
 
 def missing(value: Any) -> bool:
@@ -34,31 +34,29 @@ def percent(value: float | None) -> str:
 
 def rounded_parameters(value: float) -> str:
     """Round as the paper does: 0.27M, 1.7M, 19.4M."""
-    return f"{value / 1e6:.2f}M" if value < 1e6 else f"{value / 1e6:.1f}M"
+    return f"{value / 1e6:.{2 if value < 1e6 else 1}f}M"
 
 
-def multiply_adds(value: float) -> str:
+def multiply_adds(value: float | None) -> str:
     """In millions: 40.55M, 2,829M."""
-    return f"{value / 1e6:,.2f}M" if value < 1e9 else f"{value / 1e6:,.0f}M"
+    return NONE if value is None else f"{value / 1e6:,.{2 if value < 1e9 else 0}f}M"
 
 
 def spread(mean: float, std: float | None, n: int | None, decimals: int = 2) -> str:
-    """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` where n is unknown."""
+    """Write `8.51 ± 0.22 (n = 5)`, `8.75 (n = 1)`, or `8.75` if n is unknown."""
     written = f"{mean:,.{decimals}f}" + ("" if missing(std) else f" ± {std:,.{decimals}f}")
     return written if n is None else f"{written} (n = {n})"
 
 
 def sample(values: Any, otherwise: str = NONE, decimals: int = 2) -> str:
-    """The mean ± std (n) of values over seeds; `otherwise` where there are none."""
+    """The mean ± std (n) of values over seeds; `otherwise` without any."""
     return spread(values.mean, values.std, values.n, decimals) if values else otherwise
 
 
 def published_error(published: Any, *, best: bool = True) -> str:
-    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` where there is none."""
-    if published is None:
-        return NONE
-    lowest = f", best {published.best:.2f}" if best and published.best is not None else ""
-    return f"{spread(published.error, published.std, published.n)}{lowest}"
+    """Write a published error as `6.61 ± 0.16 (n = 5), best 6.43`; `NONE` without one."""
+    lowest = f", best {published.best:.2f}" if best and published and published.best is not None else ""
+    return f"{spread(published.error, published.std, published.n)}{lowest}" if published else NONE
 
 
 def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> str:
@@ -68,24 +66,26 @@ def repeats(values: Sequence[float], decimals: int = 1, scale: float = 1.0) -> s
 
 
 def images_per_second(value: float, std: float | None = None) -> str:
-    # Nets that manage few images a second need decimals to be told apart.
+    # Slow nets differ in the decimals.
     return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
 
 
-def interval(ends: tuple[float, float], decimals: int = 2) -> str:
+def interval(ends: tuple[float, float] | None, decimals: int = 2) -> str:
     """The interval of a difference."""
-    return f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
+    return NONE if ends is None or missing(ends[0]) else f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
 
 
-def interval_of_mean(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+def interval_of_mean(ends: tuple[float, float] | None) -> str:
+    return NONE if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
 def difference(value: float, ends: tuple[float, float]) -> str:
     return f"{value:+.2f} ({interval(ends)})"
 
 
-def p_value(p: float) -> str:
+def p_value(p: float | None) -> str:
+    if p is None or missing(p):
+        return NONE
     return "< 0.0001" if p < 1e-4 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
@@ -108,22 +108,16 @@ def shares(values: Sequence[float], whole: float, over: str) -> str:
     return f"{spread(median, std, None, 0 if median >= 10 else 1)} %" + (f" ({over})" if median > 100 else "")
 
 
-def _unit(seconds: float) -> tuple[float, str, int]:
-    """The unit of time for a length: how many seconds it has, its name, and the decimals to show."""
+def duration(seconds: float, std: float | None = None) -> str:
+    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 ± 0.1 h`."""
     short = (1.0, "s", 1 if seconds >= 10 else 2)
-    return next((unit for unit in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * unit[0]), short)
-
-
-def duration(seconds: float) -> str:
-    """Write `0.84 s`, `12.3 s`, `3.3 min` or `2.5 h`."""
-    length, unit, decimals = _unit(seconds)
-    return f"{seconds / length:,.{decimals}f} {unit}"
+    length, unit, decimals = next((x for x in ((3600.0, "h", 1), (60.0, "min", 1)) if seconds >= 2 * x[0]), short)
+    return f"{spread(seconds / length, std and std / length, None, decimals)} {unit}"
 
 
 def durations(mean: float, std: float | None, n: int) -> str:
     """Write `20.0 ± 0.3 min (n = 5)`."""
-    length, unit, decimals = _unit(mean)
-    return f"{spread(mean / length, None if std is None else std / length, None, decimals)} {unit} (n = {n})"
+    return f"{duration(mean, std)} (n = {n})"
 
 
 def long_duration(seconds: float) -> str:
@@ -148,14 +142,8 @@ def seeds(numbers: Sequence[int]) -> str:
     return f"seed{'s' if len(numbers) > 1 else ''} {listed(map(str, numbers))}"
 
 
-def stop(status: str, iteration: int, iterations: int, of_seeds: Sequence[int] = ()) -> str:
-    """Write `interrupted at 12,000 of 64,000 (seed 3)`."""
-    where = f"{status} at {count(iteration)} of {count(iterations)}"
-    return f"{where} ({seeds(of_seeds)})" if of_seeds else where
-
-
 def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
-    """For each different value the names that have it, listed; `all nets` where they are the whole number."""
+    """For each different value the names that have it, listed; `all nets` if they are the whole number."""
     alike: dict[str, list[str]] = {}
     for name, value in values.items():
         alike.setdefault(value, []).append(name)
@@ -164,12 +152,8 @@ def grouped(values: dict[str, str], whole: int) -> dict[str, str]:
 
 def measured(record: Any) -> str:
     """Under which conditions a `ThroughputRecord` was measured."""
-
-    def both(numbers: Sequence[int], noun: str = "") -> str:
-        written = " and ".join(count(number) for number in dict.fromkeys(numbers))
-        return f"{written} {noun}{'' if set(numbers) == {1} else 's'}" if noun else written
-
-    timings = (record.training, record.inference)
-    batch, steps = both([x.batch_size for x in timings]), both([x.steps for x in timings], "step")
-    repeats = both([len(x.step_seconds) for x in timings], "repeat")
-    return f"batch {batch}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"
+    timing = record.training
+    counts = dict.fromkeys((timing.steps, record.inference.steps))  # on a GPU as many as fill a round
+    steps = f"{' and '.join(map(count, counts))} step{'' if [*counts] == [1] else 's'}"
+    repeats = numbered(len(timing.step_seconds), "repeat")
+    return f"batch {count(timing.batch_size)}, {record.precision}, {repeats} of {steps}, on {record.system.timed_on}"

@@ -22,7 +22,6 @@ from resnet.report.section import Section
 from resnet.results import (
     DataRecord,
     DescriptionRecord,
-    Energy,
     ForecastRecord,
     ForecastRow,
     HistoryRow,
@@ -30,7 +29,6 @@ from resnet.results import (
     LatencyRecord,
     LatencyRow,
     Layer,
-    Passes,
     Peaks,
     PublishedRecord,
     PublishedRecords,
@@ -48,13 +46,13 @@ from resnet.results import (
     write_history,
 )
 from tests.report.made_up import (
-    MULTIPLY_ADDS,
     PARAMETERS,
     PARTS,
     a_history,
     a_plan,
     a_system,
     digest,
+    multiply_adds,
     some_data,
     some_peaks,
     unpadded,
@@ -86,11 +84,6 @@ class Files:
         assert path == self.reports / "summary.md"
         return unpadded(path.read_text(encoding="utf-8"))
 
-    def page(self, name: str) -> str:
-        """Build the report and give the text of a page behind summary.md."""
-        self.build()
-        return unpadded((self.reports / f"{name}.md").read_text(encoding="utf-8"))
-
     def results(self) -> Results:
         return read_results(self.params, self.runs)
 
@@ -105,6 +98,13 @@ class Files:
         start = next(place for place, line in enumerate(lines) if line.startswith("|"))
         end = next((place for place in range(start, len(lines)) if not lines[place].startswith("|")), len(lines))
         return [dict(zip(_cells(lines[start]), _cells(line), strict=True)) for line in lines[start + 2 : end]]
+
+    def _net(self, name: str, *, counts: bool = True) -> dict[str, Any]:
+        """What most records begin with."""
+        settings = self.params.settings(name)
+        net = {"name": name, "net": settings.net, "depth": settings.depth}
+        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": multiply_adds(settings.depth)}
+        return net | (sizes if counts else {})
 
     def train(
         self,
@@ -123,50 +123,44 @@ class Files:
         precision: str = "bf16",
         version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
-        energy: float | None = None,
     ) -> Path:
         """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings.
 
         `wrong`, one truth value a test image, leaves `test_predictions.npy` too.
         """
         settings = self.params.settings(name)
-        kept = settings.model_dump(mode="json", include={"model", "train"})
-        kept["train"] |= train or {}
-        data = data or some_data()
+        sections = settings.model_dump(mode="json", include={"model", "train"})
+        sections["train"] |= train or {}
+        data, finished = data or some_data(), status == "done"
         if wrong is not None:
             data = data.model_copy(update={"test_images": len(wrong)})
             test_error = 100 * int(wrong.sum()) / len(wrong)
-        iterations = kept["train"]["iterations"]
+        iterations = sections["train"]["iterations"]
         done = iterations if iteration is None else iteration
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
+        effective = TrainParams(**sections["train"])
         record = TrainingRecord(
+            **self._net(name),
             status=status,
-            name=name,
-            net=settings.net,
-            depth=settings.depth,
             seed=seed,
             iteration=done,
             iterations=iterations,
-            parameters=PARAMETERS[settings.depth],
-            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
             precision=precision,
-            test_error=test_error if status == "done" else None,
-            test_loss=0.4 if status == "done" else None,
-            validation_error=test_error if status == "done" and data.validation_images else None,
+            test_error=test_error if finished else None,
+            test_loss=0.4 if finished else None,
+            validation_error=test_error if finished and data.validation_images else None,
             training_error=training_error,
             training_loss=0.02 if status != "diverged" else math.nan,
-            warmup_iterations=min(400, done) if kept["train"]["warmup"] else None,
+            warmup_iterations=min(400, done) if sections["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
             identity=Identity(
-                configuration=configuration(
-                    settings.net, settings.depth, settings.model, TrainParams(**kept["train"]), precision
-                ),
+                configuration=configuration(settings.net, settings.depth, settings.model, effective, precision),
                 data=data.digest,
                 version=version,
             ),
-            settings=kept,
+            settings=sections,
             segments=tuple(
                 Segment(
                     first_iteration=first,
@@ -175,7 +169,6 @@ class Files:
                     training_seconds=0.9 * seconds / len(machines),
                     finished="2026-11-20T12:00:00+00:00",
                     source=digest("source"),
-                    energy_joules=None if energy is None else energy / len(machines),
                     system=machine,
                 )
                 for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
@@ -185,7 +178,7 @@ class Files:
         record.write(path)
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
-        if status == "done" and history:
+        if finished and history:
             final = {"test_error": test_error, "validation_error": record.validation_error}
             history = [*history[:-1], history[-1]._replace(**final)]  # type: ignore[arg-type]
         write_history(path.with_name("history.csv"), history)
@@ -206,53 +199,32 @@ class Files:
         digests = {"data_fingerprint": digest(0), "weights_sha256": digest(1)}
         layers = tuple(f"layer{k}" for k in range(len(responses or ())))
         measured = PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
-        record = PublishedRecord(
-            name=name,
-            depth=depth,
-            responses=measured,
-            **(counts | texts | digests | fields),
-        )
+        record = PublishedRecord(name=name, depth=depth, responses=measured, **(counts | texts | digests | fields))
         PublishedRecords(evaluations=(*before, record), system=a_system()).write(path)
 
     def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
-        settings = self.params.settings(name)
         path = self.runs / "responses" / f"{name}.json"
         ResponsesRecord(
-            name=name,
-            net=settings.net,
-            depth=settings.depth,
+            **self._net(name, counts=False),
             data=data or some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
             seeds=tuple(
                 SeedResponses(seed=seed, weights_sha256=digest(seed), std=tuple(std)) for seed, std in enumerate(seeds)
             ),
-            settings=settings.model_dump(mode="json", include={"model"}),
+            settings=self.params.settings(name).model_dump(mode="json", include={"model"}),
             system=a_system(),
         ).write(path)
         return path
 
     def describe(self, name: str) -> Path:
-        settings = self.params.settings(name)
-        layer = Layer(
-            name="all",
-            kind="conv",
-            kernel="3x3",
-            stride=1,
-            output=(10,),
-            parameters=PARAMETERS[settings.depth],
-            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
-        )
+        net = self._net(name)
+        sizes = {key: net.pop(key) for key in ("parameters", "multiply_adds")}
+        layer = Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
         path = self.runs / "describe" / f"{name}.json"
-        DescriptionRecord(
-            name=name,
-            net=settings.net,
-            depth=settings.depth,
-            shortcut=settings.model.shortcut,
-            classes=10,
-            layers=(layer,),
-        ).write(path)
+        shortcut = self.params.settings(name).model.shortcut
+        DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,)).write(path)
         return path
 
     def throughput(
@@ -261,32 +233,24 @@ class Files:
         training_seconds: Sequence[float] = (0.01, 0.0125, 0.016),
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
         system: System | None = None,
-        batch_size: int = 128,
         peaks: Peaks | None = None,
-        energy: Energy | None = None,
     ) -> Path:
-        settings = self.params.settings(name)
-        adds = MULTIPLY_ADDS.get(settings.depth, 2_829_000_000)
-        work = StepWork(flops=2 * batch_size * adds, bytes=batch_size * adds // 10) if peaks else None
+        net = self._net(name)
+        flops, moved = 2 * 128 * net["multiply_adds"], 128 * net["multiply_adds"] // 10
 
         def timing(seconds: Sequence[float], memory: int) -> Timing:
-            return Timing(batch_size=batch_size, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
+            return Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
         path = self.runs / "throughput" / f"{name}.json"
         ThroughputRecord(
-            name=name,
-            net=settings.net,
-            depth=settings.depth,
-            parameters=PARAMETERS[settings.depth],
-            multiply_adds=MULTIPLY_ADDS.get(settings.depth, 2_829_000_000),
+            **net,
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
             inference=timing(inference_seconds, 512 * 2**20),
-            training_work=StepWork(flops=3 * work.flops, bytes=4 * work.bytes) if work else None,
-            inference_work=work,
-            training_energy=energy,
+            training_work=StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
+            inference_work=StepWork(flops=flops, bytes=moved) if peaks else None,
             peaks=peaks,
-            settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
+            settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
         ).write(path)
         return path
@@ -294,7 +258,7 @@ class Files:
     def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
         """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
 
-        def row(net: str, part: str, depth: int | None, passes: Passes, milliseconds: float) -> LatencyRow:
+        def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> LatencyRow:
             return LatencyRow(
                 net=net,
                 part=part,
@@ -311,12 +275,11 @@ class Files:
             )
 
         rows = []
-        both = 1 + backward
-        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", both)):
+        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
             for k, part in enumerate(PARTS, start=1):
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
-                rows += [row(net, part, None, passes, k * times) for net in nets]  # type: ignore[arg-type]
-            rows.append(row("resnet", "net", 20, passes, 60 * times))  # type: ignore[arg-type]
+                rows += [row(net, part, None, passes, k * times) for net in nets]
+            rows.append(row("resnet", "net", 20, passes, 60 * times))
         path = self.runs / "latency" / f"{device}.json"
         LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device)).write(path)
         return path
@@ -336,9 +299,9 @@ class Files:
         ).write(path)
         return path
 
-    def forecast(self, hours: float = 12.3) -> Path:
+    def forecast(self) -> Path:
         path = self.runs / "forecast.json"
-        row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=hours)
+        row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
         ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
         return path
 

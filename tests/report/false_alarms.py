@@ -17,10 +17,10 @@ from resnet.files import write_text
 from resnet.params import load
 from resnet.report.published import PublishedError
 from resnet.report.results import read_results
-from resnet.report.samples import Sample, holm, versus_published, welch
-from resnet.report.topics.claims import Claim, Evidence, stated, verdict, weigh
+from resnet.report.samples import Sample, holm, sample, versus_published, welch
+from resnet.report.topics.claims import Claim, Judged, stated, verdict, weigh
 from resnet.report.topics.differences import resampled_errors, two_sided
-from tests.report.sides import drawn, means
+from tests.report.sides import Side, drawn, means
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "protocol.md"
@@ -28,6 +28,7 @@ BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
 LEVEL = 0.05
 SEEDS = (2, 3, 5)
 MARGIN = 0.5
+NULL: Side = "nothing differs"
 Generator = np.random.Generator
 
 
@@ -42,64 +43,64 @@ def the_claim(start: str) -> Claim:
     return next(claim for claim in claims_of_the_plan() if claim.sentence.startswith(start))
 
 
+Alarm = Callable[[int, Generator], bool]
+"""Whether an experiment of n seeds ends in a verdict."""
+
+
 def weighed(
-    claims: Sequence[Claim],
-    n: int,
-    generator: Generator,
-    spread: dict[str, float] | None = None,
-    at_bound: bool = False,
-) -> list[Evidence]:
+    claims: Sequence[Claim], n: int, generator: Generator, spread: dict[str, float] | None = None, side: Side = NULL
+) -> list[Judged]:
     """Draw n runs of every net and weigh the claims.
 
-    Nothing differs between the nets, or, `at_bound`, every contrast is exactly the bound that a claim is about.
+    Nothing differs between the nets; or, if a claim `holds`, every contrast is exactly the bound that it is about.
     """
     values: dict[str, dict[str, dict[int, float]]] = {}
     for claim in claims:
-        mean = means(claim, "holds", 0.0) if at_bound else means(claim, "nothing differs", 0.0)
+        mean = means(claim, side, 0.0)
         known = values.setdefault(claim.quantity, {})
         known |= drawn({name: level for name, level in mean.items() if name not in known}, spread or {}, n, generator)
-    return [x for claim in claims if (x := weigh(claim, values[claim.quantity]))]
+    return [x for claim in claims if (x := weigh(claim, values[claim.quantity], 1 - LEVEL)).test]
 
 
 def verdicts(*arguments: Any, **options: Any) -> list[str]:
     """The same, judged as one family."""
-    evidence = weighed(*arguments, **options)
-    corrected = holm([x.p for x in evidence])
-    return [verdict(x.agrees, p, LEVEL) for x, p in zip(evidence, corrected, strict=True)]
+    judged = weighed(*arguments, **options)
+    return [verdict(x.agrees, p, LEVEL) for x, p in zip(judged, holm([x.p for x in judged]), strict=True)]
 
 
-def any_verdict(*starts: str, spread: dict[str, float] | None = None) -> Callable[[int, Generator], bool]:
+def any_verdict(*starts: str, spread: dict[str, float] | None = None) -> Alarm:
     return lambda n, generator: (
         set(verdicts([the_claim(start) for start in starts], n, generator, spread)) != {"undecided"}
     )
 
 
-def by_seed(start: str) -> Callable[[int, Generator], bool]:
-    """The test of the differences by seed that is written next to a claim's."""
+def by_seed(start: str) -> Alarm:
+    """The interval of the differences by seed that is written next to a claim's."""
 
     def alarm(n: int, generator: Generator) -> bool:
-        (evidence,) = weighed([the_claim(start)], n, generator)
-        return evidence.by_seed is not None and evidence.by_seed.p < LEVEL
+        (judged,) = weighed([the_claim(start)], n, generator)
+        return not judged.paired_low <= 0 <= judged.paired_high
 
     return alarm
 
 
-def by_ranks(start: str, spread: dict[str, float]) -> Callable[[int, Generator], bool]:
+def by_ranks(start: str, spread: dict[str, float]) -> Alarm:
     """The test by ranks that is written next to a claim's; no alarm if none is written."""
-
-    def alarm(n: int, generator: Generator) -> bool:
-        (evidence,) = weighed([the_claim(start)], n, generator, spread)
-        return evidence.p_ranks is not None and evidence.p_ranks < LEVEL
-
-    return alarm
+    return lambda n, generator: weighed([the_claim(start)], n, generator, spread)[0].p_ranks < LEVEL
 
 
 def shown_at_the_margin(n: int, generator: Generator) -> bool:
-    return verdicts([the_claim("Residual nets do not degrade")], n, generator, at_bound=True) == ["shown"]
+    return verdicts([the_claim("Residual nets do not degrade")], n, generator, side="holds") == ["shown"]
+
+
+def _sample(values: Any) -> Sample:
+    made = sample(values)
+    assert made is not None
+    return made
 
 
 def _seeds(n: int, generator: Generator, mean: float = 0.0, std: float = 1.0) -> Sample:
-    return Sample(tuple(generator.normal(mean, std, n).tolist()))
+    return _sample(generator.normal(mean, std, n))
 
 
 def _published(n: int, generator: Generator, runs: int, word: str, apart: float = 0.0, std: float = 1.0) -> bool:
@@ -109,15 +110,11 @@ def _published(n: int, generator: Generator, runs: int, word: str, apart: float 
     if difference is None:
         return False
     equivalent = difference.equivalence_p(MARGIN) < LEVEL
-    return equivalent if word == "equivalent" else difference.p < LEVEL and not equivalent
+    return equivalent if word == "equivalent" else difference.p() < LEVEL and not equivalent
 
 
-def single_run_called_different(n: int, generator: Generator) -> bool:
-    return _published(n, generator, 1, "different")
-
-
-def five_runs_called_different(n: int, generator: Generator) -> bool:
-    return _published(n, generator, 5, "different")
+def called_different(runs: int) -> Alarm:
+    return lambda n, generator: _published(n, generator, runs, "different")
 
 
 def single_run_called_equivalent_at_the_margin(n: int, generator: Generator) -> bool:
@@ -129,26 +126,25 @@ def single_run_taken_as_exact(n: int, generator: Generator) -> bool:
     return interval is not None and not interval.low <= generator.normal() <= interval.high
 
 
-def _called_different(first: Sample, second: Sample) -> bool:
-    difference = welch(first, second)
-    return difference is not None and difference.p < LEVEL
+def _apart(first: Any, second: Any) -> bool:
+    difference = welch(_sample(first), _sample(second))
+    return difference is not None and difference.p() < LEVEL
 
 
-def correlated(correlation: float) -> Callable[[int, Generator], bool]:
+def correlated(correlation: float) -> Alarm:
     """Seeds of the same number, of two nets, that are alike or unlike."""
     own = (1 - correlation**2) ** 0.5
 
     def alarm(n: int, generator: Generator) -> bool:
         first, other = generator.normal(size=(2, n))
-        second = correlation * first + own * other
-        return _called_different(Sample(tuple(first.tolist())), Sample(tuple(second.tolist())))
+        return _apart(first, correlation * first + own * other)
 
     return alarm
 
 
 def looked_at_after_every_seed(n: int, generator: Generator) -> bool:
-    first, second = (_seeds(n, generator).values for _ in range(2))
-    return any(_called_different(Sample(first[:seen]), Sample(second[:seen])) for seen in range(2, n + 1))
+    first, second = generator.normal(size=(2, n))
+    return any(_apart(first[:seen], second[:seen]) for seen in range(2, n + 1))
 
 
 def images(n: int, generator: Generator) -> bool:
@@ -162,7 +158,7 @@ class Row(NamedTuple):
     """A test, and what its false alarms must keep to, in %."""
 
     words: str
-    alarm: Callable[[int, Generator], bool]
+    alarm: Alarm
     high: float = 7.0
     low: float = 0.0
     """At 5 seeds."""
@@ -171,48 +167,34 @@ class Row(NamedTuple):
     repetitions: int = 20_000
 
 
-PRIMARY = (
-    "Depth costs",
-    "Plain nets degrade: training",
-    "Test error falls from resnet-20 to resnet-56",
-    "Test error falls with",
-)
+COST, PLAIN = "Depth costs", "Plain nets degrade: training"
+FALLS, TREND = "Test error falls from resnet-20 to resnet-56", "Test error falls with"
 ROWS = (
     # Where the spreads are alike, the estimated degrees of freedom are at most the true ones: Welch's and
     # Satterthwaite's tests are then conservative, most with few seeds. A low bound would be false there.
-    Row("Two nets, Welch's t", any_verdict(PRIMARY[2]), low=3.0),
-    Row(
-        "The same, one net scattering three times as much", any_verdict(PRIMARY[2], spread={"resnet-20": 3.0}), low=3.0
-    ),
-    Row("The interaction, Satterthwaite's t", any_verdict(PRIMARY[0]), low=3.0),
-    Row(
-        "The same, plain-56 scattering three times as much",
-        any_verdict(PRIMARY[0], spread={"plain-56": 3.0}),
-        low=3.0,
-    ),
+    Row("Two nets, Welch's t", any_verdict(FALLS), low=3.0),
+    Row("The same, one net scattering three times as much", any_verdict(FALLS, spread={"resnet-20": 3.0}), low=3.0),
+    Row("The interaction, Satterthwaite's t", any_verdict(COST), low=3.0),
+    Row("The same, plain-56 scattering three times as much", any_verdict(COST, spread={"plain-56": 3.0}), low=3.0),
     # With few seeds only the most ordered draws are below the level.
-    Row("The trend over five depths, Jonckheere-Terpstra", any_verdict(PRIMARY[3]), low=3.0, repetitions=4_000),
+    Row("The trend over five depths, Jonckheere-Terpstra", any_verdict(TREND), low=3.0, repetitions=4_000),
     Row(
         "The same, resnet-56 scattering three times as much",
-        any_verdict(PRIMARY[3], spread={"resnet-56": 3.0}),
+        any_verdict(TREND, spread={"resnet-56": 3.0}),
         low=3.0,
         repetitions=4_000,
     ),
     # Given from four runs of each on: with fewer no ranks are below the level.
-    Row("Two nets by ranks, one scattering five times as much", by_ranks(PRIMARY[2], {"resnet-56": 5.0}), low=3.0),
-    Row(
-        "The interaction by ranks, plain-56 scattering five times as much",
-        by_ranks(PRIMARY[0], {"plain-56": 5.0}),
-        low=3.0,
-    ),
+    Row("Two nets by ranks, one scattering five times as much", by_ranks(FALLS, {"resnet-56": 5.0}), low=3.0),
+    Row("The interaction by ranks, plain-56 scattering five times as much", by_ranks(COST, {"plain-56": 5.0}), low=3.0),
     # Holm keeps to the level at most, and here four tests share nets.
-    Row("The primary family of four, any verdict", any_verdict(*PRIMARY), repetitions=4_000),
+    Row("The primary family of four, any verdict", any_verdict(COST, PLAIN, FALLS, TREND), repetitions=4_000),
     # One side of a two-sided test: half the level.
     Row("*Residual nets do not degrade*: *shown* where they lose the margin", shown_at_the_margin, high=3.5),
-    Row("Two nets, paired by seed", by_seed(PRIMARY[2]), low=3.0, exact=True),
-    Row("The interaction, paired by seed", by_seed(PRIMARY[0]), low=3.0, exact=True),
-    Row("A published single run: *different*", single_run_called_different, low=3.0, exact=True),
-    Row("A published mean ± std of five runs: *different*", five_runs_called_different, low=3.0),
+    Row("Two nets, paired by seed", by_seed(FALLS), low=3.0, exact=True),
+    Row("The interaction, paired by seed", by_seed(COST), low=3.0, exact=True),
+    Row("A published single run: *different*", called_different(1), low=3.0, exact=True),
+    Row("A published mean ± std of five runs: *different*", called_different(5), low=3.0),
     # Only where the spread is small beside the margin can anything be called equivalent.
     Row("A published single run a margin away: *equivalent*", single_run_called_equivalent_at_the_margin),
     Row("Images drawn anew, for these very nets", images, low=3.0, exact=True, repetitions=4_000),
@@ -232,10 +214,10 @@ def share(row: Row, n: int, repetitions: int) -> float:
     return 100 * sum(row.alarm(n, generator) for _ in range(repetitions)) / repetitions
 
 
-def table(rows: Iterable[Row], repetitions: int | None = None) -> str:
+def table(rows: Iterable[Row]) -> str:
     lines = [f"| | {' | '.join(f'n = {n}' for n in SEEDS)} |", f"|:--|{'--:|' * len(SEEDS)}"]
     for row in rows:
-        cells = (f"{share(row, n, repetitions or row.repetitions):.1f}" for n in SEEDS)
+        cells = (f"{share(row, n, row.repetitions):.1f}" for n in SEEDS)
         lines.append(f"| {row.words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -27,15 +27,13 @@ def unpadded(text: str) -> str:
     return "\n".join(re.sub(" +", " ", line) if line.startswith("|") else line for line in text.splitlines()) + "\n"
 
 
-PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000) | {
-    20: 269_722,
-    32: 464_154,
-    44: 658_586,
-    56: 853_018,
-    110: 1_727_962,
-    1202: 19_421_274,
-}
-MULTIPLY_ADDS = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
+PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000)
+PARAMETERS |= {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
+
+
+def multiply_adds(depth: int) -> int:
+    known = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
+    return known.get(depth, 2_829_000_000)
 
 
 def digest(value: object) -> str:
@@ -93,23 +91,20 @@ def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> l
     """A learning curve that falls to `final` % in `rows` rows, the test error measured on every fourth and the last."""
     points = []
     for k in range(1, rows + 1):
-        iteration = iterations * k // rows
+        iteration, wobble = iterations * k // rows, 0.6 * math.sin(7 * k + seed)
         part = iteration / 64_000
-        wobble = 0.6 * math.sin(7 * k + seed)
         level = 60 * math.exp(-9 * part) + (9 if part <= 0.5 else 0) + final
-        measured = min(90.0, level + wobble) if k % 4 == 0 else None
-        error = final if k == rows else measured
-        points.append(
-            HistoryRow(
-                iteration=iteration,
-                epoch=iteration * 128 / 45_000,
-                learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
-                training_loss=level / 40,
-                training_error=min(90.0, 0.9 * level + 0.4 * wobble),
-                validation_error=error,
-                test_error=error,
-            )
+        error = final if k == rows else min(90.0, level + wobble) if k % 4 == 0 else None
+        row = HistoryRow(
+            iteration=iteration,
+            epoch=iteration * 128 / 45_000,
+            learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
+            training_loss=level / 40,
+            training_error=min(90.0, 0.9 * level + 0.4 * wobble),
+            validation_error=error,
+            test_error=error,
         )
+        points.append(row)
     return points
 
 

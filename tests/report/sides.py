@@ -23,8 +23,10 @@ def means(claim: Claim, side: Side, apart: float) -> dict[str, float]:
         return level
     wanted = claim.bound + claim.sign * (-apart if side == "opposite" else apart)
     if claim.trend:
-        (_, shallow), *_, (_, deep) = claim.trend
-        return {name: level[name] + wanted * (depth - shallow) / (deep - shallow) for name, depth in claim.trend}
+        shallow, *_, deep = claim.trend.values()
+        return {
+            name: level[name] + wanted * (depth - shallow) / (deep - shallow) for name, depth in claim.trend.items()
+        }
     size = sum(coefficient**2 for coefficient in claim.contrast.values())
     return level | {name: level[name] + coefficient * wanted / size for name, coefficient in claim.contrast.items()}
 

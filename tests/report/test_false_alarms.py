@@ -17,16 +17,9 @@ def test_false_alarms_keep_to_the_level(row: Row) -> None:
     assert min(shares.values() if row.exact else [shares[5]]) >= row.low
 
 
-def test_the_page_holds_a_line_for_each_test() -> None:
+def test_the_page_has_a_line_for_each_test() -> None:
     counted = PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
-    lines = [line for line in counted.splitlines() if line.startswith("| ")]
-    assert [line.split("|")[1].strip() for line in lines if "n = 2" not in line] == [
-        x.words for x in (*ROWS, *NOT_USED)
-    ]
-    figures = {
-        line.split("|")[1].strip(): [float(cell) for cell in line.split("|")[2:5]]
-        for line in lines
-        if "n =" not in line
-    }
-    for row in (*ROWS, *NOT_USED):
-        assert max(figures[row.words]) <= row.high
+    lines = [line.split("|")[1:5] for line in counted.splitlines() if line.startswith("| ") and "n =" not in line]
+    assert [words.strip() for words, *_ in lines] == [row.words for row in (*ROWS, *NOT_USED)]
+    for (_, *shares), row in zip(lines, (*ROWS, *NOT_USED), strict=True):
+        assert max(map(float, shares)) <= row.high

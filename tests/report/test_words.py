@@ -8,35 +8,31 @@ from resnet.report import words
 from resnet.report.published import published
 from resnet.report.samples import sample
 
+OF_110 = published().errors_of("resnet", 110)[0]
+
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
         (words.spread(8.512, 0.219, 5), "8.51 ± 0.22 (n = 5)"),
-        (words.spread(8.75, None, None), "8.75"),
         (words.sample(sample([8.75])), "8.75 (n = 1)"),
-        (words.sample(None), "–"),
         (words.sample(None, "not run"), "not run"),
         (words.repeats([1.0, 2.0, 6.0]), "2.0 ± 2.6 (n = 3)"),
         (words.repeats([2e9], 1, 1e9), "2.0 (n = 1)"),
         (words.count(1234567), "1,234,567"),
         (words.count(float("nan")), "–"),
         (words.percent(None), "–"),
-        (words.percent(8.755), "8.76"),
         (words.setting(True), "yes"),
-        (words.setting(64_000), "64,000"),
         (words.setting(0.1), "0.1"),
         (words.setting(80.0), "80"),
         (words.setting(1e-5), "1e-05"),
         (words.setting(None), "none"),
         (words.setting([0.5, 0.75]), "0.5 and 0.75"),
         (words.published_error(None), "–"),
-        (words.published_error(published().errors_of("resnet", 110)[0]), "6.61 ± 0.16 (n = 5), best 6.43"),
-        (words.published_error(published().errors_of("resnet", 110)[0], best=False), "6.61 ± 0.16 (n = 5)"),
-        (words.published_error(published().methods[0]), "9.38"),
+        (words.published_error(OF_110), "6.61 ± 0.16 (n = 5), best 6.43"),
+        (words.published_error(OF_110, best=False), "6.61 ± 0.16 (n = 5)"),
         (words.interval_of_mean((7.051, 9.594)), "7.05 to 9.59"),
         (words.rounded_parameters(269_722), "0.27M"),
-        (words.rounded_parameters(1_727_962), "1.7M"),
         (words.rounded_parameters(19_421_274), "19.4M"),
         (words.multiply_adds(40_551_808), "40.55M"),
         (words.multiply_adds(2_829_000_000), "2,829M"),
@@ -52,7 +48,6 @@ from resnet.report.samples import sample
         (words.size(3 * 2**30), "3.0 GiB"),
         (words.per_second(96.5e9, "B/s"), "96.5 GB/s"),
         (words.per_second(1.234e12, "B/s"), "1.23 TB/s"),
-        (words.per_second(5e6, "B/s"), "5 MB/s"),
         (words.per_second(12.0, "B/s"), "12 B/s"),
         (words.shares([1], 3, ""), "33 %"),
         (words.shares([1, 2, 3], 100, ""), "2.0 ± 1.0 %"),
@@ -64,7 +59,6 @@ from resnet.report.samples import sample
         (words.durations(1260.0, 60.0, 3), "21.0 ± 1.0 min (n = 3)"),
         (words.durations(0.5, None, 1), "0.50 s (n = 1)"),
         (words.listed([]), ""),
-        (words.listed(["a"]), "a"),
         (words.listed(iter("abc")), "a, b and c"),
         (words.numbered(1, "seed"), "1 seed"),
         (words.numbered(1200, "seed"), "1,200 seeds"),

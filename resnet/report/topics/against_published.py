@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
+from resnet.report.ladders import Nets
 from resnet.report.markdown import bold, bullets, escaped
-from resnet.report.published import PublishedError, published
+from resnet.report.published import PublishedError, TestError, published
 from resnet.report.results import Net
 from resnet.report.samples import Difference, Sample, versus_published
-from resnet.report.section import Section
+from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 from resnet.results import DataRecord, PublishedRecord
-
-Nets = Mapping[str, Net]
-
-PAPERS = "the paper, %"
 
 
 class Comparison(NamedTuple):
@@ -27,34 +24,24 @@ class Comparison(NamedTuple):
     ours: Sample
     difference: Difference | None
     """Ours minus theirs; None if our seeds show no spread."""
-    word: Literal["equivalent", "different", "undecided"]
-    """`equivalent`: within the margin by TOST; `different`: not so, and the interval leaves 0 out."""
-    equivalence_p: float | None
-
-    @property
-    def other_images(self) -> int | None:
-        """Their number of training images if it is known and not ours."""
-        theirs = published().sources[self.figure.source].training_images
-        return theirs if theirs != self.net.done[0].record.data.train_images else None
+    word: str
+    """`undecided`, `equivalent`: within the margin by TOST, or `different`: not so, and the interval leaves 0 out."""
 
 
-def compare(net: Net, figure: PublishedError, ours: Sample, confidence: float, margin: float) -> Comparison:
-    """Judge a published error; a figure without a spread is one more run, with the scatter of ours."""
-    difference = versus_published(ours, figure)
-    if difference is None:
-        return Comparison(net, figure, ours, None, "undecided", None)
-    level, equivalence = 1 - confidence, difference.equivalence_p(margin)
-    unlike: Literal["different", "undecided"] = "different" if difference.p < level else "undecided"
-    return Comparison(net, figure, ours, difference, "equivalent" if equivalence < level else unlike, equivalence)
+def comparisons(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> Iterator[Comparison]:
+    """Every figure of the nets on the paper's schedule and data that have a run, in the plan's order.
 
-
-def comparisons(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> list[Comparison]:
-    """Every figure of the nets on the paper's schedule and data that have a run, in the plan's order."""
-    compared = []
+    A figure without a spread is one more run, with the scatter of ours.
+    """
     for net in (nets[name] for name in protocol.on_the_papers_schedule(nets.values(), data)):
-        figures, ours = published().errors_of(net.kind, net.depth, net.shortcut), net.over_seeds("test_error")
-        compared += [compare(net, figure, ours, confidence, margin) for figure in figures if ours]
-    return compared
+        if ours := net.over_seeds("test_error"):
+            for figure in published().errors_of(net.kind, net.depth, net.shortcut):
+                apart, word = versus_published(ours, figure), "undecided"
+                if apart and apart.p() < 1 - confidence:
+                    word = "different"
+                if apart and apart.equivalence_p(margin) < 1 - confidence:
+                    word = "equivalent"
+                yield Comparison(net, figure, ours, apart, word)
 
 
 def with_the_paper(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> dict[str, Comparison]:
@@ -72,29 +59,23 @@ def table_6(nets: Nets, data: DataRecord | None) -> Section:
     papers = {name: figure for name in ladders.main_nets(nets, "resnet") if (figure := nets[name].papers_error)}
     if not papers.keys() & set(alike):
         return Section("Table 6")
-    lines = [
-        {
-            "net": Cell(method.name),
-            "layers": Cell(str(method.layers or words.NONE), method.layers),
-            "parameters": Cell(method.parameters or words.NONE),
-            "counted here": Cell(words.NONE),
-            PAPERS: Cell(words.published_error(method), method.error),
-            "ours, %": Cell(words.NONE),
-        }
-        for method in published().methods
-    ]
-    for name, figure in papers.items():
-        net, counted = nets[name], getattr(nets[name].counted, "parameters", None)
-        ours = net.over_seeds("test_error") if name in alike else None
-        line = {
-            "net": Cell("ResNet"),
-            "layers": Cell(str(net.depth), net.depth),
-            "parameters": Cell(published().parameters_of(net.depth, net.shortcut) or words.NONE),
+
+    def line(net: str, layers: int | None, parameters: str | None, counted: int | None, error: TestError) -> Line:
+        return {
+            "net": net,
+            "layers": Cell(str(layers or words.NONE), layers),
+            "parameters": parameters or words.NONE,
             "counted here": Cell(words.count(counted), counted),
-            PAPERS: Cell(words.published_error(figure), figure.error),
-            "ours, %": Cell(words.sample(ours, "not run"), ours.mean if ours else None),
+            "the paper, %": Cell(words.published_error(error), error.error),
+            "ours, %": words.NONE,
         }
-        lines.append(line)
+
+    lines = [line(x.name, x.layers, x.parameters, None, x) for x in published().methods]
+    for net, figure in ((nets[name], figure) for name, figure in papers.items()):
+        parameters, counted = published().parameters_of(net.depth, net.shortcut), net.counted and net.counted.parameters
+        ours = net.over_seeds("test_error") if net.name in alike else None
+        error = Cell(words.sample(ours, "not run"), ours.mean if ours else None)
+        lines.append(line("ResNet", net.depth, parameters, counted, figure) | {"ours, %": error})
     source = published().sources["paper"]
     note = (
         "Classification error on the CIFAR-10 test set, all with data augmentation. Layers, parameters and the paper's "
@@ -106,24 +87,24 @@ def table_6(nets: Nets, data: DataRecord | None) -> Section:
 # Every published figure of the same net, judged.
 
 
-def _line(one: Comparison, confidence: float) -> dict[str, Cell]:
-    images = f", {one.other_images // 1000}k images" if one.other_images else ""
-    judged = [Cell(words.NONE), Cell("undecided (one run shows no spread)"), Cell(words.NONE), Cell(words.NONE)]
-    if one.difference and one.equivalence_p is not None:
-        apart, ps = one.difference, (one.difference.p, one.equivalence_p)
-        judged = [
-            Cell(words.difference(apart.value, apart.interval(confidence)), apart.value),
-            Cell(bold(one.word)),
-            Cell(", ".join(map(words.p_value, ps)), ps[0]),
-            Cell(apart.test),
-        ]
-    columns = (f"ours minus theirs ({100 * confidence:g} % interval)", "verdict", "p of difference, of TOST", "test")
+def _line(one: Comparison, confidence: float, margin: float) -> Line:
+    theirs, apart = published().sources[one.figure.source].training_images, one.difference
+    other_images = theirs and theirs != one.net.done[0].record.data.train_images
+    images = f", {theirs // 1000}k images" if theirs and other_images else ""
+    difference, word, ps, test = Cell(words.NONE), "undecided (one run shows no spread)", Cell(words.NONE), words.NONE
+    if apart:
+        difference = Cell(words.difference(apart.value, apart.interval(confidence)), apart.value)
+        ps = Cell(f"{words.p_value(apart.p())}, {words.p_value(apart.equivalence_p(margin))}", apart.p())
+        word, test = bold(one.word), apart.test
     return {
-        "net": Cell(one.net.name),
-        "source": Cell(one.figure.source),
+        "net": one.net.name,
+        "source": one.figure.source,
         "published, %": Cell(words.published_error(one.figure, best=False) + images, one.figure.error),
         "ours, %": Cell(words.sample(one.ours), one.ours.mean, one.net.done[0].file),
-        **dict(zip(columns, judged, strict=True)),
+        f"ours minus theirs ({100 * confidence:g} % interval)": difference,
+        "verdict": word,
+        "p of difference, of TOST": ps,
+        "test": test,
     }
 
 
@@ -134,7 +115,7 @@ def verdicts(nets: Nets, data: DataRecord | None, confidence: float, margin: flo
     if done and not alike:
         why = "another schedule than the paper's" if protocol.official(data) else "other data than CIFAR-10"
         return Section(title, (f"Does not apply: these are runs on {why}; nothing published is comparable.",))
-    lines = [_line(one, confidence) for one in comparisons(nets, data, confidence, margin)]
+    lines = [_line(one, confidence, margin) for one in comparisons(nets, data, confidence, margin)]
     explained = (
         f"*equivalent*: less than {margin:g} points apart, by two one-sided tests (TOST) at {1 - confidence:.2g} each; "
         "*different*: not so, and the interval leaves 0 out; *undecided*: neither. A published figure without a spread "
@@ -153,7 +134,7 @@ def elsewhere(nets: Nets, data: DataRecord | None) -> Section:
     known, planned = published(), sorted({(net.kind != "resnet", net.depth, net.kind) for net in nets.values()})
     figures = {f"{kind}-{depth}": known.errors_of(kind, depth) for _, depth, kind in planned}
     others = {net: {x.source: x for x in of_net if x.source != "paper"} for net, of_net in figures.items()}
-    sources = [name for name in known.sources if any(name in of_net for of_net in others.values())]
+    sources = {name: x for name, x in known.sources.items() if any(name in of_net for of_net in others.values())}
     if not sources or not protocol.official(data):
         return Section("Published elsewhere")
     lines = [
@@ -161,33 +142,28 @@ def elsewhere(nets: Nets, data: DataRecord | None) -> Section:
         for net, of_net in others.items()
         if of_net
     ]
-    notes = []
-    for source in map(known.sources.__getitem__, sources):
-        images = words.count(source.training_images) if source.training_images else "an unknown number of"
-        conditions = f"{images} training images, residual nets with option {source.shortcut}. {source.taken}"
-        notes.append(f"[{source.title}]({source.url}): {conditions}")
+    notes = [
+        f"[{x.title}]({x.url}): {words.count(x.training_images)} training images, residual nets with option "
+        f"{x.shortcut}. {x.taken}"
+        for x in sources.values()
+    ]
     notes += [f"{net}, {x.source}: {x.note}" for net, of_net in others.items() for x in of_net.values() if x.note]
     text = "Not measured here; conditions as their authors state them. Test error, %:"
     return Section("Published elsewhere", (text, table(lines), bullets(notes)))
-
-
-def _as_published(weights: PublishedRecord) -> PublishedError | None:
-    """What the authors of weights give as their error."""
-    figures = published().errors_of(weights.net, weights.depth, weights.shortcut)
-    return next((x for x in figures if published().sources[x.source].url == weights.source), None)
 
 
 def weights(evaluated: Sequence[PublishedRecord]) -> Section:
     """Others' weights, by the same code as ours."""
     lines = []
     for one in evaluated:
-        theirs = _as_published(one) if one.official else None
+        figures = published().errors_of(one.net, one.depth, one.shortcut) if one.official else []
+        theirs = next((x.error for x in figures if published().sources[x.source].url == one.source), None)
         line = {
             "weights": Cell(one.name),
             "net": Cell(f"{one.net}-{one.depth}, shortcut {one.shortcut}"),
             "parameters": Cell(words.count(one.parameters), one.parameters),
             "test error, %": Cell(words.percent(one.test_error), one.test_error),
-            "by their authors, %": Cell(words.percent(theirs.error) if theirs else words.NONE),
+            "by their authors, %": Cell(words.percent(theirs)),
             "test images": Cell(f"{words.count(one.images)} of {'official CIFAR-10' if one.official else one.data}"),
             "trained on": Cell(one.trained or "not said"),
             "images prepared with": Cell(one.normalisation),

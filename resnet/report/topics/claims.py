@@ -14,36 +14,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pandas import DataFrame
-from scipy.stats import mannwhitneyu
+from scipy.stats import kendalltau, mannwhitneyu, theilslopes
 
 from resnet.params import ReportParams
 from resnet.report import ladders, words
-from resnet.report.ladders import DEEPEST
+from resnet.report.ladders import DEEPEST, Nets
 from resnet.report.markdown import bold, bullets, escaped
 from resnet.report.published import published
-from resnet.report.results import Net
-from resnet.report.samples import Difference, Interval, Sample, Trend, contrast, holm, paired
-from resnet.report.section import Block, Section
+from resnet.report.samples import contrast, holm, paired, sample
+from resnet.report.section import Block, Line, Section
 from resnet.report.table import Cell, table
 
-Nets = Mapping[str, Net]
-Family = Literal["primary", "secondary"]
+FAMILIES = ("primary", "secondary")
 Quantity = Literal["test_error", "training_error", "response"]
-Contrast = Mapping[str, int]
-"""Nets with the coefficients of their means, which add up to 0."""
 Values = Mapping[str, Mapping[int, float]]
 """Of each net, a value by seed."""
-
-COLUMNS = (
-    *("claim", "family", "verdict", "interim", "difference", "low", "high", "unit", "bound"),
-    *("p", "p_holm", "test", "why_not_tested", "paired_low", "paired_high", "p_ranks"),
-)
-"""Of claims.csv. `interim`: planned seeds are missing; `low` and `high`: the interval of the difference, which the
-claim says is above or below `bound`; `p`: two-sided; `p_holm`: after the correction over the family; `test`: with its
-n; `paired_low` and `paired_high`: the interval of the differences by seed; `p_ranks`: if variances differ."""
 
 
 class Claim(NamedTuple):
@@ -52,197 +40,190 @@ class Claim(NamedTuple):
     sentence: str
     """Without its full stop."""
     quantity: Quantity
-    contrast: Contrast
     sign: Literal[-1, 1]
     """1: above the bound, -1: below."""
+    contrast: Mapping[str, int] = {}
+    """Nets with the coefficients of their means, which add up to 0."""
     bound: float = 0.0
     """In points."""
-    family: Family = "secondary"
-    trend: tuple[tuple[str, int], ...] = ()
+    family: str = "secondary"
+    trend: Mapping[str, int] = {}
     """Nets with their depths, if the claim is on the trend over all their runs. Those of the contrast must have two."""
 
     @property
     def nets(self) -> list[str]:
-        return [name for name, _ in self.trend] or [*self.contrast]
+        return [*(self.trend or self.contrast)]
 
     @property
     def unit(self) -> str:
         return "" if self.quantity == "response" else "points per 10 layers" if self.trend else "points"
 
-
-# What is claimed.
-
-
-class Ends(NamedTuple):
-    """The shallowest and the deepest net of a kind that claims are about."""
-
-    shallow: str
-    deep: str
+    def of(self, *nets: str, bound: float = 0.0) -> Claim:
+        """This claim of two nets, the second minus the first, or of two and two, the first two minus the others."""
+        contrast = dict(zip(nets, (-1, 1, 1, -1), strict=False))
+        return self._replace(sentence=self.sentence.format(*nets, bound=bound), contrast=contrast, bound=bound)
 
 
-def _change(first: str, second: str) -> Contrast:
-    """The second net's mean minus the first's."""
-    return {first: -1, second: 1}
+COST = "Depth costs a plain net more than a residual one: test error rises more from {} to {} than from {} to {}"
+INTERACTION = Claim(COST, "test_error", 1)
+PLAIN_TRAINING = Claim("Plain nets degrade: training error rises from {} to {}", "training_error", 1)
+PLAIN_TEST = Claim("Plain nets degrade: test error rises from {} to {}", "test_error", 1)
+FALLS = Claim("Test error falls from {} to {}", "test_error", -1)
+TREND = Claim("Test error falls with depth from {} to {}", "test_error", -1)
+LESS = "Residual nets do not degrade: training error rises by less than {bound:g} points from {} to {}"
+NO_DEGRADATION = Claim(LESS, "training_error", -1)
+BETTER = Claim("{1} has a lower test error than {0}", "test_error", -1)
+RESPOND_LESS = Claim("Residual nets respond less: the layers of {1} less than those of {0}", "response", -1)
+DEEPER_LESS = Claim("Deeper residual nets respond less per layer: {1} less than {0}", "response", -1)
 
 
-def _primary_ends(upto: Mapping[str, dict[int, str]], chosen: Sequence[int]) -> dict[str, Ends]:
-    """The ends of each kind, shared if both have two of the same depths; a kind with one depth has none.
+def _trend(upto: Mapping[int, str], shallow: str, deep: str) -> list[Claim]:
+    """The trend over three depths or more, once two nets have two runs."""
+    ends, trend = [*upto.values()], {name: depth for depth, name in upto.items()}
+    sentence = TREND.sentence.format(ends[0], ends[-1])
+    return [TREND.of(shallow, deep)._replace(sentence=sentence, trend=trend)] if len(upto) > 2 else []
 
-    Args:
-        upto: the nets up to 110 layers, of each kind by depth.
-        chosen: the plan's depths, if it names them.
+
+def _primary(upto: Mapping[str, dict[int, str]], chosen: Sequence[int]) -> Iterator[Claim]:
+    """Of the chosen depths, else of the ends that both kinds have, else of the ends of each kind.
+
+    `upto`: the nets up to 110 layers, of each kind by depth.
     """
-    shared, ends = sorted(upto["plain"].keys() & upto["resnet"].keys()), {}
+    shared, ends = sorted(upto["plain"].keys() & upto["resnet"].keys()), dict[str, list[str]]()
     for kind, names in upto.items():
         depths = [depth for depth in chosen if depth in names] or (shared if len(shared) > 1 else sorted(names))
-        if len(depths) > 1:
-            ends[kind] = Ends(names[depths[0]], names[depths[-1]])
-    return ends
+        ends[kind] = [names[depths[0]], names[depths[-1]]] if len(depths) > 1 else []
+    if len(shared) > 1 and all(ends.values()):
+        yield INTERACTION.of(*ends["plain"], *ends["resnet"])
+    if ends["plain"]:
+        yield PLAIN_TRAINING.of(*ends["plain"])
+    if ends["resnet"]:
+        yield FALLS.of(*ends["resnet"])
+        yield from _trend(upto["resnet"], *ends["resnet"]) if chosen else ()
 
 
-def _interaction(plain: Ends, residual: Ends) -> Claim:
-    sentence = (
-        "Depth costs a plain net more than a residual one: test error rises more "
-        f"from {plain.shallow} to {plain.deep} than from {residual.shallow} to {residual.deep}"
-    )
-    return Claim(sentence, "test_error", {**_change(*plain), residual.shallow: 1, residual.deep: -1}, 1)
-
-
-def _plain_degrade(plain: Ends, quantity: Literal["test_error", "training_error"]) -> Claim:
-    sentence = f"Plain nets degrade: {quantity.replace('_', ' ')} rises from {plain.shallow} to {plain.deep}"
-    return Claim(sentence, quantity, _change(*plain), 1)
-
-
-def _depth_helps(residual: Ends) -> Claim:
-    return Claim(f"Test error falls from {residual.shallow} to {residual.deep}", "test_error", _change(*residual), -1)
-
-
-def _falls_with_depth(upto: Mapping[int, str], ends: Ends) -> Iterator[Claim]:
-    """The trend over three depths or more; those of `ends` must have two runs."""
-    if len(upto) > 2:
-        first, *_, last = upto.values()
-        trend = tuple((name, depth) for depth, name in upto.items())
-        sentence = f"Test error falls with depth from {first} to {last}"
-        yield Claim(sentence, "test_error", _change(*ends), -1, trend=trend)
-
-
-def _primary(upto: Mapping[str, dict[int, str]], report: ReportParams) -> Iterator[Claim]:
-    ends = _primary_ends(upto, report.primary_depths)
-    if len(ends) == 2 and len(upto["plain"].keys() & upto["resnet"].keys()) > 1:
-        yield _interaction(ends["plain"], ends["resnet"])
-    if "plain" in ends:
-        yield _plain_degrade(ends["plain"], "training_error")
-    if "resnet" in ends:
-        yield _depth_helps(ends["resnet"])
-        if report.primary_depths:
-            yield from _falls_with_depth(upto["resnet"], ends["resnet"])
-
-
-def _deep(upto: Mapping[int, str]) -> list[Ends]:
+def _deep(upto: Mapping[int, str]) -> list[tuple[str, str]]:
     """The shallowest net with those of 56 and 110 layers, or with the deepest."""
     shallow, *deeper = upto.values() or ("",)
     chosen = [upto[depth] for depth in (56, DEEPEST) if upto.get(depth) in deeper] or deeper[-1:]
-    return [Ends(shallow, name) for name in chosen]
+    return [(shallow, name) for name in chosen]
 
 
 def _secondary(upto: Mapping[str, dict[int, str]], margin: float) -> Iterator[Claim]:
-    plain, residual = (_deep(upto[kind]) for kind in ("plain", "resnet"))
+    plain, residual = _deep(upto["plain"]), _deep(upto["resnet"])
     twins = {name: upto["resnet"][depth] for depth, name in upto["plain"].items() if depth in upto["resnet"]}
-    paired_ends = [ends for ends in plain if ends.shallow in twins and ends.deep in twins]
-    yield from (_interaction(ends, Ends(twins[ends.shallow], twins[ends.deep])) for ends in paired_ends)
-    yield from map(_depth_helps, residual)
+    yield from (INTERACTION.of(a, b, twins[a], twins[b]) for a, b in plain if {a, b} <= twins.keys())
+    yield from (FALLS.of(*ends) for ends in residual)
     if residual:
-        first, *_, last = upto["resnet"].values()
-        yield from _falls_with_depth(upto["resnet"], Ends(first, last))
-    for ends in plain:
-        yield _plain_degrade(ends, "training_error")
-        yield _plain_degrade(ends, "test_error")
-    for ends in residual:
-        less = f"training error rises by less than {margin:g} points from {ends.shallow} to {ends.deep}"
-        yield Claim(f"Residual nets do not degrade: {less}", "training_error", _change(*ends), -1, margin)
-    for name in (ends.deep for ends in plain if ends.deep in twins):
-        sentence = f"{twins[name]} has a lower test error than {name}"
-        yield Claim(sentence, "test_error", _change(name, twins[name]), -1)
-    for name in filter(twins.get, dict.fromkeys(name for ends in plain for name in ends)):
-        sentence = f"Residual nets respond less: the layers of {twins[name]} less than those of {name}"
-        yield Claim(sentence, "response", _change(name, twins[name]), -1)
-    for ends in residual:
-        sentence = f"Deeper residual nets respond less per layer: {ends.deep} less than {ends.shallow}"
-        yield Claim(sentence, "response", _change(*ends), -1)
+        yield from _trend(upto["resnet"], residual[0][0], [*upto["resnet"].values()][-1])
+    yield from (claim.of(*ends) for ends in plain for claim in (PLAIN_TRAINING, PLAIN_TEST))
+    yield from (NO_DEGRADATION.of(*ends, bound=margin) for ends in residual)
+    yield from (BETTER.of(deep, twins[deep]) for _, deep in plain if deep in twins)
+    both = dict.fromkeys(name for ends in plain for name in ends if name in twins)
+    yield from (RESPOND_LESS.of(name, twins[name]) for name in both)
+    yield from (DEEPER_LESS.of(*ends) for ends in residual)
 
 
-def _comparable(nets: Nets, claim: Claim) -> bool:
-    """Whether the plan gives the nets of a claim the same settings, those that it is about apart."""
-    planned = [replace(nets[name], runs=()) for name in claim.nets]
-    return not any(ladders.incomparable(*pair) for pair in combinations(planned, 2))
+def _differing(nets: Nets, names: Sequence[str]) -> list[str]:
+    """The settings that keep nets from being compared."""
+    pairs = combinations([nets[name] for name in names], 2)
+    return list(dict.fromkeys(key for pair in pairs for key in ladders.incomparable(*pair)))
 
 
 def stated(nets: Nets, report: ReportParams) -> list[Claim]:
-    """Every claim that the plan lets test, the primary family first."""
-    upto = {}
+    """Every claim that the plan lets test, as its nets have the same settings; the primary family first."""
+    planned, upto = {name: replace(net, runs=()) for name, net in nets.items()}, {}
     for kind in ("plain", "resnet"):
         main = [nets[name] for name in ladders.main_nets(nets, kind)]
         upto[kind] = {net.depth: net.name for net in main if net.planned > 1 and net.depth <= DEEPEST}
-    primary = [claim._replace(family="primary") for claim in _primary(upto, report)]
-    sentences = {claim.sentence for claim in primary}
-    secondary = (x for x in _secondary(upto, report.margin) if x.sentence not in sentences)
-    return [claim for claim in (*primary, *secondary) if _comparable(nets, claim)]
+    primary = {x.sentence: x._replace(family="primary") for x in _primary(upto, report.primary_depths)}
+    claims = primary | {x.sentence: x for x in _secondary(upto, report.margin) if x.sentence not in primary}
+    return [claim for claim in claims.values() if not _differing(planned, claim.nets)]
 
 
 # What the runs say of a claim.
 
 
-class Evidence(NamedTuple):
-    """What runs say of a claim, before any correction."""
+class Judged(NamedTuple):
+    """A claim with what its runs say: a row of claims.csv. Numbers are NaN unless they are tested."""
 
-    difference: Difference | Trend
-    p: float
-    agrees: bool
-    """Whether the runs are on the claim's side."""
-    by_seed: Difference | None
-    """The same, paired by seed; None if the nets have not the same seeds."""
-    p_ranks: float | None
+    claim: Claim
+    why_not_tested: str = ""
+    difference: float = math.nan
+    """Of the contrast; of a trend the slope."""
+    low: float = math.nan
+    """Lower end of its interval, which the claim says is above or below the claim's bound."""
+    high: float = math.nan
+    p: float = math.nan
+    """Two-sided, against the bound."""
+    test: str = ""
+    """Its name with n."""
+    paired_low: float = math.nan
+    """Lower end of the interval of the differences by seed, if the nets have the same seeds."""
+    paired_high: float = math.nan
+    p_ranks: float = math.nan
     """Of a Mann-Whitney test, if the nets' variances differ by more than 4 to 1 and each side has four runs."""
+    interim: bool = False
+    """Whether planned seeds are missing."""
+    p_holm: float = math.nan
+    """After the correction over the family."""
+    verdict: str = "not tested"
+    notes: tuple[str, ...] = ()
+    """What a reader of the verdict must know too, in sentences."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the runs are on the claim's side."""
+        return (self.difference - self.claim.bound) * self.claim.sign > 0
 
 
-def _sums(claim: Claim, values: Values, names: Sequence[str]) -> list[float] | None:
-    """The part of a contrast that is of these nets, a seed each; None if they have not the same seeds."""
-    seeds = sorted(values[names[0]])
-    if any(sorted(values[name]) != seeds for name in names):
-        return None
-    return [math.fsum(claim.contrast[name] * values[name][seed] for name in names) for seed in seeds]
+NO_SPREAD = "the runs do not differ at all"
+COLUMNS = (
+    *("claim", "family", "verdict", "interim", "difference", "low", "high", "unit", "bound"),
+    *("p", "p_holm", "test", "why_not_tested", "paired_low", "paired_high", "p_ranks"),
+)
+"""Of claims.csv: of `Claim` and `Judged`."""
 
 
-def _ranks(claim: Claim, values: Values, samples: Sequence[Sample]) -> float | None:
-    """See `Evidence.p_ranks`; an interaction compares what depth costs each seed of the two kinds."""
-    stds, names = [x.std or 0.0 for x in samples], [*claim.contrast]
-    sides = [_sums(claim, values, part) for part in (names[: len(names) // 2], names[len(names) // 2 :])]
-    first, second = (side or [] for side in sides)
-    if max(stds) ** 2 <= 4 * min(stds) ** 2 or min(len(first), len(second)) < 4:
-        return None
-    return float(mannwhitneyu([x - claim.bound for x in first], [-x for x in second]).pvalue)
+def _weigh_trend(claim: Claim, values: Values, confidence: float) -> Judged:
+    """By Theil and Sen's slope of 10 layers with Sen's (1968) interval, and Jonckheere and Terpstra's test.
+
+    The test is Kendall's with the depths as ties.
+    """
+    depths, errors = zip(*((claim.trend[name], x) for name in claim.trend for x in values[name].values()), strict=True)
+    if len({*errors}) == 1:
+        return Judged(claim, NO_SPREAD)
+    slopes, p = theilslopes(errors, depths, confidence), float(kendalltau(depths, errors).pvalue)
+    value, low, high = (10 * float(x) for x in (slopes.slope, slopes.low_slope, slopes.high_slope))
+    test = f"Jonckheere-Terpstra, n = {len(errors)} runs of {len({*depths})} depths"
+    return Judged(claim, "", value, low, high, p, test)
 
 
-def weigh(claim: Claim, values: Values) -> Evidence | None:
-    """Test a claim; None if no run differs from another. Each net of its contrast has two runs."""
+def _of_each_seed(claim: Claim, values: Values, names: Sequence[str]) -> list[float]:
+    """The part of a contrast that is of these nets, by seed; empty if they have not the same seeds."""
+    seeds = values[names[0]].keys()
+    alike = all(values[name].keys() == seeds for name in names)
+    return [math.fsum(claim.contrast[name] * values[name][seed] for name in names) for seed in seeds if alike]
+
+
+def weigh(claim: Claim, values: Values, confidence: float) -> Judged:
+    """Test a claim, before any correction. Each net of its contrast has two runs."""
     if claim.trend:
-        known = [(float(depth), error) for name, depth in claim.trend for error in values.get(name, {}).values()]
-        depths, errors = zip(*known, strict=True)
-        slope = Trend(depths, errors)
-        return Evidence(slope, slope.p, slope.value * claim.sign > 0, None, None) if len({*errors}) > 1 else None
-    samples = [Sample(tuple(values[name].values())) for name in claim.contrast]
-    test = "Welch's t" if len(samples) == 2 else "Satterthwaite's t"
-    difference = contrast([*claim.contrast.values()], [x.summary for x in samples], test)
+        return _weigh_trend(claim, values, confidence)
+    names, samples = [*claim.contrast], [x for name in claim.contrast if (x := sample(values[name].values()))]
+    difference, by_seed = contrast([*claim.contrast.values()], samples), paired(_of_each_seed(claim, values, names))
     if difference is None:
-        return None
-    by_seed = _sums(claim, values, [*claim.contrast])
-    return Evidence(
-        difference,
-        difference.p_against(claim.bound),
-        (difference.value - claim.bound) * claim.sign > 0,
-        paired(by_seed, [0.0] * len(by_seed)) if by_seed else None,
-        _ranks(claim, values, samples),
-    )
+        return Judged(claim, NO_SPREAD)
+    against = f", against {claim.bound:g} points" if claim.bound else ""
+    test = f"{difference.test}{against}{' of the mean over layers' if claim.quantity == 'response' else ''}"
+    ends, p = difference.interval(confidence), difference.p(claim.bound)
+    paired_ends = by_seed.interval(confidence) if by_seed else (math.nan, math.nan)
+    # An interaction compares what depth costs each seed of the two kinds.
+    half, stds, ranks = len(names) // 2, [x.std or 0.0 for x in samples], math.nan
+    first, second = (_of_each_seed(claim, values, side) for side in (names[:half], names[half:]))
+    if max(stds) ** 2 > 4 * min(stds) ** 2 and min(len(first), len(second)) >= 4:
+        ranks = float(mannwhitneyu([x - claim.bound for x in first], [-x for x in second]).pvalue)
+    return Judged(claim, "", difference.value, *ends, p, test, *paired_ends, ranks)
 
 
 def verdict(agrees: bool, p: float, level: float, opposite: str = "contradicted") -> str:
@@ -250,149 +231,108 @@ def verdict(agrees: bool, p: float, level: float, opposite: str = "contradicted"
     return "undecided" if p >= level else "shown" if agrees else opposite
 
 
-def _by_seed(
-    net: Net, quantity: Quantity, centre: Callable[[Sequence[float]], float] = statistics.fmean
-) -> dict[int, float]:
-    """A value a run that is done and measured; the layers' responses are taken at their `centre`."""
-    values = {run.seed: None if quantity == "response" else getattr(run.record, quantity) for run in net.done}
-    if quantity == "response" and net.responses:
-        values |= {x.seed: centre(x.std) for x in net.responses.seeds if x.seed in values}
-    return {seed: float(value) for seed, value in values.items() if value is not None and math.isfinite(value)}
+def _values(
+    nets: Nets, claim: Claim, quantity: Quantity, centre: Callable[[Sequence[float]], float] = statistics.fmean
+) -> Values:
+    """Of each net of a claim, a value a run that is done and measured; of layers' responses their `centre`."""
+    values = dict[str, dict[int, float]]()
+    for name in claim.nets:
+        net, done = nets[name], {run.seed: getattr(run.record, quantity, None) for run in nets[name].done}
+        if quantity == "response":
+            measured = {x.seed: centre(x.std) for x in net.responses.seeds} if net.responses else {}
+            done = {seed: measured.get(seed) for seed in done}
+        values[name] = {seed: x for seed, x in done.items() if x is not None and math.isfinite(x)}
+    return values
 
 
-def _why_not(nets: Nets, claim: Claim, values: Values) -> str | None:
-    """Why a claim cannot be tested; None if it can."""
-    what = "layer responses" if claim.quantity == "response" else "runs"
+def _weighed(nets: Nets, claim: Claim, confidence: float) -> Judged:
+    """Before the correction over its family, or why it cannot be tested."""
+    values, why_not = _values(nets, claim, claim.quantity), ""
     if missing := [name for name in claim.contrast if not values[name]]:
-        return f"{what} missing: {words.listed(missing)}"
-    if single := [name for name in claim.contrast if len(values[name]) < 2]:
-        return f"one run of {words.listed(single)} shows no spread"
-    pairs = combinations([nets[name] for name in claim.nets if values[name]], 2)
-    differing = dict.fromkeys(key for pair in pairs for key in ladders.incomparable(*pair))
-    return f"the runs differ in {words.listed(differing)}" if differing else None
-
-
-class Judged(NamedTuple):
-    """A claim with its verdict."""
-
-    claim: Claim
-    interim: bool
-    """Whether planned seeds are missing."""
-    evidence: Evidence | None
-    why_not: str = ""
-    """Why it is not tested."""
-    verdict: str = "not tested"
-    p_holm: float = math.nan
-    notes: tuple[str, ...] = ()
-    """What a reader of the verdict must know too, in sentences."""
-
-
-def _weighed(nets: Nets, claim: Claim) -> Judged:
-    """Before the correction over its family."""
-    values = {name: _by_seed(nets[name], claim.quantity) for name in claim.nets}
-    interim = any(len(values[name]) < nets[name].planned for name in claim.nets)
-    if why_not := _why_not(nets, claim, values):
-        return Judged(claim, interim, None, why_not)
-    evidence = weigh(claim, values)
-    return Judged(claim, interim, evidence, "" if evidence else "the runs do not differ at all")
+        what = "layer responses" if claim.quantity == "response" else "runs"
+        why_not = f"{what} missing: {words.listed(missing)}"
+    elif single := [name for name in claim.contrast if len(values[name]) < 2]:
+        why_not = f"one run of {words.listed(single)} shows no spread"
+    elif differing := _differing(nets, [name for name in claim.nets if values[name]]):
+        why_not = f"the runs differ in {words.listed(differing)}"
+    judged = Judged(claim, why_not) if why_not else weigh(claim, values, confidence)
+    return judged._replace(interim=any(len(values[name]) < nets[name].planned for name in claim.nets))
 
 
 def judge(nets: Nets, report: ReportParams) -> list[Judged]:
     """Every claim with its verdict, p values corrected over its family as planned (Holm)."""
-    weighed, judged = [_weighed(nets, claim) for claim in stated(nets, report)], list[Judged]()
-    for family in ("primary", "secondary"):
+    judged, weighed = list[Judged](), [_weighed(nets, claim, report.confidence) for claim in stated(nets, report)]
+    for family in FAMILIES:
         ours = [x for x in weighed if x.claim.family == family]
-        corrected = iter(holm([x.evidence.p for x in ours if x.evidence], len(ours)))
-        for x in ours:
-            if x.evidence is None:
-                judged.append(x)
-                continue
-            p, lengths = next(corrected), [nets[name].iterations for name in x.claim.nets]
-            shortened = min(lengths) < published().protocol.iterations
-            opposite = "reversed at this length" if shortened else "contradicted"
-            decided = x._replace(p_holm=p, verdict=verdict(x.evidence.agrees, p, 1 - report.confidence, opposite))
-            judged.append(decided._replace(notes=tuple(_notes(decided, x.evidence, nets, report))))
+        corrected = zip(ours, holm([x.p for x in ours]), strict=True)
+        judged += [_decided(x._replace(p_holm=p), nets, report) if x.test else x for x, p in corrected]
     return judged
 
 
-def _notes(judged: Judged, evidence: Evidence, nets: Nets, report: ReportParams) -> Iterator[str]:
-    """Whether interval, other tests and other quantities agree with the verdict."""
-    claim, level = judged.claim, 1 - report.confidence
-    low, high = evidence.difference.interval(report.confidence)
-    if (low <= claim.bound <= high) != (judged.verdict == "undecided"):
-        ps = f"p {_p(evidence.p)} alone and {_p(judged.p_holm)} corrected for its family"
-        yield f"Interval and verdict differ: {ps}, and the corrected one decides."
-    by_seed, ranks, others = evidence.by_seed, evidence.p_ranks, list[str]()
-    if by_seed and (by_seed.p_against(claim.bound) < level) != (evidence.p < level):
-        others.append(f"paired by seed {_ends(claim, by_seed.interval(report.confidence))}")
-    if ranks is not None and (ranks < level) != (evidence.p < level):
-        others.append(f"by ranks p {_p(ranks)}")
+def _decided(judged: Judged, nets: Nets, report: ReportParams) -> Judged:
+    """With its verdict, and whether interval, other tests and other quantities agree with it."""
+    claim, level, notes = judged.claim, 1 - report.confidence, list[str]()
+    shortened = min(nets[name].iterations for name in claim.nets) < published().protocol.iterations
+    word = verdict(judged.agrees, judged.p_holm, level, "reversed at this length" if shortened else "contradicted")
+    if (judged.low <= claim.bound <= judged.high) != (word == "undecided"):
+        ps = f"p {_p(judged.p)} alone and {_p(judged.p_holm)} corrected for its family"
+        notes.append(f"Interval and verdict differ: {ps}, and the corrected one decides.")
+    significant, others = judged.p < level, list[str]()
+    if not math.isnan(judged.paired_low) and (judged.paired_low <= claim.bound <= judged.paired_high) == significant:
+        others.append(f"paired by seed {_by_seed(judged)}")
+    if not math.isnan(judged.p_ranks) and (judged.p_ranks < level) != significant:
+        others.append(f"by ranks p {_p(judged.p_ranks)}")
     if others:
-        yield f"Other tests do not agree: {words.listed(others)}. The verdict follows {evidence.difference.test}."
-    if judged.verdict.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
-        training = weigh(claim, {name: _by_seed(nets[name], "training_error") for name in claim.nets})
-        if training and not training.agrees:
-            ends = _ends(claim, training.difference.interval(report.confidence))
-            yield f"Training error is reversed too: {training.difference.value:+.2f} points ({ends})."
+        notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {judged.test}.")
+    if word.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
+        training = weigh(claim, _values(nets, claim, "training_error"), report.confidence)
+        if training.test and not training.agrees:
+            notes.append(f"Training error is reversed too: {_difference(training)} ({_interval(training)}).")
     if claim.quantity == "response":
-        medians = {name: _by_seed(nets[name], "response", statistics.median) for name in claim.nets}
-        if other := weigh(claim, medians):
-            ends = _ends(claim, other.difference.interval(report.confidence))
-            yield f"Of the median over layers: {_difference(claim, other)} ({ends}; p {_p(other.p)})."
+        median = weigh(claim, _values(nets, claim, "response", statistics.median), report.confidence)
+        found = f"{_difference(median)} ({_interval(median)}; p {_p(median.p)})"
+        notes += [f"Of the median over layers: {found}."] if median.test else []
+    return judged._replace(verdict=word, notes=tuple(notes))
 
 
-# What is written.
+# What is written: points with two decimals; responses, which have no unit, with three.
 
 
 def _p(p: float) -> str:
     return written if (written := words.p_value(p)).startswith("<") else f"= {written}"
 
 
-def _ends(claim: Claim, ends: Interval) -> str:
-    """An interval: points with two decimals; responses, which have no unit, with three."""
-    return words.interval(ends, 2 if claim.unit else 3)
+def _difference(judged: Judged) -> str:
+    return f"{judged.difference:+.{2 if judged.claim.unit else 3}f} {judged.claim.unit}".strip()
 
 
-def _difference(claim: Claim, evidence: Evidence) -> str:
-    return f"{evidence.difference.value:+.{2 if claim.unit else 3}f} {claim.unit}".strip()
+def _interval(judged: Judged) -> str:
+    return words.interval((judged.low, judged.high), 2 if judged.claim.unit else 3)
 
 
-def _test(claim: Claim, evidence: Evidence) -> str:
-    """The name of the test with its n."""
-    against = f", against {claim.bound:g} points" if claim.bound else ""
-    layers = " of the mean over layers" if claim.quantity == "response" else ""
-    return f"{evidence.difference.test}{against}{layers}"
+def _by_seed(judged: Judged) -> str:
+    return words.interval((judged.paired_low, judged.paired_high), 2 if judged.claim.unit else 3)
 
 
-def frame(judged: Sequence[Judged], confidence: float) -> DataFrame:
+def frame(judged: Sequence[Judged]) -> DataFrame:
     """claims.csv: a row a claim."""
-    rows = []
-    for x in judged:
-        cells: dict[str, Any] = {"claim": x.claim.sentence, "family": x.claim.family, "verdict": x.verdict}
-        cells |= {"interim": x.interim, "bound": x.claim.bound, "why_not_tested": x.why_not or None}
-        if x.evidence:
-            low, high = x.evidence.difference.interval(confidence)
-            cells |= {"difference": x.evidence.difference.value, "low": low, "high": high, "unit": x.claim.unit}
-            cells |= {"p": x.evidence.p, "p_holm": x.p_holm, "test": _test(x.claim, x.evidence)}
-            cells["p_ranks"] = x.evidence.p_ranks
-            if x.evidence.by_seed:
-                cells["paired_low"], cells["paired_high"] = x.evidence.by_seed.interval(confidence)
-        rows.append(cells)
+    rows = [
+        {**x.claim._asdict(), **x._asdict(), "claim": x.claim.sentence, "unit": x.claim.unit if x.test else ""}
+        for x in judged
+    ]
     return DataFrame(rows, columns=[*COLUMNS], dtype=object)
 
 
-def _line(judged: Judged, evidence: Evidence, confidence: float) -> dict[str, Cell | str]:
-    claim, by_seed, ranks = judged.claim, evidence.by_seed, evidence.p_ranks
+def _line(judged: Judged, confidence: float) -> Line:
+    ps = {"p": judged.p, "p, corrected": judged.p_holm, "p by ranks": judged.p_ranks}
     return {
-        "claim": claim.sentence,
+        "claim": judged.claim.sentence,
         "verdict": bold(judged.verdict),
-        "difference": Cell(_difference(claim, evidence), evidence.difference.value),
-        f"{100 * confidence:g} % interval": _ends(claim, evidence.difference.interval(confidence)),
-        "paired by seed": _ends(claim, by_seed.interval(confidence)) if by_seed else words.NONE,
-        "p": Cell(words.p_value(evidence.p), evidence.p),
-        "p, corrected": Cell(words.p_value(judged.p_holm), judged.p_holm),
-        "p by ranks": words.NONE if ranks is None else Cell(words.p_value(ranks), ranks),
-        "test": _test(claim, evidence),
+        "difference": Cell(_difference(judged), judged.difference),
+        f"{100 * confidence:g} % interval": _interval(judged),
+        "paired by seed": _by_seed(judged),
+        **{title: Cell(words.p_value(p), None if math.isnan(p) else p) for title, p in ps.items()},
+        "test": judged.test,
     }
 
 
@@ -415,53 +355,46 @@ EXPLAINED = (
 
 
 def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
-    """The schedule, if it is not the paper's."""
-    lengths, papers = {nets[name].iterations for x in judged for name in x.claim.nets}, published().protocol.iterations
-    if min(lengths, default=papers) >= papers:
+    """The schedule, if it is shorter than the paper's."""
+    lengths = sorted({nets[name].iterations for x in judged for name in x.claim.nets})
+    papers = published().protocol.iterations
+    if not lengths or lengths[0] >= papers:
         return ""
-    counts = words.listed(map(words.count, sorted(lengths)))
-    runs = f"The runs have {counts} of the paper's {words.count(papers)} iterations."
+    runs = f"The runs have {words.listed(map(words.count, lengths))} of the paper's {papers:,} iterations."
     return f"{runs} *Reversed at this length* says nothing about the paper's length."
 
 
-def _family(judged: Sequence[Judged], family: Family, confidence: float) -> tuple[Block, ...]:
-    """The table of a family, what its verdicts leave open, and what is not tested."""
-    ours = [x for x in judged if x.claim.family == family]
-    counts = Counter(x.verdict for x in ours)
-    lines = [_line(x, x.evidence, confidence) for x in ours if x.evidence]
-    open_ends = [f"{escaped(x.claim.sentence)}. {' '.join(x.notes)}" for x in ours if x.notes]
-    open_ends += [f"Interim, runs are missing: {escaped(x.claim.sentence)}." for x in ours if x.interim and x.evidence]
-    open_ends += [f"Not tested: {escaped(x.claim.sentence)} ({escaped(x.why_not)})." for x in ours if not x.evidence]
-    counted = words.listed(f"{number} {word}" for word, number in counts.items())
-    head = f"**{family.capitalize()} claims**: {counted}." if ours else ""
-    return head, table(lines, left=2), bullets(open_ends)
-
-
 def every_claim(judged: Sequence[Judged], nets: Nets, confidence: float) -> Section:
-    """All claims with their tests."""
-    blocks = [*_family(judged, "primary", confidence), *_family(judged, "secondary", confidence)]
+    """All claims with their tests: the table of each family, what its verdicts leave open, and what is not tested."""
+    blocks = list[Block]([_conditions(judged, nets)])
+    for family in FAMILIES:
+        ours = [x for x in judged if x.claim.family == family]
+        counts = words.listed(f"{number} {word}" for word, number in Counter(x.verdict for x in ours).items())
+        tested = [(x, escaped(x.claim.sentence)) for x in ours if x.test]
+        open_ends = [f"{claim}. {' '.join(x.notes)}" for x, claim in tested if x.notes]
+        open_ends += [f"Interim, runs are missing: {claim}." for x, claim in tested if x.interim]
+        open_ends += [f"Not tested: {escaped(f'{x.claim.sentence} ({x.why_not_tested})')}." for x in ours if not x.test]
+        head = f"**{family.capitalize()} claims**: {counts}." if ours else ""
+        blocks += [head, table([_line(x, confidence) for x, _ in tested], left=2), bullets(open_ends)]
     explained = bullets(line.format(level=1 - confidence) for line in EXPLAINED)
-    tested = any(x.evidence for x in judged)
-    return Section("Claims", (_conditions(judged, nets), *blocks, explained if tested else ""))
+    return Section("Claims", (*blocks, explained if any(x.test for x in judged) else ""))
 
 
-def sentence(judged: Judged, confidence: float) -> str:
+def _sentence(judged: Judged) -> str:
     """A claim with its verdict in a line of Markdown."""
-    claim, evidence, word = judged.claim, judged.evidence, f"**{judged.verdict.capitalize()}**"
-    if evidence is None:
-        return f"{word}: {escaped(claim.sentence)} ({escaped(judged.why_not)})."
-    found = f"{_difference(claim, evidence)} ({_ends(claim, evidence.difference.interval(confidence))}"
-    line = f"{word}: {escaped(claim.sentence)}: {escaped(f'{found}; p {_p(judged.p_holm)}')})."
-    return " ".join([line, *(["Interim, runs are missing."] if judged.interim else []), *judged.notes])
+    claim, interim = escaped(judged.claim.sentence), ["Interim, runs are missing."] if judged.interim else []
+    if not judged.test:
+        return f"**Not tested**: {claim} ({escaped(judged.why_not_tested)})."
+    found = escaped(f"{_difference(judged)} ({_interval(judged)}; p {_p(judged.p_holm)})")
+    return " ".join([f"**{judged.verdict.capitalize()}**: {claim}: {found}.", *interim, *judged.notes])
 
 
 def primary_claims(judged: Sequence[Judged], nets: Nets, confidence: float, page: str) -> Section:
     """The primary claims, a line each, once one is tested; `page` has the tests of all."""
     primary = [x for x in judged if x.claim.family == "primary"]
-    if not any(x.evidence for x in primary):
+    if not any(x.test for x in primary):
         return Section("Claims")
-    lines = bullets(sentence(x, confidence) for x in primary)
     family, others = (words.numbered(number, "claim") for number in (len(primary), len(judged) - len(primary)))
     brackets = f"In brackets: the {100 * confidence:g} % interval, and p corrected for the family of {family} (Holm)."
     rest = f"{brackets} With {others} more, and all tests: [{page}]({page}#claims)."
-    return Section("Claims", (_conditions(judged, nets), lines, rest))
+    return Section("Claims", (_conditions(judged, nets), bullets(map(_sentence, primary)), rest))

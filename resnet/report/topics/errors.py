@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
-from pandas import DataFrame
 
 from resnet.report import ladders, protocol, style, words
+from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
-from resnet.report.published import Source, published
+from resnet.report.published import published
 from resnet.report.results import Net
 from resnet.report.samples import Interval, Sample
-from resnet.report.section import Picture, Section
+from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import DataRecord
-
-Nets = Mapping[str, Net]
-
-COLUMNS = ("name", "net", "depth", "seed", "test_error", "training_error", "validation_error")
+from resnet.results import DataRecord, ThroughputRecord
 
 READING = (
     "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
@@ -34,25 +31,20 @@ READING = (
 )
 
 
-def frame(nets: Nets) -> DataFrame:
-    """A row a seed that is done; errors in %."""
-    done = (run.record for net in nets.values() for run in net.done)
-    return DataFrame([[getattr(record, column) for column in COLUMNS] for record in done], columns=COLUMNS)
-
-
 def interval(errors: Sample, confidence: float) -> Interval | None:
     """The interval of a mean error in %, cut at 0 and 100: few scattered seeds give a wider one. None for one seed."""
     ends = errors.interval(confidence)
     return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
 
 
+USUAL = "test error, % (runs)"
+
 # The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
 
 
 def _error(net: Net, quantity: str, otherwise: str = words.NONE, *, n: bool = False) -> Cell:
     """Mean ± std over seeds; `n`: with their number."""
-    values = net.over_seeds(quantity)
-    if values is None:
+    if (values := net.over_seeds(quantity)) is None:
         return Cell(otherwise)
     return Cell(words.spread(values.mean, values.std, values.n if n else None), values.mean, net.done[0].file)
 
@@ -64,82 +56,75 @@ def _marked(net: Net, nets: Nets, data: DataRecord | None) -> str:
     return f"{net.name} ({marks[0]})" if marks else net.name
 
 
-def _stops(net: Net, *, seeds: bool = True) -> str:
-    """Where the seeds that have begun and are not done have stopped."""
-    records = [run.record for run in net.runs if not run.done]
-    return "; ".join(words.stop(x.status, x.iteration, x.iterations, [x.seed] if seeds else []) for x in records)
+def _stops(net: Net, otherwise: str = "", *, seeds: bool = True) -> str:
+    """Where the seeds that have begun and are not done have stopped: `interrupted at 12,000 of 64,000 (seed 3)`."""
+    stopped = [
+        f"{run.record.status} at {words.count(run.record.iteration)} of {words.count(run.record.iterations)}"
+        f"{f' (seed {run.seed})' if seeds else ''}"
+        for run in net.runs
+        if not run.done
+    ]
+    return "; ".join(stopped) or otherwise
 
 
 def _with_runs(net: Net) -> Cell:
     """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
-    cell = _error(net, "test_error", _stops(net, seeds=False) or "not run")
+    cell = _error(net, "test_error", _stops(net, "not run", seeds=False))
     runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
     return cell._replace(text=f"{cell.text} ({runs})") if net.done else cell
 
 
-def _after(nets: Nets, data: DataRecord | None) -> str:
-    """The heading of a column of test errors, with the schedule if that is not the paper's."""
+def _heading(nets: Nets, data: DataRecord | None) -> str:
+    """Of a column of test errors, with the schedule if that is not the paper's."""
     length = ladders.usual_length(nets.values())
-    if length is None or length == published().protocol.iterations or not protocol.official(data):
-        return "test error, % (runs)"
+    if length in (None, published().protocol.iterations) or not protocol.official(data):
+        return USUAL
     return f"after {length:,} iterations, % (runs)"
+
+
+def _images_per_second(record: ThroughputRecord | None, kind: Literal["training", "inference"]) -> Cell:
+    if record is None:
+        return Cell("not measured")
+    value, std = getattr(record, kind).images_per_second, getattr(record, kind).images_per_second_std
+    return Cell(words.images_per_second(value, std), value)
 
 
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
     """A row a main net, by kind and depth.
 
-    Args:
-        nets: of this plan.
-        data: what they were trained on.
-        others: of another plan with the same nets: their errors have a column, their throughput stands in for ours.
+    Nets of another plan, `others`, have a column for their errors; their throughput is shown if ours is not measured.
     """
-    names = [name for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)]
-    papers = protocol.official(data) and ladders.usual_length(nets.values()) == published().protocol.iterations
-    lines = []
-    for net in (nets[name] for name in names):
-        other = others.get(net.name)
-        counted, timed = net.counted or (other and other.counted), net.throughput or (other and other.throughput)
-        figure = net.papers_error
-        line = {
-            "net": Cell(_marked(net, nets, data)),
-            "parameters": Cell(words.count(counted.parameters), counted.parameters) if counted else Cell(words.NONE),
-            "multiply-adds": Cell(words.multiply_adds(counted.multiply_adds), counted.multiply_adds)
-            if counted
-            else Cell(words.NONE),
-            _after(nets, data): _with_runs(net),
+    lines, heading = list[Line](), _heading(nets, data)
+    for net in (nets[name] for kind in ("resnet", "plain") for name in ladders.main_nets(nets, kind)):
+        other, figure = others.get(net.name), net.papers_error
+        counted, timed = ((getattr(net, x) or getattr(other, x, None)) for x in ("counted", "throughput"))
+        parameters, adds = (getattr(counted, count, None) for count in ("parameters", "multiply_adds"))
+        line: Line = {
+            "net": _marked(net, nets, data),
+            "parameters": Cell(words.count(parameters), parameters),
+            "multiply-adds": Cell(words.multiply_adds(adds), adds),
+            heading: _with_runs(net),
         }
-        if papers:
+        if heading == USUAL and protocol.official(data):
             text = words.spread(figure.error, figure.std, None) if figure else words.NONE
             line["the paper, %"] = Cell(text, figure.error if figure else None)
         if any(other.done for other in others.values()):
-            line[_after(others, data)] = _with_runs(other)._replace(link=None) if other else Cell(words.NONE)
-        for kind in ("training", "inference"):
-            timing = getattr(timed, kind, None)
-            line[f"{kind}, images/s"] = (
-                Cell(
-                    words.images_per_second(timing.images_per_second, timing.images_per_second_std),
-                    timing.images_per_second,
-                )
-                if timing
-                else Cell("not measured")
-            )
+            line[_heading(others, data)] = _with_runs(other)._replace(link=None) if other else words.NONE
+        line["training, images/s"] = _images_per_second(timed, "training")
+        line["inference, images/s"] = _images_per_second(timed, "inference")
         lines.append(line)
     return table(lines)
 
 
 def _note(nets: Nets, others: Nets) -> str:
     """Of what the table's numbers are, and how they were measured."""
-    done = [run.record for net in (*nets.values(), *others.values()) for run in net.done]
+    precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
-    parts = []
-    if done:
-        precisions = words.listed(sorted({record.precision for record in done}))
-        parts.append(
-            "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, "
-            f"trained in {precisions}."
-        )
-    for conditions in dict.fromkeys(map(words.measured, timed)):
-        parts.append(f"Images/s are medians ± standard deviations over repeats: {escaped(conditions)}.")
+    measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
+    parts = [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
+    if precisions:
+        errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate"
+        parts.insert(0, f"{errors}, trained in {words.listed(sorted(precisions))}.")
     return " ".join(parts)
 
 
@@ -149,8 +134,8 @@ def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
     caption = (
         "Test error against depth. Large markers are means with their standard deviation over runs, dots are single "
         "runs. Depths with several runs are joined by a line."
+        f"{' Hollow markers are published errors.' if _papers_protocol(nets, data) else ''}"
     )
-    caption += " Hollow markers are published errors." if _papers_protocol(nets, data) else ""
     absent = "error against depth (no seed is done)"
     picture = Picture("error-vs-depth", caption, absent, partial(figure, nets, data))
     return Section("", (shown, _note(nets, others) if shown.rows else "", picture))
@@ -169,97 +154,84 @@ def _papers_protocol(nets: Nets, data: DataRecord | None) -> bool:
     return protocol.official(data) and done <= set(protocol.on_the_papers_schedule(nets.values(), data))
 
 
-def _legend_name(name: str, source: Source) -> str:
-    images = f"{source.training_images // 1000}k images" if source.training_images else ""
-    option = f"option {source.shortcut}" if source.shortcut != published().protocol.shortcut else ""
-    conditions = ", ".join(filter(None, [images, option]))
-    return "the paper" if name == "paper" else f"{name} ({conditions})" if conditions else name
-
-
 def _draw_published(panel: Any, kind: str, places: Mapping[int, int]) -> dict[str, Any]:
     """Hollow markers, a shape a source, with ± std if it was published. Gives the legend's entries."""
     known, entries = published(), {}
-    for source, (marker, offset) in PUBLISHED_LOOKS.items():
+    for name, (marker, offset) in PUBLISHED_LOOKS.items():
+        shown = [x for x in known.test_errors if (x.source, x.net) == (name, kind) and x.depth in places]
+        if not shown:
+            continue
+        source, label = known.sources[name], "the paper"
+        if name != "paper":
+            option = f", option {source.shortcut}" if source.shortcut != known.protocol.shortcut else ""
+            label = f"{name} ({(source.training_images or 0) // 1000}k images{option})"
         look: dict[str, Any] = {"ls": "", "marker": marker, "ms": 5, "mfc": "white", "color": "#777777"}
-        shown = [x for x in known.test_errors if (x.source, x.net) == (source, kind) and x.depth in places]
-        if shown:
-            x, y = [places[figure.depth] + offset for figure in shown], [figure.error for figure in shown]
-            bars: dict[str, Any] = {"yerr": [figure.std or 0.0 for figure in shown], "elinewidth": 0.8, "capsize": 2}
-            label = _legend_name(source, known.sources[source])
-            texts = [f"{label}, {x.net}-{x.depth}: {words.published_error(x)} %" for x in shown]
-            style.label(panel.errorbar(x, y, gid=f"{source}-{kind}", **bars, **look), label, texts)
-            entries[label] = style.entry(label, **look)
+        bars: dict[str, Any] = {"yerr": [x.std or 0.0 for x in shown], "elinewidth": 0.8, "capsize": 2}
+        x, y = [places[figure.depth] + offset for figure in shown], [figure.error for figure in shown]
+        texts = [f"{label}, {x.net}-{x.depth}: {words.published_error(x)} %" for x in shown]
+        style.label(panel.errorbar(x, y, gid=f"{name}-{kind}", **bars, **look), label, texts)
+        entries[label] = style.entry(label, **look)
     return entries
 
 
-def _draw_ours(panel: Any, kind: str, nets: Sequence[Net], places: Mapping[int, int]) -> None:
+def _draw_ours(panel: Any, kind: str, nets: Sequence[Net]) -> None:
     """A mean with its std and a dot a run at each depth; depths with one run are not joined."""
-    errors = {net.depth: values for net in nets if (values := net.over_seeds("test_error"))}
-    joined = [depth for depth, values in errors.items() if values.n > 1]
-    means: dict[str, Any] = {"color": "#999999", "lw": 1, "gid": f"joined-{kind}"}
-    entry = f"ours, {KIND_NAMES[kind]}"
-    line = panel.plot([places[depth] for depth in joined], [errors[depth].mean for depth in joined], **means)
-    style.label(line, entry)
-    for depth, values in errors.items():
-        place, colour = places[depth], style.depth_colour(depth)
-        dots: dict[str, Any] = {"color": colour, "alpha": 0.6, "mew": 0, "ls": "", "marker": ".", "ms": 6}
-        runs = panel.plot([place + 0.1] * values.n, sorted(values.values), gid=f"runs-{kind}-{depth}", **dots)
-        style.label(runs, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in sorted(values.values)])
-        look: dict[str, Any] = {"marker": KIND_MARKERS[kind], "ms": 7, "color": colour, "mew": 0, "ls": ""}
+    errors = {place: values for place, net in enumerate(nets) if (values := net.over_seeds("test_error"))}
+    joined, entry = {place: x.mean for place, x in errors.items() if x.n > 1}, f"ours, {KIND_NAMES[kind]}"
+    style.label(panel.plot([*joined], [*joined.values()], color="#999999", lw=1, gid=f"joined-{kind}"), entry)
+    for place, values in errors.items():
+        depth, runs = nets[place].depth, sorted(values.values)
+        look: dict[str, Any] = {"color": style.depth_colour(depth), "mew": 0, "ls": ""}
+        dots = panel.plot([place + 0.1] * values.n, runs, ".", ms=6, alpha=0.6, gid=f"runs-{kind}-{depth}", **look)
+        style.label(dots, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in runs])
         bars: dict[str, Any] = {"yerr": [values.std or 0.0], "capsize": 3, "capthick": 1.3, "elinewidth": 1.3}
-        mean = panel.errorbar([place], [values.mean], gid=f"ours-{kind}-{depth}", zorder=3, **bars, **look)
+        look |= {"marker": KIND_MARKERS[kind], "ms": 7, "zorder": 3, "gid": f"ours-{kind}-{depth}"}
+        mean = panel.errorbar([place], [values.mean], **bars, **look)
         style.label(mean, entry, [f"{entry}, {depth} layers: {words.sample(values)} %"])
-
-
-def _draw_panel(panel: Any, kind: str, nets: Sequence[Net], *, paperlike: bool) -> dict[str, Any]:
-    places = {net.depth: place for place, net in enumerate(nets)}
-    entries = _draw_published(panel, kind, places) if paperlike else {}
-    _draw_ours(panel, kind, nets, places)
-    runs = [f"n = {len(net.done)}" if net.done else "not run" for net in nets]
-    panel.set_xticks(range(len(nets)), [f"{net.depth}\n{n}" for net, n in zip(nets, runs, strict=True)])
-    panel.set_xlim(-0.5, len(nets) - 0.4)
-    panel.margins(y=0.12)
-    panel.grid(visible=False, axis="x")
-    panel.set_title(KIND_NAMES[kind])
-    panel.set_xlabel("depth, weighted layers (equally spaced)")
-    return entries
 
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     """Test error against depth, residual nets left and plain nets right, each with a scale of its own."""
-    usual, paperlike = ladders.of_usual_length(nets), _papers_protocol(nets, data)
+    usual, paperlike, ladder = ladders.of_usual_length(nets), _papers_protocol(nets, data), dict[str, list[Net]]()
+    for kind in KIND_MARKERS:
+        of_kind = [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual]
+        if any(net.done for net in of_kind):
+            ladder[kind] = of_kind
     if not any(nets[name].done for name in usual):
         return None
-    ladder = {
-        kind: [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual] for kind in KIND_MARKERS
-    }
-    ladder = {kind: of_kind for kind, of_kind in ladder.items() if any(net.done for net in of_kind)}
-    drawn, entries = style.new_figure(9.2, 4.2), dict[str, Any]()
+    drawn, published_entries = style.new_figure(9.2, 4.2), dict[str, Any]()
     panels = drawn.subplots(1, len(ladder), squeeze=False)[0]
     for panel, (kind, of_kind) in zip(panels, ladder.items(), strict=True):
-        entries |= _draw_panel(panel, kind, of_kind, paperlike=paperlike)
+        if paperlike:
+            published_entries |= _draw_published(panel, kind, {net.depth: k for k, net in enumerate(of_kind)})
+        _draw_ours(panel, kind, of_kind)
+        runs = [f"n = {len(net.done)}" if net.done else "not run" for net in of_kind]
+        panel.set_xticks(range(len(runs)), [f"{net.depth}\n{n}" for net, n in zip(of_kind, runs, strict=True)])
+        panel.set(title=KIND_NAMES[kind], xlabel="depth, weighted layers (equally spaced)")
+        panel.set_xlim(-0.5, len(runs) - 0.4)
+        panel.margins(y=0.12)
+        panel.grid(visible=False, axis="x")
     panels[0].set_ylabel("test error, %")
     ours: dict[str, Any] = {"ls": "", "color": "#222222"}
     handles = [style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], **ours) for kind in ladder]
     style.entitle(drawn, f"Test error against depth on {ladders.run_on(nets, data)}")
-    style.legend_below(drawn, [*handles, *entries.values()])
+    style.legend_below(drawn, [*handles, *published_entries.values()])
     return drawn
 
 
 # statistics.md: every net, and seed by seed.
 
 
-def _line(net: Net, nets: Nets, data: DataRecord | None) -> dict[str, Cell]:
-    statuses = [run.record.status for run in net.runs]
-    stopped = [f"{statuses.count(x)} {x}" for x in ("interrupted", "diverged") if x in statuses]
-    begun = f" ({', '.join(stopped)})" if stopped else ""
+def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
+    stopped = Counter(run.record.status for run in net.runs if not run.done)
+    begun = f" ({', '.join(f'{stopped[x]} {x}' for x in ('interrupted', 'diverged') if stopped[x])})" if stopped else ""
     figure = net.papers_error
-    paper = {"paper's test error, %": Cell(words.published_error(figure), figure.error if figure else None)}
+    paper = Cell(words.published_error(figure), figure.error if figure else None)
     return {
-        "net": Cell(_marked(net, nets, data)),
+        "net": _marked(net, nets, data),
         "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
-        "test error, %": _error(net, "test_error", _stops(net) or "not run", n=True),
-        **(paper if protocol.official(data) else {}),
+        "test error, %": _error(net, "test_error", _stops(net, "not run"), n=True),
+        **({"paper's test error, %": paper} if protocol.official(data) else {}),
         "training error, %": _error(net, "training_error", n=True),
         "validation error, %": _error(net, "validation_error", n=True),
     }
@@ -269,20 +241,22 @@ def _notes(nets: Nets, data: DataRecord | None) -> Iterator[str]:
     """The seeds that are missing, and what the paper's column leaves open."""
     for net in nets.values():
         begun = {run.seed for run in net.runs}
-        missing = [seed for seed in net.settings.train.seed_list if seed not in begun]
-        parts = [_stops(net) if net.done else "", f"{words.seeds(missing)} not run" if begun and missing else ""]
+        missing = [seed for seed in net.settings.train.seed_list if begun and seed not in begun]
+        parts = [_stops(net) if net.done else "", f"{words.seeds(missing)} not run" if missing else ""]
         if any(parts):
             yield f"{escaped(net.name)}: {'; '.join(filter(None, parts))}."
-    figures = [figure for net in nets.values() if (figure := net.papers_error)] if protocol.official(data) else []
+    if not protocol.official(data):
+        return
+    figures = [figure for net in nets.values() if (figure := net.papers_error)]
     if any(figure.n is None for figure in figures):
         yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
     yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
-    if protocol.official(data) and any(net.kind == "plain" for net in nets.values()):
+    if any(net.kind == "plain" for net in nets.values()):
         yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
 
 
 def every_net(nets: Nets, data: DataRecord | None) -> Section:
-    """One row a net, in the plan's order; the paper's errors beside ours on its data only."""
+    """One row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
     lines = [_line(net, nets, data) for net in nets.values()]
@@ -291,21 +265,17 @@ def every_net(nets: Nets, data: DataRecord | None) -> Section:
 
 def seed_by_seed(nets: Nets, confidence: float) -> Section:
     """The test error of every seed that is done, with the interval of the mean."""
-    lines = []
+    lines = list[Line]()
     for net in nets.values():
-        values = net.over_seeds("test_error")
-        if values is None:
-            continue
-        ends = interval(values, confidence)
-        line = {
-            "net": Cell(net.name),
-            "test error of each seed, %": Cell(
-                ", ".join(f"{run.record.test_error:.2f} (seed {run.seed})" for run in net.done)
-            ),
-            "mean ± std": Cell(words.sample(values), values.mean),
-            f"{100 * confidence:g} % interval of the mean": Cell(words.interval_of_mean(ends) if ends else words.NONE),
-        }
-        lines.append(line)
+        if values := net.over_seeds("test_error"):
+            seeds = ", ".join(f"{run.record.test_error:.2f} (seed {run.seed})" for run in net.done)
+            line: Line = {
+                "net": net.name,
+                "test error of each seed, %": seeds,
+                "mean ± std": Cell(words.sample(values), values.mean),
+                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(interval(values, confidence)),
+            }
+            lines.append(line)
     return Section("Seed by seed", (table(lines, left=2),))
 
 
