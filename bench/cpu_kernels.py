@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet.measuring.stopwatch import repeat, time_in_turn
+from resnet.measuring.stopwatch import steps_that_fill, time_in_turn, time_round
 from resnet.measuring.throughput import training_stepper
 from resnet.nets import kernels
 from resnet.nets.model import he_initialisation, resnet
@@ -145,8 +145,8 @@ def images_per_second(depth: int, threads: int, duration: float) -> float:
     step = training_step(depth)
     for _ in range(3):
         step()
-    steps, passed = repeat(step, time.perf_counter, duration)
-    return BATCH_SIZE * steps / passed
+    steps, _ = steps_that_fill(step, time.perf_counter, duration)
+    return BATCH_SIZE / time_round(step, time.perf_counter, steps)
 
 
 def processes(depth: int, threads: int, rounds: int, duration: float) -> None:

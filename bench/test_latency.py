@@ -6,8 +6,8 @@
     pytest --benchmark-only --benchmark-json=latency.json && resnet latency --from latency.json
 
 What a step is and how it is timed: `resnet/measuring/block_latency.py`. Names begin with the device. On a GPU the
-figures are the GPU's own clock's; `launch_seconds` and `kernel_seconds` beside them tell apart what the
-host takes to hand a step over and what the GPU takes without waiting for it. A plain `pytest` runs every
+figures are the GPU's own clock's; `launch_seconds` and `kernel_seconds` of `row` tell apart what the host
+takes to hand a step over and what the GPU takes without waiting for it. A plain `pytest` runs every
 benchmark of the default set once, two images at a time.
 """
 
@@ -26,9 +26,7 @@ from resnet.measuring.block_latency import (
     PASSES,
     Case,
     build_step,
-    kernel_seconds,
     latency_row,
-    launch_seconds,
     memory_needed,
     modes,
     net_cases,
@@ -124,10 +122,9 @@ def test_latency(
     asked = {name: pytestconfig.getoption(f"benchmark_{name}") for name in ("max_time", "min_rounds")}
     steps, rounds = plan_rounds(step, stream_clock(MACHINE), float(asked["max_time"]), asked["min_rounds"])
     benchmark.pedantic(step, rounds=rounds, iterations=steps)  # type: ignore[no-untyped-call]
-    gpu = {"launch_seconds": launch_seconds(step, MACHINE), "kernel_seconds": kernel_seconds(step, MACHINE)}
     assert benchmark.stats is not None, "the step has run"
     stats = benchmark.stats.stats
-    row = latency_row(case, SHORTCUT, steps, stats.data, **gpu)
+    row = latency_row(case, SHORTCUT, steps, stats.data, step, MACHINE)
     benchmark.extra_info |= {
         "device": DEVICE.type,
         "precision": case.precision,
@@ -136,6 +133,5 @@ def test_latency(
         "multiply_adds": row.multiply_adds,  # of one image's forward pass
         "bytes": row.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
         "images_per_second": case.batch_size / row.median_seconds,
-        **gpu,
         "row": row.model_dump(mode="json", exclude={"seconds", "steps"}),
     }

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import escape
 from pathlib import Path
 
 import psutil
@@ -49,10 +50,9 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
     process left of the same file goes as well.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(_escaped(f".{path.name}.") + f"*{PARTIAL}"):
-        if _is_dead(leftover):
-            with suppress(OSError):
-                leftover.unlink()
+    for leftover in path.parent.glob(f".{escape(path.name)}.{HOST}-*{PARTIAL}"):
+        if not psutil.pid_exists(int(leftover.stem.rpartition("-")[2])):
+            leftover.unlink(missing_ok=True)
     partial = path.with_name(f".{path.name}.{HOST}-{os.getpid()}{PARTIAL}")
     try:
         yield partial
@@ -68,22 +68,11 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
-
-
-def _is_dead(partial: Path) -> bool:
-    """Whether a temporary file is of a process of this machine that is gone."""
-    host, _, number = partial.name.removesuffix(PARTIAL).rpartition(".")[2].rpartition("-")
-    return host == HOST and number.isdecimal() and len(number) < 10 and not psutil.pid_exists(int(number))
-
-
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder; the caller holds it, so nobody else writes there."""
+    """Remove what killed processes left half-written in a folder; the caller has its lock: nobody else writes there."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        with suppress(OSError):
-            if leftover.is_file():
-                leftover.unlink()
+        if leftover.is_file():
+            leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -92,15 +81,12 @@ def sync_folder(folder: Path) -> None:
     Where the system cannot (Windows, some network file systems), a rename is whole all the same; only a loss of
     power right after it may undo it.
     """
-    try:
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        return  # Windows opens no folder
-    try:
-        with suppress(OSError):
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sha256_of(value: object) -> str:
@@ -135,7 +121,6 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout as error:
-        _check_permitted(lock)
         if not wait:
             raise UserError(f"{path}: another run is {work}") from error
         print(f"{path}: waiting for another process to finish {work}", file=sys.stderr)
@@ -143,7 +128,7 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
     except OSError as error:
         if error.errno not in WITHOUT_LOCKS:
             raise
-        _say_once(f"{path}: a file system without locks: nothing keeps another process from {work} at the same time")
+        say_once(f"{path}: a file system without locks: nothing keeps another process from {work} at the same time")
     try:
         yield
     finally:
@@ -177,16 +162,7 @@ def _free(lock: FileLock) -> None:
     lock.release()
 
 
-def _check_permitted(lock: FileLock) -> None:
-    """Raise what forbids a lock for ever, which `filelock` takes for another process that has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    with suppress(BlockingIOError, FileNotFoundError), open(lock.lock_file, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 @cache
-def _say_once(line: str) -> None:
+def say_once(line: str) -> None:
+    """Print a line on standard error, once in a process."""
     print(line, file=sys.stderr)

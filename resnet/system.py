@@ -26,6 +26,7 @@ import psutil
 import torch
 
 from resnet.errors import one_line
+from resnet.files import say_once
 from resnet.results import System
 from resnet.threads import cores
 
@@ -177,14 +178,10 @@ def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None
         with torch.cuda.graph(graph, stream=stream):
             work()
     except RuntimeError as error:
-        _mention_no_graphs(one_line([*str(error).splitlines(), type(error).__name__][0], 160))
+        reason = one_line([*str(error).splitlines(), type(error).__name__][0], 160)
+        say_once(f"no CUDA graph can be captured ({reason}): this goes on without, and slower")
         return None
     return graph
-
-
-@cache
-def _mention_no_graphs(reason: str) -> None:
-    print(f"no CUDA graph can be captured ({reason}): this goes on without, and slower", file=sys.stderr)
 
 
 @cache
@@ -193,30 +190,27 @@ def _version(package: str) -> str:
 
 
 @cache
-def _processor() -> str:
-    try:
+def _cpuinfo(*keys: str) -> str:
+    """The first value that Linux gives for one of these keys; empty elsewhere."""
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
+            key, _, value = line.partition(":")
+            if key.strip() in keys:
+                return value.strip()
+    return ""
+
+
+def _processor() -> str:
     brand = _output("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else None
-    return brand or platform.processor() or platform.machine()
+    return _cpuinfo("model name") or brand or platform.processor() or platform.machine()
 
 
-@cache
 def _instructions() -> str | None:
     """The vector instructions that decide which kernels run, as Linux names them."""
     deciding = {"fma", "avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve"}
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
-    return " ".join(sorted(deciding.intersection(flags))) or None
+    return " ".join(sorted(deciding.intersection(_cpuinfo("flags", "Features").split()))) or None
 
 
-@cache
 def _compiler() -> str | None:
     """The first line in which the compiler of the CPU's operations says what it is."""
     named = shlex.split(os.environ.get("CXX", ""))
@@ -226,39 +220,19 @@ def _compiler() -> str | None:
 
 @cache
 def _checkout() -> tuple[str | None, bool | None]:
-    """The commit of the code and whether tracked files differ from it; asked once, since the code is loaded once."""
-    commit = _git("rev-parse", "HEAD")
+    """The commit of the code and whether tracked files differ from it; looked up once: the code is loaded once."""
+    # Another user's clone is Git's concern: its code runs already.
+    git = ("git", "-c", "safe.directory=*", "-C", str(Path(__file__).parent))
+    commit = _output(*git, "rev-parse", "HEAD")
     if not commit:
         return None, None
-    return commit, bool(_git("status", "--porcelain", "--untracked-files=no", "--", "."))
-
-
-def _git(*arguments: str) -> str | None:
-    folder = Path(__file__).parent
-    try:
-        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    except subprocess.CalledProcessError as error:
-        if "safe.directory" in error.stderr:
-            _mention_owner(folder.parent)
-        return None
-    except OSError:
-        return None
-    return done.stdout.strip()
-
-
-def _output(*command: str) -> str | None:
-    """What a command prints; None where it is not there or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+    return commit, bool(_output(*git, "status", "--porcelain", "--untracked-files=no", "--", "."))
 
 
 @cache
-def _mention_owner(folder: Path) -> None:
-    print(
-        f"{folder}: another user's clone, of which Git says nothing, so results name no commit: "
-        f"git config --global --add safe.directory {folder}",
-        file=sys.stderr,
-    )
+def _output(*command: str) -> str | None:
+    """What a command prints; None if it is not there or fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -45,17 +45,11 @@ def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path
 def cpu_quota(root: Path = Path("/")) -> float | None:
     """Cores' worth of time that the control groups leave this process; None without a limit."""
     quotas = []
-    for folder in _control_groups(root):
-        try:
-            if (folder / "cpu.max").exists():  # version 2
-                quota, period = (folder / "cpu.max").read_text().split()
-            else:
-                quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-                period = (folder / "cpu.cfs_period_us").read_text().strip()
-            if quota not in ("max", "-1"):
-                quotas.append(int(quota) / int(period))
-        except (OSError, ValueError, ZeroDivisionError):
-            continue
+    for folder in _control_groups(root, "cpu"):
+        for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):  # version 2, version 1
+            with suppress(OSError, ValueError):  # no such file, or `max`
+                quota, period = (int(word) for name in names for word in (folder / name).read_text().split())
+                quotas += [quota / period] if quota > 0 else []
     return min(quotas, default=None)
 
 
@@ -69,7 +63,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
     return min(limits, default=None)
 
 
-def _control_groups(root: Path, wanted: str = "cpu") -> Iterator[Path]:
+def _control_groups(root: Path, wanted: str) -> Iterator[Path]:
     """Folders of the process's control groups and of those around them, where a limit may stand."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -94,8 +88,7 @@ def busy(root: Path = Path("/")) -> bool:
     others = []
     for _ in range(3):
         try:
-            running = (root / "proc/loadavg").read_text().split()[3].split("/")[0]
-            others.append(int(running) - 1)  # without this process
+            others.append(int((root / "proc/loadavg").read_text().split()[3].split("/")[0]) - 1)  # without this process
         except (OSError, IndexError, ValueError):
             return False
         time.sleep(0.005)

@@ -117,18 +117,6 @@ def test_without_locks_work_goes_on_and_says_so_once(
     assert line.split(": ")[1] == "a file system without locks"
 
 
-@pytest.mark.parametrize("wait", [False, True])
-def test_a_lock_that_the_system_forbids_is_an_error_and_no_wait(
-    wait: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(*_: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(fcntl, "flock", forbidden)
-    with pytest.raises(PermissionError), locked(tmp_path / "a", "the test", wait=wait):
-        pass
-
-
 def test_without_a_folder_s_sync_files_are_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """Latency by block: the model's own modules, timed alone, forward and backward.
 
-The benchmarks in `bench/` and `resnet latency` time the same steps with the same clock. A step is one
-pass of one part at one batch size, in one precision, run in one mode:
+A step is one pass of one part at one batch size, in one precision, run in one mode:
 
     inference          evaluation mode, nothing kept
     forward            training mode: batch statistics, and what a backward pass needs is kept
@@ -26,7 +25,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
 from torch import Tensor
 
 from resnet.data import prepared_classes
@@ -43,11 +41,8 @@ from resnet.system import Machine
 from resnet.training.draws import generator
 
 VERSION = 1
-"""Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
-leaves it: a result names the commit that it was made with.
-"""
+"""Of what a figure means: raised, it lets DVC measure anew. Faster code leaves it: a result names its commit."""
 
-MODES = ("eager", "compiled", "graphed")
 PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
 
 ROUND_SECONDS = 0.02
@@ -97,7 +92,7 @@ def memory_needed(case: Case, shortcut: str) -> int:
 
 def modes(machine: Machine) -> tuple[str, ...]:
     """The modes that a device has."""
-    return MODES if machine.cuda else MODES[:2]
+    return ("eager", "compiled", "graphed") if machine.cuda else ("eager", "compiled")
 
 
 def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
@@ -122,23 +117,17 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
         with machine.arithmetic():
             return run(x)
 
-    @torch.inference_mode()
-    def inference() -> Tensor:
-        return forward()
-
     def forward_backward() -> object:
         nonlocal gradient
-        if case.part == "net":
-            with machine.arithmetic():
-                loss = F.cross_entropy(run(x).float(), labels)
-            with machine.switches():
-                return torch.autograd.grad(loss, wanted)
         y = forward()
-        if gradient is None:
+        if case.part == "net":
+            y = F.cross_entropy(y.float(), labels)
+        elif gradient is None:
             gradient = torch.randn_like(y)
         with machine.switches():
             return torch.autograd.grad(y, wanted, gradient)
 
+    inference = torch.inference_mode()(forward)
     steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
     step = steps[case.passes]
     if case.mode != "graphed":
@@ -157,31 +146,22 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
     return length, max(least, min(30, round(seconds / (length * once))))
 
 
-def launch_seconds(step: Step, machine: Machine) -> float | None:
-    """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
-    if not machine.gpu:
-        return None
-    seconds = []
-    for _ in range(10):
-        machine.synchronise()
-        # The host's own clock does not wait for the device.
-        seconds.append(time_round(step, time.perf_counter, 1))
-    machine.synchronise()
-    return min(seconds)
+def gpu_seconds(step: Step, machine: Machine) -> dict[str, float | None]:
+    """What tells a step's launches from its kernels, on a GPU that has a clock of its own; nothing elsewhere.
 
-
-def kernel_seconds(step: Step, machine: Machine) -> float | None:
-    """Seconds of one step with no launch in it, by the device's clock; None where that cannot be had, as on a CPU.
-
-    The GPU is first kept busy, so that the host has handed over the whole step before it begins. If the
-    GPU was done waiting before the host was done (a step of more launches than the queue holds), the
-    figure would hold launches, and there is none.
+    Returns:
+        `launch_seconds`: the host's time to hand over one step, the least of several. `kernel_seconds`: of one step
+        with no launch in it, by the device's clock. The GPU is first occupied, so that the host has handed over
+        the whole step before it begins; None if the GPU was done waiting first (a step of more launches than the queue
+        has room for).
     """
     if not machine.cuda:
-        return None
-    launch = launch_seconds(step, machine)
-    assert launch is not None, "there is a GPU"
-    seconds: list[float] = []
+        return {}
+    launches, kernels_alone = [], []
+    for _ in range(10):
+        machine.synchronise()
+        launches.append(time_round(step, time.perf_counter, 1))  # the host's own clock does not wait for the device
+    launch = min(launches)
     for _ in range(5):
         waited, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         machine.synchronise()
@@ -190,30 +170,26 @@ def kernel_seconds(step: Step, machine: Machine) -> float | None:
         waited.record()
         step()
         if waited.query():  # type: ignore[no-untyped-call]
-            return None
+            return {"launch_seconds": launch, "kernel_seconds": None}
         end.record()
         end.synchronize()
-        seconds.append(waited.elapsed_time(end) / 1e3)
-    return statistics.median(seconds)
+        kernels_alone.append(waited.elapsed_time(end) / 1e3)
+    return {"launch_seconds": launch, "kernel_seconds": statistics.median(kernels_alone)}
 
 
-def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: float | None) -> LatencyRow:
-    """Make a row of the result from timed rounds; `gpu` has `launch_seconds` and `kernel_seconds`."""
+def latency_row(
+    case: Case, shortcut: str, steps: int, seconds: Sequence[float], step: Step, machine: Machine
+) -> LatencyRow:
+    """Make a row of the result from the timed rounds of a step."""
     work = part_work(case.net, case.part, case.depth, shortcut)
     return LatencyRow(
-        net=case.net,
-        part=case.part,
-        depth=case.depth,
-        passes=case.passes,
-        batch_size=case.batch_size,
-        precision=case.precision,
-        mode=case.mode,
+        **vars(case),
         parameters=work.parameters,
         multiply_adds=work.multiply_adds,
         work=work.step(case.passes, case.batch_size, case.precision),
         steps=steps,
         seconds=tuple(seconds),
-        **gpu,
+        **gpu_seconds(step, machine),
     )
 
 
@@ -229,8 +205,7 @@ def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: s
     timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
     rows = []
     for case, step, length in zip(cases, steps, lengths, strict=True):
-        gpu = {"launch_seconds": launch_seconds(step, machine), "kernel_seconds": kernel_seconds(step, machine)}
-        measured = latency_row(case, shortcut, length, timed[case], **gpu)
+        measured = latency_row(case, shortcut, length, timed[case], step, machine)
         forward = timed.get(replace(case, passes="forward"))
         if case.passes == BACKWARD and forward is not None:
             longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
@@ -299,25 +274,20 @@ def from_benchmarks(path: Path) -> LatencyRecord:
     """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`, or of a measurement that was stopped.
 
     Raises:
-        UserError: the file cannot be read, or holds no benchmarks of this project.
+        UserError: the file is neither.
+        OSError: it cannot be read.
     """
     try:
         tree: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON: {error}") from error
-    if isinstance(tree, dict) and tree.get("kind") == "latency":
-        return LatencyRecord.read(path)
-    try:
+        if tree.get("kind") == "latency":
+            return LatencyRecord.read(path)
         rows = [
             {**bench["extra_info"]["row"], "seconds": bench["stats"]["data"], "steps": bench["stats"]["iterations"]}
             for bench in tree["benchmarks"]
             if "row" in bench["extra_info"]
         ]
-        record = LatencyRecord.model_validate({**tree["resnet"], "rows": rows})
-    except (KeyError, TypeError, ValidationError) as error:
+        if not rows:
+            raise UserError(f"{path}: holds no benchmarks")
+        return LatencyRecord.model_validate({**tree["resnet"], "rows": rows})
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not what `pytest --benchmark-only --benchmark-json` writes here") from error
-    if not record.rows:
-        raise UserError(f"{path}: holds no benchmarks")
-    return record

@@ -26,25 +26,19 @@ from resnet.system import Machine
 from resnet.training.batches import SCALE, Labelled, normalise, on_device, pixel_mean
 
 VERSION = 1
-"""Of how weights are evaluated. Whoever changes it beyond rounding raises it: DVC then evaluates anew."""
+"""Of how weights are evaluated: raised with a change beyond rounding, it lets DVC evaluate anew."""
 
 CPU_BATCH_SIZE, GPU_BATCH_SIZE = 500, 2500
-"""Images per forward pass. Both divide 5,000 and 10,000. A CPU's caches like few; on a GPU many small batches hold up
-the runs beside this one. Nothing is kept for a backward pass: whatever the depth, 2,500 images take a few volumes of
-160 MiB.
-"""
+"""Both divide 5,000 and 10,000. A CPU's caches like few images; many small batches on a GPU slow down other runs."""
 
 
 def evaluation_batch_size(machine: Machine) -> int:
-    """How many images a forward pass takes wherever a net is evaluated on this device."""
+    """How many images a forward pass takes whenever a net is evaluated on this device."""
     return GPU_BATCH_SIZE if machine.gpu else CPU_BATCH_SIZE
 
 
 def as_written(net: nn.Module) -> AbstractContextManager[object]:
-    """The context in which a net that trains with `train.compile` runs the operations of any other net.
-
-    Its compiled kernels are training's: evaluation would need more of them, and could differ from `resnet evaluate`.
-    """
+    """The context in which a net that trains with `train.compile` runs the operations of any other net."""
     compiled = any(module._compiled_call_impl is not None for module in net.modules())
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
@@ -152,15 +146,14 @@ def evaluate_weights(
         wrong=evaluation.wrong,
         test_error=evaluation.error,
         test_loss=evaluation.loss,
-        normalisation=_normalisation(mean, std),
+        normalisation=_described(mean, std),
     )
 
 
-def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
-    subtracted = "our per-pixel mean" if mean is None else f"the mean {_numbers(mean)}"
-    divided = "" if std is None else f", divided by {_numbers(std)}"
-    return f"{subtracted} subtracted{divided}"
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+def _described(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
+    subtracted, divided = (", ".join(f"{value:g}" for value in values or ()) for values in (mean, std))
+    return (
+        (f"the mean {subtracted}" if mean else "our per-pixel mean")
+        + " subtracted"
+        + (f", divided by {divided}" if std else "")
+    )

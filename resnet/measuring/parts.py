@@ -6,7 +6,6 @@ They are the model's own modules, taken out of a net.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -70,17 +69,12 @@ def reads_images(part: str) -> bool:
 
 def take(net: DepthNet, part: str) -> nn.Module:
     """Take a part out of a net of depth `SHALLOWEST` or more."""
-    parts: dict[str, Callable[[], nn.Module]] = {
-        "stem": lambda: Stem(net),
-        "stage1-identity": lambda: net.layer1[1],
-        "stage2-down": lambda: net.layer2[0],
-        "stage2-identity": lambda: net.layer2[1],
-        "stage3-down": lambda: net.layer3[0],
-        "stage3-identity": lambda: net.layer3[1],
-        "head": lambda: Head(net),
-        "net": lambda: net,
-    }
-    return parts[part]()
+    if part == "net":
+        return net
+    if part in SHARED:
+        return Stem(net) if part == "stem" else Head(net)
+    stage, kind = part.removeprefix("stage").split("-")
+    return net.get_submodule(f"layer{stage}.{0 if kind == 'down' else 1}")
 
 
 def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:

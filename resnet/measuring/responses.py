@@ -26,16 +26,7 @@ from resnet.training.batches import normalise, on_device, pixel_mean
 from resnet.training.trainer import build_net
 
 VERSION = 1
-"""Of what is measured of given weights. Whoever changes it beyond rounding raises it: DVC then measures anew."""
-
-
-def _batch_norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
-    """The batch norms of 3x3 layers; those of projection shortcuts follow 1x1 convolutions."""
-    return {
-        name: module
-        for name, module in net.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and "downsample" not in name.split(".")
-    }
+"""Of what is measured of given weights: raised with a change beyond rounding, it lets DVC measure anew."""
 
 
 @torch.inference_mode()
@@ -63,17 +54,21 @@ def response_std(
             response = (output if machine.cuda else output.cpu()).double()  # not every device has float64
             sums = torch.stack([response.sum(), response.square().sum()])
             moments[name] = moments[name] + sums if name in moments else sums
-            count[name] = count.get(name, 0) + output.numel()
+            count[name] = len(images) * output[0].numel()
 
         return hook
 
-    handles = [module.register_forward_hook(listen(name)) for name, module in _batch_norms(net).items()]
+    handles = [
+        module.register_forward_hook(listen(name))
+        for name, module in net.named_modules()
+        # Batch norms of projection shortcuts follow 1x1 convolutions.
+        if isinstance(module, nn.BatchNorm2d) and "downsample" not in name
+    ]
     net.eval()
-    batch_size = evaluation_batch_size(machine)
     try:
         with machine.arithmetic():
-            for start in range(0, len(images), batch_size):
-                net(single_view(images[start : start + batch_size]))
+            for batch in images.split(evaluation_batch_size(machine)):
+                net(single_view(batch))
     finally:
         for handle in handles:
             handle.remove()
@@ -81,9 +76,8 @@ def response_std(
     stds = {}
     for name, sums in moments.items():
         mean, square = (sums / count[name]).tolist()
-        # NaN, of a net that has diverged, stays NaN.
         variance = square - mean**2
-        stds[name] = (0.0 if variance < 0 else variance) ** 0.5
+        stds[name] = (0.0 if variance < 0 else variance) ** 0.5  # NaN, of a net that has diverged, stays NaN
     return stds
 
 

@@ -76,20 +76,6 @@ def steps_that_fill(step: Step, clock: Clock, seconds: float) -> tuple[int, floa
     return max(1, math.ceil(seconds / once)), once
 
 
-def repeat(step: Step, clock: Clock, seconds: float, stride: int = 1) -> tuple[int, float]:
-    """Repeat a step until some seconds have passed, and look at the clock every `stride` steps.
-
-    Returns:
-        How often it ran, and the seconds of all.
-    """
-    began, steps = clock(), 0
-    while (passed := clock() - began) < seconds:
-        for _ in range(stride):
-            step()
-        steps += stride
-    return steps, passed
-
-
 def time_in_turn(
     steps: Sequence[Step], clock: Clock, lengths: Sequence[int], rounds: int, warmup: int = 0
 ) -> list[tuple[float, ...]]:
@@ -105,20 +91,13 @@ def time_in_turn(
     Returns:
         Of each step, the seconds that one takes, one figure a round.
     """
-
-    def turn(step: Step, length: int) -> float:
-        for _ in range(warmup):
-            step()
-        return time_round(step, clock, length)
-
-    figures = [[turn(step, length) for step, length in zip(steps, lengths, strict=True)] for _ in range(rounds)]
-    return list(zip(*figures, strict=True))
-
-
-def time_step(step: Step, clock: Clock, length: int, rounds: int) -> tuple[float, ...]:
-    """Time one step that is warm: its seconds, one figure a round."""
-    (seconds,) = time_in_turn([step], clock, [length], rounds)
-    return seconds
+    figures: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds):
+        for step, length, seconds in zip(steps, lengths, figures, strict=True):
+            for _ in range(warmup):
+                step()
+            seconds.append(time_round(step, clock, length))
+    return [tuple(seconds) for seconds in figures]
 
 
 def graphed(step: Step) -> Step | None:

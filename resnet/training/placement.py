@@ -5,6 +5,7 @@ Both are decided here, from the settings and from the memory that the process ma
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from resnet.nets.layers import ACTIVATION_BYTES, work
@@ -51,15 +52,10 @@ class Placement(NamedTuple):
     """Whether the backward pass computes activations again instead of keeping them."""
 
 
-def usable_bytes(machine: Machine) -> int:
-    """Memory that a process may fill: the device's, and on a CPU no more than the control groups leave."""
-    limit = None if machine.gpu else memory_limit()
-    return machine.memory_bytes() if limit is None else min(limit, machine.memory_bytes())
-
-
 def place(settings: Settings, machine: Machine) -> Placement:
     """Decide how a net trains on the machine that the command has chosen."""
-    recipe, room = settings.train, SHARE * usable_bytes(machine)
+    recipe, limit = settings.train, None if machine.gpu else memory_limit()
+    room = SHARE * min(machine.memory_bytes(), math.inf if limit is None else limit)
     needed = run_bytes(settings, machine.precision)
     recompute = needed > room if recipe.recompute == "auto" else recipe.recompute
     seeds = 1

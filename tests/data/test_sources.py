@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet.data import CLASSES, Images, sources
+from resnet.data import Images, sources
 from resnet.data.images import canonical, fingerprint
 from resnet.errors import UserError
 from tests.data.makers import (

@@ -7,15 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from resnet.measuring.stopwatch import (
-    repeat,
-    steps_that_fill,
-    stream_clock,
-    time_in_turn,
-    time_round,
-    time_step,
-    wall_clock,
-)
+from resnet.measuring.stopwatch import steps_that_fill, stream_clock, time_in_turn, time_round, wall_clock
 from resnet.system import Machine
 
 
@@ -43,7 +35,6 @@ class Laboratory:
 def test_a_round_gives_the_seconds_of_one_step() -> None:
     laboratory = Laboratory()
     assert time_round(laboratory.step("a", 1.0, 2.0, 6.0), laboratory.clock, 3) == 3.0
-    assert time_step(laboratory.step("b", 0.5), laboratory.clock, 4, rounds=3) == (0.5, 0.5, 0.5)
 
 
 def test_steps_fill_a_round_after_one_that_warms_up() -> None:
@@ -54,12 +45,6 @@ def test_steps_fill_a_round_after_one_that_warms_up() -> None:
     # A step below what the clock resolves fills a round all the same.
     steps, once = steps_that_fill(laboratory.step("c", 0.0), laboratory.clock, 0.001)
     assert (steps, once) == (10_000, 1e-7)
-
-
-def test_a_step_is_repeated_until_the_time_is_over() -> None:
-    laboratory = Laboratory()
-    assert repeat(laboratory.step("a", 0.5), laboratory.clock, 1.2) == (3, 1.5)
-    assert repeat(laboratory.step("b", 0.5), laboratory.clock, 1.2, stride=2) == (4, 2.0)
 
 
 def test_steps_take_turns_and_warm_up_untimed_before_each() -> None:

@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from torch._dynamo.utils import counters
-from torch.func import functional_call
 
-from resnet import system
 from resnet.data import Data
+from resnet.files import say_once
 from resnet.nets import kernels
 from resnet.params import Settings
 from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
-from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net, cast_weights
+from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 from tests.conftest import CPU
 
 
@@ -48,11 +47,9 @@ def test_recomputed_activations_train_the_same_weights(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_cuda_graph_trains_the_same_weights(precision: str, tiny: Callable[..., Settings], digits: Data) -> None:
     machine = Machine(torch.device("cuda"), precision)
-    graphed, eager = (
-        weights(Trainer(tiny(depth=20, iterations=20), 0, digits, machine, graphed), EAGER_ITERATIONS + 17)
-        for graphed in (True, False)
-    )
-    assert same(graphed, eager)
+    graphed, eager = (Trainer(tiny(depth=20, iterations=20), 0, digits, machine) for _ in range(2))
+    eager._graphed = False
+    assert same(*(weights(trainer, EAGER_ITERATIONS + 17) for trainer in (graphed, eager)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU captures graphs")
@@ -60,7 +57,7 @@ def test_training_goes_on_without_a_graph_that_cannot_be_captured(
     tiny: Callable[..., Settings], digits: Data, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without CUDA every capture fails; a line says it once, and the bits are those without a graph."""
-    system._mention_no_graphs.cache_clear()
+    say_once.cache_clear()
     trainers = [Trainer(tiny(), 0, digits, CPU) for _ in range(3)]
     for trainer in trainers[:2]:
         trainer._graphed = True
@@ -115,27 +112,6 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
         allowed = errors(settings, CPU.at(precision), exact)
     for name, error in errors(settings, Machine(device, precision), exact).items():
         assert 0 < error <= 4 * allowed[name], name
-
-
-@pytest.mark.parametrize("recompute", [False, True])
-def test_weights_cast_together_train_as_those_that_autocast_casts(
-    recompute: bool, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kernels, "available", lambda: False)  # a CPU's kernels keep weight gradients in float32
-    x = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-
-    def gradients(together: bool) -> list[torch.Tensor]:
-        net = build_net(tiny(), 10, 0, CPU.device).train()
-        net.recompute = recompute
-        with CPU.at("bf16").arithmetic():
-            logits = functional_call(net, cast_weights(net, torch.bfloat16) if together else {}, (x,))
-        logits.float().logsumexp(1).sum().backward()
-        return [logits.detach(), *(p.grad for p in net.parameters() if p.grad is not None), *net.buffers()]
-
-    together, expected = gradients(together=True), gradients(together=False)
-    assert len(together) == len(expected) == 1 + 7 + 2 + 5 * 7
-    assert all(torch.equal(a, b) for a, b in zip(together, expected, strict=True))
-    assert all(a.dtype == b.dtype for a, b in zip(together, expected, strict=True))
 
 
 def test_losses_and_errors_lie_where_their_iteration_says(tiny: Callable[..., Settings], digits: Data) -> None:
@@ -200,7 +176,7 @@ def test_one_source_of_randomness_can_be_fixed(tiny: Callable[..., Settings], di
 
     def alike(one: Trainer, other: Trainer) -> tuple[bool, bool]:
         weights = torch.equal(one.net.conv1.weight, other.net.conv1.weight)
-        return weights, torch.equal(one.batches.draws(3).packed, other.batches.draws(3).packed)
+        return weights, torch.equal(one.batches.draws(3), other.batches.draws(3))
 
     assert alike(trainer(1), trainer(2)) == (False, False)
     assert alike(trainer(1, initialisation_seed=7), trainer(2, initialisation_seed=7)) == (True, False)
