@@ -7,16 +7,12 @@ A step is one pass of one part at one batch size, in one precision, run in one m
     forward+backward   that, and the gradients of the weights and, but for the images, of the input;
                        a whole net with its loss; no update
 
-On a GPU the clock is the GPU's: events before and after repeated steps, which says what a step takes in
-a stream of steps. Two more figures tell launches from kernels: the host's time to hand over a step, and
-the time of a step whose launches were all waiting when it began.
+On a GPU a round is what repeated steps take in a stream of steps; `graphed` is a step without its launches.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -27,11 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet.data import prepared_classes
 from resnet.errors import UserError
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
 from resnet.measuring.peaks import measure_peaks
-from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, stream_clock, time_in_turn, time_round
+from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
 from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
 from resnet.nets.model import he_initialisation
@@ -146,41 +141,8 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
     return length, max(least, min(30, round(seconds / (length * once))))
 
 
-def gpu_seconds(step: Step, machine: Machine) -> dict[str, float | None]:
-    """What tells a step's launches from its kernels, on a GPU that has a clock of its own; nothing elsewhere.
-
-    Returns:
-        `launch_seconds`: the host's time to hand over one step, the least of several. `kernel_seconds`: of one step
-        with no launch in it, by the device's clock. The GPU is first occupied, so that the host has handed over
-        the whole step before it begins; None if the GPU was done waiting first (a step of more launches than the queue
-        has room for).
-    """
-    if not machine.cuda:
-        return {}
-    launches, kernels_alone = [], []
-    for _ in range(10):
-        machine.synchronise()
-        launches.append(time_round(step, time.perf_counter, 1))  # the host's own clock does not wait for the device
-    launch = min(launches)
-    for _ in range(5):
-        waited, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        machine.synchronise()
-        # Cycles of a clock of 2 GHz at most: twice the host's time, and 1 ms for what may delay it.
-        torch.cuda._sleep(int(2e9 * (2 * launch + 1e-3)))  # type: ignore[no-untyped-call]
-        waited.record()
-        step()
-        if waited.query():  # type: ignore[no-untyped-call]
-            return {"launch_seconds": launch, "kernel_seconds": None}
-        end.record()
-        end.synchronize()
-        kernels_alone.append(waited.elapsed_time(end) / 1e3)
-    return {"launch_seconds": launch, "kernel_seconds": statistics.median(kernels_alone)}
-
-
-def latency_row(
-    case: Case, shortcut: str, steps: int, seconds: Sequence[float], step: Step, machine: Machine
-) -> LatencyRow:
-    """Make a row of the result from the timed rounds of a step."""
+def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float]) -> LatencyRow:
+    """Make a row of the result from timed rounds."""
     work = part_work(case.net, case.part, case.depth, shortcut)
     return LatencyRow(
         **vars(case),
@@ -189,7 +151,6 @@ def latency_row(
         work=work.step(case.passes, case.batch_size, case.precision),
         steps=steps,
         seconds=tuple(seconds),
-        **gpu_seconds(step, machine),
     )
 
 
@@ -200,12 +161,12 @@ def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: s
     """
     if any(case.mode == "compiled" for case in cases):
         torch.compiler.reset()  # an earlier case's graphs count against the next one's
-    steps, clock = [build_step(case, machine, shortcut) for case in cases], stream_clock(machine)
+    steps, clock = [build_step(case, machine, shortcut) for case in cases], wall_clock(machine)
     lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
     timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
     rows = []
-    for case, step, length in zip(cases, steps, lengths, strict=True):
-        measured = latency_row(case, shortcut, length, timed[case], step, machine)
+    for case, length in zip(cases, lengths, strict=True):
+        measured = latency_row(case, shortcut, length, timed[case])
         forward = timed.get(replace(case, passes="forward"))
         if case.passes == BACKWARD and forward is not None:
             longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
@@ -224,16 +185,14 @@ def measure_latency(
 
     Args:
         params: the `latency` section says what; modes that the device does not have are left out. Nets are the
-            paper's, of width 1 with 10 classes: where the plan's are others, that is told.
+            paper's, of width 1 with 10 classes.
         machine: where, and in which precision.
         tell: given the name of every case before it is timed.
         keep: given what is measured so far, after every case.
     """
     plan, shortcut = params.latency, params.model.shortcut
-    width, classes = params.model.width, prepared_classes(params.data.dir)
-    if (width, classes) != (1, 10):
-        theirs = f"the plan's, of width {width} with {classes}, are not timed"
-        tell(f"of the paper's nets, of width 1 with 10 classes: {theirs}")
+    if params.model.width != 1:
+        tell(f"of the paper's nets, of width 1: the plan's, of width {params.model.width}, are not timed")
     cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
         cases += part_cases(BACKWARD, batch_size, machine.precision, mode)

@@ -33,30 +33,6 @@ def wall_clock(machine: Machine) -> Clock:
     return read
 
 
-def stream_clock(machine: Machine) -> Clock:
-    """On a GPU that has one its own clock, by events of the current stream; on a CPU the host's.
-
-    A reading is the sum of the intervals between events, each of which CUDA gives in ms as a float: over
-    a single long interval its seven digits would not do.
-    """
-    if not machine.cuda:
-        return wall_clock(machine)
-    last: torch.cuda.Event | None = None
-    seconds = 0.0
-
-    def read() -> float:
-        nonlocal last, seconds
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        event.synchronize()
-        if last is not None:
-            seconds += last.elapsed_time(event) / 1e3
-        last = event
-        return seconds
-
-    return read
-
-
 def time_round(step: Step, clock: Clock, steps: int) -> float:
     """Seconds of one step, from `steps` of them between two readings of the clock."""
     began = clock()
