@@ -156,60 +156,60 @@ def test_the_users_own_files_stay(tmp_path: Path, split: Data, name: str) -> Non
     assert (folder / "thesis.tex").read_text() == "years of work"
 
 
-def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data) -> None:
+def test_a_linked_folder_stays_linked(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "large disk").mkdir()
     (tmp_path / "prepared").symlink_to(tmp_path / "large disk")
-    data.save(split, tmp_path / "prepared")
+    data.save(split, Path("~/prepared"))
     data.save(split, tmp_path / "prepared")
     assert (tmp_path / "prepared").is_symlink()
-    data.load(tmp_path / "large disk")
+    assert data.load(Path("~/prepared")).record == data.load(tmp_path / "large disk").record
 
 
 def test_damaged_prepared_data_are_refused(tmp_path: Path, split: Data) -> None:
-    whole = tmp_path / "whole"
+    whole, folder = tmp_path / "whole", tmp_path / "damaged"
     data.save(split, whole)
-    folder = tmp_path / "damaged"
+    record = (whole / "data.json").read_text()
 
-    def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> bytes:
+    def array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> tuple[str, bytes]:
         content = io.BytesIO()
         np.save(content, change(np.load(whole / name)), allow_pickle=True)
-        return content.getvalue()
+        return name, content.getvalue()
 
-    def header(count: int) -> bytes:
-        written = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, 3, 32, 32), }}".ljust(117) + "\n"
-        return b"\x93NUMPY\x01\x00" + len(written).to_bytes(2, "little") + written.encode()
-
-    def changed(name: str) -> bytes:
+    def last_byte(name: str) -> tuple[str, bytes]:
         content = (whole / name).read_bytes()
-        return content[:-1] + bytes([(content[-1] + 1) % 10])
+        return name, content[:-1] + bytes([(content[-1] + 1) % 10])
 
+    def changed(old: str, new: str) -> tuple[str, bytes]:
+        assert record.count(old) == 1
+        return "data.json", record.replace(old, new).encode()
+
+    enormous = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({10**15}, 3, 32, 32), }}".ljust(117) + "\n"
     damages: list[tuple[str, bytes | None]] = [
         ("train_images.npy", None),
         ("train_images.npy", b""),
         ("train_images.npy", (whole / "train_images.npy").read_bytes()[:5000]),
-        ("train_images.npy", array("train_images.npy", lambda a: a[1:])),
-        ("train_images.npy", array("train_images.npy", lambda a: a.astype(np.float32))),
-        ("test_labels.npy", array("test_labels.npy", lambda a: a + 10)),
-        ("validation_labels.npy", array("validation_labels.npy", lambda a: a[:-1])),
-        ("test_labels.npy", array("test_labels.npy", lambda a: a.astype(object))),
-        ("test_images.npy", b"PK\x03\x04 a zip"),
-        ("train_images.npy", header(10**15)),
-        ("train_images.npy", header(-1)),
-        *((f"{name}.npy", changed(f"{name}.npy")) for name in ("train_images", "train_labels", "test_images")),
+        ("train_images.npy", b"\x93NUMPY\x01\x00" + len(enormous).to_bytes(2, "little") + enormous.encode()),
+        array("train_images.npy", lambda a: a[1:]),
+        array("train_images.npy", lambda a: a.astype(np.float32)),
+        array("test_labels.npy", lambda a: a + 10),
+        array("validation_labels.npy", lambda a: a[:-1]),
+        array("test_labels.npy", lambda a: a.astype(object)),
+        *map(last_byte, ("train_images.npy", "train_labels.npy", "test_images.npy")),
         ("data.json", b"{}"),
-        ("data.json", b"\xff\xfe"),
         ("data.json", None),
+        changed('"official": false', '"official": true'),
+        changed('"train_images": 40', '"train_images": 41'),
+        changed('"some"', '"some other"'),
+        changed('"airplane"', '"plane"'),
+        changed('"split_fingerprint": "', '"split_fingerprint": "0'),
     ]
     for name, content in damages:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(whole, folder)
-        if content is None:
-            (folder / name).unlink()
-        else:
-            (folder / name).write_bytes(content)
-        with pytest.raises(UserError) as caught:
+        (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+        with pytest.raises(UserError, match=str(folder)) as caught:
             data.load(folder)
-        assert str(folder) in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
@@ -235,36 +235,6 @@ def test_an_evaluation_takes_any_split_and_few_training_images(tmp_path: Path, s
     assert data.read(str(tmp_path / "prepared"), params, any_split=True).record == split.record
     few = data.read(str(tmp_path / "some.zip"), DataParams(validation=10), any_split=True)
     assert few.record == split.record  # as training would have it
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        ('"official": false', '"official": true'),
-        ('"train_images": 40', '"train_images": 41'),
-        ('"some"', '"some other"'),
-        ('"airplane"', '"plane"'),
-        ('"split_fingerprint": "', '"split_fingerprint": "0'),
-    ],
-)
-def test_a_record_that_something_has_changed_is_refused(tmp_path: Path, split: Data, change: tuple[str, str]) -> None:
-    data.save(split, tmp_path / "prepared")
-    path = tmp_path / "prepared" / "data.json"
-    written = path.read_text()
-    assert written.count(change[0]) == 1
-    path.write_text(written.replace(*change))
-    with pytest.raises(UserError):
-        data.load(tmp_path / "prepared")
-
-
-def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, split: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    data.save(split, Path("~/prepared"))
-    data.load(tmp_path / "prepared")
-    data.load(Path("~/prepared"))
-    data.read("~/prepared", DataParams(validation=10))
-    assert not (tmp_path / "~").exists()
 
 
 def test_what_the_system_refuses_is_one_line(tmp_path: Path, split: Data) -> None:

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import os
 import pickle
-import random
 import shutil
 import tarfile
 import zipfile
@@ -19,7 +18,6 @@ from PIL import Image
 
 from resnet.data import Images, sources
 from resnet.data.images import canonical, fingerprint
-from resnet.errors import UserError
 from tests.data.makers import (
     Numbered,
     assert_same,
@@ -242,30 +240,13 @@ def test_a_tar_cut_between_two_members_and_one_that_another_follows_are_refused(
         refusal(path)
 
 
-def test_damage_is_one_line_or_harmless(tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Damage anywhere never ends as a traceback, and a changed byte in a compressed archive is always found."""
-    make_official(monkeypatch, batch_files(numbered))
-    whole = {
-        "zip": zipped(tmp_path / "a", image_files(numbered, "webp")).read_bytes(),
-        "gz": tarred(tmp_path / "a", batch_files(numbered), "w:gz").read_bytes(),
-        "tar": tarred(tmp_path / "a", image_files(numbered)).read_bytes(),
-    }
-    path, chance = tmp_path / "damaged", random.Random(0)
-    messages: list[str] = []
-    for content in whole.values():
-        for _ in range(12):
-            damaged = bytearray(content)
-            for _ in range(20):
-                damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-            path.write_bytes(damaged)
-            try:
-                read(path)
-            except UserError as error:
-                messages.append(str(error))
-    assert len(messages) > 30
-    assert not any("\n" in message for message in messages)
-    for kind in ("zip", "gz"):
-        changed = bytearray(whole[kind])
+def test_a_changed_byte_in_a_compressed_archive_is_found(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = batch_files(numbered)
+    make_official(monkeypatch, files)
+    for path in (zipped(tmp_path / "a", image_files(numbered, "webp")), tarred(tmp_path / "b", files, "w:gz")):
+        changed = bytearray(path.read_bytes())
         changed[len(changed) // 2] ^= 1
         path.write_bytes(changed)
         refusal(path)
