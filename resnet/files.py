@@ -44,10 +44,8 @@ def expanded(path: str | Path) -> Path:
 def complete_or_absent(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; put it in place, durably, when the block ends well.
 
-    The temporary file is flushed to the disk before it takes the name and the folder is flushed
-    after, so that a crash at any moment leaves the earlier file or the new one, never a part.
-    An exception in the block removes the temporary file and leaves `path` as it was. What a killed
-    process left of the same file goes as well.
+    A crash at any moment leaves the earlier file or the new one, never a part; so does an exception in the block.
+    What a killed process left of the same file goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{escape(path.name)}.{HOST}-*{PARTIAL}"):
@@ -76,12 +74,8 @@ def remove_partials(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk, so that a rename in it outlives a crash.
-
-    Where the system cannot (Windows, some network file systems), a rename is whole all the same; only a loss of
-    power right after it may undo it.
-    """
-    with suppress(OSError):
+    """Flush a folder's entries to the disk, so that a rename in it outlives a loss of power."""
+    with suppress(OSError):  # Windows and some network file systems cannot
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -30,15 +30,10 @@ from resnet.files import say_once
 from resnet.results import System
 from resnet.threads import cores
 
-PACKAGES = ("torch", "torchvision", "numpy")
-
 
 @dataclass(frozen=True)
 class Machine:
-    """The device that a command computes on, and the precision that it computes in.
-
-    A command chooses both once, by `training.devices.choose_machine`, and hands them down.
-    """
+    """The device and the precision that a command has chosen, once, by `training.devices.choose_machine`."""
 
     device: torch.device
     precision: str
@@ -66,10 +61,7 @@ class Machine:
 
     @contextmanager
     def switches(self) -> Iterator[None]:
-        """The context of a backward pass: TF32 if this is the precision, and the same kernels in every run.
-
-        So a resumed run ends with the same bits. PyTorch's own switches are as before when the block ends.
-        """
+        """The context of a backward pass: TF32 if this is the precision, and the same kernels in every run."""
         if not self.cuda:
             yield
             return
@@ -88,17 +80,11 @@ class Machine:
 
     def memory_bytes(self) -> int:
         """All memory of the GPU, or of the machine."""
-        return self._memory()[1]
+        return torch.accelerator.get_memory_info(self.device)[1] if self.gpu else psutil.virtual_memory().total
 
     def free_memory_bytes(self) -> int:
         """Memory that nobody uses now."""
-        return self._memory()[0]
-
-    def _memory(self) -> tuple[int, int]:
-        if self.gpu:
-            return torch.accelerator.get_memory_info(self.device)
-        memory = psutil.virtual_memory()
-        return memory.available, memory.total
+        return torch.accelerator.get_memory_info(self.device)[0] if self.gpu else psutil.virtual_memory().available
 
     def forget_peak_memory(self) -> None:
         """Count the peak from now on. A CPU's is the process's, which only Linux can forget."""
@@ -131,12 +117,8 @@ class Machine:
         return peak if sys.platform == "darwin" else peak * 1024
 
     def describe(self, compiled: Callable[[], bool]) -> System:
-        """Describe this machine, the software, and the commit of the code that runs.
-
-        Args:
-            compiled: whether the compiled operations run; asked on a CPU alone.
-        """
-        versions = {name: _version(name) for name in PACKAGES}
+        """Describe this machine, the software, and the commit of the code; `compiled` says whether kernels run."""
+        versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")}
         name = _processor()
         if self.cuda:
             name = torch.cuda.get_device_properties(self.device).name
@@ -182,11 +164,6 @@ def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None
         say_once(f"no CUDA graph can be captured ({reason}): this goes on without, and slower")
         return None
     return graph
-
-
-@cache
-def _version(package: str) -> str:
-    return str(importlib.metadata.version(package))
 
 
 @cache

@@ -81,10 +81,7 @@ def _control_groups(root: Path, wanted: str) -> Iterator[Path]:
 
 
 def busy(root: Path = Path("/")) -> bool:
-    """Whether other programs keep cores busy: as many threads as cores would have to share them.
-
-    The load average does not tell: it remembers for minutes what this user's last command did.
-    """
+    """Whether other programs run now: the load average would remember this user's last command for minutes."""
     others = []
     for _ in range(3):
         try:

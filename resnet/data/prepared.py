@@ -117,8 +117,8 @@ def load(folder: Path, params: DataParams | None = None) -> Data:
         )
     try:
         arrays = ([np.load(folder / f"{name}_{part}.npy") for part in ("images", "labels")] for name in SETS)
-        sets = (Images(images.reshape(-1, *SHAPE), labels) for images, labels in arrays)
-        found = _recorded(record.name, record.classes, *sets, record.split_seed)
+        train, validation, test = (Images(images.reshape(-1, *SHAPE), labels) for images, labels in arrays)
+        found = _recorded(record.name, record.classes, train, validation, test, record.split_seed)
     except Exception as error:  # damage fails in any way: a header is read as Python, and claims any size
         raise UserError(f"{folder}: damaged ({reason(error)}): {AGAIN}") from error
     if found.record.model_copy(update={"names": record.names}) != record:  # which not all records have

@@ -46,6 +46,9 @@ IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
 """What file managers leave, in small letters; names that begin with a dot as well."""
 
+Sets = tuple[tuple[str, ...], Images, Images]
+"""Classes, and the images of `SETS`."""
+
 
 def reason(error: Exception) -> str:
     """The error as part of one line."""
@@ -53,12 +56,7 @@ def reason(error: Exception) -> str:
 
 
 def _opened(path: Path, temporary: Path) -> Traversable:
-    """Open a source as a folder. A tar and zipped batches are unpacked into `temporary`; nothing is written outside it.
-
-    Raises:
-        UserError: it is neither a folder, a zip nor a tar, or a tar that is cut or has what no source has.
-        Exception: it is damaged in any other way.
-    """
+    """Open a source as a folder. A tar and zipped batches are unpacked into `temporary`, and nowhere else."""
     if path.is_dir():
         return path
     if path.is_file() and zipfile.is_zipfile(path):
@@ -68,19 +66,19 @@ def _opened(path: Path, temporary: Path) -> Traversable:
         packed.extractall(temporary)
         return temporary
     if not path.is_file() or not tarfile.is_tarfile(path):
-        raise UserError(f"{path}: neither a folder nor a whole zip or tar archive")
+        raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
         for member in tar:
             # Python before 3.11.4 has no filter that looks where a member would go.
             inside = not member.name.startswith("/") and ".." not in Path(member.name).parts
             if not (member.isreg() or member.isdir()) or not inside or member.size > MEMBER_BYTES:
-                raise UserError(f"{path}: {member.name!r}: nothing that an archive of images has")
+                raise ValueError(f"{member.name!r}: nothing that an archive of images has")
         # A tar that is cut between two members reads as a shorter one, and gzip's checksum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
         rest = tar.fileobj.read(MEMBER_BYTES)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):
-            raise UserError(f"{path}: damaged (the end of the tar is missing, or more follows it)")
+            raise ValueError("damaged (the end of the tar is missing, or more follows it)")
         tar.extraction_filter = getattr(tarfile, "data_filter", None)
         tar.extractall(temporary)
     return temporary
@@ -93,12 +91,7 @@ def _listed(folder: Traversable) -> list[Traversable]:
 
 
 def _pixels(file: Traversable) -> Bytes:
-    """Decode one image to uint8 (3, 32, 32), exactly.
-
-    Raises:
-        ValueError: it is transparent, or not an RGB or grey image of 32x32 and 8 bits.
-        Exception: it is damaged in any other way.
-    """
+    """Decode one image, grey or RGB of 32x32 pixels and 8 bits, to uint8 (3, 32, 32), exactly."""
     if not file.is_file() or not file.name.lower().endswith(IMAGE_SUFFIXES):
         raise ValueError("not a file, or of another kind by its name")
     with file.open("rb") as opened, Image.open(opened, formats=("PNG", "WEBP", "JPEG")) as image:
@@ -112,87 +105,64 @@ def _pixels(file: Traversable) -> Bytes:
         return np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
 
 
-def _classes(name: str, top: Traversable) -> list[str]:
-    """The class folders in the order of their labels, which is the alphabet's: CIFAR-10's own order too.
-
-    Raises:
-        UserError: both sets do not have the same classes, or a byte cannot number them.
-    """
-    train, test = ({path.name for path in _listed(top / chosen)} for chosen in SETS)
-    for folder in sorted(train ^ test):
-        raise UserError(f"{name}: train/ and test/ may have only the same folders, one a class, not {folder!r}")
-    if not 2 <= len(train) <= 256:
-        raise UserError(f"{name}: 2 to 256 classes can be labelled, and it has {len(train)}")
-    return sorted(train)
-
-
-def _read_set(name: str, folder: Traversable, classes: Iterable[str]) -> Images:
-    """Read `<class>/*`, the classes in the order of their labels.
-
-    Raises:
-        UserError: a class has no images, or one is not an image of 32x32.
-    """
+def _read_set(folder: Traversable, classes: Iterable[str]) -> Images:
+    """Read `<class>/*`, the classes in the order of their labels."""
     images, labels = [], []
     for label, below in enumerate(classes):
         files = _listed(folder / below)
         if not files:
-            raise UserError(f"{name}: {folder.name}/{below}/ has no images")
+            raise ValueError(f"{folder.name}/{below}/ has no images")
         for file in files:
             try:
                 images.append(_pixels(file))
             except Exception as error:  # a damaged image fails in any way
                 what = f"{folder.name}/{below}/{file.name}: not a readable PNG, WebP or JPEG image"
-                raise UserError(f"{name}: {what} ({reason(error)})") from error
+                raise ValueError(f"{what} ({reason(error)})") from error
         labels += [label] * len(files)
     return canonical(Images(np.stack(images), np.array(labels, np.uint8)))
 
 
-def _read_tree(name: str, top: Traversable, stem: str) -> Source:
+def _read_tree(top: Traversable) -> Sets:
     for path in _listed(top):
         if path.name.lower() in ("valid", "val", "validation"):
-            print(f"{name}: {path.name}/ is passed over: a part of train/ is held out instead", file=sys.stderr)
-    classes, console = _classes(name, top), Console(stderr=True)
+            print(f"{path.name}/ is passed over: a part of train/ is held out instead", file=sys.stderr)
+    train, test = ({path.name for path in _listed(top / chosen)} for chosen in SETS)
+    for folder in sorted(train ^ test):
+        raise ValueError(f"train/ and test/ may have only the same folders, one a class, not {folder!r}")
+    if not 2 <= len(train) <= 256:
+        raise ValueError(f"2 to 256 classes can be labelled, and it has {len(train)}")
+    classes, console = sorted(train), Console(stderr=True)  # CIFAR-10's own order is the alphabet's
     with Progress(console=console, disable=not console.is_terminal) as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of images that are refused
         shown = {chosen: bars.track(classes, description=f"Reading {chosen}") for chosen in SETS}
-        return Source(stem, tuple(classes), *(_read_set(name, top / chosen, shown[chosen]) for chosen in SETS))
+        training, testing = (_read_set(top / chosen, shown[chosen]) for chosen in SETS)
+    return tuple(classes), training, testing
 
 
-def _read_batches(name: str, folder: Traversable, stem: str) -> Source:
-    """Read the official batches, each only if it has the official MD5: a pickle is a program.
-
-    Raises:
-        UserError: one is missing, damaged or another.
-    """
+def _read_batches(folder: Traversable) -> Sets:
+    """Read the official batches, each only if it has the official MD5: a pickle is a program."""
     from torchvision.datasets import CIFAR10  # heavy, and only the official archive needs it
 
     batches = type("Batches", (CIFAR10,), {"base_folder": ""})  # whatever their folder is called
     try:
-        train, test = (batches(str(folder), train=train) for train in (True, False))
+        parts = [batches(str(folder), train=train) for train in (True, False)]
     except RuntimeError as error:
-        raise UserError(
-            f"{name}: a batch is missing, damaged or not the official one: give other images as train/<class>/ and "
-            "test/<class>/"
-        ) from error
-    sets = (Images(part.data.transpose(0, 3, 1, 2), np.array(part.targets, np.uint8)) for part in (train, test))
-    return Source(stem, tuple(train.classes), *map(canonical, sets))
+        raise ValueError("a batch is missing, damaged or not the official one") from error
+    train, test = (Images(part.data.transpose(0, 3, 1, 2), np.array(part.targets, np.uint8)) for part in parts)
+    return tuple(parts[0].classes), canonical(train), canonical(test)
 
 
-def _read_folder(name: str, folder: Traversable, stem: str) -> Source:
-    """Read batches or a tree of images in a folder, or one level below.
-
-    Raises:
-        UserError: there is neither, or both sets are in more than one place.
-    """
+def _read_folder(folder: Traversable) -> Sets:
+    """Read batches or a tree of images in a folder, or one level below."""
     places = [folder, *(path for path in _listed(folder) if path.is_dir())]
     batches = [place for place in places if (place / "test_batch").is_file()]
     tops = [place for place in places if all((place / chosen).is_dir() for chosen in SETS)]
     if len(batches) == 1:
-        return _read_batches(name, batches[0], stem)
+        return _read_batches(batches[0])
     if len(tops) == 1:
-        return _read_tree(name, tops[0], stem)
+        return _read_tree(tops[0])
     found = "the sets are in more than one folder" if tops or batches else "neither the official archive nor images"
-    raise UserError(f"{name}: {found}: a source has train/<class>/ and test/<class>/ once")
+    raise ValueError(f"{found}: a source has train/<class>/ and test/<class>/ once")
 
 
 def _read_digits() -> Source:
@@ -264,12 +234,12 @@ def read_source(source: str) -> Source:
     path = official_archive() if source == "official" else expanded(source)
     try:
         if not path.exists():
-            raise UserError(f"{source}: no such file or folder (data.source or CIFAR10_SOURCE)")
+            raise ValueError("no such file or folder (data.source or CIFAR10_SOURCE)")
         stem = re.sub(r"\.(zip|tar\.gz|tgz|tar)$", "", path.resolve().name)
         with TemporaryDirectory(prefix="resnet-data-") as temporary:
-            read = _read_folder(str(path), _opened(path, Path(temporary)), stem)
-    except UserError:
-        raise
+            read = Source(stem, *_read_folder(_opened(path, Path(temporary))))
+    except ValueError as error:
+        raise UserError(f"{path}: {reason(error)}") from error
     except Exception as error:  # damage fails in any way
         raise UserError(f"{path}: damaged, or not readable ({reason(error)})") from error
     if read.fingerprint != OFFICIAL_FINGERPRINTS:

@@ -154,25 +154,20 @@ def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float])
     )
 
 
-def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
-    """Time cases in turn, each for about `seconds`.
+def measure(case: Case, machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
+    """Time a case's forward pass and both its passes in turn, each for about `seconds`.
 
-    Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
+    The difference within each round is the backward pass.
     """
-    if any(case.mode == "compiled" for case in cases):
+    if case.mode == "compiled":
         torch.compiler.reset()  # an earlier case's graphs count against the next one's
-    steps, clock = [build_step(case, machine, shortcut) for case in cases], wall_clock(machine)
+    cases, clock = [replace(case, passes="forward"), case], wall_clock(machine)
+    steps = [build_step(each, machine, shortcut) for each in cases]
     lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
-    timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
-    rows = []
-    for case, length in zip(cases, lengths, strict=True):
-        measured = latency_row(case, shortcut, length, timed[case])
-        forward = timed.get(replace(case, passes="forward"))
-        if case.passes == BACKWARD and forward is not None:
-            longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
-            measured = measured.model_copy(update={"backward_seconds": longer})
-        rows.append(measured)
-    return rows
+    timed = time_in_turn(steps, clock, lengths, max(rounds))
+    forward, both = map(latency_row, cases, [shortcut] * 2, lengths, timed)
+    backward = tuple(longer - shorter for shorter, longer in zip(*timed, strict=True))
+    return [forward, both.model_copy(update={"backward_seconds": backward})]
 
 
 def measure_latency(
@@ -207,8 +202,8 @@ def measure_latency(
     for case in cases:
         if memory_needed(case, shortcut) < machine.free_memory_bytes():
             tell(case.name)
-            rows = measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
-            record = record.model_copy(update={"rows": (*record.rows, *rows)})
+            rows = (*record.rows, *measure(case, machine, plan.seconds, shortcut))
+            record = record.model_copy(update={"rows": rows})
             keep(record)
         else:
             tell(f"{case.name}: left out, its activations do not fit in memory")

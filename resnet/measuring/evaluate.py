@@ -1,7 +1,7 @@
 """Test error of a net: the single view of each image, batch norm by its running statistics.
 
-The learning curve, the last iterate and `resnet evaluate` come to `evaluate` with the same pixels, in the same
-batches and through the same kernels, so that an image on the border between two classes falls to one side in all.
+The learning curve, the last iterate and `resnet evaluate` have the same pixels, batches and kernels, so that an image
+between two classes falls to one side in all.
 """
 
 from __future__ import annotations
@@ -86,20 +86,20 @@ def evaluate(
     return Evaluation(predicted.to("cpu", torch.uint8), wrong, loss)
 
 
-def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) -> DepthNet:
-    """The settings' net with weights from a file, on the machine's device.
+def load_net(settings: Settings, weights: Path, classes: int, machine: Machine, finite: bool = True) -> DepthNet:
+    """The settings' net with weights from a file, on the machine's device; `finite` refuses those that are not.
 
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.
     """
     net = build(settings, classes)
     check_record(weights, net)
-    load_weights(net, weights, finite=True)
+    load_weights(net, weights, finite=finite)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def normalisation(
-    data: Data, machine: Machine, mean: Sequence[float] | None, std: Sequence[float] | None
+    data: Data, machine: Machine, mean: Sequence[float] | None = None, std: Sequence[float] | None = None
 ) -> Callable[[Tensor], Tensor]:
     """What prepares images uint8 (N, 32, 32, 3) for a net; mean and std as `evaluate_weights` takes them."""
     subtracted = pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)
@@ -123,9 +123,8 @@ def evaluate_weights(
         weights: a state dict, ours or as others publish them.
         data: prepared or freshly read; its test set is evaluated.
         machine: where, and in which precision: fp32 for every number that is reported.
-        mean: of red, green and blue in 0..1, subtracted; by default the per-pixel mean of the training
-            images, as these nets are trained here.
-        std: of red, green and blue in 0..1, divided by; by default 1.
+        mean: of red, green and blue in 0..1, subtracted [the per-pixel mean of the training images].
+        std: of red, green and blue in 0..1, divided by [1].
 
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.

@@ -1,7 +1,4 @@
-"""The parts of a net that are timed alone: its stem, a block of each kind, its head, or the whole of it.
-
-They are the model's own modules, taken out of a net.
-"""
+"""The parts of a net that are timed alone, the model's own modules: stem, a block of each kind, head, or all."""
 
 from __future__ import annotations
 
@@ -49,19 +46,6 @@ class Stem(nn.Module):
         return batch_norm_relu(convolve(x, self.conv1), self.bn1)
 
 
-class Head(nn.Module):
-    """Global average pooling and the fully connected layer."""
-
-    def __init__(self, net: DepthNet) -> None:
-        super().__init__()
-        self.avgpool, self.fc = net.avgpool, net.fc
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 64, 8, 8) to logits (N, classes)."""
-        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
-        return logits
-
-
 def reads_images(part: str) -> bool:
     """Whether a part's input is the images, which need no gradient."""
     return part in ("stem", "net")
@@ -72,7 +56,7 @@ def take(net: DepthNet, part: str) -> nn.Module:
     if part == "net":
         return net
     if part in SHARED:
-        return Stem(net) if part == "stem" else Head(net)
+        return Stem(net) if part == "stem" else nn.Sequential(net.avgpool, nn.Flatten(), net.fc)
     stage, kind = part.removeprefix("stage").split("-")
     return net.get_submodule(f"layer{stage}.{0 if kind == 'down' else 1}")
 

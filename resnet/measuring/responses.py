@@ -7,7 +7,6 @@ The paper's words: "the responses are the outputs of each 3x3 layer, after BN an
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,15 +14,13 @@ from torch import Tensor, nn
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.measuring.evaluate import evaluation_batch_size
+from resnet.measuring.evaluate import evaluation_batch_size, load_net, normalisation
 from resnet.nets import kernels
-from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import ResponsesRecord, SeedResponses, file_digest
 from resnet.results.consistency import recorded
 from resnet.system import Machine
-from resnet.training.batches import normalise, on_device, pixel_mean
-from resnet.training.trainer import build_net
+from resnet.training.batches import on_device
 
 VERSION = 1
 """Of what is measured of given weights: raised with a change beyond rounding, it lets DVC measure anew."""
@@ -92,12 +89,7 @@ def has_weights(settings: Settings, weights: Path) -> bool:
 
 
 def measure_responses(
-    settings: Settings,
-    weights: Path,
-    data: Data,
-    images: int,
-    machine: Machine,
-    earlier: ResponsesRecord | None = None,
+    settings: Settings, weights: Path, data: Data, images: int, machine: Machine, earlier: ResponsesRecord | None = None
 ) -> ResponsesRecord:
     """Measure the responses of every seed that has weights.
 
@@ -114,8 +106,8 @@ def measure_responses(
     """
     if not has_weights(settings, weights):
         raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
-    files, device = _files(settings, weights), machine.device
-    shown = on_device(data.train[: images or None], device).images
+    files = _files(settings, weights)
+    shown = on_device(data.train[: images or None], machine.device).images
     record = ResponsesRecord(
         name=settings.name,
         net=settings.net,
@@ -134,12 +126,10 @@ def measure_responses(
     if not missing:
         return same.model_copy(update={"seeds": tuple(kept.values())})
     seeds = {seed: each.model_copy(update={"system": each.system or same.system}) for seed, each in kept.items()}
-    single_view = partial(normalise, mean=pixel_mean(data.train.images).to(device))
+    single_view = normalisation(data, machine)
     layers: tuple[str, ...] = ()
     for seed, path in missing.items():
-        net = build_net(settings, len(data.record.classes), seed, device)
-        check_record(path, net)
-        load_weights(net, path)
+        net = load_net(settings, path, len(data.record.classes), machine, finite=False)
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
         seeds[seed] = SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values()))

@@ -26,19 +26,14 @@ FIXED_BYTES = 700 * 2**20
 """The data set as bytes, and the libraries' own."""
 
 
-def activation_bytes(settings: Settings, precision: str) -> int:
-    """Bytes that the forward pass of one mini-batch keeps for the backward pass.
+def run_bytes(settings: Settings, precision: str) -> float:
+    """About what a run fills that keeps its activations.
 
     That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
     the next convolution needs.
     """
     kept = sum(layer.outputs for layer in work(settings).layers if layer.kind in ("conv", "bn"))
-    return kept * settings.train.batch_size * ACTIVATION_BYTES[precision]
-
-
-def run_bytes(settings: Settings, precision: str) -> float:
-    """About what a run that keeps its activations fills."""
-    return TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES
+    return TEMPORARY * kept * settings.train.batch_size * ACTIVATION_BYTES[precision] + FIXED_BYTES
 
 
 class Placement(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -80,31 +81,21 @@ def pretrained(root: Path, net: DepthNet, seed: int | None = None) -> Path:
     )
 
 
-def facts_of(weights: Path) -> Facts | None:
-    """What a user must know of weights, from their file or else from the record of their run; None if neither says.
-
-    Raises:
-        DamagedFile: what the file says is damaged.
-    """
-    facts, place = read_facts(weights), record_of(weights)
-    if facts is not None or place is None:
-        return facts
-    try:
-        record = TrainingRecord.read(place)
-    except DamagedFile:
-        return None  # not one of ours
-    return Facts.of(record, np.load(PIXEL_MEAN) if record.identity.data == PIXEL_MEAN_OF else None)
-
-
 def load_pretrained(net: DepthNet, weights: Path) -> None:
     """Load weights into a net, and give it what is known of them: `facts`, `classes` and `preprocess`, or None.
 
+    Their file says it, or else the record of their run.
+
     Raises:
-        UserError: the weights are another net's, or not those that their run ended with.
+        UserError: the weights are another net's, or not those that their run ended with, or their facts are damaged.
     """
     check_record(weights, net)
     load_weights(net, weights)
-    net.facts = facts = facts_of(weights)
-    net.classes = None if facts is None else facts.classes
+    facts, place = read_facts(weights), record_of(weights)
+    if facts is None and place is not None:
+        with suppress(DamagedFile):  # not one of ours
+            record = TrainingRecord.read(place)
+            facts = Facts.of(record, np.load(PIXEL_MEAN) if record.identity.data == PIXEL_MEAN_OF else None)
     mean = None if facts is None else facts.mean
+    net.facts, net.classes = facts, None if facts is None else facts.classes
     net.preprocess = None if mean is None else partial(preprocess, mean=torch.from_numpy(mean))

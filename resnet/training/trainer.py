@@ -47,11 +47,11 @@ def training_step(
     """Forward pass, backward pass and update for one mini-batch.
 
     Args:
-        net: the net, in training mode.
+        net: in training mode.
         sgd: its optimiser, set to the iteration's learning rate.
         x: images, float32 (B, 3, 32, 32).
         labels: int64 (B,).
-        machine: holds them, and says the precision of the forward and backward pass.
+        machine: where they are, and the precision of the forward and backward pass.
 
     Returns:
         The mean loss and the number of misclassified images of the mini-batch, before the update, on the device.
