@@ -62,10 +62,11 @@ def response_std(
         if isinstance(module, nn.BatchNorm2d) and "downsample" not in name
     ]
     net.eval()
+    size = evaluation_batch_size(machine)
     try:
         with machine.arithmetic():
-            for batch in images.split(evaluation_batch_size(machine)):
-                net(single_view(batch))
+            for start in range(0, len(images), size):
+                net(single_view(images[start : start + size]))
     finally:
         for handle in handles:
             handle.remove()

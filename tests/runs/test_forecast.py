@@ -42,8 +42,9 @@ def test_nets_that_take_other_steps_are_measured_apart(tiny: Tiny, monkeypatch: 
     measured: list[Settings] = []
     monkeypatch.setattr(forecast, "_measure", lambda settings, machine, seeds: measured.append(settings) or 1.0)
     forecaster = Forecaster(0)
-    for keys in [{}, {"learning_rate": 0.2}, {"batch_norm_images": 8}, {"compile": "true"}, {"recompute": "true"}]:
-        forecaster.forecast(tiny(**keys), CPU, [10])
+    other = {"iterations": 24, "learning_rate": 0.2, "batch_norm_images": 8, "compile": "true", "recompute": "true"}
+    for key, value in other.items():
+        forecaster.forecast(tiny(**{key: value}), CPU, [10])
     trained = [(each.train.normalised_together, each.train.compile, each.train.recompute) for each in measured]
     assert trained == [(16, False, False), (8, False, False), (16, True, False), (16, False, True)]
 
