@@ -81,10 +81,13 @@ def test_times_agree_with_torch_utils_benchmark(device: torch.device) -> None:
 
 
 def test_the_pipelines_set(tmp_path: Path) -> None:
-    asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}"]
+    asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}", "model.width=2"]
     params = load(None, asked)
-    names: list[str] = []
-    record = measure_latency(params, CPU, names.append)
+    lines: list[str] = []
+    record = measure_latency(params, CPU, lines.append)
+    told, *names = lines
+    assert "of width 2, are not timed" in told
+    assert {row.parameters for row in record.rows if row.part == "net"} == {75_290}  # of the paper's width
     # 12 parts and a net, forward and forward + backward; the CPU has no graphs.
     assert len(record.rows) == 2 * len(names) == 26
     assert {(row.net, row.depth) for row in record.rows if row.part == "net"} == {("plain", 8)}
@@ -101,16 +104,6 @@ def test_the_pipelines_set(tmp_path: Path) -> None:
     assert has_measured(file, load(None, [*asked, "train.iterations=5"]), CPU)
     assert not has_measured(file, load(None, [*asked, "latency.seconds=0.002"]), CPU)
     assert not has_measured(file, params, CPU.at("bf16"))
-
-
-def test_a_plan_of_wider_nets_is_told_that_they_are_not_timed() -> None:
-    plan = "latency={nets: [plain], depths: [8], batch_sizes: [1], seconds: 0.001}"
-    lines: list[str] = []
-    record = measure_latency(load(None, [plan, "model.width=2"]), CPU, lines.append)
-    told = [line for line in lines if "not timed" in line]
-    assert told == lines[:1]
-    (whole, _) = [row for row in record.rows if row.part == "net"]
-    assert whole.parameters == 75_290  # of the paper's width
 
 
 def test_a_measurement_that_is_stopped_leaves_what_it_has(
