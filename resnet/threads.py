@@ -2,8 +2,8 @@
 how many queues a GPU has.
 
 At the end of every parallel operation a thread that is done early spins until the others arrive, by default
-for some 300,000 rounds. Where other programs want the cores too, it keeps from work the very thread that it
-waits for. `bench/busy.py` measures what a shorter wait costs on a quiet machine and gains on a busy one.
+for some 300,000 rounds, and if other programs want the cores, in the way of the very thread that it waits for.
+`bench/busy.py` measures what a shorter wait costs on a quiet machine and gains on a busy one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,6 @@ SPINS = 10_000
 SPINS_BUSY = 1_000
 """The same where others want the cores: 5 % slower on a quiet machine, ten times as fast on a very busy one."""
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-THREADS = "OMP_NUM_THREADS"
-COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
-"""With 1, torch.compile never chooses among kernels by timing them, which would give a resumed run other bits."""
-CONNECTIONS = "CUDA_DEVICE_MAX_CONNECTIONS"
-"""Queues of a GPU. With the default of 8, seeds on streams of their own wait for one another."""
 
 
 def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path("/")) -> None:
@@ -35,11 +30,13 @@ def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path
     """
     if not any(name in environment for name in WAITING):
         environment["GOMP_SPINCOUNT"] = str(SPINS_BUSY if busy(root) else SPINS)
-    environment.setdefault(COMPILER, "1")
-    environment.setdefault(CONNECTIONS, "32")
+    # torch.compile must not choose among kernels by timing them: a resumed run would have other bits.
+    environment.setdefault("TORCHINDUCTOR_DETERMINISTIC", "1")
+    # Queues of a GPU: with the default of 8, seeds on streams of their own wait for one another.
+    environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
     quota = cpu_quota(root)
-    if THREADS not in environment and quota is not None and quota < cores():
-        environment[THREADS] = str(max(1, int(quota)))
+    if quota is not None and quota < cores():
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, int(quota))))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from resnet.errors import UserError
-from resnet.files import complete_or_absent, expanded, is_locked, locked, remove_partials, write_text
+from resnet.files import complete_or_absent, is_locked, locked, remove_partials, write_text
 
 
 def test_a_failing_writer_leaves_the_earlier_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -115,28 +115,3 @@ def test_without_locks_work_goes_on_and_says_so_once(
             assert is_locked(tmp_path / "a") is False
     (line,) = capsys.readouterr().err.splitlines()
     assert line.split(": ")[1] == "a file system without locks"
-
-
-def test_without_a_folder_s_sync_files_are_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sync = os.fsync
-
-    def files_alone(descriptor: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", files_alone)
-    write_text(tmp_path / "x", "text")
-    assert (tmp_path / "x").read_text() == "text"
-
-
-def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    assert expanded("~/x") == Path.home() / "x"
-    monkeypatch.setattr(Path, "expanduser", unknown)
-    with pytest.raises(UserError, match="no home folder is known"):
-        expanded("~/x")

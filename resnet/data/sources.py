@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from resnet.data.images import CLASSES, SHAPE, Bytes, Images, Source, canonical, held_out
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import expanded, locked
 from resnet.results import OFFICIAL_FINGERPRINTS
 
@@ -52,7 +52,7 @@ Sets = tuple[tuple[str, ...], Images, Images]
 
 def reason(error: Exception) -> str:
     """The error as part of one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__
 
 
 def _opened(path: Path, temporary: Path) -> Traversable:

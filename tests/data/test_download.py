@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -24,12 +24,6 @@ CONTENT = bytes(hashlib.sha256(str(i).encode()).digest()[0] for i in range(200_0
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-def open_gate() -> threading.Event:
-    gate = threading.Event()
-    gate.set()
-    return gate
-
-
 @dataclass
 class Mirror:
     """A server of one file. It sends `content`, claims that it has `length` bytes, and counts its requests."""
@@ -37,7 +31,7 @@ class Mirror:
     content: bytes = CONTENT
     length: int = len(CONTENT)
     status: int = 200
-    gate: threading.Event = field(default_factory=open_gate)
+    gate: threading.Event | None = None
     """Nothing is sent before it opens."""
     sent: int = 0
     """Answers with content."""
@@ -52,7 +46,8 @@ class Mirror:
         request.end_headers()
         if request.headers["Method"] != "HEAD":  # so torchvision asks where a URL leads
             self.sent += 1
-            self.gate.wait()
+            if self.gate is not None:
+                self.gate.wait()
             request.wfile.write(self.content)
 
 
@@ -157,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_an_error_of_the_system(tmp_path: Path
 
 
 def test_of_two_downloads_at_once_the_second_takes_the_firsts(tmp_path: Path, serve: Serve) -> None:
-    target, mirror = tmp_path / "some.tar.gz", serve(Mirror(gate=threading.Event()))
+    target, mirror = tmp_path / "some.tar.gz", serve(Mirror(gate=(gate := threading.Event())))
     code = "import sys; from pathlib import Path; from resnet.data import sources; " + (
         "sources.download([sys.argv[1]], Path(sys.argv[2]), sys.argv[3])"
     )
@@ -168,7 +163,7 @@ def test_of_two_downloads_at_once_the_second_takes_the_firsts(tmp_path: Path, se
     second = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert second.stderr is not None
     assert "waiting" in second.stderr.readline()
-    mirror.gate.set()
+    gate.set()
     second.communicate(timeout=60)
     assert (first.wait(60), second.returncode) == (0, 0)
     assert target.read_bytes() == CONTENT
