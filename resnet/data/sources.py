@@ -187,21 +187,26 @@ def download(urls: Iterable[str], target: Path, md5: str) -> None:
         UserError: no URL gave the file.
         OSError: it cannot be written.
     """
-    from torchvision.datasets.utils import download_url  # heavy, and only a download needs it
+    from torchvision.datasets.utils import check_integrity, download_url  # heavy, and only a download needs it
 
-    failures, patience = [], socket.getdefaulttimeout()
+    unfinished, failures = target.with_name(f"{target.name}.partial"), []
+    patience = socket.getdefaulttimeout()
     with locked(target, "its download", wait=True):
+        if check_integrity(target, md5):
+            return
         socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
         try:
             for url in urls:
                 try:
-                    download_url(url, target.parent, target.name, md5)  # not what is there whole
-                    return
+                    download_url(url, target.parent, unfinished.name, md5)
                 except (OSError, RuntimeError, http.client.HTTPException) as error:
                     failures.append(f"{urlsplit(url).netloc}: {reason(error)}")
+                else:
+                    os.replace(unfinished, target)
+                    return
         finally:
             socket.setdefaulttimeout(patience)
-        target.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     raise UserError(
         f"{target.name} cannot be downloaded ({'; '.join(failures)}): set CIFAR10_SOURCE or data.source "
         "to a copy of it, or try `make quickstart`, which needs no network"

@@ -126,7 +126,8 @@ def test_without_the_file_each_mirror_has_its_reason(tmp_path: Path, serve: Serv
 
 def test_what_a_kill_left_is_replaced(tmp_path: Path, serve: Serve) -> None:
     target = tmp_path / "some.tar.gz"
-    target.write_bytes(CONTENT[:70_000])
+    for name in ("some.tar.gz", "some.tar.gz.partial"):
+        (tmp_path / name).write_bytes(CONTENT[:70_000])
     get(target, serve(Mirror()))
     assert target.read_bytes() == CONTENT
 
