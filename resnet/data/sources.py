@@ -92,8 +92,8 @@ def _listed(folder: Traversable) -> list[Traversable]:
 
 def _pixels(file: Traversable) -> Bytes:
     """Decode one image, grey or RGB of 32x32 pixels and 8 bits, to uint8 (3, 32, 32), exactly."""
-    if not file.is_file() or not file.name.lower().endswith(IMAGE_SUFFIXES):
-        raise ValueError("not a file, or of another kind by its name")
+    if not file.is_file() or not file.name.lower().endswith(IMAGE_SUFFIXES) or not file.name.isprintable():
+        raise ValueError("not a file, of another kind by its name, or its name cannot be printed")
     with file.open("rb") as opened, Image.open(opened, formats=("PNG", "WEBP", "JPEG")) as image:
         if image.size != SHAPE[1:]:  # no more than the header is read yet
             raise ValueError(f"{image.width}x{image.height} pixels instead of 32x32")

@@ -172,6 +172,11 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: N
         assert name.split("/")[2 if words != "more" and name.count("/") > 1 else 1] in message
 
 
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+    files = image_files(numbered) | {"train/cat/a\n\x1b[31m.png": some_png(3, 32, 32)}
+    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files))
+
+
 def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
     files = image_files(numbered)
     frogs = {name: content for name, content in files.items() if "/frog/" in name}
