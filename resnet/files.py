@@ -103,7 +103,7 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
 
     Args:
         path: what others may not lock.
-        work: what is done there, for the line that another process is at it.
+        work: what this process does there, for the lines.
         wait: wait for a process that has the lock, and say so.
 
     Raises:
@@ -132,15 +132,12 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether a process has locked a name by `locked`; False if that cannot be known here."""
     lock = _lock_of(path)
-    if not os.path.exists(lock.lock_file):
-        return False
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    _free(lock)
+        if os.path.exists(lock.lock_file):
+            lock.acquire(timeout=0)
+            _free(lock)
+    except OSError as error:
+        return isinstance(error, Timeout)
     return False
 
 

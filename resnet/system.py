@@ -92,10 +92,10 @@ class Machine:
         self.release_memory()
         if self.gpu:
             torch.accelerator.reset_peak_memory_stats(self.device)
-        else:
-            with suppress(OSError, AttributeError):  # another system, or another C library
-                ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed
-                Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+            return
+        with suppress(OSError, AttributeError):  # another system, or another C library
+            ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
     def release_memory(self) -> None:
         """Give a GPU's memory back that the framework keeps and nothing uses: it would count in the next peak."""
@@ -146,11 +146,7 @@ class Machine:
 
 
 def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None) -> torch.cuda.CUDAGraph | None:
-    """Record work on the current device as a CUDA graph, without doing it.
-
-    Args:
-        work: reads and writes the same memory at every call.
-        stream: on which it is recorded [one of PyTorch's own].
+    """Record work, which uses the same memory at every call, on a stream [PyTorch's] as a CUDA graph, without doing it.
 
     Returns:
         The graph; None if the device cannot record it, which a line on standard error says once in a process.

@@ -92,8 +92,7 @@ def canonical(images: Images) -> Images:
 def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
     """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
 
-    The choice is a function of the seed and the images alone, whatever the version of a random
-    generator. It is not stratified: the paper says no more than "45k/5k".
+    No random generator's version bears on it. It is not stratified: the paper says no more than "45k/5k".
 
     Returns:
         bool (N,), in the order of `train`.

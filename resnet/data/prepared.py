@@ -52,11 +52,10 @@ def _recorded(name: str, classes: tuple[str, ...], train: Images, validation: Im
 
 
 def save(data: Data, folder: Path) -> None:
-    """Write the arrays and their record into `folder`, complete or not at all.
+    """Write the arrays and their record into `folder`, complete or not at all; of two at once the second waits.
 
     The files' bytes depend on the images, their labels and the split alone. Earlier prepared data give
-    way when the new are complete; a kill at any moment leaves the earlier, the new or no folder. Of two that
-    save at once the second waits.
+    way when the new are complete; a kill at any moment leaves the earlier, the new or no folder.
 
     Raises:
         UserError: the folder has what is not prepared data, or cannot be written.
@@ -86,11 +85,7 @@ def save(data: Data, folder: Path) -> None:
 
 
 def prepared_classes(folder: Path) -> int:
-    """How many classes the prepared data have; CIFAR-10's ten if nothing is prepared yet.
-
-    Raises:
-        UserError: the folder's record is damaged.
-    """
+    """How many classes the prepared data have, whose record may be damaged; CIFAR-10's ten if there are none yet."""
     path = expanded(folder) / RECORD
     return len(DataRecord.read(path).classes) if path.exists() else len(CLASSES)
 

@@ -62,14 +62,7 @@ def take(net: DepthNet, part: str) -> nn.Module:
 
 
 def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
-    """Build a part on the current device.
-
-    Args:
-        net: `resnet` or `plain`; `both` for the parts that they share.
-        part: one of `PARTS`, or `net`.
-        depth: of a whole net.
-        shortcut: option `A`, `B` or `C`.
-    """
+    """Build one of `PARTS`, or `net` of a depth; `net` is `resnet`, `plain`, or `both` for parts that these share."""
     whole = DepthNet("resnet" if net == "both" else net, depth or SHALLOWEST, shortcut)
     return take(whole, part)
 

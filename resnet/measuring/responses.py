@@ -33,7 +33,7 @@ def response_std(
     """The standard deviation of each layer's response over images, channels and positions.
 
     Args:
-        net: left in the mode that it was in; the responses are those of evaluation mode.
+        net: its responses are those of evaluation mode; its own mode stays.
         images: uint8 (N, 32, 32, 3).
         single_view: prepares images for the net.
         machine: holds the net and the images; its precision is the forward pass's.

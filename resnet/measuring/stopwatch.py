@@ -61,8 +61,8 @@ def time_in_turn(
         steps: what is timed.
         clock: waits for the device.
         lengths: of each step, how often a round repeats it.
-        rounds: how often each step's turn comes.
-        warmup: of each step, how often it runs before every one of its rounds, untimed.
+        rounds: of each step.
+        warmup: runs before every round, untimed.
 
     Returns:
         Of each step, the seconds that one takes, one figure a round.
@@ -77,13 +77,9 @@ def time_in_turn(
 
 
 def graphed(step: Step) -> Step | None:
-    """Capture a step on the current device as a CUDA graph; a call replays it and does not wait for its end.
+    """Capture a step, which uses the same memory at every call, as a CUDA graph; None if that cannot be done here.
 
-    Args:
-        step: reads and writes the same memory at every call.
-
-    Returns:
-        The step; None if it cannot be captured.
+    A call of what it gives replays the graph and does not wait for its end.
     """
     result: object = None
 
