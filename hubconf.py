@@ -26,7 +26,7 @@ def _entry_point(net: str, depth: int) -> _Callable[..., _DepthNet]:
         if weights is not None:
             trained.load_pretrained(built, _Path(weights))
         elif pretrained:
-            trained.load_pretrained(built, trained.pretrained(_ROOT, built, seed).weights)
+            trained.load_pretrained(built, trained.pretrained(_ROOT, built, seed))
             built.eval()
         return built
 

@@ -39,7 +39,7 @@ def busy_loops(count: int) -> Iterator[None]:
 
 def images_per_second(depth: int, precision: str, seconds: float) -> float:
     """Train for so many seconds, after three iterations to warm up."""
-    from resnet.measuring.stopwatch import repeat, wall_clock
+    from resnet.measuring.stopwatch import steps_that_fill, time_round, wall_clock
     from resnet.measuring.throughput import training_stepper
     from resnet.params import load
     from resnet.training.devices import choose_machine
@@ -50,8 +50,8 @@ def images_per_second(depth: int, precision: str, seconds: float) -> float:
     step, clock = training_stepper(settings, machine, batch_size), wall_clock(machine)
     for _ in range(3):
         step()
-    steps, passed = repeat(step, clock, seconds)
-    return batch_size * steps / passed
+    steps, _ = steps_that_fill(step, clock, seconds)
+    return batch_size / time_round(step, clock, steps)
 
 
 def measure(arguments: argparse.Namespace, way: str, busy: int) -> float:

@@ -5,10 +5,8 @@
     pytest --benchmark-only --benchmark-group-by=param:net
     pytest --benchmark-only --benchmark-json=latency.json && resnet latency --from latency.json
 
-What a step is and how it is timed: `resnet/measuring/block_latency.py`. Names begin with the device. On a GPU the
-figures are the GPU's own clock's; `launch_seconds` and `kernel_seconds` beside them tell apart what the
-host takes to hand a step over and what the GPU takes without waiting for it. A plain `pytest` runs every
-benchmark of the default set once, two images at a time.
+What a step is and how it is timed: `resnet/measuring/block_latency.py`. Names begin with the device. A plain
+`pytest` runs every benchmark of the default set once, two images at a time.
 """
 
 from __future__ import annotations
@@ -26,16 +24,14 @@ from resnet.measuring.block_latency import (
     PASSES,
     Case,
     build_step,
-    kernel_seconds,
     latency_row,
-    launch_seconds,
     memory_needed,
     modes,
     net_cases,
     part_cases,
     plan_rounds,
 )
-from resnet.measuring.stopwatch import stream_clock
+from resnet.measuring.stopwatch import wall_clock
 from resnet.params import TrainParams
 from resnet.results import Passes
 from resnet.training.devices import choose_machine
@@ -79,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 id=f"{DEVICE.type}-{case.name}",
                 marks=[
                     pytest.mark.benchmark(
-                        timer=stream_clock(MACHINE),
+                        timer=wall_clock(MACHINE),
                         group=f"{DEVICE.type} {case.passes}, batch {case.batch_size}, {case.precision}, {case.mode}",
                     ),
                     *([pytest.mark.slow] if case.depth == DEEPEST else []),
@@ -122,12 +118,11 @@ def test_latency(
         benchmark.pedantic(step)  # type: ignore[no-untyped-call]
         return
     asked = {name: pytestconfig.getoption(f"benchmark_{name}") for name in ("max_time", "min_rounds")}
-    steps, rounds = plan_rounds(step, stream_clock(MACHINE), float(asked["max_time"]), asked["min_rounds"])
+    steps, rounds = plan_rounds(step, wall_clock(MACHINE), float(asked["max_time"]), asked["min_rounds"])
     benchmark.pedantic(step, rounds=rounds, iterations=steps)  # type: ignore[no-untyped-call]
-    gpu = {"launch_seconds": launch_seconds(step, MACHINE), "kernel_seconds": kernel_seconds(step, MACHINE)}
     assert benchmark.stats is not None, "the step has run"
     stats = benchmark.stats.stats
-    row = latency_row(case, SHORTCUT, steps, stats.data, **gpu)
+    row = latency_row(case, SHORTCUT, steps, stats.data)
     benchmark.extra_info |= {
         "device": DEVICE.type,
         "precision": case.precision,
@@ -136,6 +131,5 @@ def test_latency(
         "multiply_adds": row.multiply_adds,  # of one image's forward pass
         "bytes": row.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
         "images_per_second": case.batch_size / row.median_seconds,
-        **gpu,
         "row": row.model_dump(mode="json", exclude={"seconds", "steps"}),
     }

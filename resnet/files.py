@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import escape
 from pathlib import Path
 
 import psutil
@@ -43,16 +44,13 @@ def expanded(path: str | Path) -> Path:
 def complete_or_absent(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; put it in place, durably, when the block ends well.
 
-    The temporary file is flushed to the disk before it takes the name and the folder is flushed
-    after, so that a crash at any moment leaves the earlier file or the new one, never a part.
-    An exception in the block removes the temporary file and leaves `path` as it was. What a killed
-    process left of the same file goes as well.
+    A crash at any moment leaves the earlier file or the new one, never a part; so does an exception in the block.
+    What a killed process left of the same file goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(_escaped(f".{path.name}.") + f"*{PARTIAL}"):
-        if _is_dead(leftover):
-            with suppress(OSError):
-                leftover.unlink()
+    for leftover in path.parent.glob(f".{escape(path.name)}.{HOST}-*{PARTIAL}"):
+        if not psutil.pid_exists(int(leftover.stem.rpartition("-")[2])):
+            leftover.unlink(missing_ok=True)
     partial = path.with_name(f".{path.name}.{HOST}-{os.getpid()}{PARTIAL}")
     try:
         yield partial
@@ -68,39 +66,21 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
-
-
-def _is_dead(partial: Path) -> bool:
-    """Whether a temporary file is of a process of this machine that is gone."""
-    host, _, number = partial.name.removesuffix(PARTIAL).rpartition(".")[2].rpartition("-")
-    return host == HOST and number.isdecimal() and len(number) < 10 and not psutil.pid_exists(int(number))
-
-
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder; the caller holds it, so nobody else writes there."""
+    """Remove what killed processes left half-written in a folder; the caller has its lock: nobody else writes there."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        with suppress(OSError):
-            if leftover.is_file():
-                leftover.unlink()
+        if leftover.is_file():
+            leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk, so that a rename in it outlives a crash.
-
-    Where the system cannot (Windows, some network file systems), a rename is whole all the same; only a loss of
-    power right after it may undo it.
-    """
-    try:
+    """Flush a folder's entries to the disk, so that a rename in it outlives a loss of power."""
+    with suppress(OSError):  # Windows and some network file systems cannot
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        return  # Windows opens no folder
-    try:
-        with suppress(OSError):
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sha256_of(value: object) -> str:
@@ -123,7 +103,7 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
 
     Args:
         path: what others may not lock.
-        work: what is done there, for the line that another process is at it.
+        work: what this process does there, for the lines.
         wait: wait for a process that has the lock, and say so.
 
     Raises:
@@ -143,7 +123,7 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
     except OSError as error:
         if error.errno not in WITHOUT_LOCKS:
             raise
-        _say_once(f"{path}: a file system without locks: nothing keeps another process from {work} at the same time")
+        say_once(f"{path}: a file system without locks: nothing keeps another process from {work} at the same time")
     try:
         yield
     finally:
@@ -153,15 +133,12 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether a process has locked a name by `locked`; False if that cannot be known here."""
     lock = _lock_of(path)
-    if not os.path.exists(lock.lock_file):
-        return False
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    _free(lock)
+        if os.path.exists(lock.lock_file):
+            lock.acquire(timeout=0)
+            _free(lock)
+    except OSError as error:
+        return isinstance(error, Timeout)
     return False
 
 
@@ -188,5 +165,6 @@ def _check_permitted(lock: FileLock) -> None:
 
 
 @cache
-def _say_once(line: str) -> None:
+def say_once(line: str) -> None:
+    """Print a line on standard error, once in a process."""
     print(line, file=sys.stderr)

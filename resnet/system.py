@@ -26,18 +26,14 @@ import psutil
 import torch
 
 from resnet.errors import one_line
+from resnet.files import say_once
 from resnet.results import System
 from resnet.threads import cores
-
-PACKAGES = ("torch", "torchvision", "numpy")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The device that a command computes on, and the precision that it computes in.
-
-    A command chooses both once, by `training.devices.choose_machine`, and hands them down.
-    """
+    """The device and the precision that a command has chosen, once, by `training.devices.choose_machine`."""
 
     device: torch.device
     precision: str
@@ -65,10 +61,7 @@ class Machine:
 
     @contextmanager
     def switches(self) -> Iterator[None]:
-        """The context of a backward pass: TF32 if this is the precision, and the same kernels in every run.
-
-        So a resumed run ends with the same bits. PyTorch's own switches are as before when the block ends.
-        """
+        """The context of a backward pass: TF32 if this is the precision, and the same kernels in every run."""
         if not self.cuda:
             yield
             return
@@ -87,17 +80,11 @@ class Machine:
 
     def memory_bytes(self) -> int:
         """All memory of the GPU, or of the machine."""
-        return self._memory()[1]
+        return torch.accelerator.get_memory_info(self.device)[1] if self.gpu else psutil.virtual_memory().total
 
     def free_memory_bytes(self) -> int:
         """Memory that nobody uses now."""
-        return self._memory()[0]
-
-    def _memory(self) -> tuple[int, int]:
-        if self.gpu:
-            return torch.accelerator.get_memory_info(self.device)
-        memory = psutil.virtual_memory()
-        return memory.available, memory.total
+        return torch.accelerator.get_memory_info(self.device)[0] if self.gpu else psutil.virtual_memory().available
 
     def forget_peak_memory(self) -> None:
         """Count the peak from now on. A CPU's is the process's, which only Linux can forget."""
@@ -105,10 +92,10 @@ class Machine:
         self.release_memory()
         if self.gpu:
             torch.accelerator.reset_peak_memory_stats(self.device)
-        else:
-            with suppress(OSError, AttributeError):  # another system, or another C library
-                ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed
-                Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+            return
+        with suppress(OSError, AttributeError):  # another system, or another C library
+            ctypes.CDLL(None).malloc_trim(0)  # gives back what was freed
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
     def release_memory(self) -> None:
         """Give a GPU's memory back that the framework keeps and nothing uses: it would count in the next peak."""
@@ -130,12 +117,8 @@ class Machine:
         return peak if sys.platform == "darwin" else peak * 1024
 
     def describe(self, compiled: Callable[[], bool]) -> System:
-        """Describe this machine, the software, and the commit of the code that runs.
-
-        Args:
-            compiled: whether the compiled operations run; asked on a CPU alone.
-        """
-        versions = {name: _version(name) for name in PACKAGES}
+        """Describe this machine, the software, and the commit of the code; `compiled` says whether kernels run."""
+        versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")}
         name = _processor()
         if self.cuda:
             name = torch.cuda.get_device_properties(self.device).name
@@ -163,11 +146,7 @@ class Machine:
 
 
 def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None) -> torch.cuda.CUDAGraph | None:
-    """Record work on the current device as a CUDA graph, without doing it.
-
-    Args:
-        work: reads and writes the same memory at every call.
-        stream: on which it is recorded [one of PyTorch's own].
+    """Record work, which uses the same memory at every call, on a stream [PyTorch's] as a CUDA graph, without doing it.
 
     Returns:
         The graph; None if the device cannot record it, which a line on standard error says once in a process.
@@ -177,46 +156,34 @@ def captured(work: Callable[[], object], stream: torch.cuda.Stream | None = None
         with torch.cuda.graph(graph, stream=stream):
             work()
     except RuntimeError as error:
-        _mention_no_graphs(one_line([*str(error).splitlines(), type(error).__name__][0], 160))
+        reason = one_line([*str(error).splitlines(), type(error).__name__][0], 160)
+        say_once(f"no CUDA graph can be captured ({reason}): this goes on without, and slower")
         return None
     return graph
 
 
 @cache
-def _mention_no_graphs(reason: str) -> None:
-    print(f"no CUDA graph can be captured ({reason}): this goes on without, and slower", file=sys.stderr)
-
-
-@cache
-def _version(package: str) -> str:
-    return str(importlib.metadata.version(package))
-
-
-@cache
-def _processor() -> str:
-    try:
+def _cpuinfo(*keys: str) -> str:
+    """The first value that Linux gives for one of these keys; empty elsewhere."""
+    with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
+            key, _, value = line.partition(":")
+            if key.strip() in keys:
+                return value.strip()
+    return ""
+
+
+def _processor() -> str:
     brand = _output("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else None
-    return brand or platform.processor() or platform.machine()
+    return _cpuinfo("model name") or brand or platform.processor() or platform.machine()
 
 
-@cache
 def _instructions() -> str | None:
     """The vector instructions that decide which kernels run, as Linux names them."""
     deciding = {"fma", "avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve"}
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
-    return " ".join(sorted(deciding.intersection(flags))) or None
+    return " ".join(sorted(deciding.intersection(_cpuinfo("flags", "Features").split()))) or None
 
 
-@cache
 def _compiler() -> str | None:
     """The first line in which the compiler of the CPU's operations says what it is."""
     named = shlex.split(os.environ.get("CXX", ""))
@@ -226,39 +193,19 @@ def _compiler() -> str | None:
 
 @cache
 def _checkout() -> tuple[str | None, bool | None]:
-    """The commit of the code and whether tracked files differ from it; asked once, since the code is loaded once."""
-    commit = _git("rev-parse", "HEAD")
+    """The commit of the code and whether tracked files differ from it; looked up once: the code is loaded once."""
+    # Another user's clone is Git's concern: its code runs already.
+    git = ("git", "-c", "safe.directory=*", "-C", str(Path(__file__).parent))
+    commit = _output(*git, "rev-parse", "HEAD")
     if not commit:
         return None, None
-    return commit, bool(_git("status", "--porcelain", "--untracked-files=no", "--", "."))
-
-
-def _git(*arguments: str) -> str | None:
-    folder = Path(__file__).parent
-    try:
-        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    except subprocess.CalledProcessError as error:
-        if "safe.directory" in error.stderr:
-            _mention_owner(folder.parent)
-        return None
-    except OSError:
-        return None
-    return done.stdout.strip()
-
-
-def _output(*command: str) -> str | None:
-    """What a command prints; None where it is not there or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+    return commit, bool(_output(*git, "status", "--porcelain", "--untracked-files=no", "--", "."))
 
 
 @cache
-def _mention_owner(folder: Path) -> None:
-    print(
-        f"{folder}: another user's clone, of which Git says nothing, so results name no commit: "
-        f"git config --global --add safe.directory {folder}",
-        file=sys.stderr,
-    )
+def _output(*command: str) -> str | None:
+    """What a command prints; None if it is not there or fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -2,8 +2,8 @@
 how many queues a GPU has.
 
 At the end of every parallel operation a thread that is done early spins until the others arrive, by default
-for some 300,000 rounds. Where other programs want the cores too, it keeps from work the very thread that it
-waits for. `bench/busy.py` measures what a shorter wait costs on a quiet machine and gains on a busy one.
+for some 300,000 rounds, and if other programs want the cores, in the way of the very thread that it waits for.
+`bench/busy.py` measures what a shorter wait costs on a quiet machine and gains on a busy one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,6 @@ SPINS = 10_000
 SPINS_BUSY = 1_000
 """The same where others want the cores: 5 % slower on a quiet machine, ten times as fast on a very busy one."""
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-THREADS = "OMP_NUM_THREADS"
-COMPILER = "TORCHINDUCTOR_DETERMINISTIC"
-"""With 1, torch.compile never chooses among kernels by timing them, which would give a resumed run other bits."""
-CONNECTIONS = "CUDA_DEVICE_MAX_CONNECTIONS"
-"""Queues of a GPU. With the default of 8, seeds on streams of their own wait for one another."""
 
 
 def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path("/")) -> None:
@@ -35,27 +30,23 @@ def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path
     """
     if not any(name in environment for name in WAITING):
         environment["GOMP_SPINCOUNT"] = str(SPINS_BUSY if busy(root) else SPINS)
-    environment.setdefault(COMPILER, "1")
-    environment.setdefault(CONNECTIONS, "32")
+    # torch.compile must not choose among kernels by timing them: a resumed run would have other bits.
+    environment.setdefault("TORCHINDUCTOR_DETERMINISTIC", "1")
+    # Queues of a GPU: with the default of 8, seeds on streams of their own wait for one another.
+    environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
     quota = cpu_quota(root)
-    if THREADS not in environment and quota is not None and quota < cores():
-        environment[THREADS] = str(max(1, int(quota)))
+    if quota is not None and quota < cores():
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, int(quota))))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
     """Cores' worth of time that the control groups leave this process; None without a limit."""
     quotas = []
-    for folder in _control_groups(root):
-        try:
-            if (folder / "cpu.max").exists():  # version 2
-                quota, period = (folder / "cpu.max").read_text().split()
-            else:
-                quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-                period = (folder / "cpu.cfs_period_us").read_text().strip()
-            if quota not in ("max", "-1"):
-                quotas.append(int(quota) / int(period))
-        except (OSError, ValueError, ZeroDivisionError):
-            continue
+    for folder in _control_groups(root, "cpu"):
+        for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):  # version 2, version 1
+            with suppress(OSError, ValueError):  # no such file, or `max`
+                quota, period = (int(word) for name in names for word in (folder / name).read_text().split())
+                quotas += [quota / period] if quota > 0 else []
     return min(quotas, default=None)
 
 
@@ -69,7 +60,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
     return min(limits, default=None)
 
 
-def _control_groups(root: Path, wanted: str = "cpu") -> Iterator[Path]:
+def _control_groups(root: Path, wanted: str) -> Iterator[Path]:
     """Folders of the process's control groups and of those around them, where a limit may stand."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -87,15 +78,11 @@ def _control_groups(root: Path, wanted: str = "cpu") -> Iterator[Path]:
 
 
 def busy(root: Path = Path("/")) -> bool:
-    """Whether other programs keep cores busy: as many threads as cores would have to share them.
-
-    The load average does not tell: it remembers for minutes what this user's last command did.
-    """
+    """Whether other programs run now: the load average would remember this user's last command for minutes."""
     others = []
     for _ in range(3):
         try:
-            running = (root / "proc/loadavg").read_text().split()[3].split("/")[0]
-            others.append(int(running) - 1)  # without this process
+            others.append(int((root / "proc/loadavg").read_text().split()[3].split("/")[0]) - 1)  # without this process
         except (OSError, IndexError, ValueError):
             return False
         time.sleep(0.005)

@@ -127,7 +127,7 @@ def test_unfinished_runs_are_not_pretrained(checkout: Path) -> None:
     for changes, says in (
         (interrupted | unmeasured, "seed 1: interrupted after 9,000 of 64,000"),
         ({"status": "diverged", "files": stored} | unmeasured, "seed 1: diverged"),
-        ({"seed": 3}, "seed 1: its record is of seed 3"),
+        ({"seed": 3}, "seed 1: .*holds seed 3, not 1"),
     ):
         record.model_copy(update=changes).write(path)
         with pytest.raises(UserError, match=says):

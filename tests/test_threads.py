@@ -46,6 +46,18 @@ def test_a_quota_is_read_from_either_version_of_control_groups(
     assert threads.cpu_quota(groups(tmp_path, process, **files)) == quota
 
 
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({}, None),
+        ({"job__step__memory_DOT_max": "max\n"}, None),
+        ({"job__step__memory_DOT_max": "max\n", "job__memory_DOT_max": "2147483648\n"}, 2**31),
+    ],
+)
+def test_the_least_limit_of_memory_counts(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
+    assert threads.memory_limit(groups(tmp_path, "0::/job/step\n", **files)) == limit
+
+
 @pytest.mark.parametrize(("quota", "expected"), [("50000", "1"), ("100000000", None), ("max", None)])
 def test_there_are_no_more_threads_than_the_quota(tmp_path: Path, quota: str, expected: str | None) -> None:
     environment: dict[str, str] = {}

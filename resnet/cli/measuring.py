@@ -107,7 +107,7 @@ def evaluate(
     from resnet.measuring.evaluate import evaluate_weights
     from resnet.training.devices import choose_machine
 
-    prepared = read(data or str(settings.data.dir), settings.data, any_split=True, progress=sys.stderr.isatty())
+    prepared = read(data or str(settings.data.dir), settings.data, any_split=True)
     record = evaluate_weights(settings, weights, prepared, choose_machine(settings.train, "fp32"), *channels)
     if format_ == "json":
         print(record.model_dump_json(indent=2))

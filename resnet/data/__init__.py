@@ -7,23 +7,10 @@ or a zip or tar of it), or `digits`, real images that scikit-learn ships. A pick
 official batch, and damage is one line that names the file.
 """
 
-from resnet.data.images import CLASSES, PIXEL_MEAN, PIXEL_MEAN_OF, Data, Images, Source, canonical, fingerprint
+from resnet.data.images import CLASSES, PIXEL_MEAN, PIXEL_MEAN_OF, Data, Images, Source
 from resnet.data.prepared import load, prepared_classes, read, save, split
-from resnet.data.sources import read_source
 
 __all__ = [
-    "CLASSES",
-    "PIXEL_MEAN",
-    "PIXEL_MEAN_OF",
-    "Data",
-    "Images",
-    "Source",
-    "canonical",
-    "fingerprint",
-    "load",
-    "prepared_classes",
-    "read",
-    "read_source",
-    "save",
+    "CLASSES", "PIXEL_MEAN", "PIXEL_MEAN_OF", "Data", "Images", "Source", "load", "prepared_classes", "read", "save",
     "split",
-]
+]  # fmt: skip

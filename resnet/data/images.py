@@ -7,7 +7,6 @@ An order-independent fingerprint decides whether the data are the official CIFAR
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,6 @@ PIXEL_MEAN = Path(__file__).with_name("pixel_mean.npy")
 from before they carried it need it."""
 PIXEL_MEAN_OF = "fcec94baed99eec82d713e789b1087f46c5c45ea3f728108333c2b51f1ac492b"
 """`DataRecord.digest` of those data."""
-
-SETS = ("train", "test")
 
 SHAPE = (3, 32, 32)
 """Channels (red, green, blue), rows, columns."""
@@ -65,7 +62,7 @@ class Source:
         return {"train": fingerprint(self.train), "test": fingerprint(self.test)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """What training reads."""
 
@@ -81,14 +78,9 @@ def digests(images: Images) -> list[bytes]:
     return [hashlib.sha256(record).digest() for record in records]
 
 
-def combined(record_digests: Sequence[bytes]) -> str:
-    """The SHA-256 (hex) of record digests in ascending order."""
-    return hashlib.sha256(b"".join(sorted(record_digests))).hexdigest()
-
-
-def fingerprint(images: Images) -> str:
-    """The SHA-256 (hex) of the records' digests in ascending order: free of image order and file format."""
-    return combined(digests(images))
+def fingerprint(*sets: Images) -> str:
+    """The SHA-256 (hex) of all records' digests in ascending order: free of image order and file format."""
+    return hashlib.sha256(b"".join(sorted(digest for images in sets for digest in digests(images)))).hexdigest()
 
 
 def canonical(images: Images) -> Images:
@@ -100,8 +92,7 @@ def canonical(images: Images) -> Images:
 def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
     """Choose `count` training images for validation: those of the smallest SHA-256(seed, record digest).
 
-    The choice is a function of the seed and the images alone, whatever the version of a random
-    generator. It is not stratified: the paper says no more than "45k/5k".
+    No random generator's version bears on it. It is not stratified: the paper says no more than "45k/5k".
 
     Returns:
         bool (N,), in the order of `train`.
@@ -109,9 +100,7 @@ def held_out(train: Images, count: int, seed: int) -> NDArray[np.bool_]:
     Raises:
         UserError: no image would be left for training.
     """
-    if count < 0:
-        raise UserError(f"data.validation is {count}: it must not be negative")
-    if count >= len(train):
+    if not 0 <= count < len(train):
         raise UserError(f"data.validation is {count}, but there are only {len(train)} training images")
     keys = [hashlib.sha256(f"{seed}:".encode() + digest).digest() for digest in digests(train)]
     chosen = np.zeros(len(train), dtype=bool)

@@ -10,23 +10,20 @@ import sys
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.resources.abc import Traversable
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from resnet.data.images import CLASSES, SETS, SHAPE, Bytes, Images, Source, canonical, held_out
-from resnet.errors import UserError
+from resnet.data.images import CLASSES, SHAPE, Bytes, Images, Source, canonical, held_out
+from resnet.errors import UserError, one_line
 from resnet.files import expanded, locked
 from resnet.results import OFFICIAL_FINGERPRINTS
 
@@ -42,68 +39,49 @@ URLS = (
 TIMEOUT = 30.0
 """Seconds in which a server must send something."""
 
-MEMBER_BYTES, IMAGE_BYTES = 2**26, 2**20
-"""Of the largest file in an archive, and of an image. An official batch has 2**25, and 32x32 pixels are 3 KiB."""
+SETS = ("train", "test")
+MEMBER_BYTES = 2**26
+"""Of the largest file in a tar: an official batch has half of it."""
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
 """What file managers leave, in small letters; names that begin with a dot as well."""
-OTHER_NAMES = {"airplane": ("plane", "aeroplane", "aircraft"), "automobile": ("car", "auto"), "truck": ("lorry",)}
-"""What others call the official classes."""
+
+Sets = tuple[tuple[str, ...], Images, Images]
+"""Classes, and the images of `SETS`."""
 
 
 def reason(error: Exception) -> str:
     """The error as part of one line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _check_sizes(archive: Path, members: Iterable[tuple[str, int]]) -> None:
-    for name, size in members:
-        if size > MEMBER_BYTES:
-            raise UserError(f"{archive}: {name!r}: {size:,} bytes, far more than anything of CIFAR-10")
+    return one_line(error) or type(error).__name__
 
 
 def _opened(path: Path, temporary: Path) -> Traversable:
-    """Open a source as a folder. A tar and zipped batches are unpacked into `temporary`; nothing is written outside it.
-
-    Raises:
-        UserError: it is neither a folder, a zip nor a tar, a member is larger than a batch, or a tar is cut.
-        Exception: it is damaged in any other way.
-    """
+    """Open a source as a folder. A tar and zipped batches are unpacked into `temporary`, and nowhere else."""
     if path.is_dir():
         return path
-    if not path.is_file():
-        raise UserError(f"{path}: neither a file nor a folder")
-    if zipfile.is_zipfile(path):
+    if path.is_file() and zipfile.is_zipfile(path):
         packed = zipfile.ZipFile(path)
-        _check_sizes(path, ((member.filename, member.file_size) for member in packed.infolist()))
         if not any(name.endswith("test_batch") for name in packed.namelist()):
             return zipfile.Path(packed)
         packed.extractall(temporary)
         return temporary
-    if not tarfile.is_tarfile(path):
-        raise UserError(f"{path}: not a zip or tar archive, or a damaged one")
+    if not path.is_file() or not tarfile.is_tarfile(path):
+        raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
-        _check_sizes(path, ((member.name, member.size) for member in tar))
+        for member in tar:
+            # Python before 3.11.4 has no filter that looks where a member would go.
+            inside = not member.name.startswith("/") and ".." not in Path(member.name).parts
+            if not (member.isreg() or member.isdir()) or not inside or member.size > MEMBER_BYTES:
+                raise ValueError(f"{member.name!r}: nothing that an archive of images has")
         # A tar that is cut between two members reads as a shorter one, and gzip's checksum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
         rest = tar.fileobj.read(MEMBER_BYTES)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):
-            raise UserError(f"{path}: damaged (the end of the tar is missing, or more follows it)")
-        for member in tar:
-            if not _is_harmless(member):
-                raise UserError(f"{path}: {member.name!r}: neither a file nor a folder of this archive")
-        tar.extractall(temporary, **_FILTER)  # with a filter where there is one: from Python 3.11.4 on
+            raise ValueError("damaged (the end of the tar is missing, or more follows it)")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(temporary)
     return temporary
-
-
-_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-
-
-def _is_harmless(member: tarfile.TarInfo) -> bool:
-    """Whether a member is a file or a folder, and is extracted below the folder that it is to be extracted to."""
-    name = Path(member.name)
-    return (member.isreg() or member.isdir()) and not name.is_absolute() and ".." not in name.parts
 
 
 def _listed(folder: Traversable) -> list[Traversable]:
@@ -113,22 +91,11 @@ def _listed(folder: Traversable) -> list[Traversable]:
 
 
 def _pixels(file: Traversable) -> Bytes:
-    """Decode one image to uint8 (3, 32, 32), exactly.
-
-    Raises:
-        ValueError: it is too large, transparent, or not an RGB or grey image of 32x32 and 8 bits.
-        Exception: it is damaged in any other way.
-    """
-    if not file.is_file():
-        raise ValueError("not a file: a folder, a broken link, a pipe or a device")
-    if not file.name.lower().endswith(IMAGE_SUFFIXES) or not file.name.isprintable():
-        raise ValueError(f"its name does not end in one of {', '.join(IMAGE_SUFFIXES)}, or cannot be printed")
-    with file.open("rb") as opened:
-        encoded = opened.read(IMAGE_BYTES + 1)
-    if len(encoded) > IMAGE_BYTES:
-        raise ValueError(f"more than {IMAGE_BYTES:,} bytes")
-    with Image.open(BytesIO(encoded), formats=("PNG", "WEBP", "JPEG")) as image:  # reads no more than the header
-        if image.size != SHAPE[1:]:
+    """Decode one image, grey or RGB of 32x32 pixels and 8 bits, to uint8 (3, 32, 32), exactly."""
+    if not file.is_file() or not file.name.lower().endswith(IMAGE_SUFFIXES) or not file.name.isprintable():
+        raise ValueError("not a file, of another kind by its name, or its name cannot be printed")
+    with file.open("rb") as opened, Image.open(opened, formats=("PNG", "WEBP", "JPEG")) as image:
+        if image.size != SHAPE[1:]:  # no more than the header is read yet
             raise ValueError(f"{image.width}x{image.height} pixels instead of 32x32")
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
             raise ValueError(f"neither a grey nor an RGB image of 8 bits ({image.mode})")
@@ -138,110 +105,64 @@ def _pixels(file: Traversable) -> Bytes:
         return np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
 
 
-def _official_name(folder: str) -> str:
-    """The official class that a folder's name means, if it means one."""
-    name = folder.lower().replace("_", "").replace("-", "").removesuffix("s")
-    return next((official for official, others in OTHER_NAMES.items() if name in others), name)
-
-
-def _class_folders(name: str, top: Traversable) -> tuple[list[str], tuple[str, ...]]:
-    """The class folders in the order of their labels, and the classes.
-
-    The official classes have the official labels, also by other names; all others are in alphabetical order.
-
-    Raises:
-        UserError: both sets do not have the same classes, or a byte cannot number them.
-    """
-    train, test = ({path.name for path in _listed(top / chosen)} for chosen in SETS)
-    folders = sorted(train | test)
-    for folder in folders:
-        if folder not in train & test or not folder.isprintable():
-            raise UserError(f"{name}: train/ and test/ may have only the same folders, one a class, not {folder!r}")
-    if not 2 <= len(folders) <= 256:
-        raise UserError(f"{name}: 2 to 256 classes can be labelled, and it has {len(folders)}")
-    official = {_official_name(folder): folder for folder in folders}
-    if len(folders) == len(CLASSES) and set(official) == set(CLASSES):
-        return [official[label] for label in CLASSES], CLASSES
-    if 2 * len(set(official) & set(CLASSES)) > len(CLASSES):
-        print(f"{name}: not CIFAR-10's classes: its labels are others ({', '.join(folders[:4])}, ...)", file=sys.stderr)
-    return folders, tuple(folders)
-
-
-def _read_set(name: str, folder: Traversable, folders: Sequence[str], *, progress: bool) -> Images:
-    """Read `<class>/*`, the class folders in the order of their labels.
-
-    Raises:
-        UserError: a class has no images, or one is not an image of 32x32.
-    """
-    console = Console(stderr=True)
-    shown = progress and console.is_terminal
-    bar: Any = track(folders, f"Reading {folder.name}", console=console, disable=not shown)
-    with closing(bar):  # before an error is printed
-        return _read_labelled(name, folder, folders, bar)
-
-
-def _read_labelled(name: str, folder: Traversable, folders: Sequence[str], shown: Iterable[str]) -> Images:
+def _read_set(folder: Traversable, classes: Iterable[str]) -> Images:
+    """Read `<class>/*`, the classes in the order of their labels."""
     images, labels = [], []
-    for label, files in enumerate(_listed(folder / below) for below in shown):
+    for label, below in enumerate(classes):
+        files = _listed(folder / below)
         if not files:
-            raise UserError(f"{name}: {folder.name}/{folders[label]}/ has no images")
+            raise ValueError(f"{folder.name}/{below}/ has no images")
         for file in files:
             try:
                 images.append(_pixels(file))
             except Exception as error:  # a damaged image fails in any way
-                path = f"{folder.name}/{folders[label]}/{file.name}"
-                path = path if path.isprintable() else repr(path)
-                raise UserError(f"{name}: {path}: not a readable PNG, WebP or JPEG image ({reason(error)})") from error
+                what = f"{folder.name}/{below}/{file.name}: not a readable PNG, WebP or JPEG image"
+                raise ValueError(f"{what} ({reason(error)})") from error
         labels += [label] * len(files)
     return canonical(Images(np.stack(images), np.array(labels, np.uint8)))
 
 
-def _read_tree(name: str, top: Traversable, stem: str, *, progress: bool) -> Source:
+def _read_tree(top: Traversable) -> Sets:
     for path in _listed(top):
         if path.name.lower() in ("valid", "val", "validation"):
-            print(f"{name}: {path.name}/ is passed over: a part of train/ is held out instead", file=sys.stderr)
-    folders, classes = _class_folders(name, top)
-    with warnings.catch_warnings():
+            print(f"{path.name}/ is passed over: a part of train/ is held out instead", file=sys.stderr)
+    train, test = ({path.name for path in _listed(top / chosen)} for chosen in SETS)
+    for folder in sorted(train ^ test):
+        raise ValueError(f"train/ and test/ may have only the same folders, one a class, not {folder!r}")
+    if not 2 <= len(train) <= 256:
+        raise ValueError(f"2 to 256 classes can be labelled, and it has {len(train)}")
+    classes, console = sorted(train), Console(stderr=True)  # CIFAR-10's own order is the alphabet's
+    with Progress(console=console, disable=not console.is_terminal) as bars, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of images that are refused
-        return Source(stem, classes, *(_read_set(name, top / chosen, folders, progress=progress) for chosen in SETS))
+        shown = {chosen: bars.track(classes, description=f"Reading {chosen}") for chosen in SETS}
+        training, testing = (_read_set(top / chosen, shown[chosen]) for chosen in SETS)
+    return tuple(classes), training, testing
 
 
-def _read_batches(name: str, folder: Traversable, stem: str) -> Source:
-    """Read the official batches, each only if it has the official MD5: a pickle is a program.
-
-    Raises:
-        UserError: one is missing, damaged or another.
-    """
+def _read_batches(folder: Traversable) -> Sets:
+    """Read the official batches, each only if it has the official MD5: a pickle is a program."""
     from torchvision.datasets import CIFAR10  # heavy, and only the official archive needs it
 
     batches = type("Batches", (CIFAR10,), {"base_folder": ""})  # whatever their folder is called
     try:
-        train, test = (batches(str(folder), train=train) for train in (True, False))
+        parts = [batches(str(folder), train=train) for train in (True, False)]
     except RuntimeError as error:
-        raise UserError(
-            f"{name}: a batch is missing, damaged or not the official one: give other images as train/<class>/ and "
-            "test/<class>/"
-        ) from error
-    sets = (Images(part.data.transpose(0, 3, 1, 2), np.array(part.targets, np.uint8)) for part in (train, test))
-    return Source(stem, tuple(train.classes), *map(canonical, sets))
+        raise ValueError("a batch is missing, damaged or not the official one") from error
+    train, test = (Images(part.data.transpose(0, 3, 1, 2), np.array(part.targets, np.uint8)) for part in parts)
+    return tuple(parts[0].classes), canonical(train), canonical(test)
 
 
-def _read_folder(name: str, folder: Traversable, stem: str, *, progress: bool) -> Source:
-    """Read batches or a tree of images in a folder, or one level below.
-
-    Raises:
-        UserError: there is neither, or both sets are in more than one place.
-    """
+def _read_folder(folder: Traversable) -> Sets:
+    """Read batches or a tree of images in a folder, or one level below."""
     places = [folder, *(path for path in _listed(folder) if path.is_dir())]
     batches = [place for place in places if (place / "test_batch").is_file()]
-    if len(batches) == 1:
-        return _read_batches(name, batches[0], stem)
     tops = [place for place in places if all((place / chosen).is_dir() for chosen in SETS)]
+    if len(batches) == 1:
+        return _read_batches(batches[0])
     if len(tops) == 1:
-        return _read_tree(name, tops[0], stem, progress=progress)
-    if tops or batches:
-        raise UserError(f"{name}: the sets are in more than one folder")
-    raise UserError(f"{name}: neither the official archive nor train/<class>/ and test/<class>/ images")
+        return _read_tree(tops[0])
+    found = "the sets are in more than one folder" if tops or batches else "neither the official archive nor images"
+    raise ValueError(f"{found}: a source has train/<class>/ and test/<class>/ once")
 
 
 def _read_digits() -> Source:
@@ -259,21 +180,22 @@ def _read_digits() -> Source:
     return Source("digits", tuple(map(str, range(10))), everything[~chosen], everything[chosen])
 
 
-def download(urls: Sequence[str], target: Path, md5: str) -> None:
+def download(urls: Iterable[str], target: Path, md5: str) -> None:
     """Download one file from the first of `urls` that gives it, unless it is there. Of two processes the second waits.
 
     Raises:
-        UserError: no URL gave the file, or it cannot be written.
+        UserError: no URL gave the file.
+        OSError: it cannot be written.
     """
     from torchvision.datasets.utils import check_integrity, download_url  # heavy, and only a download needs it
 
     unfinished, failures = target.with_name(f"{target.name}.partial"), []
     patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
-    try:
-        with locked(target, "its download", wait=True):
-            if check_integrity(target, md5):
-                return
+    with locked(target, "its download", wait=True):
+        if check_integrity(target, md5):
+            return
+        socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
+        try:
             for url in urls:
                 try:
                     download_url(url, target.parent, unfinished.name, md5)
@@ -282,11 +204,9 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
                 else:
                     os.replace(unfinished, target)
                     return
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({reason(error)})") from error
-    finally:
-        socket.setdefaulttimeout(patience)
+        finally:
+            socket.setdefaulttimeout(patience)
+        unfinished.unlink(missing_ok=True)
     raise UserError(
         f"{target.name} cannot be downloaded ({'; '.join(failures)}): set CIFAR10_SOURCE or data.source "
         "to a copy of it, or try `make quickstart`, which needs no network"
@@ -294,11 +214,7 @@ def download(urls: Sequence[str], target: Path, md5: str) -> None:
 
 
 def official_archive() -> Path:
-    """Give the path of the official archive, downloaded on first use into the user's cache.
-
-    Raises:
-        UserError: it cannot be downloaded.
-    """
+    """Give the path of the official archive, downloaded on first use into the user's cache; raises as `download`."""
     from torchvision.datasets import CIFAR10  # heavy, and only a download needs it
 
     target = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "resnet-depth" / ARCHIVE
@@ -306,13 +222,12 @@ def official_archive() -> Path:
     return target
 
 
-def read_source(source: str, *, progress: bool = True) -> Source:
+def read_source(source: str) -> Source:
     """Read a source whole.
 
     Args:
         source: `official`, `digits`, or the path of the official archive, of an image tree, or of
             a zip or tar of one. The variable CIFAR10_SOURCE, if set, replaces `official`.
-        progress: show progress bars.
 
     Raises:
         UserError: the source is missing, damaged or not images of 32x32, or cannot be downloaded.
@@ -321,18 +236,15 @@ def read_source(source: str, *, progress: bool = True) -> Source:
         source = os.environ.get("CIFAR10_SOURCE") or source
     if source == "digits":
         return _read_digits()
-    if re.match(r"[A-Za-z][\w+.-]+:/", source):
-        raise UserError(f"{source}: an address, but data.source or CIFAR10_SOURCE names a file: download it first")
     path = official_archive() if source == "official" else expanded(source)
     try:
         if not path.exists():
-            raise UserError(f"{path}: no such file or folder (data.source or CIFAR10_SOURCE)")
+            raise ValueError("no such file or folder (data.source or CIFAR10_SOURCE)")
         stem = re.sub(r"\.(zip|tar\.gz|tgz|tar)$", "", path.resolve().name)
-        stem = stem if stem.isprintable() else ascii(stem)
         with TemporaryDirectory(prefix="resnet-data-") as temporary:
-            read = _read_folder(str(path), _opened(path, Path(temporary)), stem, progress=progress)
-    except UserError:
-        raise
+            read = Source(stem, *_read_folder(_opened(path, Path(temporary))))
+    except ValueError as error:
+        raise UserError(f"{path}: {reason(error)}") from error
     except Exception as error:  # damage fails in any way
         raise UserError(f"{path}: damaged, or not readable ({reason(error)})") from error
     if read.fingerprint != OFFICIAL_FINGERPRINTS:

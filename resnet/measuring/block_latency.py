@@ -1,23 +1,18 @@
 """Latency by block: the model's own modules, timed alone, forward and backward.
 
-The benchmarks in `bench/` and `resnet latency` time the same steps with the same clock. A step is one
-pass of one part at one batch size, in one precision, run in one mode:
+A step is one pass of one part at one batch size, in one precision, run in one mode:
 
     inference          evaluation mode, nothing kept
     forward            training mode: batch statistics, and what a backward pass needs is kept
     forward+backward   that, and the gradients of the weights and, but for the images, of the input;
                        a whole net with its loss; no update
 
-On a GPU the clock is the GPU's: events before and after repeated steps, which says what a step takes in
-a stream of steps. Two more figures tell launches from kernels: the host's time to hand over a step, and
-the time of a step whose launches were all waiting when it began.
+On a GPU a round is what repeated steps take in a stream of steps; `graphed` is a step without its launches.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -26,14 +21,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
 from torch import Tensor
 
-from resnet.data import prepared_classes
 from resnet.errors import UserError
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
 from resnet.measuring.peaks import measure_peaks
-from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, stream_clock, time_in_turn, time_round
+from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
 from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
 from resnet.nets.model import he_initialisation
@@ -43,11 +36,8 @@ from resnet.system import Machine
 from resnet.training.draws import generator
 
 VERSION = 1
-"""Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
-leaves it: a result names the commit that it was made with.
-"""
+"""Of what a figure means: raised, it lets DVC measure anew. Faster code leaves it: a result names its commit."""
 
-MODES = ("eager", "compiled", "graphed")
 PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
 
 ROUND_SECONDS = 0.02
@@ -97,7 +87,7 @@ def memory_needed(case: Case, shortcut: str) -> int:
 
 def modes(machine: Machine) -> tuple[str, ...]:
     """The modes that a device has."""
-    return MODES if machine.cuda else MODES[:2]
+    return ("eager", "compiled", "graphed") if machine.cuda else ("eager", "compiled")
 
 
 def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
@@ -122,23 +112,17 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
         with machine.arithmetic():
             return run(x)
 
-    @torch.inference_mode()
-    def inference() -> Tensor:
-        return forward()
-
     def forward_backward() -> object:
         nonlocal gradient
-        if case.part == "net":
-            with machine.arithmetic():
-                loss = F.cross_entropy(run(x).float(), labels)
-            with machine.switches():
-                return torch.autograd.grad(loss, wanted)
         y = forward()
-        if gradient is None:
+        if case.part == "net":
+            y = F.cross_entropy(y.float(), labels)
+        elif gradient is None:
             gradient = torch.randn_like(y)
         with machine.switches():
             return torch.autograd.grad(y, wanted, gradient)
 
+    inference = torch.inference_mode()(forward)
     steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
     step = steps[case.passes]
     if case.mode != "graphed":
@@ -157,86 +141,33 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
     return length, max(least, min(30, round(seconds / (length * once))))
 
 
-def launch_seconds(step: Step, machine: Machine) -> float | None:
-    """On a GPU: host time to hand over one step, the least of several; None on a CPU."""
-    if not machine.gpu:
-        return None
-    seconds = []
-    for _ in range(10):
-        machine.synchronise()
-        # The host's own clock does not wait for the device.
-        seconds.append(time_round(step, time.perf_counter, 1))
-    machine.synchronise()
-    return min(seconds)
-
-
-def kernel_seconds(step: Step, machine: Machine) -> float | None:
-    """Seconds of one step with no launch in it, by the device's clock; None where that cannot be had, as on a CPU.
-
-    The GPU is first kept busy, so that the host has handed over the whole step before it begins. If the
-    GPU was done waiting before the host was done (a step of more launches than the queue holds), the
-    figure would hold launches, and there is none.
-    """
-    if not machine.cuda:
-        return None
-    launch = launch_seconds(step, machine)
-    assert launch is not None, "there is a GPU"
-    seconds: list[float] = []
-    for _ in range(5):
-        waited, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-        machine.synchronise()
-        # Cycles of a clock of 2 GHz at most: twice the host's time, and 1 ms for what may delay it.
-        torch.cuda._sleep(int(2e9 * (2 * launch + 1e-3)))  # type: ignore[no-untyped-call]
-        waited.record()
-        step()
-        if waited.query():  # type: ignore[no-untyped-call]
-            return None
-        end.record()
-        end.synchronize()
-        seconds.append(waited.elapsed_time(end) / 1e3)
-    return statistics.median(seconds)
-
-
-def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **gpu: float | None) -> LatencyRow:
-    """Make a row of the result from timed rounds; `gpu` has `launch_seconds` and `kernel_seconds`."""
+def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float]) -> LatencyRow:
+    """Make a row of the result from timed rounds."""
     work = part_work(case.net, case.part, case.depth, shortcut)
     return LatencyRow(
-        net=case.net,
-        part=case.part,
-        depth=case.depth,
-        passes=case.passes,
-        batch_size=case.batch_size,
-        precision=case.precision,
-        mode=case.mode,
+        **vars(case),
         parameters=work.parameters,
         multiply_adds=work.multiply_adds,
         work=work.step(case.passes, case.batch_size, case.precision),
         steps=steps,
         seconds=tuple(seconds),
-        **gpu,
     )
 
 
-def measure(cases: Sequence[Case], machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
-    """Time cases in turn, each for about `seconds`.
+def measure(case: Case, machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
+    """Time a case's forward pass and both its passes in turn, each for about `seconds`.
 
-    Of `forward` and `forward+backward` of one part, the difference within each round is the backward pass.
+    The difference within each round is the backward pass.
     """
-    if any(case.mode == "compiled" for case in cases):
+    if case.mode == "compiled":
         torch.compiler.reset()  # an earlier case's graphs count against the next one's
-    steps, clock = [build_step(case, machine, shortcut) for case in cases], stream_clock(machine)
+    cases, clock = [replace(case, passes="forward"), case], wall_clock(machine)
+    steps = [build_step(each, machine, shortcut) for each in cases]
     lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
-    timed = dict(zip(cases, time_in_turn(steps, clock, lengths, max(rounds)), strict=True))
-    rows = []
-    for case, step, length in zip(cases, steps, lengths, strict=True):
-        gpu = {"launch_seconds": launch_seconds(step, machine), "kernel_seconds": kernel_seconds(step, machine)}
-        measured = latency_row(case, shortcut, length, timed[case], **gpu)
-        forward = timed.get(replace(case, passes="forward"))
-        if case.passes == BACKWARD and forward is not None:
-            longer = tuple(both - one for both, one in zip(timed[case], forward, strict=True))
-            measured = measured.model_copy(update={"backward_seconds": longer})
-        rows.append(measured)
-    return rows
+    timed = time_in_turn(steps, clock, lengths, max(rounds))
+    forward, both = map(latency_row, cases, [shortcut] * 2, lengths, timed)
+    backward = tuple(longer - shorter for shorter, longer in zip(*timed, strict=True))
+    return [forward, both.model_copy(update={"backward_seconds": backward})]
 
 
 def measure_latency(
@@ -249,16 +180,14 @@ def measure_latency(
 
     Args:
         params: the `latency` section says what; modes that the device does not have are left out. Nets are the
-            paper's, of width 1 with 10 classes: where the plan's are others, that is told.
+            paper's, of width 1 with 10 classes.
         machine: where, and in which precision.
         tell: given the name of every case before it is timed.
         keep: given what is measured so far, after every case.
     """
     plan, shortcut = params.latency, params.model.shortcut
-    width, classes = params.model.width, prepared_classes(params.data.dir)
-    if (width, classes) != (1, 10):
-        theirs = f"the plan's, of width {width} with {classes}, are not timed"
-        tell(f"of the paper's nets, of width 1 with 10 classes: {theirs}")
+    if params.model.width != 1:
+        tell(f"of the paper's nets, of width 1: the plan's, of width {params.model.width}, are not timed")
     cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
         cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
@@ -273,8 +202,8 @@ def measure_latency(
     for case in cases:
         if memory_needed(case, shortcut) < machine.free_memory_bytes():
             tell(case.name)
-            rows = measure([replace(case, passes="forward"), case], machine, plan.seconds, shortcut)
-            record = record.model_copy(update={"rows": (*record.rows, *rows)})
+            rows = (*record.rows, *measure(case, machine, plan.seconds, shortcut))
+            record = record.model_copy(update={"rows": rows})
             keep(record)
         else:
             tell(f"{case.name}: left out, its activations do not fit in memory")
@@ -299,25 +228,20 @@ def from_benchmarks(path: Path) -> LatencyRecord:
     """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`, or of a measurement that was stopped.
 
     Raises:
-        UserError: the file cannot be read, or holds no benchmarks of this project.
+        UserError: the file is neither.
+        OSError: it cannot be read.
     """
     try:
         tree: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON: {error}") from error
-    if isinstance(tree, dict) and tree.get("kind") == "latency":
-        return LatencyRecord.read(path)
-    try:
+        if tree.get("kind") == "latency":
+            return LatencyRecord.read(path)
         rows = [
             {**bench["extra_info"]["row"], "seconds": bench["stats"]["data"], "steps": bench["stats"]["iterations"]}
             for bench in tree["benchmarks"]
             if "row" in bench["extra_info"]
         ]
-        record = LatencyRecord.model_validate({**tree["resnet"], "rows": rows})
-    except (KeyError, TypeError, ValidationError) as error:
+        if not rows:
+            raise UserError(f"{path}: holds no benchmarks")
+        return LatencyRecord.model_validate({**tree["resnet"], "rows": rows})
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not what `pytest --benchmark-only --benchmark-json` writes here") from error
-    if not record.rows:
-        raise UserError(f"{path}: holds no benchmarks")
-    return record

@@ -1,7 +1,7 @@
 """Test error of a net: the single view of each image, batch norm by its running statistics.
 
-The learning curve, the last iterate and `resnet evaluate` come to `evaluate` with the same pixels, in the same
-batches and through the same kernels, so that an image on the border between two classes falls to one side in all.
+The learning curve, the last iterate and `resnet evaluate` have the same pixels, batches and kernels, so that an image
+between two classes falls to one side in all.
 """
 
 from __future__ import annotations
@@ -26,25 +26,19 @@ from resnet.system import Machine
 from resnet.training.batches import SCALE, Labelled, normalise, on_device, pixel_mean
 
 VERSION = 1
-"""Of how weights are evaluated. Whoever changes it beyond rounding raises it: DVC then evaluates anew."""
+"""Of how weights are evaluated: raised with a change beyond rounding, it lets DVC evaluate anew."""
 
 CPU_BATCH_SIZE, GPU_BATCH_SIZE = 500, 2500
-"""Images per forward pass. Both divide 5,000 and 10,000. A CPU's caches like few; on a GPU many small batches hold up
-the runs beside this one. Nothing is kept for a backward pass: whatever the depth, 2,500 images take a few volumes of
-160 MiB.
-"""
+"""Both divide 5,000 and 10,000. A CPU's caches like few images; many small batches on a GPU slow down other runs."""
 
 
 def evaluation_batch_size(machine: Machine) -> int:
-    """How many images a forward pass takes wherever a net is evaluated on this device."""
+    """How many images a forward pass takes whenever a net is evaluated on this device."""
     return GPU_BATCH_SIZE if machine.gpu else CPU_BATCH_SIZE
 
 
 def as_written(net: nn.Module) -> AbstractContextManager[object]:
-    """The context in which a net that trains with `train.compile` runs the operations of any other net.
-
-    Its compiled kernels are training's: evaluation would need more of them, and could differ from `resnet evaluate`.
-    """
+    """The context in which a net that trains with `train.compile` runs the operations of any other net."""
     compiled = any(module._compiled_call_impl is not None for module in net.modules())
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
@@ -92,20 +86,20 @@ def evaluate(
     return Evaluation(predicted.to("cpu", torch.uint8), wrong, loss)
 
 
-def load_net(settings: Settings, weights: Path, classes: int, machine: Machine) -> DepthNet:
-    """The settings' net with weights from a file, on the machine's device.
+def load_net(settings: Settings, weights: Path, classes: int, machine: Machine, finite: bool = True) -> DepthNet:
+    """The settings' net with weights from a file, on the machine's device; `finite` refuses those that are not.
 
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.
     """
     net = build(settings, classes)
     check_record(weights, net)
-    load_weights(net, weights, finite=True)
+    load_weights(net, weights, finite=finite)
     return net.to(machine.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def normalisation(
-    data: Data, machine: Machine, mean: Sequence[float] | None, std: Sequence[float] | None
+    data: Data, machine: Machine, mean: Sequence[float] | None = None, std: Sequence[float] | None = None
 ) -> Callable[[Tensor], Tensor]:
     """What prepares images uint8 (N, 32, 32, 3) for a net; mean and std as `evaluate_weights` takes them."""
     subtracted = pixel_mean(data.train.images) if mean is None else 255 * torch.tensor(mean)
@@ -129,9 +123,8 @@ def evaluate_weights(
         weights: a state dict, ours or as others publish them.
         data: prepared or freshly read; its test set is evaluated.
         machine: where, and in which precision: fp32 for every number that is reported.
-        mean: of red, green and blue in 0..1, subtracted; by default the per-pixel mean of the training
-            images, as these nets are trained here.
-        std: of red, green and blue in 0..1, divided by; by default 1.
+        mean: of red, green and blue in 0..1, subtracted [the per-pixel mean of the training images].
+        std: of red, green and blue in 0..1, divided by [1].
 
     Raises:
         UserError: the weights are not this net's, or cannot be read without running code.
@@ -152,15 +145,14 @@ def evaluate_weights(
         wrong=evaluation.wrong,
         test_error=evaluation.error,
         test_loss=evaluation.loss,
-        normalisation=_normalisation(mean, std),
+        normalisation=_described(mean, std),
     )
 
 
-def _normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
-    subtracted = "our per-pixel mean" if mean is None else f"the mean {_numbers(mean)}"
-    divided = "" if std is None else f", divided by {_numbers(std)}"
-    return f"{subtracted} subtracted{divided}"
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+def _described(mean: Sequence[float] | None, std: Sequence[float] | None) -> str:
+    subtracted, divided = (", ".join(f"{value:g}" for value in values or ()) for values in (mean, std))
+    return (
+        (f"the mean {subtracted}" if mean else "our per-pixel mean")
+        + " subtracted"
+        + (f", divided by {divided}" if std else "")
+    )

@@ -1,12 +1,8 @@
-"""The parts of a net that are timed alone: its stem, a block of each kind, its head, or the whole of it.
-
-They are the model's own modules, taken out of a net.
-"""
+"""The parts of a net that are timed alone, the model's own modules: stem, a block of each kind, head, or all."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -50,19 +46,6 @@ class Stem(nn.Module):
         return batch_norm_relu(convolve(x, self.conv1), self.bn1)
 
 
-class Head(nn.Module):
-    """Global average pooling and the fully connected layer."""
-
-    def __init__(self, net: DepthNet) -> None:
-        super().__init__()
-        self.avgpool, self.fc = net.avgpool, net.fc
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 64, 8, 8) to logits (N, classes)."""
-        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
-        return logits
-
-
 def reads_images(part: str) -> bool:
     """Whether a part's input is the images, which need no gradient."""
     return part in ("stem", "net")
@@ -70,28 +53,16 @@ def reads_images(part: str) -> bool:
 
 def take(net: DepthNet, part: str) -> nn.Module:
     """Take a part out of a net of depth `SHALLOWEST` or more."""
-    parts: dict[str, Callable[[], nn.Module]] = {
-        "stem": lambda: Stem(net),
-        "stage1-identity": lambda: net.layer1[1],
-        "stage2-down": lambda: net.layer2[0],
-        "stage2-identity": lambda: net.layer2[1],
-        "stage3-down": lambda: net.layer3[0],
-        "stage3-identity": lambda: net.layer3[1],
-        "head": lambda: Head(net),
-        "net": lambda: net,
-    }
-    return parts[part]()
+    if part == "net":
+        return net
+    if part in SHARED:
+        return Stem(net) if part == "stem" else nn.Sequential(net.avgpool, nn.Flatten(), net.fc)
+    stage, kind = part.removeprefix("stage").split("-")
+    return net.get_submodule(f"layer{stage}.{0 if kind == 'down' else 1}")
 
 
 def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
-    """Build a part on the current device.
-
-    Args:
-        net: `resnet` or `plain`; `both` for the parts that they share.
-        part: one of `PARTS`, or `net`.
-        depth: of a whole net.
-        shortcut: option `A`, `B` or `C`.
-    """
+    """Build one of `PARTS`, or `net` of a depth; `net` is `resnet`, `plain`, or `both` for parts that these share."""
     whole = DepthNet("resnet" if net == "both" else net, depth or SHALLOWEST, shortcut)
     return take(whole, part)
 

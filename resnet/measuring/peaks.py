@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from resnet.measuring.stopwatch import Step, steps_that_fill, time_step, wall_clock
+from resnet.measuring.stopwatch import Step, steps_that_fill, time_round, wall_clock
 from resnet.results import Peaks
 from resnet.system import Machine
 
@@ -23,24 +23,25 @@ ROUND_SECONDS = 0.05
 """About how long a round lasts at least."""
 
 
-def _seconds(step: Step, machine: Machine, rounds: int) -> tuple[float, ...]:
+def _rates(step: Step, amount: int, machine: Machine, rounds: int) -> tuple[float, ...]:
+    """What a step does a second, of which it does `amount`."""
     clock = wall_clock(machine)
     length, _ = steps_that_fill(step, clock, ROUND_SECONDS)
-    return time_step(step, clock, length, rounds)
+    return tuple(amount / time_round(step, clock, length) for _ in range(rounds))
 
 
-def _product_seconds(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
+def _product_rates(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
     dtype = torch.bfloat16 if machine.precision == "bf16" else torch.float32
     a, b = (torch.randn(size, size, device=machine.device).to(dtype) for _ in range(2))
     product = torch.empty_like(a)
     with machine.arithmetic():
-        return _seconds(lambda: torch.mm(a, b, out=product), machine, rounds)
+        return _rates(lambda: torch.mm(a, b, out=product), 2 * size**3, machine, rounds)
 
 
-def _copy_seconds(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
+def _copy_rates(machine: Machine, rounds: int, size: int) -> tuple[float, ...]:
     source = torch.ones(size, dtype=torch.uint8, device=machine.device)
     target = torch.zeros_like(source)  # written once before: untouched pages would be made during the first copy
-    return _seconds(lambda: target.copy_(source), machine, rounds)
+    return _rates(lambda: target.copy_(source), 2 * size, machine, rounds)
 
 
 def measure_peaks(machine: Machine, rounds: int = 5, size: int | None = None) -> Peaks:
@@ -51,17 +52,15 @@ def measure_peaks(machine: Machine, rounds: int = 5, size: int | None = None) ->
         rounds: how often each is timed.
         size: rows and columns of the matrices, in place of the device's.
     """
-    on_gpu = machine.gpu
-    size, copied = size or (GPU_MATRIX if on_gpu else CPU_MATRIX), GPU_COPIED if on_gpu else CPU_COPIED
-    product_seconds = _product_seconds(machine, rounds, size)
-    copy_seconds = _copy_seconds(machine, rounds, copied)
+    size, copied = size or (GPU_MATRIX if machine.gpu else CPU_MATRIX), GPU_COPIED if machine.gpu else CPU_COPIED
+    flops, copies = _product_rates(machine, rounds, size), _copy_rates(machine, rounds, copied)
     machine.release_memory()
     return Peaks(
         precision=machine.precision,
         matrix_size=size,
-        matmul_flops_per_second=tuple(2 * size**3 / seconds for seconds in product_seconds),
+        matmul_flops_per_second=flops,
         copied_bytes=copied,
-        copy_bytes_per_second=tuple(2 * copied / seconds for seconds in copy_seconds),
+        copy_bytes_per_second=copies,
     )
 
 

@@ -7,7 +7,6 @@ The paper's words: "the responses are the outputs of each 3x3 layer, after BN an
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,27 +14,16 @@ from torch import Tensor, nn
 
 from resnet.data import Data
 from resnet.errors import UserError
-from resnet.measuring.evaluate import evaluation_batch_size
+from resnet.measuring.evaluate import evaluation_batch_size, load_net, normalisation
 from resnet.nets import kernels
-from resnet.nets.weights import check_record, load_weights
 from resnet.params import Settings
 from resnet.results import ResponsesRecord, SeedResponses, file_digest
 from resnet.results.consistency import recorded
 from resnet.system import Machine
-from resnet.training.batches import normalise, on_device, pixel_mean
-from resnet.training.trainer import build_net
+from resnet.training.batches import on_device
 
 VERSION = 1
-"""Of what is measured of given weights. Whoever changes it beyond rounding raises it: DVC then measures anew."""
-
-
-def _batch_norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
-    """The batch norms of 3x3 layers; those of projection shortcuts follow 1x1 convolutions."""
-    return {
-        name: module
-        for name, module in net.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and "downsample" not in name.split(".")
-    }
+"""Of what is measured of given weights: raised with a change beyond rounding, it lets DVC measure anew."""
 
 
 @torch.inference_mode()
@@ -45,7 +33,7 @@ def response_std(
     """The standard deviation of each layer's response over images, channels and positions.
 
     Args:
-        net: left in the mode that it was in; the responses are those of evaluation mode.
+        net: its responses are those of evaluation mode; its own mode stays.
         images: uint8 (N, 32, 32, 3).
         single_view: prepares images for the net.
         machine: holds the net and the images; its precision is the forward pass's.
@@ -63,17 +51,22 @@ def response_std(
             response = (output if machine.cuda else output.cpu()).double()  # not every device has float64
             sums = torch.stack([response.sum(), response.square().sum()])
             moments[name] = moments[name] + sums if name in moments else sums
-            count[name] = count.get(name, 0) + output.numel()
+            count[name] = len(images) * output[0].numel()
 
         return hook
 
-    handles = [module.register_forward_hook(listen(name)) for name, module in _batch_norms(net).items()]
+    handles = [
+        module.register_forward_hook(listen(name))
+        for name, module in net.named_modules()
+        # Batch norms of projection shortcuts follow 1x1 convolutions.
+        if isinstance(module, nn.BatchNorm2d) and "downsample" not in name
+    ]
     net.eval()
-    batch_size = evaluation_batch_size(machine)
+    size = evaluation_batch_size(machine)
     try:
         with machine.arithmetic():
-            for start in range(0, len(images), batch_size):
-                net(single_view(images[start : start + batch_size]))
+            for start in range(0, len(images), size):
+                net(single_view(images[start : start + size]))
     finally:
         for handle in handles:
             handle.remove()
@@ -81,9 +74,8 @@ def response_std(
     stds = {}
     for name, sums in moments.items():
         mean, square = (sums / count[name]).tolist()
-        # NaN, of a net that has diverged, stays NaN.
         variance = square - mean**2
-        stds[name] = (0.0 if variance < 0 else variance) ** 0.5
+        stds[name] = (0.0 if variance < 0 else variance) ** 0.5  # NaN, of a net that has diverged, stays NaN
     return stds
 
 
@@ -98,12 +90,7 @@ def has_weights(settings: Settings, weights: Path) -> bool:
 
 
 def measure_responses(
-    settings: Settings,
-    weights: Path,
-    data: Data,
-    images: int,
-    machine: Machine,
-    earlier: ResponsesRecord | None = None,
+    settings: Settings, weights: Path, data: Data, images: int, machine: Machine, earlier: ResponsesRecord | None = None
 ) -> ResponsesRecord:
     """Measure the responses of every seed that has weights.
 
@@ -120,8 +107,8 @@ def measure_responses(
     """
     if not has_weights(settings, weights):
         raise UserError(f"{weights}: holds no weights of {settings.name}: train it first")
-    files, device = _files(settings, weights), machine.device
-    shown = on_device(data.train[: images or None], device).images
+    files = _files(settings, weights)
+    shown = on_device(data.train[: images or None], machine.device).images
     record = ResponsesRecord(
         name=settings.name,
         net=settings.net,
@@ -140,12 +127,10 @@ def measure_responses(
     if not missing:
         return same.model_copy(update={"seeds": tuple(kept.values())})
     seeds = {seed: each.model_copy(update={"system": each.system or same.system}) for seed, each in kept.items()}
-    single_view = partial(normalise, mean=pixel_mean(data.train.images).to(device))
+    single_view = normalisation(data, machine)
     layers: tuple[str, ...] = ()
     for seed, path in missing.items():
-        net = build_net(settings, len(data.record.classes), seed, device)
-        check_record(path, net)
-        load_weights(net, path)
+        net = load_net(settings, path, len(data.record.classes), machine, finite=False)
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
         seeds[seed] = SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values()))

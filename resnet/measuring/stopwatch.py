@@ -33,30 +33,6 @@ def wall_clock(machine: Machine) -> Clock:
     return read
 
 
-def stream_clock(machine: Machine) -> Clock:
-    """On a GPU that has one its own clock, by events of the current stream; on a CPU the host's.
-
-    A reading is the sum of the intervals between events, each of which CUDA gives in ms as a float: over
-    a single long interval its seven digits would not do.
-    """
-    if not machine.cuda:
-        return wall_clock(machine)
-    last: torch.cuda.Event | None = None
-    seconds = 0.0
-
-    def read() -> float:
-        nonlocal last, seconds
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        event.synchronize()
-        if last is not None:
-            seconds += last.elapsed_time(event) / 1e3
-        last = event
-        return seconds
-
-    return read
-
-
 def time_round(step: Step, clock: Clock, steps: int) -> float:
     """Seconds of one step, from `steps` of them between two readings of the clock."""
     began = clock()
@@ -76,20 +52,6 @@ def steps_that_fill(step: Step, clock: Clock, seconds: float) -> tuple[int, floa
     return max(1, math.ceil(seconds / once)), once
 
 
-def repeat(step: Step, clock: Clock, seconds: float, stride: int = 1) -> tuple[int, float]:
-    """Repeat a step until some seconds have passed, and look at the clock every `stride` steps.
-
-    Returns:
-        How often it ran, and the seconds of all.
-    """
-    began, steps = clock(), 0
-    while (passed := clock() - began) < seconds:
-        for _ in range(stride):
-            step()
-        steps += stride
-    return steps, passed
-
-
 def time_in_turn(
     steps: Sequence[Step], clock: Clock, lengths: Sequence[int], rounds: int, warmup: int = 0
 ) -> list[tuple[float, ...]]:
@@ -99,36 +61,25 @@ def time_in_turn(
         steps: what is timed.
         clock: waits for the device.
         lengths: of each step, how often a round repeats it.
-        rounds: how often each step's turn comes.
-        warmup: of each step, how often it runs before every one of its rounds, untimed.
+        rounds: of each step.
+        warmup: runs before every round, untimed.
 
     Returns:
         Of each step, the seconds that one takes, one figure a round.
     """
-
-    def turn(step: Step, length: int) -> float:
-        for _ in range(warmup):
-            step()
-        return time_round(step, clock, length)
-
-    figures = [[turn(step, length) for step, length in zip(steps, lengths, strict=True)] for _ in range(rounds)]
-    return list(zip(*figures, strict=True))
-
-
-def time_step(step: Step, clock: Clock, length: int, rounds: int) -> tuple[float, ...]:
-    """Time one step that is warm: its seconds, one figure a round."""
-    (seconds,) = time_in_turn([step], clock, [length], rounds)
-    return seconds
+    figures: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds):
+        for step, length, seconds in zip(steps, lengths, figures, strict=True):
+            for _ in range(warmup):
+                step()
+            seconds.append(time_round(step, clock, length))
+    return [tuple(seconds) for seconds in figures]
 
 
 def graphed(step: Step) -> Step | None:
-    """Capture a step on the current device as a CUDA graph; a call replays it and does not wait for its end.
+    """Capture a step, which uses the same memory at every call, as a CUDA graph; None if that cannot be done here.
 
-    Args:
-        step: reads and writes the same memory at every call.
-
-    Returns:
-        The step; None if it cannot be captured.
+    A call of what it gives replays the graph and does not wait for its end.
     """
     result: object = None
 

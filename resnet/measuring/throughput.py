@@ -21,9 +21,7 @@ from resnet.training.batches import Batches
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
 
 VERSION = 1
-"""Of what a figure means. Whoever times something else, or otherwise, raises it, and DVC measures anew. Faster code
-leaves it: a result names the commit that it was made with.
-"""
+"""Of what a figure means: raised, it lets DVC measure anew. Faster code leaves it: a result names its commit."""
 
 Stepper = Callable[[Settings, Machine, int, int], Step]
 """Builds a net's step for a batch size and a number of classes."""
@@ -49,20 +47,14 @@ def warm_up(step: Step, machine: Machine, steps: int) -> None:
 
 
 def training_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
-    """Build a trainer, the very one that `resnet train` uses; a call does its next iteration.
-
-    That is augmentation, forward pass, backward pass and update.
-    """
+    """Build the trainer that `resnet train` uses; a call does its next iteration, augmentation and update included."""
     # However short the plan's runs are, a measurement goes on for as many iterations as it needs.
     endless = settings.with_train(batch_size=batch_size, warmup=False, iterations=1_000_000)
     return Trainer(endless, 0, noise(8 * batch_size, classes), machine).advance
 
 
 def inference_stepper(settings: Settings, machine: Machine, batch_size: int, classes: int = 10) -> Step:
-    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included.
-
-    If the device can capture it as a graph it is replayed from one, as a training step is.
-    """
+    """Build a net in evaluation mode; a call runs one forward pass, the images' preparation included."""
     batches = Batches(noise(batch_size, classes), seed=0, batch_size=batch_size, device=machine.device)
     net = build_net(settings, classes, seed=0, device=machine.device).eval()
 

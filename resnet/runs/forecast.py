@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from resnet.errors import UserError
-from resnet.measuring.stopwatch import time_step, wall_clock
+from resnet.measuring.stopwatch import time_round, wall_clock
 from resnet.measuring.throughput import training_stepper, warm_up
 from resnet.nets.layers import work
 from resnet.params import Settings
@@ -22,8 +22,6 @@ DEEPEST_MEASURED = 110
 """Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
 WARMUP_STEPS, STEPS = 2, 3
 """Of a measurement."""
-RECOMPUTING = 4 / 3
-"""A step that computes its activations again has four passes in place of three."""
 BUSY = 1.25
 """Load average a core. Above it others are at work too: this process alone does not reach it."""
 
@@ -50,17 +48,16 @@ class Forecaster:
 
         Those that a device trains side by side are measured side by side.
         """
-        shallower = settings.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
         placement = place(settings, machine)
         width = min(seeds, placement.seeds)
+        shallower = settings.with_train(recompute=placement.recompute)
+        shallower = shallower.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
         recipe = settings.train
-        step = (recipe.batch_size, recipe.normalised_together, recipe.compile)
+        step = (recipe.batch_size, recipe.normalised_together, recipe.compile, placement.recompute)
         key = (machine, shallower.net, shallower.depth, settings.model, step, width)
         if key not in self._measured:
             self._measured[key] = _measure(shallower, machine, width)
         scale = work(settings).multiply_adds / work(shallower).multiply_adds
-        if placement.recompute and not place(shallower, machine).recompute:
-            scale *= RECOMPUTING
         return self._measured[key] * scale
 
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
@@ -127,8 +124,7 @@ def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
             advance()
 
     warm_up(step, machine, WARMUP_STEPS)
-    (seconds,) = time_step(step, wall_clock(machine), STEPS, rounds=1)
-    return seconds / seeds
+    return time_round(step, wall_clock(machine), STEPS) / seeds
 
 
 def forecast_table(rows: Sequence[ForecastRow], device: str) -> Table:

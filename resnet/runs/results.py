@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet.errors import UserError
 from resnet.nets.layers import describe
 from resnet.params import Settings
 from resnet.results import (
@@ -87,14 +86,6 @@ class Results(NamedTuple):
     def iterations_left(self) -> int:
         """What the run still has to do once it has taken up its last checkpoint, if it can go on from one."""
         return self.settings.train.iterations - iterations_saved(self.folders.checkpoint_file, self.identity)
-
-    def iterations_reported(self) -> int | None:
-        """How far the record says that the run has come: it is written after every checkpoint."""
-        try:
-            record = self.own_record()
-        except UserError:
-            return None
-        return None if record is None else record.iteration
 
     def describe_files(self, status: Status) -> dict[StoredName, StoredFile]:
         """What a run of this status has left with its record; nothing while it goes on."""

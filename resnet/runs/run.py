@@ -117,7 +117,6 @@ class Run:
                 self.trainer.sgd,
                 self.progress,
                 self.identity,
-                self.results.iterations_reported(),
             )
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
         if damage is not None:

@@ -14,9 +14,8 @@ What the paper leaves open:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import PIL.Image
@@ -40,40 +39,17 @@ class Labelled(NamedTuple):
     labels: Tensor
 
 
-class Draws(NamedTuple):
-    """What is random in a batch or an epoch: for each position in it, the image and its augmentation."""
+def draw_epoch(images: int, seed: int, epoch: int) -> Tensor:
+    """Draw the order and the augmentation of an epoch, on the CPU.
 
-    packed: Tensor
-    """int64 (N, 4): which image, the crop's first row and column in the padded image, 1 to flip or 0."""
-
-    @property
-    def order(self) -> Tensor:
-        """int64 (N,): which image."""
-        return self.packed[:, 0]
-
-    @property
-    def top(self) -> Tensor:
-        """int64 (N,): the padded image's row that is the crop's first."""
-        return self.packed[:, 1]
-
-    @property
-    def left(self) -> Tensor:
-        """int64 (N,): its column that is the crop's first."""
-        return self.packed[:, 2]
-
-    @property
-    def flipped(self) -> Tensor:
-        """Bool (N,): whether the crop is flipped."""
-        return self.packed[:, 3] == 1
-
-
-def draw_epoch(images: int, seed: int, epoch: int) -> Draws:
-    """Draw the order, the crops and the flips of an epoch, on the CPU."""
+    Returns:
+        int64 (images, 4): which image, the crop's first row and column in the padded image, 1 to flip or 0.
+    """
     order = torch.randperm(images, generator=generator(seed, "order", epoch))
     augmentation = generator(seed, "augmentation", epoch)
     shift = torch.randint(0, 2 * PADDING + 1, (images, 2), generator=augmentation)
     flip = torch.randint(0, 2, (images, 1), generator=augmentation)
-    return Draws(torch.cat([order[:, None], shift, flip], dim=1))
+    return torch.cat([order[:, None], shift, flip], dim=1)
 
 
 def pixel_mean(images: np.ndarray) -> Tensor:
@@ -101,91 +77,74 @@ def normalise(images: Tensor, mean: Tensor, scale: float | Tensor = SCALE) -> Te
     return (images.float() - mean).div_(scale).permute(0, 3, 1, 2)
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """Prepares images for a net as testing does, given the per-pixel mean of the images that it was trained on."""
+def preprocess(images: Any, mean: Tensor) -> Tensor:
+    """Prepare an image or several as testing does: float32 (N, 3, 32, 32).
 
-    mean: Tensor
-    """float32 (32, 32, 3), in 0..255."""
+    Args:
+        images: a PIL image, whose middle square is scaled to 32 x 32 pixels, or an array or tensor,
+            uint8 (32, 32, 3) or (N, 32, 32, 3).
+        mean: float32 (32, 32, 3) in 0..255, of the images that the net was trained on.
 
-    def __call__(self, images: Any) -> Tensor:
-        """Map an image or several to float32 (N, 3, 32, 32).
-
-        Args:
-            images: a PIL image, whose middle square is scaled to 32 x 32 pixels, or an array or tensor,
-                uint8 (32, 32, 3) or (N, 32, 32, 3).
-
-        Raises:
-            ValueError: an array is of another shape or type.
-        """
-        if isinstance(images, PIL.Image.Image):
-            images = np.array(PIL.ImageOps.fit(images.convert("RGB"), (32, 32)))
-        pixels = torch.as_tensor(images)
-        if pixels.dtype != torch.uint8 or pixels.dim() not in (3, 4) or pixels.shape[-3:] != self.mean.shape:
-            raise ValueError(f"{pixels.dtype} {tuple(pixels.shape)}, where uint8 (N, 32, 32, 3) are taken")
-        return normalise(pixels.reshape(-1, *self.mean.shape), self.mean)
+    Raises:
+        ValueError: an array is of another shape or type.
+    """
+    if isinstance(images, PIL.Image.Image):
+        images = np.array(PIL.ImageOps.fit(images.convert("RGB"), (32, 32)))
+    pixels = torch.as_tensor(images)
+    if pixels.dtype != torch.uint8 or pixels.dim() not in (3, 4) or pixels.shape[-3:] != mean.shape:
+        raise ValueError(f"{pixels.dtype} {tuple(pixels.shape)}, where uint8 (N, 32, 32, 3) are taken")
+    return normalise(pixels.reshape(-1, *mean.shape), mean)
 
 
-class _Held:
+class _DeviceData:
     """A data set on a device; nothing in it changes."""
 
     def __init__(self, data: Data, device: torch.device) -> None:
-        self.data = data
         self.mean = pixel_mean(data.train.images).to(device)
         self.mean_crops = all_crops(self.mean)
         train = on_device(data.train, device)
-        self.train_crops = all_crops(train.images)
-        self.train_labels = train.labels
-        self.validation = on_device(data.validation, device)
-        self.test = on_device(data.test, device)
+        self.train_crops, self.train_labels = all_crops(train.images), train.labels
+        self.validation, self.test = on_device(data.validation, device), on_device(data.test, device)
         if device.type == "cuda":  # others read it on streams of their own
             torch.cuda.current_stream(device).synchronize()
 
 
-_held: WeakValueDictionary[tuple[int, torch.device], _Held] = WeakValueDictionary()
-"""By the data's identity and the device: what trainers side by side share, for as long as one of them is there."""
-
-
-def _hold(data: Data, device: torch.device) -> _Held:
-    held = _held.get((id(data), device))  # an entry keeps its data, so the number stands for no others
-    if held is None:
-        held = _held[id(data), device] = _Held(data, device)
-    return held
+_on_devices: WeakKeyDictionary[Data, dict[torch.device, _DeviceData]] = WeakKeyDictionary()
+"""What trainers share, as long as their data are there: a device has the images once, however many seeds train."""
 
 
 class Batches:
-    """The training batches of one seed, and the evaluation batches, of one data set on one device.
-
-    The images lie there once, however many seeds train beside one another.
-    """
+    """The training batches of one seed, and the evaluation batches, of one data set on one device."""
 
     def __init__(self, data: Data, seed: int, batch_size: int, device: torch.device) -> None:
-        self.seed = seed
-        self.batch_size = batch_size
-        self.device = device
-        held = self._held = _hold(data, device)
-        self.mean, self.mean_crops = held.mean, held.mean_crops
-        self.train_crops, self.train_labels = held.train_crops, held.train_labels
-        self.validation, self.test = held.validation, held.test
-        self._draws: dict[int, Tensor] = {}
-
-    @property
-    def train_images(self) -> int:
-        return len(self.train_labels)
+        self.seed, self.batch_size, self.device = seed, batch_size, device
+        devices = _on_devices.setdefault(data, {})
+        if device not in devices:
+            devices[device] = _DeviceData(data, device)
+        shared = devices[device]
+        self.mean, self.mean_crops = shared.mean, shared.mean_crops
+        self.train_crops, self.train_labels = shared.train_crops, shared.train_labels
+        self.validation, self.test = shared.validation, shared.test
+        self.train_images = len(data.train)
+        self._epochs: dict[int, Tensor] = {}
 
     def _epoch(self, epoch: int) -> Tensor:
-        if epoch not in self._draws:
+        if epoch not in self._epochs:
             # A batch spans two epochs at most (or more, of a set smaller than a batch): keep few.
-            while len(self._draws) >= 3:
-                self._draws.pop(next(iter(self._draws)))
-            drawn = draw_epoch(self.train_images, self.seed, epoch).packed
+            while len(self._epochs) >= 3:
+                self._epochs.pop(next(iter(self._epochs)))
+            drawn = draw_epoch(self.train_images, self.seed, epoch)
             if self.device.type == "cuda":
                 drawn = drawn.pin_memory()  # so that the copy need not be waited for
-            self._draws[epoch] = drawn.to(self.device, non_blocking=True)
-        return self._draws[epoch]
+            self._epochs[epoch] = drawn.to(self.device, non_blocking=True)
+        return self._epochs[epoch]
 
-    def draws(self, iteration: int) -> Draws:
-        """The draws of `iteration`'s batch, counted from 0: a function of (seed, iteration) alone."""
+    def draws(self, iteration: int) -> Tensor:
+        """The draws of `iteration`'s batch, counted from 0: a function of (seed, iteration) alone.
+
+        Returns:
+            int64 (batch size, 4), on the device, as `draw_epoch`.
+        """
         parts = []
         position, end = iteration * self.batch_size, (iteration + 1) * self.batch_size
         while position < end:
@@ -193,17 +152,13 @@ class Batches:
             stop = min(start + end - position, self.train_images)
             parts.append(self._epoch(epoch)[start:stop])
             position += stop - start
-        return Draws(parts[0] if len(parts) == 1 else torch.cat(parts))
+        return torch.cat(parts)
 
-    def augmented(self, draws: Draws) -> tuple[Tensor, Tensor]:
+    def augmented(self, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Pad, crop and flip: float32 images (B, 3, 32, 32) in channels-last memory, and labels (B,)."""
-        crops = self.train_crops[draws.order, draws.top, draws.left]
-        x = normalise(crops, self.mean_crops[draws.top, draws.left])
-        return torch.where(draws.flipped[:, None, None, None], x.flip(3), x), self.train_labels[draws.order]
-
-    def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """The augmented batch of `iteration`, counted from 0."""
-        return self.augmented(self.draws(iteration))
+        image, top, left, flip = draws.unbind(1)
+        x = normalise(self.train_crops[image, top, left], self.mean_crops[top, left])
+        return torch.where(flip[:, None, None, None] == 1, x.flip(3), x), self.train_labels[image]
 
     def single_view(self, images: Tensor) -> Tensor:
         """Prepare uint8 images (B, 32, 32, 3) for testing: float32 (B, 3, 32, 32)."""

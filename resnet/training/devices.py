@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from resnet.errors import UserError, one_line
+from resnet.files import say_once
 from resnet.params import Params, TrainParams
 from resnet.system import Machine
 from resnet.training.recipe import optimiser
@@ -36,7 +36,7 @@ def choose_machine(train: TrainParams, precision: str | None = None) -> Machine:
     if device.type != "cpu" and (fault := device_fault(device)) is not None:
         if train.device != "auto":
             raise UserError(f"train.device is {train.device}, but {fault}: use cpu")
-        _say(f"{fault}: the CPU is used instead")
+        say_once(f"{fault}: the CPU is used instead")
         device = CPU
     return Machine(device, _precision(precision or train.precision, device))
 
@@ -73,11 +73,6 @@ def one_step(device: torch.device) -> dict[str, Tensor]:
     loss, _ = training_step(net, sgd, x.to(device, dtype), labels.to(device), Machine(device, "fp32"))
     gradients = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
     return {name: tensor.detach().cpu().double() for name, tensor in {"loss": loss, **gradients}.items()}
-
-
-@cache
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _device(wanted: str) -> torch.device:

@@ -5,6 +5,7 @@ Both are decided here, from the settings and from the memory that the process ma
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from resnet.nets.layers import ACTIVATION_BYTES, work
@@ -25,19 +26,14 @@ FIXED_BYTES = 700 * 2**20
 """The data set as bytes, and the libraries' own."""
 
 
-def activation_bytes(settings: Settings, precision: str) -> int:
-    """Bytes that the forward pass of one mini-batch keeps for the backward pass.
+def run_bytes(settings: Settings, precision: str) -> float:
+    """About what a run fills that keeps its activations.
 
     That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
     the next convolution needs.
     """
     kept = sum(layer.outputs for layer in work(settings).layers if layer.kind in ("conv", "bn"))
-    return kept * settings.train.batch_size * ACTIVATION_BYTES[precision]
-
-
-def run_bytes(settings: Settings, precision: str) -> float:
-    """About what a run that keeps its activations fills."""
-    return TEMPORARY * activation_bytes(settings, precision) + FIXED_BYTES
+    return TEMPORARY * kept * settings.train.batch_size * ACTIVATION_BYTES[precision] + FIXED_BYTES
 
 
 class Placement(NamedTuple):
@@ -51,15 +47,10 @@ class Placement(NamedTuple):
     """Whether the backward pass computes activations again instead of keeping them."""
 
 
-def usable_bytes(machine: Machine) -> int:
-    """Memory that a process may fill: the device's, and on a CPU no more than the control groups leave."""
-    limit = None if machine.gpu else memory_limit()
-    return machine.memory_bytes() if limit is None else min(limit, machine.memory_bytes())
-
-
 def place(settings: Settings, machine: Machine) -> Placement:
     """Decide how a net trains on the machine that the command has chosen."""
-    recipe, room = settings.train, SHARE * usable_bytes(machine)
+    recipe, limit = settings.train, None if machine.gpu else memory_limit()
+    room = SHARE * min(machine.memory_bytes(), math.inf if limit is None else limit)
     needed = run_bytes(settings, machine.precision)
     recompute = needed > room if recipe.recompute == "auto" else recipe.recompute
     seeds = 1

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from resnet.params import TrainParams
 
-if TYPE_CHECKING:  # whoever only asks for VERSION does not wait for PyTorch
+if TYPE_CHECKING:  # VERSION alone is to be had without PyTorch
     import torch
     from torch import nn
 
 VERSION = 1
-"""Of what an iteration computes. Whoever changes it beyond rounding, in any module of `nets/` or `training/` or in
-`system.Machine.arithmetic`, raises this number: results of an earlier version are no longer the plan's. A faster kernel
-within its error bound, and all else, leaves it. `tests/training/test_trajectories.py` tells the one from the other.
+"""Of what an iteration computes. A change beyond rounding, in any module of `nets/` or `training/` or in
+`system.Machine.arithmetic`, raises it: earlier results are then no longer the plan's. Golden trajectories notice it.
 """
 
 
@@ -32,11 +31,7 @@ def milestones(recipe: TrainParams) -> list[int]:
 
 
 def learning_rate(iteration: int, recipe: TrainParams, *, warming_up: bool = False) -> float:
-    """The learning rate of `iteration`, counted from 0.
-
-    The warm-up holds its own rate until it ends, whenever that is; the schedule does not shift by
-    it and never returns to it.
-    """
+    """The learning rate of `iteration`, counted from 0; a warm-up has its own, and does not shift the schedule."""
     if warming_up:
         return recipe.warmup_learning_rate
     steps = sum(iteration >= milestone for milestone in milestones(recipe))
@@ -60,19 +55,10 @@ def optimiser(net: nn.Module, recipe: TrainParams) -> torch.optim.SGD:
     """SGD with momentum and weight decay, all parameters updated by one fused kernel."""
     import torch
 
-    decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
-    for parameter in net.parameters():
-        # Weights of convolutions and of the fully connected layer have two dimensions or more.
-        keep = recipe.decay_batch_norm or parameter.dim() > 1
-        (decayed if keep else spared).append(parameter)
+    # Weights of convolutions and of the fully connected layer have two dimensions or more.
+    decayed = [p for p in net.parameters() if recipe.decay_batch_norm or p.dim() > 1]
     groups: list[dict[str, Any]] = [{"params": decayed}]
-    if spared:
-        groups.append({"params": spared, "weight_decay": 0.0})
-    return torch.optim.SGD(
-        groups,
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    if not recipe.decay_batch_norm:
+        groups.append({"params": [p for p in net.parameters() if p.dim() <= 1], "weight_decay": 0.0})
+    momentum, decay = recipe.momentum, recipe.weight_decay
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=momentum, weight_decay=decay, fused=True)

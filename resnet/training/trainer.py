@@ -9,20 +9,17 @@ of the settings, the data, the seed and the weights before it, whatever runs bes
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.func import functional_call
 
 from resnet.data import Data
 from resnet.nets.groups import group_batch_norm
 from resnet.nets.model import DepthNet, build, he_initialisation
 from resnet.params import Settings
 from resnet.system import Machine, captured
-from resnet.training.batches import Batches, Draws
+from resnet.training.batches import Batches
 from resnet.training.checkpoint import Progress
 from resnet.training.draws import generator
 from resnet.training.placement import place
@@ -44,62 +41,23 @@ def build_net(settings: Settings, classes: int, seed: int, device: torch.device)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-class _CastTogether(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, dtype: torch.dtype, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.dtypes = [tensor.dtype for tensor in tensors]
-        cast = [torch.empty_like(tensor, dtype=dtype) for tensor in tensors]
-        torch._foreach_copy_(cast, tensors)
-        return tuple(cast)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        cast = [torch.empty_like(g, dtype=dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True)]
-        torch._foreach_copy_(cast, list(gradients))
-        return None, *cast
-
-
-def cast_weights(net: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Cast what autocast casts layer by layer, and the gradients back, by one kernel each way: the same bits.
-
-    Returns:
-        The cast parameters of all convolutions and of the fully connected layer, by their names in the net.
-    """
-    names, parameters = [], []
-    for layer, module in net.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            for name, parameter in module.named_parameters(layer, recurse=False):
-                names.append(name)
-                parameters.append(parameter)
-    return dict(zip(names, _CastTogether.apply(dtype, *parameters), strict=True))
-
-
 def training_step(
-    net: nn.Module,
-    sgd: torch.optim.SGD,
-    x: Tensor,
-    labels: Tensor,
-    machine: Machine,
+    net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, machine: Machine
 ) -> tuple[Tensor, Tensor]:
     """Forward pass, backward pass and update for one mini-batch.
 
     Args:
-        net: the net, in training mode.
+        net: in training mode.
         sgd: its optimiser, set to the iteration's learning rate.
         x: images, float32 (B, 3, 32, 32).
         labels: int64 (B,).
-        machine: holds them, and says the precision of the forward and backward pass.
+        machine: where they are, and the precision of the forward and backward pass.
 
     Returns:
-        The mean loss and the number of misclassified images of the mini-batch, before the update; both stay
-        on the device, so that nothing waits for it.
+        The mean loss and the number of misclassified images of the mini-batch, before the update, on the device.
     """
     with machine.arithmetic():
-        if machine.precision == "bf16" and machine.cuda:
-            logits = functional_call(net, cast_weights(net, torch.bfloat16), (x,)).float()
-        else:  # a CPU's kernels take the weights as they are
-            logits = net(x).float()
+        logits = net(x).float()
         loss = F.cross_entropy(logits, labels)
     sgd.zero_grad(set_to_none=True)
     with machine.switches():
@@ -115,25 +73,15 @@ class Trainer:
 
     Args:
         settings: what holds for this net.
-        seed: fixes the initial weights, the data order and the augmentation, unless the settings name
-            seeds for them.
+        seed: of the initial weights, the data order and the augmentation, unless the settings name seeds for them.
         data: the prepared data.
         machine: where it trains, and the precision of the iterations.
-        graphed: whether iterations are replayed from a CUDA graph where the device has graphs.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        seed: int,
-        data: Data,
-        machine: Machine,
-        graphed: bool = True,
-    ) -> None:
+    def __init__(self, settings: Settings, seed: int, data: Data, machine: Machine) -> None:
         recipe, device = settings.train, machine.device
         self.recipe, self.machine = recipe, machine
-        streams = machine.cuda
-        self.stream = torch.cuda.Stream(device) if streams else None  # type: ignore[no-untyped-call]
+        self.stream = torch.cuda.Stream(device) if machine.cuda else None  # type: ignore[no-untyped-call]
         if self.stream is not None:
             self.stream.wait_stream(torch.cuda.current_stream(device))
         with self.on_stream():
@@ -150,10 +98,10 @@ class Trainer:
             self.sgd = optimiser(self.net, recipe)
             self.progress = Progress.start(recipe.iterations, device)
             # What changes from one iteration to the next lies in place, where a graph finds it.
-            self._draws = Draws(torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device))
+            self._draws = torch.zeros(recipe.batch_size, 4, dtype=torch.int64, device=device)
             self._position = torch.zeros(1, dtype=torch.int64, device=device)
             self._learning_rate = torch.zeros((), device=device)
-        self._graphed = graphed and machine.cuda
+        self._graphed = machine.cuda
         self._graph: torch.cuda.CUDAGraph | None = None
         self._run_here = 0
 
@@ -169,18 +117,13 @@ class Trainer:
             self.machine.synchronise()
 
     def advance(self) -> float:
-        """Do the next iteration; on a GPU, only ask for it.
-
-        Returns:
-            Its learning rate.
-        """
+        """Do the next iteration, or hand it to the GPU; gives its learning rate."""
         progress, recipe = self.progress, self.recipe
         warming_up = recipe.warmup and progress.warmup_iterations is None
         lr = learning_rate(progress.iteration, recipe, warming_up=warming_up)
         with self.on_stream():
             self._set_learning_rate(lr)
-            drawn = self.batches.draws(progress.iteration).packed
-            self._draws.packed.copy_(drawn, non_blocking=True)
+            self._draws.copy_(self.batches.draws(progress.iteration), non_blocking=True)
             if not self._run_here:
                 self._position.fill_(progress.iteration)
             if self._graphed and self._graph is None and self._run_here >= EAGER_ITERATIONS:

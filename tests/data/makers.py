@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
-from resnet.data import CLASSES, Images, Source, read_source
+from resnet.data import CLASSES, Images, Source
+from resnet.data.sources import read_source
 from resnet.errors import UserError
 
 Numbered = dict[str, list[tuple[int, np.ndarray]]]
@@ -103,7 +104,7 @@ def make_official(patch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
 
 
 def read(path: Path | str) -> Source:
-    return read_source(str(path), progress=False)
+    return read_source(str(path))
 
 
 def refusal(path: Path | str) -> str:

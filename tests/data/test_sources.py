@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import os
 import pickle
-import random
 import shutil
 import tarfile
 import zipfile
@@ -17,9 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet import data
-from resnet.data import CLASSES, Images, sources
-from resnet.errors import UserError
+from resnet.data import Images, sources
+from resnet.data.images import canonical, fingerprint
 from tests.data.makers import (
     Numbered,
     assert_same,
@@ -45,14 +43,13 @@ def test_the_fingerprint_is_what_its_definition_says() -> None:
     first = bytes([4]) + bytes(3072)
     second = bytes([0, 0, 7]) + bytes(3070)
     third = bytes([9]) + bytes(3071) + bytes([9])
-    digests = sorted(hashlib.sha256(record).digest() for record in (first, second, third))
+    in_order = sorted((first, second, third), key=lambda record: hashlib.sha256(record).digest())
+    digests = b"".join(hashlib.sha256(record).digest() for record in in_order)
     images = Images(pixels, np.array([4, 0, 9], dtype=np.uint8))
-    assert data.fingerprint(images) == hashlib.sha256(digests[0] + digests[1] + digests[2]).hexdigest()
-    assert data.fingerprint(images[np.array([2, 0, 1])]) == data.fingerprint(images)
-    assert data.fingerprint(Images(pixels, np.array([4, 0, 8], dtype=np.uint8))) != data.fingerprint(images)
-    assert records(data.canonical(images)) == sorted(
-        (first, second, third), key=lambda record: hashlib.sha256(record).digest()
-    )
+    assert fingerprint(images) == hashlib.sha256(digests).hexdigest()
+    assert fingerprint(images[np.array([2])], images[np.array([0, 1])]) == fingerprint(images)
+    assert fingerprint(Images(pixels, np.array([4, 0, 8], dtype=np.uint8))) != fingerprint(images)
+    assert records(canonical(images)) == in_order
 
 
 # --- The same images from every form --------------------------------------------------------------
@@ -120,13 +117,6 @@ def test_what_file_managers_leave_is_passed_over(tmp_path: Path, numbered: Numbe
     assert_same(read(tree(tmp_path / "tree", files)), expected)
 
 
-def test_linked_class_folders_are_followed(tmp_path: Path, numbered: Numbered, expected: Expected) -> None:
-    folder = tree(tmp_path / "images", image_files(numbered))
-    (folder / "train/cat").rename(tmp_path / "cats")
-    (folder / "train/cat").symlink_to(tmp_path / "cats")
-    assert_same(read(folder), expected)
-
-
 def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
     grey = Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(32, 32))
     for folder in (tmp_path / chosen / label for chosen in ("train", "test") for label in ("a", "b")):
@@ -145,28 +135,10 @@ def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
     assert np.array_equal(source.train.images, np.broadcast_to(np.asarray(grey), source.train.images.shape))
 
 
-def test_the_official_classes_by_other_names_keep_their_labels(
-    tmp_path: Path, numbered: Numbered, expected: Expected
+def test_a_validation_set_is_mentioned(
+    tmp_path: Path, numbered: Numbered, expected: Expected, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = {name: f"{name.capitalize()}s" for name in CLASSES} | {"airplane": "aeroplane", "truck": "Lorry"}
-    files = {
-        path.replace(f"/{name}/", f"/{other}/"): content
-        for path, content in image_files(numbered).items()
-        for name, other in names.items()
-        if f"/{name}/" in path
-    }
-    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
-
-
-def test_other_labels_and_a_validation_set_are_mentioned(
-    tmp_path: Path, numbered: Numbered, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files = image_files(numbered)
-    read(zipped(tmp_path / "a.zip", files))
-    assert capsys.readouterr().err == ""
-    read(zipped(tmp_path / "b.zip", {path.replace("/frog/", "/monkey/"): content for path, content in files.items()}))
-    assert capsys.readouterr().err.count("\n") == 1
-    read(zipped(tmp_path / "c.zip", files | {"Valid/cat/1.png": b"x"}))
+    assert_same(read(zipped(tmp_path / "a.zip", image_files(numbered) | {"Valid/cat/1.png": b"x"})), expected)
     assert "Valid/ is passed over" in capsys.readouterr().err
 
 
@@ -184,8 +156,7 @@ ODD_FILES = {
     "train/dog/cut.png": (some_png(3, 32, 32)[:60], "not a readable"),
     "train/dog/text.png": (b"not an image", "not a readable"),
     "train/dog/empty.png": (b"", "not a readable"),
-    "train/dog/bomb.png": (bytes(2**21), "more than"),
-    "train/dog/picture.txt": (some_png(3, 32, 32), "not a readable"),
+    "train/dog/picture.txt": (some_png(3, 32, 32), "another kind by its name"),
     "train/dog/more/1.png": (b"x", "more"),
     "test/1.png": (b"x", "1.png"),
 }
@@ -202,8 +173,8 @@ def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: N
 
 
 def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
-    for name in ("train/cat/a\n\x1b[31m.png", "train/a\x1b[31m/1.png"):
-        assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", image_files(numbered) | {name: some_png(3, 32, 32)}))
+    files = image_files(numbered) | {"train/cat/a\n\x1b[31m.png": some_png(3, 32, 32)}
+    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files))
 
 
 def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
@@ -226,8 +197,13 @@ def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered)
     assert "neither" in refusal(tmp_path / "empty")
 
 
-def test_what_is_no_file_in_a_class_folder_is_refused(tmp_path: Path, numbered: Numbered) -> None:
+def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
+    tmp_path: Path, numbered: Numbered, expected: Expected
+) -> None:
     folder = tree(tmp_path / "tree", image_files(numbered))
+    (folder / "train/cat").rename(tmp_path / "cats")
+    (folder / "train/cat").symlink_to(tmp_path / "cats")
+    assert_same(read(folder), expected)
     odd = folder / "train/cat/odd.png"
     for make in (
         lambda: odd.symlink_to(tmp_path / "nowhere"),
@@ -269,30 +245,13 @@ def test_a_tar_cut_between_two_members_and_one_that_another_follows_are_refused(
         refusal(path)
 
 
-def test_damage_is_one_line_or_harmless(tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Damage anywhere never ends as a traceback, and a changed byte in a compressed archive is always found."""
-    make_official(monkeypatch, batch_files(numbered))
-    whole = {
-        "zip": zipped(tmp_path / "a", image_files(numbered, "webp")).read_bytes(),
-        "gz": tarred(tmp_path / "a", batch_files(numbered), "w:gz").read_bytes(),
-        "tar": tarred(tmp_path / "a", image_files(numbered)).read_bytes(),
-    }
-    path, chance = tmp_path / "damaged", random.Random(0)
-    messages: list[str] = []
-    for content in whole.values():
-        for _ in range(12):
-            damaged = bytearray(content)
-            for _ in range(20):
-                damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
-            path.write_bytes(damaged)
-            try:
-                read(path)
-            except UserError as error:
-                messages.append(str(error))
-    assert len(messages) > 30
-    assert not any("\n" in message for message in messages)
-    for kind in ("zip", "gz"):
-        changed = bytearray(whole[kind])
+def test_a_changed_byte_in_a_compressed_archive_is_found(
+    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = batch_files(numbered)
+    make_official(monkeypatch, files)
+    for path in (zipped(tmp_path / "a", image_files(numbered, "webp")), tarred(tmp_path / "b", files, "w:gz")):
+        changed = bytearray(path.read_bytes())
         changed[len(changed) // 2] ^= 1
         path.write_bytes(changed)
         refusal(path)
@@ -306,8 +265,8 @@ def test_a_member_that_leads_outside_or_is_no_file_is_refused(tmp_path: Path, nu
     with tarfile.open(path, "a") as archive:
         archive.addfile(member)
     refusal(path)
-    outside = tarred(tmp_path / "b.tar", image_files(numbered) | {"../../outside": b"x"})
-    refusal(outside)
+    for name in ("../../outside", "/outside"):
+        refusal(tarred(tmp_path / "b.tar", image_files(numbered) | {name: b"x"}))
 
 
 def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
@@ -316,7 +275,7 @@ def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
     member.size = 2**33
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(member.tobuf()))
-    assert "8,589,934,592 bytes" in refusal(path)
+    assert "notes.txt" in refusal(path)
 
 
 # --- What names a source --------------------------------------------------------------------------
@@ -345,22 +304,13 @@ def test_the_variable_replaces_official_only(
         assert read("official").name == name
         assert read(two).name == "two"
         assert read("digits").name == "digits"
-    for address in ("https://example.org/cifar-10-python.tar.gz", "s3://data/cifar10.zip"):
-        monkeypatch.setenv("CIFAR10_SOURCE", address)
-        assert "an address" in refusal(address)
-        with pytest.raises(UserError, match="an address"):
-            read("official")
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "notes.txt").write_text("not an archive\n" * 100)
-    for name in ("pipe", "x" * 300, "loop", "notes.txt", "absent.zip"):
+    for name in ("pipe", "x" * 300, "loop", "notes.txt", "absent.zip", "https://example.org/a.zip"):
         refusal(tmp_path / name)
     refusal("/dev/zero")
     assert "no home folder" in refusal("~nobody-of-that-name/one.zip")
-
-
-def test_a_source_whose_name_cannot_be_printed_gets_one_that_can(tmp_path: Path, numbered: Numbered) -> None:
-    assert read(tree(tmp_path / "od\x1b[31md", image_files(numbered))).name == r"'od\x1b[31md'"

@@ -7,15 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from resnet.measuring.stopwatch import (
-    repeat,
-    steps_that_fill,
-    stream_clock,
-    time_in_turn,
-    time_round,
-    time_step,
-    wall_clock,
-)
+from resnet.measuring.stopwatch import steps_that_fill, time_in_turn, time_round, wall_clock
 from resnet.system import Machine
 
 
@@ -43,7 +35,6 @@ class Laboratory:
 def test_a_round_gives_the_seconds_of_one_step() -> None:
     laboratory = Laboratory()
     assert time_round(laboratory.step("a", 1.0, 2.0, 6.0), laboratory.clock, 3) == 3.0
-    assert time_step(laboratory.step("b", 0.5), laboratory.clock, 4, rounds=3) == (0.5, 0.5, 0.5)
 
 
 def test_steps_fill_a_round_after_one_that_warms_up() -> None:
@@ -56,12 +47,6 @@ def test_steps_fill_a_round_after_one_that_warms_up() -> None:
     assert (steps, once) == (10_000, 1e-7)
 
 
-def test_a_step_is_repeated_until_the_time_is_over() -> None:
-    laboratory = Laboratory()
-    assert repeat(laboratory.step("a", 0.5), laboratory.clock, 1.2) == (3, 1.5)
-    assert repeat(laboratory.step("b", 0.5), laboratory.clock, 1.2, stride=2) == (4, 2.0)
-
-
 def test_steps_take_turns_and_warm_up_untimed_before_each() -> None:
     laboratory = Laboratory()
     steps = [laboratory.step("a", 7.0, 1.0, 2.0, 7.0, 3.0, 4.0), laboratory.step("b", 9.0, 5.0, 9.0, 6.0)]
@@ -70,27 +55,18 @@ def test_steps_take_turns_and_warm_up_untimed_before_each() -> None:
     assert "".join(laboratory.done) == "aaabb" * 2
 
 
-@pytest.mark.parametrize("clock", [wall_clock, stream_clock])
-def test_a_clock_goes_forward(clock: Callable[[Machine], Callable[[], float]], device: torch.device) -> None:
-    read = clock(Machine(device, "fp32"))
+def test_a_clock_goes_forward(device: torch.device) -> None:
+    read = wall_clock(Machine(device, "fp32"))
     readings = [read() for _ in range(5)]
     assert readings == sorted(readings)
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("clock", [wall_clock, stream_clock])
-def test_a_clock_waits_for_the_gpu(clock: Callable[[Machine], Callable[[], float]]) -> None:
-    read = clock(Machine(torch.device("cuda"), "fp32"))
-    # A GPU's clock runs at 2.1 GHz at most: 200 million cycles are a tenth of a second, near enough.
-    assert time_round(lambda: torch.cuda._sleep(200_000_000), read, 1) > 0.09
-
-
-@pytest.mark.gpu
-def test_the_wall_clock_waits_for_every_stream() -> None:
+def test_the_clock_waits_for_every_stream_of_a_gpu() -> None:
     stream = torch.cuda.Stream()
 
     def step() -> None:
         with torch.cuda.stream(stream):
-            torch.cuda._sleep(200_000_000)
+            torch.cuda._sleep(200_000_000)  # a GPU's clock runs at 2.1 GHz at most: a tenth of a second, near enough
 
     assert time_round(step, wall_clock(Machine(torch.device("cuda"), "fp32")), 1) > 0.09

@@ -240,7 +240,10 @@ def _loop(root: Path) -> None:
     [
         (_flip, "weights/small/seed-0/model.safetensors: not what was written"),
         (_of_one_byte, "weights/small/seed-0/model.safetensors: 1 bytes instead of"),
-        (_flip_a_checkpoint, "begun/seed-0/checkpoint.safetensors: the tensors are not what was written"),
+        (
+            _flip_a_checkpoint,
+            "begun/seed-0/checkpoint.safetensors: not a checkpoint that a run can go on from (the tensors",
+        ),
         (_infinite, "weights/small/seed-0/model.safetensors: fc.bias is not finite"),
         (_another_net, "weights/small/seed-0/model.safetensors: weights of another net: conv1 has 432 parameters"),
         (_twice, "runs/train/small/seed-1/metrics.json: the same weights as small/seed-0"),

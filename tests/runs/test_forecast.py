@@ -29,7 +29,7 @@ def test_hours_are_those_of_the_iterations_left(tiny: Tiny) -> None:
 def test_a_net_too_deep_to_measure_is_scaled_by_multiply_adds(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast, "DEEPEST_MEASURED", 8)
     forecaster = Forecaster(0)
-    shallow = forecaster.forecast(tiny(), CPU, [10])
+    shallow = forecaster.forecast(tiny(recompute="true"), CPU, [10])
     deep = forecaster.forecast(tiny(depth=14, recompute="true"), CPU, [10])
     assert (shallow.measured, deep.measured) == (True, False)
     # Multiply-adds of ResNet-8 and of ResNet-14.
@@ -42,13 +42,11 @@ def test_nets_that_take_other_steps_are_measured_apart(tiny: Tiny, monkeypatch: 
     measured: list[Settings] = []
     monkeypatch.setattr(forecast, "_measure", lambda settings, machine, seeds: measured.append(settings) or 1.0)
     forecaster = Forecaster(0)
-    for settings in [tiny(), tiny(learning_rate=0.2), tiny(batch_norm_images=8), tiny(compile="true")]:
-        forecaster.forecast(settings, CPU, [10])
-    assert [(each.train.normalised_together, each.train.compile) for each in measured] == [
-        (16, False),
-        (8, False),
-        (16, True),
-    ]
+    other = {"iterations": 24, "learning_rate": 0.2, "batch_norm_images": 8, "compile": "true", "recompute": "true"}
+    for key, value in other.items():
+        forecaster.forecast(tiny(**{key: value}), CPU, [10])
+    trained = [(each.train.normalised_together, each.train.compile, each.train.recompute) for each in measured]
+    assert trained == [(16, False, False), (8, False, False), (16, True, False), (16, False, True)]
 
 
 def refusal(settings: Settings, load: float, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -22,7 +22,7 @@ from resnet.runs.folders import Folders
 from resnet.runs.identity import source
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
-from resnet.training.checkpoint import Progress, read_header
+from resnet.training.checkpoint import Progress, read_checkpoint
 from tests.conftest import CPU
 
 Tiny = Callable[..., Settings]
@@ -122,7 +122,7 @@ def test_a_checkpoint_of_another_configuration_or_a_damaged_one_is_refused_in_on
     record = TrainingRecord.read(tmp_path / "metrics.json")
     assert (record.status, record.iteration, record.test_error) == ("interrupted", 5, None)
     checkpoint = tmp_path / "checkpoint.safetensors"
-    assert read_header(checkpoint).iteration == 5
+    assert read_checkpoint(checkpoint)[0].iteration == 5
     with pytest.raises(UserError, match="another configuration"):
         run(tiny(learning_rate=0.05), digits, tmp_path).execute()
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])

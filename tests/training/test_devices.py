@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from resnet.errors import UserError
+from resnet.files import say_once
 from resnet.nets.model import ZeroPaddedIdentity
 from resnet.params import TrainParams
 from resnet.system import Machine
@@ -57,7 +58,7 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Step], None]]:
 
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: MPS)
     device_fault.cache_clear()
-    devices._say.cache_clear()
+    say_once.cache_clear()
     yield see
     device_fault.cache_clear()
 

@@ -52,7 +52,7 @@ CASES: dict[str, tuple[str, int, str, dict[str, object]]] = {
 
 
 def digits() -> Data:
-    return read("digits", DataParams(validation=200), progress=False)
+    return read("digits", DataParams(validation=200))
 
 
 def trajectory(case: str, data: Data) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _line(case: Case, record: LatencyRecord) -> dict[str, Cell]:
     product = words.shares(flops, peaks.flops_per_second, "Winograd or drift") if peaks else words.NONE
     copy = words.shares(moved, peaks.bytes_per_second, "caches or drift") if peaks else words.NONE
     in_turn, difference = both.backward_seconds, Cell(f"{backward:,.{_decimals(backward)}f}", backward)
-    line = {
+    return {
         "part": Cell(f"{forward.net}-{forward.depth}" if forward.part == "net" else part),
         "batch": Cell(words.count(forward.batch_size), forward.batch_size),
         "arithmetic": Cell(f"{forward.precision}, {forward.mode}"),
@@ -94,9 +94,6 @@ def _line(case: Case, record: LatencyRecord) -> dict[str, Cell]:
         "of a matrix product": Cell(product),
         "of a copy": Cell(copy),
     }
-    on_gpu = {"launches, ms": both.launch_seconds, "kernels, ms": both.kernel_seconds}
-    spent = {column: Cell(words.NONE if s is None else f"{1e3 * s:.3f}", s) for column, s in on_gpu.items()}
-    return line | (spent if record.system.device == "cuda" else {})
 
 
 # The figure.
