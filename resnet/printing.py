@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -75,12 +74,12 @@ def responses_lines(record: ResponsesRecord) -> Iterator[str]:
 
 
 def throughput_lines(record: ThroughputRecord) -> Iterator[str]:
-    """Of training and of inference: speed, memory, share of the machine's peaks, energy."""
+    """Of training and of inference: speed, memory, share of the machine's peaks."""
     stages = (
-        ("training", record.training, record.training_work, record.training_energy),
-        ("inference", record.inference, record.inference_work, record.inference_energy),
+        ("training", record.training, record.training_work),
+        ("inference", record.inference, record.inference_work),
     )
-    for what, timing, work, energy in stages:
+    for what, timing, work in stages:
         yield (
             f"{record.name} {what:9}  {timing.images_per_second:10,.1f} ± {timing.images_per_second_std:,.1f} images/s"
             f"  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
@@ -94,8 +93,6 @@ def throughput_lines(record: ThroughputRecord) -> Iterator[str]:
                 f"product's best; {moved / 1e9:,.1f} GB/s at the least, "
                 f"{100 * moved / peaks.bytes_per_second:.1f} % of a copy's best"
             )
-        if energy is not None:
-            yield f"    {statistics.median(energy.joules_per_image):10,.4f} J an image of the GPU's board, by NVML"
 
 
 def latency_line(record: LatencyRecord, path: Path) -> str:

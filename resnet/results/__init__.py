@@ -5,95 +5,46 @@ report is a function of these files alone. A file is complete or absent; what co
 from a field is a property and is not stored.
 """
 
-from resnet.results.base import DamagedFile, Number, Record, Status
-from resnet.results.facts import FACTS, Facts
-from resnet.results.nets import DescriptionRecord, Layer
-from resnet.results.provenance import (
-    OFFICIAL_FINGERPRINTS,
-    DataRecord,
-    Identity,
-    System,
-)
-from resnet.results.quality import (
-    EvaluationRecord,
-    PublishedRecord,
-    PublishedRecords,
-    PublishedResponses,
-    ResponsesRecord,
-    SeedResponses,
-)
-from resnet.results.speed import (
-    Energy,
-    ForecastRecord,
-    ForecastRow,
-    LatencyRecord,
-    LatencyRow,
-    Passes,
-    Peaks,
-    StepWork,
-    ThroughputRecord,
-    Timing,
-    UsualLoopRecord,
-)
-from resnet.results.stored import (
-    HISTORY,
-    PREDICTIONS,
-    WEIGHTS,
-    HistoryRow,
-    StoredFile,
-    StoredName,
-    file_digest,
-    read_history,
-    read_predictions,
-    write_history,
-)
-from resnet.results.sweep import SweepRecord, SweepState, SweepTrial, SweepValues
-from resnet.results.training import Segment, TrainingRecord
-
-__all__ = [
-    "FACTS",
-    "HISTORY",
-    "OFFICIAL_FINGERPRINTS",
-    "PREDICTIONS",
-    "WEIGHTS",
-    "DamagedFile",
-    "DataRecord",
-    "DescriptionRecord",
-    "Energy",
-    "EvaluationRecord",
-    "Facts",
-    "ForecastRecord",
-    "ForecastRow",
-    "HistoryRow",
-    "Identity",
-    "LatencyRecord",
-    "LatencyRow",
-    "Layer",
-    "Number",
-    "Passes",
-    "Peaks",
-    "PublishedRecord",
-    "PublishedRecords",
-    "PublishedResponses",
-    "Record",
-    "ResponsesRecord",
-    "SeedResponses",
-    "Segment",
-    "Status",
-    "StepWork",
-    "StoredFile",
-    "StoredName",
-    "SweepRecord",
-    "SweepState",
-    "SweepTrial",
-    "SweepValues",
-    "System",
-    "ThroughputRecord",
-    "Timing",
-    "TrainingRecord",
-    "UsualLoopRecord",
-    "file_digest",
-    "read_history",
-    "read_predictions",
-    "write_history",
-]
+from resnet.results.base import DamagedFile as DamagedFile
+from resnet.results.base import Record as Record
+from resnet.results.base import Status as Status
+from resnet.results.facts import FACTS as FACTS
+from resnet.results.facts import Facts as Facts
+from resnet.results.nets import DescriptionRecord as DescriptionRecord
+from resnet.results.nets import Layer as Layer
+from resnet.results.provenance import OFFICIAL_FINGERPRINTS as OFFICIAL_FINGERPRINTS
+from resnet.results.provenance import DataRecord as DataRecord
+from resnet.results.provenance import Identity as Identity
+from resnet.results.provenance import System as System
+from resnet.results.quality import EvaluationRecord as EvaluationRecord
+from resnet.results.quality import PublishedRecord as PublishedRecord
+from resnet.results.quality import PublishedRecords as PublishedRecords
+from resnet.results.quality import PublishedResponses as PublishedResponses
+from resnet.results.quality import ResponsesRecord as ResponsesRecord
+from resnet.results.quality import SeedResponses as SeedResponses
+from resnet.results.speed import ForecastRecord as ForecastRecord
+from resnet.results.speed import ForecastRow as ForecastRow
+from resnet.results.speed import LatencyRecord as LatencyRecord
+from resnet.results.speed import LatencyRow as LatencyRow
+from resnet.results.speed import Passes as Passes
+from resnet.results.speed import Peaks as Peaks
+from resnet.results.speed import StepWork as StepWork
+from resnet.results.speed import ThroughputRecord as ThroughputRecord
+from resnet.results.speed import Timing as Timing
+from resnet.results.speed import UsualLoopRecord as UsualLoopRecord
+from resnet.results.stored import HISTORY as HISTORY
+from resnet.results.stored import PREDICTIONS as PREDICTIONS
+from resnet.results.stored import WEIGHTS as WEIGHTS
+from resnet.results.stored import HistoryRow as HistoryRow
+from resnet.results.stored import StoredFile as StoredFile
+from resnet.results.stored import StoredName as StoredName
+from resnet.results.stored import file_digest as file_digest
+from resnet.results.stored import read_history as read_history
+from resnet.results.stored import read_predictions as read_predictions
+from resnet.results.stored import write_history as write_history
+from resnet.results.sweep import SweepRecord as SweepRecord
+from resnet.results.sweep import SweepState as SweepState
+from resnet.results.sweep import SweepTrial as SweepTrial
+from resnet.results.sweep import SweepValues as SweepValues
+from resnet.results.training import Segment as Segment
+from resnet.results.training import TrainingRecord as TrainingRecord

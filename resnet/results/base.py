@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from resnet.errors import UserError, one_line
 from resnet.files import write_text
 
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
-MOST_BYTES = 16 * 2**20
-"""Of a JSON file: ResNet-1202's description, the largest, has half a MiB."""
+RETIRED = {"energy_joules", "inference_energy", "names", "processes", "training_energy"}
+"""Fields of earlier files that nothing reads: they are passed over."""
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Positive = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Error = Annotated[float, Field(strict=True, ge=0, le=100)]
 """In %."""
 Seconds = Annotated[float, Field(strict=True, ge=1e-12, le=1e12)]
@@ -53,39 +51,30 @@ class DamagedFile(UserError):
         super().__init__(f"{path}: {self.problem}")
 
 
-def read_contents(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Read a result file, which may be anything: nothing is read of what is no file, or larger than `most` bytes.
+def read_contents(path: Path) -> bytes:
+    """Read a result file.
 
     Raises:
-        DamagedFile: it cannot be read, is no file, or is too large.
+        DamagedFile: it is missing, is no file, or cannot be read.
     """
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):
+        if path.exists() and not path.is_file():
             raise DamagedFile(path, "not a file")
-        if state.st_size > most:
-            raise DamagedFile(path, f"{state.st_size:,} bytes, too large for a result")
         return path.read_bytes()
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and os.path.islink(path)
-        raise DamagedFile(path, f"cannot be read ({'a broken link' if missing else error.strerror})") from error
-
-
-def same_lengths(**values: Sized | None) -> None:
-    """Check that the figures of one measurement are as many as each other; None was not measured.
-
-    Raises:
-        ValueError: they are not.
-    """
-    lengths = {name: len(value) for name, value in values.items() if value is not None}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(" and ".join(f"{length} {name}" for name, length in lengths.items()))
+        missing = isinstance(error, FileNotFoundError)
+        raise DamagedFile(path, "missing" if missing else f"cannot be read ({error.strerror})") from error
 
 
 class Record(BaseModel):
     """A result file or a part of one. Unknown fields are refused: a record means what it says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, tree: Any) -> Any:
+        return {key: tree[key] for key in tree if key not in RETIRED} if isinstance(tree, dict) else tree
 
     def write(self, path: Path) -> None:
         """Write as indented JSON, complete or absent."""

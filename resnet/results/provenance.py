@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field
 
 from resnet.files import sha256_of
-from resnet.results.base import Count, Flag, Positive, Record
+from resnet.results.base import Count, Flag, Positive, Record, Seed
 
 OFFICIAL_FINGERPRINTS = {
     "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
     "test": "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
 }
 """Of the official binary version's 50,000 and 10,000 records; `resnet/data/images.py` says how they are made."""
-
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 
 
 class System(Record):
@@ -41,9 +39,9 @@ class System(Record):
     fused: Flag | None = None
     """On a CPU: whether the compiled operations of `resnet/nets/kernels.py` ran."""
     compiler: str | None = None
-    """Of those, as it names itself; None in files from before it was said, and where none ran."""
+    """Of those, as it names itself; None if none ran, and in earlier files."""
     instructions: str | None = None
-    """Vector instructions of the processor; None in files from before they were said, and where they are not known."""
+    """Vector instructions of the processor; None if they are not known, and in earlier files."""
     commit: str | None
     """Git commit of the working tree; None outside a checkout."""
     modified: Flag | None
@@ -72,25 +70,6 @@ class DataRecord(Record):
     split_seed: Seed
     split_fingerprint: str
     """SHA-256 (hex) of the sorted digests of the validation images."""
-    names: str | None = None
-    """SHA-256 (hex) of the name and the classes of other data than CIFAR-10, which nothing else holds; left out for
-    CIFAR-10, whose prepared bytes are what they always were, and absent in files from before.
-    """
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        if self.names not in (None, sha256_of([self.name, self.classes])):
-            raise ValueError("its name and classes are not those that it was left with")
-        if set(self.fingerprint) != {"train", "test"}:
-            raise ValueError("a fingerprint is missing")
-        if self.official != (self.fingerprint == OFFICIAL_FINGERPRINTS):
-            raise ValueError(f"official: {str(self.official).lower()}, and its fingerprints say otherwise")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_absent_names(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        tree: dict[str, Any] = serialise(self)
-        return {key: value for key, value in tree.items() if key != "names" or value is not None}
 
     @property
     def digest(self) -> str:

@@ -6,14 +6,14 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from resnet.results.base import Count, Error, Number, Positive, Record, same_lengths
-from resnet.results.provenance import DataRecord, Seed, System
+from resnet.results.base import Count, Error, Number, Positive, Record, Seed
+from resnet.results.provenance import DataRecord, System
 
 
 class EvaluationRecord(Record):
     """What `resnet evaluate` prints."""
 
-    kind: Literal["evaluation"] = "evaluation"
+    kind: Literal["evaluation", "published"] = "evaluation"
     net: str
     depth: Positive
     shortcut: str
@@ -52,7 +52,7 @@ class PublishedResponses(Record):
 class PublishedRecord(EvaluationRecord):
     """Others' weights evaluated here."""
 
-    kind: Literal["published"] = "published"  # type: ignore[assignment]
+    kind: Literal["evaluation", "published"] = "published"
     name: str
     source: str
     parameters: Positive
@@ -61,9 +61,9 @@ class PublishedRecord(EvaluationRecord):
     normalisation: str
     """How the images were prepared."""
     trained: str = ""
-    """On what and how long, as their authors say; empty where that is not said."""
+    """On what and how long, as their authors say; empty if they do not."""
     responses: PublishedResponses | None = None
-    """How strongly their layers respond; None in files from before it was measured."""
+    """How strongly their layers respond; None in earlier files."""
 
 
 class PublishedRecords(Record):
@@ -83,7 +83,7 @@ class SeedResponses(Record):
     std: tuple[Number, ...]
     """Of each layer, in the order in which they run."""
     system: System | None = None
-    """What measured it, if it was kept from an earlier measurement; None: what the record names."""
+    """What measured it, if an earlier measurement did; None: what the record names."""
 
 
 class ResponsesRecord(Record):
@@ -91,7 +91,7 @@ class ResponsesRecord(Record):
 
     A layer's response is its output after batch norm and before ReLU and addition; its standard
     deviation is over all images, channels and positions, in evaluation mode, of images that are not
-    augmented. Pre-activation blocks have batch norm before the convolution: theirs are its inputs.
+    augmented.
     """
 
     kind: Literal["responses"] = "responses"
@@ -112,15 +112,11 @@ class ResponsesRecord(Record):
 
     @property
     def measured(self) -> dict[str, Any]:
-        """What two records must have in common for their seeds to stand side by side."""
+        """What two records must have in common for their seeds to be in one table."""
         return self.model_dump(exclude={"seeds", "layers", "system"})
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        for seed in self.seeds:
-            same_lengths(layers=self.layers, std=seed.std)
-            if any(std < 0 for std in seed.std):
-                raise ValueError(f"seed {seed.seed} has a standard deviation below 0")
-        if len({seed.seed for seed in self.seeds}) < len(self.seeds):
-            raise ValueError("a seed is there twice")
+        if any(len(seed.std) != len(self.layers) for seed in self.seeds):
+            raise ValueError("a seed without a figure for each layer")
         return self

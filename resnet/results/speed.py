@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds, same_lengths
+from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds
 from resnet.results.provenance import System
 
 Repeats = Annotated[tuple[Seconds, ...], Field(min_length=1)]
@@ -56,7 +56,7 @@ class Peaks(Record):
 
     @property
     def flops_per_second(self) -> float:
-        """The best repeat: what the machine reaches where nothing disturbs it."""
+        """The best repeat: what the machine reaches if nothing disturbs it."""
         return max(self.matmul_flops_per_second)
 
     @property
@@ -75,7 +75,7 @@ class StepWork(Record):
     flops: Positive
     """Two a multiply-add of the convolutions and the fully connected layer, over the whole batch."""
     bytes: Positive
-    """Read and written at the least, where no layer's output stays in a cache."""
+    """Read and written at the least, if no layer's output stays in a cache."""
 
     @property
     def intensity(self) -> float:
@@ -83,33 +83,8 @@ class StepWork(Record):
         return self.flops / self.bytes
 
 
-class Energy(Record):
-    """Energy of the GPU's whole board by NVML over stretches of steps, one figure a repeat."""
-
-    images: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    joules: tuple[Amount, ...]
-    seconds: tuple[Seconds, ...]
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        same_lengths(images=self.images, joules=self.joules, seconds=self.seconds)
-        return self
-
-    @property
-    def joules_per_image(self) -> list[float]:
-        return [joules / images for joules, images in zip(self.joules, self.images, strict=True)]
-
-    @property
-    def watts(self) -> list[float]:
-        """Mean power of each stretch."""
-        return [joules / seconds for joules, seconds in zip(self.joules, self.seconds, strict=True)]
-
-
 class ThroughputRecord(Record):
-    """`runs/throughput/<name>.json`: speed and memory of a net on this machine.
-
-    What was added later is None in older files.
-    """
+    """`runs/throughput/<name>.json`: speed and memory of a net on this machine."""
 
     kind: Literal["throughput"] = "throughput"
     name: str
@@ -125,9 +100,6 @@ class ThroughputRecord(Record):
     training_work: StepWork | None = None
     """Of a training step: forward pass, backward pass and update."""
     inference_work: StepWork | None = None
-    training_energy: Energy | None = None
-    """None where NVML has no counter, as on a CPU."""
-    inference_energy: Energy | None = None
     peaks: Peaks | None = None
     settings: dict[str, Any]
     """The effective `model`, `train` and `throughput` sections of the parameters."""
@@ -164,17 +136,11 @@ class LatencyRow(Record):
     seconds: Repeats
     """Per step, one figure a round; on a GPU by its own clock (CUDA events)."""
     backward_seconds: tuple[float, ...] | None = None
-    """Of `forward+backward`: what it took longer than `forward` in the same round, where the two were timed in turn."""
+    """Of `forward+backward`: what it took longer than `forward` in the same round; None if not timed in turn."""
     launch_seconds: Seconds | None = None
     """On a GPU: what the host takes to hand over one step."""
     kernel_seconds: Seconds | None = None
-    """On a GPU: one step whose launches were all waiting when it began, so that no launch is in it; None
-    where they were too many to wait."""
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        same_lengths(seconds=self.seconds, backward_seconds=self.backward_seconds)
-        return self
+    """On a GPU: one step without its launches, which were all waiting when it began; None if they were too many."""
 
     @property
     def median_seconds(self) -> float:
@@ -191,7 +157,7 @@ class LatencyRecord(Record):
     """One for each precision of the rows."""
     system: System
     settings: dict[str, Any] | None = None
-    """The effective `latency` and `model` sections of the parameters; None of benchmarks and of older files."""
+    """The effective `latency` and `model` sections of the parameters; None of benchmarks and of earlier files."""
     version: Positive = 1
     """`VERSION` of `measuring/block_latency.py`."""
 
@@ -214,7 +180,8 @@ class UsualLoopRecord(Record):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        same_lengths(usual=self.usual_images_per_second, ours=self.images_per_second)
+        if len(self.images_per_second) != len(self.usual_images_per_second):
+            raise ValueError("rounds in which one loop alone was timed")
         return self
 
     @property

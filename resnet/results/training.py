@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from resnet.files import sha256_of
-from resnet.results.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
-from resnet.results.provenance import DataRecord, Identity, Seed, System
-from resnet.results.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
+from resnet.results.base import Count, Error, Flag, Number, Positive, Record, Seconds, Seed, Status
+from resnet.results.provenance import DataRecord, Identity, System
+from resnet.results.stored import StoredFile, StoredName
 
 
 class Segment(Record):
@@ -25,23 +23,11 @@ class Segment(Record):
     """The part of it that was spent in training iterations."""
     side_by_side: Positive = 1
     """Runs that shared the device for that time, this one included."""
-    processes: Positive = 1
-    """Processes that trained the net together, each on a device of its own."""
-    energy_joules: Amount | None = None
-    """This run's part of what the GPU's board took, idle power included: the board's divided equally among the runs
-    side by side, for as long as each of them ran. None where it is not measured.
-    """
     finished: str
     """When it ended, UTC, ISO 8601."""
     source: str
     """SHA-256 (hex) of the code that trained it: where it comes from, not what it is worth."""
     system: System
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        if self.training_seconds > self.seconds:
-            raise ValueError(f"{self.training_seconds} s of training in {self.seconds} s")
-        return self
 
 
 class TrainingRecord(Record):
@@ -108,56 +94,10 @@ class TrainingRecord(Record):
             raise ValueError("edited since it was written: its digest is another")
         return fields
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        for section in ("model", "train"):
-            if not isinstance(self.settings.get(section), dict):
-                raise ValueError(f"its settings have no section {section}")
-        batch_size = self.settings["train"].get("batch_size")
-        if type(batch_size) is not int or not 1 <= batch_size < 2**53:
-            raise ValueError(f"a batch size of {batch_size!r}")
-        if self.settings["train"].get("iterations") != self.iterations:
-            raise ValueError(f"planned for {self.iterations} iterations, and its settings say otherwise")
-        if self.identity.data != self.data.digest:
-            raise ValueError("its data are not those of its identity")
-        self._agrees_about_its_end()
-        bounds = [(segment.first_iteration, segment.last_iteration) for segment in self.segments]
-        gaps = any(last != first for (_, last), (first, _) in pairwise(bounds))
-        if gaps or any(first > last for first, last in bounds):
-            raise ValueError(f"its segments are {bounds[:5]}")
-        if (bounds[0][0], bounds[-1][1]) != (0, self.iteration) if bounds else self.iteration:
-            raise ValueError(f"its segments are {bounds[:5]}, after {self.iteration} iterations")
-        if self.warmup_iterations is not None and self.warmup_iterations > self.iteration:
-            raise ValueError(f"a warm-up of {self.warmup_iterations} iterations, after {self.iteration}")
-        return self
-
-    def _agrees_about_its_end(self) -> None:
-        ended, done = f"{self.status} at iteration {self.iteration} of {self.iterations}", self.status == "done"
-        if self.iteration > self.iterations or self.status == "not run" or (done and self.iteration < self.iterations):
-            raise ValueError(ended)
-        if (self.test_error is None) == done:
-            raise ValueError(f"{ended}, its test error is {self.test_error}")
-        if (self.validation_error is not None) != (done and self.data.validation_images > 0):
-            raise ValueError(f"{ended}, its validation error is {self.validation_error}")
-        training_error = 0.0 if self.training_error is None and not done else self.training_error
-        if self.iteration and (training_error is None or not 0 <= training_error <= 100):
-            raise ValueError(f"{ended}, its training error is {training_error}")
-        if done and not math.isfinite(self.training_loss or 0):
-            raise ValueError(f"{ended}, its training loss is {self.training_loss}")
-        expected = {WEIGHTS, HISTORY, *([PREDICTIONS] if done else [])} if self.files else set()
-        if not expected - {WEIGHTS} <= self.files.keys() <= expected or (self.files and self.status == "interrupted"):
-            raise ValueError(f"{ended}, with the digests of {', '.join(sorted(self.files)) or 'no file'}")
-
     @property
     def seconds(self) -> float:
         """Wall-clock time of the whole run, evaluations included."""
         return sum(segment.seconds for segment in self.segments)
-
-    @property
-    def energy_joules(self) -> float | None:
-        """Of the whole run; None if any stretch of it was not measured."""
-        energies = [segment.energy_joules for segment in self.segments]
-        return sum(energy for energy in energies if energy) if energies and all(energies) else None
 
     @property
     def images_per_second(self) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +16,6 @@ from hypothesis import strategies as st
 from resnet.errors import LINE, UserError
 from resnet.params import Params, load
 from resnet.params.reading import parse
-
-LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
-)
-
 
 NINES = "9" * 40
 
@@ -57,14 +51,11 @@ def test_nothing_is_none_and_a_number_may_be_none_at_all() -> None:
     ("text", "says"),
     [
         ("train: {seeds: 1}\ntrain: {iterations: 3}", "duplicate key"),
-        (LAUGHS, "anchors are not read"),
-        ("a: &a [*a]", "anchors are not read"),
-        ("[" * 60_002, "levels"),
-        ("{a: " * 60_002, "levels"),
-        ("- " * 60_002, "levels"),
+        ("[" * 60_002, "not YAML"),
+        ("- " * 60_002, "not YAML"),
+        ("a: &a [*a]", "a: unknown key"),
         ("{[1]: 2}", "string"),
         ("? {a: 1}\n: 2", "not YAML"),
-        ("x" * 2**20, "far more than parameters need"),
         *((f"a: !!{tag} x", "not YAML") for tag in ("timestamp", "int", "bool", "binary", "python/name:os.system")),
     ],
 )
@@ -109,23 +100,13 @@ def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"models": {name: {"net": "resnet", "depth": 8}}}))
     with pytest.raises(UserError, match="models"):
         load(file)
-    with pytest.raises(UserError, match=r"--name|depth"):
+    with pytest.raises(UserError, match=r"models\."):
         load(None).settings_for("resnet", 8 if name else 7, name or None)
 
 
 def test_two_names_that_are_one_folder() -> None:
     with pytest.raises(UserError, match="take for one"):
         load(None, ["models={a: {net: resnet, depth: 8}, A: {net: resnet, depth: 14}}"])
-
-
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
-        with pytest.raises(UserError, match="not a file"):
-            load(path)
-    (tmp_path / "large").write_bytes(bytes(2**20))
-    with pytest.raises(UserError, match="far more"):
-        load(tmp_path / "large")
 
 
 WORDS = st.sampled_from(

@@ -22,7 +22,6 @@ from resnet.report.section import Section
 from resnet.results import (
     DataRecord,
     DescriptionRecord,
-    Energy,
     ForecastRecord,
     ForecastRow,
     HistoryRow,
@@ -123,7 +122,6 @@ class Files:
         precision: str = "bf16",
         version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
-        energy: float | None = None,
     ) -> Path:
         """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings.
 
@@ -175,7 +173,6 @@ class Files:
                     training_seconds=0.9 * seconds / len(machines),
                     finished="2026-11-20T12:00:00+00:00",
                     source=digest("source"),
-                    energy_joules=None if energy is None else energy / len(machines),
                     system=machine,
                 )
                 for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
@@ -263,7 +260,6 @@ class Files:
         system: System | None = None,
         batch_size: int = 128,
         peaks: Peaks | None = None,
-        energy: Energy | None = None,
     ) -> Path:
         settings = self.params.settings(name)
         adds = MULTIPLY_ADDS.get(settings.depth, 2_829_000_000)
@@ -284,7 +280,6 @@ class Files:
             inference=timing(inference_seconds, 512 * 2**20),
             training_work=StepWork(flops=3 * work.flops, bytes=4 * work.bytes) if work else None,
             inference_work=work,
-            training_energy=energy,
             peaks=peaks,
             settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
