@@ -11,7 +11,7 @@ import numpy as np
 from resnet.data.images import CLASSES, SHAPE, Data, Images, Source, combined, digests, fingerprint, held_out
 from resnet.data.sources import read_source, reason
 from resnet.errors import UserError
-from resnet.files import expanded, locked
+from resnet.files import expanded, locked, sha256_of
 from resnet.params import DataParams
 from resnet.results import OFFICIAL_FINGERPRINTS, DataRecord
 
@@ -41,6 +41,7 @@ def split(source: Source, validation: int, seed: int) -> Data:
         test_images=len(source.test),
         split_seed=seed,
         split_fingerprint=fingerprint(held),
+        names=None if official else sha256_of([source.name, source.classes]),
     )
     return Data(record, train, held, source.test)
 

@@ -13,7 +13,7 @@ from resnet.files import write_text
 
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
-RETIRED = {"energy_joules", "inference_energy", "names", "processes", "training_energy"}
+RETIRED = {"energy_joules", "inference_energy", "processes", "training_energy"}
 """Fields of earlier files that nothing reads: they are passed over."""
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]

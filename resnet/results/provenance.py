@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from resnet.files import sha256_of
 from resnet.results.base import Count, Flag, Positive, Record, Seed
@@ -61,7 +61,7 @@ class DataRecord(Record):
     official: Flag
     """Whether both fingerprints are those of the official CIFAR-10."""
     classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
-    fingerprint: dict[Literal["train", "test"], str]
+    fingerprint: Annotated[dict[Literal["train", "test"], str], Field(min_length=2)]
     """Order-independent SHA-256 (hex) over pixels and labels of the source's two sets."""
     train_images: Positive
     """Images left for training after the split."""
@@ -70,6 +70,16 @@ class DataRecord(Record):
     split_seed: Seed
     split_fingerprint: str
     """SHA-256 (hex) of the sorted digests of the validation images."""
+    names: str | None = Field(None, exclude_if=lambda names: names is None)
+    """SHA-256 (hex) of the name and the classes of other data than CIFAR-10, which nothing else holds."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.names not in (None, sha256_of([self.name, self.classes])):
+            raise ValueError("its name and classes are not those that it was left with")
+        if self.official != (self.fingerprint == OFFICIAL_FINGERPRINTS):
+            raise ValueError(f"official: {str(self.official).lower()}, and its fingerprints say otherwise")
+        return self
 
     @property
     def digest(self) -> str:

@@ -68,7 +68,6 @@ def test_fields_that_nothing_reads_any_more_are_passed_over_and_belong_to_the_di
     record, speed = json.loads(metrics.read_text()), json.loads(throughput.read_text())
     del record["digest"]
     record["segments"][0] |= {"processes": 1, "energy_joules": None}
-    record["data"]["names"] = "0"
     metrics.write_text(json.dumps(record))
     assert TrainingRecord.read(metrics).segments[0].side_by_side == 1
     throughput.write_text(json.dumps(speed | {"training_energy": None, "inference_energy": {"images": [1]}}))
