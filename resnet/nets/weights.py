@@ -22,9 +22,8 @@ from resnet.errors import UserError, explained, one_line
 from resnet.files import expanded
 from resnet.nets.model import DepthNet, describe_net
 from resnet.params.problems import first_problem
-from resnet.results import FACTS, DamagedFile, Facts, TrainingRecord
+from resnet.results import FACTS, WEIGHTS, DamagedFile, Facts, TrainingRecord
 from resnet.results.consistency import record_of, recorded
-from resnet.results.stored import WEIGHTS
 
 FILE_BYTES = 2**32
 """Of a file of weights, unpacked: those of ResNet-1202 have 2 % of it."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from resnet.errors import UserError, one_line
 from resnet.files import write_text
@@ -28,18 +28,12 @@ Amount = Annotated[float, Field(strict=True, ge=0, le=1e30)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-def _from_json_number(value: Any) -> Any:
-    return float(value) if value in ("nan", "inf", "-inf") else value
-
-
 def _to_json_number(value: float) -> float | str:
     # JSON has no NaN or infinity: a diverged run's loss is stored as the string "nan" or "inf".
     return value if value - value == 0 else str(value)
 
 
-Number = Annotated[
-    float, Field(strict=True, allow_inf_nan=True), BeforeValidator(_from_json_number), PlainSerializer(_to_json_number)
-]
+Number = Annotated[float, Field(allow_inf_nan=True), PlainSerializer(_to_json_number)]
 """May be NaN or infinite."""
 
 

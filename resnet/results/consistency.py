@@ -1,30 +1,88 @@
-"""A run's files, read and compared with what its record names."""
+"""A run's files beside its record: read, and compared with what the record names."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet.results.base import DamagedFile
-from resnet.results.stored import (
-    HISTORY,
-    PREDICTIONS,
-    WEIGHTS,
-    HistoryRow,
-    StoredFile,
-    StoredName,
-    read_history,
-    read_predictions,
-)
-from resnet.results.training import TrainingRecord
+from resnet.files import write_text
+from resnet.results.base import DamagedFile, read_contents
+from resnet.results.training import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName, TrainingRecord
 
 METRICS = "metrics.json"
 T = TypeVar("T")
+
+
+class HistoryRow(NamedTuple):
+    """One row of `history.csv`. Errors are in %; a cell is empty where nothing was measured."""
+
+    iteration: int
+    epoch: float
+    """Passes over the training set."""
+    learning_rate: float
+    """Of the iteration just done."""
+    training_loss: float
+    """Mean over the iterations since the row before; NaN or infinite if the run has diverged."""
+    training_error: float
+    """Likewise, of the augmented mini-batches."""
+    validation_error: float | None
+    test_error: float | None
+
+
+def write_history(path: Path, rows: Iterable[HistoryRow]) -> None:
+    """Write the learning curve as CSV, complete or absent."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HistoryRow._fields)
+    writer.writerows(["" if cell is None else repr(cell) for cell in row] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[HistoryRow]:
+    """Read the learning curve that `write_history` wrote.
+
+    Raises:
+        DamagedFile: the file cannot be read, or its columns or cells are not a history's.
+    """
+    contents = read_contents(path)
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(contents), encoding="utf-8", newline=""))
+    try:
+        if tuple(next(reader, ())) != HistoryRow._fields:
+            raise ValueError(f"the columns are not {', '.join(HistoryRow._fields)}")
+        rows = []
+        for cells in reader:
+            if len(cells) != len(HistoryRow._fields):
+                raise ValueError(f"{len(cells)} cells")
+            errors = (float(cell) if cell else None for cell in cells[5:])
+            rows.append(HistoryRow(int(cells[0]), *map(float, cells[1:5]), *errors))
+        return rows
+    except (ValueError, csv.Error) as error:
+        raise DamagedFile(path, f"not a learning curve: line {reader.line_num}: {error}") from error
+
+
+def read_predictions(path: Path) -> NDArray[np.uint8]:
+    """Read `test_predictions.npy`: uint8 (N, 2), the true and the predicted class of every test image.
+
+    The images are in canonical order, so that runs are paired without the data.
+
+    Raises:
+        DamagedFile: the file cannot be read or is not such an array.
+    """
+    file = io.BytesIO(read_contents(path))
+    try:
+        pairs: NDArray[np.uint8] = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:  # a damaged header fails in any way, for it is read as Python
+        raise DamagedFile(path, f"not an array of predictions: {error}") from error
+    if pairs.dtype != np.uint8 or pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise DamagedFile(path, f"not an array of predictions: {pairs.dtype}, {pairs.shape}")
+    return pairs
 
 
 class RunFiles(NamedTuple):

@@ -16,8 +16,7 @@ from resnet.params.bearing import configuration, differences, effective
 from resnet.params.plan import Params, Settings
 from resnet.results.base import DamagedFile
 from resnet.results.consistency import METRICS, RunFiles, read_run
-from resnet.results.stored import WEIGHTS
-from resnet.results.training import TrainingRecord
+from resnet.results.training import WEIGHTS, TrainingRecord
 
 ENDED = ("done", "diverged")
 UNPLANNED = ("no net of the plan", "no seed of the plan")

@@ -1,4 +1,4 @@
-"""How fast a net or a part of one is, what the machine reaches, and how long a plan will take."""
+"""What a net costs: its layers counted, its speed beside what the machine reaches, and how long a plan will take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,46 @@ from pydantic import Field, model_validator
 
 from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds
 from resnet.results.provenance import System
+
+
+class Layer(Record):
+    """One row of the layer table."""
+
+    name: str
+    """The module's path, such as `layer1.0.conv1`."""
+    kind: str
+    """`conv`, `bn`, `shortcut`, `avgpool` or `fc`."""
+    kernel: str
+    """Such as `3x3`; empty where there is none."""
+    stride: Positive | None
+    output: tuple[Positive, ...]
+    """Channels, height and width; features after pooling."""
+    parameters: Count
+    multiply_adds: Count
+
+
+class DescriptionRecord(Record):
+    """`runs/describe/<name>.json`: a net counted layer by layer, without running an image set."""
+
+    kind: Literal["description"] = "description"
+    name: str
+    net: str
+    depth: Positive
+    shortcut: str
+    zero_padding: Literal["both", "end"] | None = None
+    """Of option A; None for other nets, and in files from before it was said, whose nets had `both`."""
+    classes: Positive
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the convolutions and the fully connected layer, for one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
 
 Repeats = Annotated[tuple[Seconds, ...], Field(min_length=1)]
 """Seconds per step, one figure a repeat."""

@@ -1,15 +1,84 @@
-"""What training leaves: the record of a run, which names its other files by their digests."""
+"""What training leaves: the record of a run, which names its other files by their digests, and facts in its weights."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import base64
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from resnet.files import sha256_of
-from resnet.results.base import Count, Error, Flag, Number, Positive, Record, Seconds, Seed, Status
+from resnet.results.base import (
+    Count,
+    DamagedFile,
+    Error,
+    Flag,
+    Number,
+    Positive,
+    Record,
+    Seconds,
+    Seed,
+    Status,
+    read_contents,
+)
 from resnet.results.provenance import DataRecord, Identity, System
-from resnet.results.stored import StoredFile, StoredName
+
+StoredName = Literal["model.safetensors", "history.csv", "test_predictions.npy"]
+WEIGHTS: StoredName = "model.safetensors"
+HISTORY: StoredName = "history.csv"
+PREDICTIONS: StoredName = "test_predictions.npy"
+FACTS = "resnet-depth"
+"""The key of `Facts` in the metadata of a file of weights."""
+
+
+class StoredFile(Record):
+    """A file as it was written."""
+
+    bytes: Count
+    sha256: str
+    """Hex."""
+
+    @classmethod
+    def describe(cls, path: Path) -> StoredFile:
+        """Describe a file that is there.
+
+        Raises:
+            DamagedFile: it cannot be read.
+        """
+        contents = read_contents(path)
+        return cls(bytes=len(contents), sha256=hashlib.sha256(contents).hexdigest())
+
+    def check(self, path: Path) -> None:
+        """Compare a file with what was written.
+
+        Raises:
+            DamagedFile: it is missing, cannot be read, or is not what was written.
+        """
+        found = self.describe(path)
+        if found.bytes != self.bytes:
+            raise DamagedFile(path, f"{found.bytes:,} bytes instead of the {self.bytes:,} that its record names")
+        if found.sha256 != self.sha256:
+            raise DamagedFile(path, "not what was written: its record names another digest")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes.
+
+    Raises:
+        DamagedFile: it cannot be read.
+    """
+    return StoredFile.describe(path).sha256
 
 
 class Segment(Record):
@@ -104,3 +173,58 @@ class TrainingRecord(Record):
         """Images trained on per second of training iterations, evaluations left out."""
         seconds = sum(segment.training_seconds for segment in self.segments)
         return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
+
+
+class Facts(Record):
+    """What the user of a net's weights must know: which net, how well it does, and how its images are normalised.
+
+    Weights carry it in their file, as one JSON text among the metadata of safetensors: one, so that the same run
+    leaves the same bytes, for safetensors keeps no order of several.
+    """
+
+    model_config = ConfigDict(str_max_length=20_000)
+
+    net: str
+    depth: Positive
+    shortcut: str
+    """`none` for a plain net."""
+    zero_padding: str | None
+    """None without option A."""
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    seed: Seed
+    iterations: Count
+    """Done."""
+    test_error: Error | None
+    """In %; None of a run that diverged."""
+    commit: str | None
+    """Of the code; with `-dirty` if tracked files differed. None outside Git."""
+    pixel_mean: Annotated[str, Field(pattern="^[A-Za-z0-9+/]*$", min_length=16_384, max_length=16_384)] | None
+    """The mean training image in 0..255, float32 (32, 32, 3), little-endian, in base64: 3,072 numbers in 16,384
+    characters. Inputs are pixels minus it, divided by 255."""
+
+    @classmethod
+    def of(cls, record: TrainingRecord, mean: NDArray[np.float32] | None) -> Self:
+        """Take the facts from a run's record; the mean image, float32 (32, 32, 3), is not in it."""
+        model, system = record.settings["model"], record.segments[-1].system if record.segments else None
+        shortcut = "none" if record.net == "plain" else str(model["shortcut"])
+        commit = system.commit if system else None
+        return cls(
+            net=record.net,
+            depth=record.depth,
+            shortcut=shortcut,
+            zero_padding=str(model["zero_padding"]) if shortcut == "A" else None,
+            classes=record.data.classes,
+            seed=record.seed,
+            iterations=record.iteration,
+            test_error=record.test_error,
+            commit=f"{commit}-dirty" if commit and system and system.modified else commit,
+            pixel_mean=None if mean is None else base64.b64encode(mean.astype("<f4").tobytes()).decode(),
+        )
+
+    @property
+    def mean(self) -> NDArray[np.float32] | None:
+        """The mean training image, float32 (32, 32, 3) in 0..255."""
+        if self.pixel_mean is None:
+            return None
+        return np.frombuffer(base64.b64decode(self.pixel_mean), "<f4").reshape(32, 32, 3).astype(np.float32)
