@@ -5,20 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError, one_line
-from resnet.params.problems import first_problem, validated
+from resnet.params.problems import validated
 
 
 def _number(value: Any) -> Any:
@@ -84,7 +75,7 @@ class DataParams(Section):
     source: str = Field("official", min_length=1)
     """`official`, `digits`, or the path of an archive or a folder."""
     dir: Path = Path("data/cifar10")
-    """Where the prepared arrays lie."""
+    """Of the prepared arrays."""
     validation: Images = 5000
     """Images held out of the training set."""
     split_seed: Seed = 0
@@ -126,22 +117,18 @@ class TrainParams(Section):
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
     batch_norm_images: Annotated[int, _Number, Field(ge=2)] | None = None
-    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it.
-    A mini-batch of fewer images is one group."""
+    """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it."""
     device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
-    """Whether the backward pass computes activations again instead of keeping them: the same bits, less
-    memory. `auto`: where they would not fit."""
+    """Whether the backward pass computes activations again: the same bits, less memory. `auto`: if they do not fit."""
     seeds_at_once: Literal["auto"] | Count = "auto"
-    """Seeds that train side by side, each with the result that it has alone. `auto`: on a GPU as many as
-    fit its memory, eight at most; on a CPU one."""
+    """Seeds that train side by side. `auto`: on a GPU as many as fit its memory, eight at most; on a CPU one."""
     log_every: Count = 100
     """Iterations between rows of the learning curve."""
     evaluate_every: Count = 1000
     """Iterations between measurements of validation and test error for the curve."""
     checkpoint_every: Literal["auto"] | Count = "auto"
-    """Iterations that a kill can cost. `auto`: 5,000 on a GPU, where they take a minute and a save holds up all
-    seeds side by side; 1,000 on a CPU."""
+    """Iterations that a kill can cost. `auto`: 5,000 on a GPU, where they take a minute; 1,000 on a CPU."""
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -166,7 +153,7 @@ class TrainParams(Section):
         return min(self.batch_norm_images or self.batch_size, self.batch_size)
 
     def precision_beside(self, ran: str) -> str:
-        """The precision that is asked of a run which ran in this one: `auto` asks for any."""
+        """The precision that the plan wants of a run which ran in this one: `auto` takes any."""
         return ran if self.precision == "auto" else self.precision
 
     @property
@@ -258,7 +245,7 @@ class SweepParams(Section):
     pruner_startup_trials: Count = 5
     """Complete trials before one is pruned."""
     storage: str | None = None
-    """Where the studies lie: a file, or the URL of a PostgreSQL database; None for `study.db` beside the results."""
+    """Of the studies: a file, or the URL of a PostgreSQL database; None for `study.db` beside the results."""
     dead_after: Positive = 300.0
     """Seconds without a sign of life after which another worker takes over a trial."""
 
@@ -309,7 +296,7 @@ class Settings(Section):
         return self.model_copy(update={"train": self.train.model_copy(update=changes)})
 
     def with_seeds(self, seeds: list[int]) -> Settings:
-        """The same settings with the seeds that were asked for.
+        """The same settings with these seeds.
 
         Raises:
             UserError: a seed is negative or named twice.
@@ -343,10 +330,8 @@ class Params(Section):
         base = self.model_dump(exclude={"latency", "responses", "evaluate", "report", "sweep", "models"})
         for section in ("model", "train", "throughput"):
             base[section] |= getattr(entry, section)
-        try:
-            return Settings(name=name, net=entry.net, depth=entry.depth, **base)
-        except ValidationError as error:
-            raise ValueError(f"models.{name}.{first_problem(error)}") from error
+        tree = {"name": name, "net": entry.net, "depth": entry.depth, **base}
+        return validated(Settings, tree, f"models.{name}.")
 
     def settings(self, name: str) -> Settings:
         """Give what holds for the entry `name` of `models`.

@@ -32,3 +32,5 @@ def validated(kind: type[M], tree: Any, source: str = "") -> M:
         return kind.model_validate(tree)
     except ValidationError as error:
         raise UserError(source + first_problem(error)) from error
+    except UserError as error:  # of a section in it
+        raise UserError(f"{source}{error}") from error

@@ -47,4 +47,3 @@ from resnet.results.training import Segment as Segment
 from resnet.results.training import StoredFile as StoredFile
 from resnet.results.training import StoredName as StoredName
 from resnet.results.training import TrainingRecord as TrainingRecord
-from resnet.results.training import file_digest as file_digest

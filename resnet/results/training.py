@@ -9,14 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import (
-    ConfigDict,
-    Field,
-    SerializationInfo,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from resnet.files import sha256_of
 from resnet.results.base import (
@@ -70,15 +63,6 @@ class StoredFile(Record):
             raise DamagedFile(path, f"{found.bytes:,} bytes instead of the {self.bytes:,} that its record names")
         if found.sha256 != self.sha256:
             raise DamagedFile(path, "not what was written: its record names another digest")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes.
-
-    Raises:
-        DamagedFile: it cannot be read.
-    """
-    return StoredFile.describe(path).sha256
 
 
 class Segment(Record):
@@ -147,7 +131,7 @@ class TrainingRecord(Record):
     """The other files of a run that has ended; empty while it goes on. Weights that nobody has measured have none."""
 
     @model_serializer(mode="wrap")
-    def _with_digest(self, serialise: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+    def _with_digest(self, serialise: Any, info: Any) -> dict[str, Any]:
         """In a file the record has a `digest` of all its other fields, so that an edit by hand is seen."""
         tree: dict[str, Any] = serialise(self)
         return tree | {"digest": sha256_of(tree)} if info.mode == "json" else tree

@@ -23,10 +23,10 @@ from resnet.results import (
     PublishedRecords,
     Record,
     ResponsesRecord,
+    StoredFile,
     SweepRecord,
     ThroughputRecord,
     UsualLoopRecord,
-    file_digest,
 )
 from resnet.results.consistency import METRICS, RunFiles, record_of, weights_of
 from resnet.results.plan_runs import UNPLANNED, read_plan_runs
@@ -172,5 +172,5 @@ def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
             raise DamagedFile(path, f"holds {record.name}, not {path.stem}")
         for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
-            if weights is not None and file_digest(weights) != seed.weights_sha256:
+            if weights is not None and StoredFile.describe(weights).sha256 != seed.weights_sha256:
                 made.stale.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))
