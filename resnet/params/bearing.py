@@ -16,18 +16,15 @@ WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recom
 """Keys of `train` that do not bear on the result of one seed."""
 
 CURVE_ALONE = {"log_every", "evaluate_every"}
-"""Keys of `train` that bear on the points of the learning curve, and on no error of the last iterate: measuring draws
-nothing and changes no weight.
-"""
+"""Keys of `train` that bear on the points of the learning curve alone: measuring changes no weight."""
 
 LATER = {"batch_norm_images", "width"}
-"""Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
-before it keep counting: its default must be what they did.
+"""Keys that came after version 1. At its default such a key is left out, so that earlier results count on: its default
+must be what they did.
 """
 
 SHORTCUTS_ALONE = {"shortcut", "zero_padding"}
 """Keys of `model` that do not bear on a plain net."""
-
 
 OF_SHORTCUTS = frozenset(f"model.{key}" for key in SHORTCUTS_ALONE)
 """Dotted names of the settings that do not bear on a plain net."""
@@ -83,8 +80,8 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """Name the first settings that differ, with both values; empty if none does. A setting that one lacks is no other.
 
     Args:
-        theirs: of what is there, `effective`.
-        ours: of what is asked for.
+        theirs: of what is there, as `effective` gives them.
+        ours: likewise, of what the plan wants.
     """
     differing = [
         f"{key} is {theirs[key]} there and {value} here"

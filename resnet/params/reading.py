@@ -51,8 +51,10 @@ def _set(tree: dict[str, Any], assignment: str) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():  # a pipe never ends
+            raise UserError(f"{path}: cannot be read (not a file)")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({one_line(getattr(error, 'strerror', error), 160)})") from error
     tree = parse(text, str(path))
     if not isinstance(tree, dict | None):

@@ -78,7 +78,7 @@ def off_plan(record: TrainingRecord, settings: Settings, version: int | None = N
     precision = settings.train.precision_beside(record.precision)
     planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
     if record.identity.configuration != planned:
-        theirs = effective(record.net, {part: record.settings[part] for part in ("model", "train")}, record.precision)
+        theirs = effective(record.net, record.settings, record.precision)
         plan = settings.model_dump(mode="json", include={"model", "train"})
         differing = differences(theirs, effective(settings.net, plan, precision)) or "their digest is another"
         return f"made by other settings than the plan's: {differing}"
