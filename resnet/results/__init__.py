@@ -10,7 +10,6 @@ from resnet.results.base import Record as Record
 from resnet.results.base import Status as Status
 from resnet.results.consistency import HistoryRow as HistoryRow
 from resnet.results.consistency import read_history as read_history
-from resnet.results.consistency import read_predictions as read_predictions
 from resnet.results.consistency import write_history as write_history
 from resnet.results.provenance import OFFICIAL_FINGERPRINTS as OFFICIAL_FINGERPRINTS
 from resnet.results.provenance import DataRecord as DataRecord

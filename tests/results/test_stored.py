@@ -15,9 +15,9 @@ from resnet.results import (
     HistoryRow,
     StoredFile,
     read_history,
-    read_predictions,
     write_history,
 )
+from resnet.results.consistency import read_predictions
 
 CURVE = [
     HistoryRow(100, 0.1 + 0.2, 0.1, 1 / 3, 50.0, None, None),
