@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeVar
 from resnet.params.plan import Params, Settings, TrainParams
 from resnet.results.base import Record
 from resnet.results.consistency import RunFiles
+from resnet.results.measurements import DescriptionRecord, ForecastRecord, ThroughputRecord
 from resnet.results.plan_runs import ENDED, Key
-from resnet.results.speed import DescriptionRecord, ForecastRecord, ThroughputRecord
 from resnet.results.training import Segment, TrainingRecord
 
 T = TypeVar("T", bound=Record)

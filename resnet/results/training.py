@@ -15,17 +15,19 @@ from resnet.files import sha256_of
 from resnet.results.base import (
     Count,
     DamagedFile,
+    DataRecord,
     Error,
     Flag,
+    Identity,
     Number,
     Positive,
     Record,
     Seconds,
     Seed,
     Status,
+    System,
     read_contents,
 )
-from resnet.results.provenance import DataRecord, Identity, System
 
 StoredName = Literal["model.safetensors", "history.csv", "test_predictions.npy"]
 WEIGHTS: StoredName = "model.safetensors"

@@ -1,4 +1,4 @@
-"""What a net costs: its layers counted, its speed beside what the machine reaches, and how long a plan will take."""
+"""What measurements leave: a net's layers counted, its speed, what its trained weights do, and sweeps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from resnet.results.base import Amount, Count, Flag, Positive, Quantity, Record, Seconds
-from resnet.results.provenance import System
+from resnet.results.base import (
+    Amount,
+    Count,
+    DataRecord,
+    Error,
+    Flag,
+    Identity,
+    Number,
+    Positive,
+    Quantity,
+    Record,
+    Seconds,
+    Seed,
+    Status,
+    System,
+)
 
 
 class Layer(Record):
@@ -19,7 +33,7 @@ class Layer(Record):
     kind: str
     """`conv`, `bn`, `shortcut`, `avgpool` or `fc`."""
     kernel: str
-    """Such as `3x3`; empty where there is none."""
+    """Such as `3x3`; empty if there is none."""
     stride: Positive | None
     output: tuple[Positive, ...]
     """Channels, height and width; features after pooling."""
@@ -36,7 +50,7 @@ class DescriptionRecord(Record):
     depth: Positive
     shortcut: str
     zero_padding: Literal["both", "end"] | None = None
-    """Of option A; None for other nets, and in files from before it was said, whose nets had `both`."""
+    """Of option A; None for other nets, and in earlier files, whose nets had `both`."""
     classes: Positive
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
@@ -237,8 +251,7 @@ class ForecastRow(Record):
     name: str
     seeds_left: Count
     step_seconds: Amount
-    """Seconds per training iteration of one seed: measured, side by side with others where they train so, or
-    scaled by multiply-adds from one that was."""
+    """Seconds per training iteration of one seed: measured as it trains, or scaled by multiply-adds from one that was."""
     measured: Flag
     hours: Amount
     """Of all seeds left, without the iterations that their checkpoints hold."""
@@ -255,3 +268,184 @@ class ForecastRecord(Record):
     @property
     def hours(self) -> float:
         return sum(row.hours for row in self.rows)
+
+
+class EvaluationRecord(Record):
+    """What `resnet evaluate` prints."""
+
+    kind: Literal["evaluation", "published"] = "evaluation"
+    net: str
+    depth: Positive
+    shortcut: str
+    weights: str
+    data: str
+    """The data's name; `official` says whether it is CIFAR-10 itself."""
+    official: bool
+    data_fingerprint: str
+    """Of the test set."""
+    images: Positive
+    wrong: Count
+    test_error: Error
+    """In %, single view."""
+    test_loss: Number
+    normalisation: str = ""
+    """How the images were prepared."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.test_error != 100 * self.wrong / self.images:
+            raise ValueError(f"{self.wrong} of {self.images} images are not {self.test_error} %")
+        return self
+
+
+class PublishedResponses(Record):
+    """Figure 7 of others' weights."""
+
+    images: int
+    """Training images that were shown, the first in canonical order."""
+    layers: tuple[str, ...]
+    """Paths of the batch norms, such as `layer1.0.bn1`."""
+    std: tuple[Number, ...]
+    """Of each layer, in the order in which they run."""
+
+
+class PublishedRecord(EvaluationRecord):
+    """Others' weights evaluated here."""
+
+    kind: Literal["evaluation", "published"] = "published"
+    name: str
+    source: str
+    parameters: Positive
+    weights_sha256: str
+    """Of the file (hex)."""
+    normalisation: str
+    """How the images were prepared."""
+    trained: str = ""
+    """On what and how long, as their authors say; empty if they do not."""
+    responses: PublishedResponses | None = None
+    """How strongly their layers respond; None in earlier files."""
+
+
+class PublishedRecords(Record):
+    """`runs/published.json`: the parameters' `evaluate.published`, in their order; it may hold none."""
+
+    evaluations: tuple[PublishedRecord, ...]
+    system: System | None
+    """What evaluated them; None without any."""
+
+
+class SeedResponses(Record):
+    """Figure 7 of one training run."""
+
+    seed: Seed
+    weights_sha256: str
+    """Of the file of weights (hex)."""
+    std: tuple[Number, ...]
+    """Of each layer, in the order in which they run."""
+    system: System | None = None
+    """What measured it, if an earlier measurement did; None: what the record names."""
+
+
+class ResponsesRecord(Record):
+    """`runs/responses/<name>.json`: how strongly each 3x3 layer of the trained nets responds (Figure 7).
+
+    A layer's response is its output after batch norm and before ReLU and addition; its standard
+    deviation is over all images, channels and positions, in evaluation mode, of images that are not
+    augmented.
+    """
+
+    kind: Literal["responses"] = "responses"
+    name: str
+    net: str
+    depth: Positive
+    data: DataRecord
+    images: Positive
+    """Training images that were shown, the first in canonical order."""
+    layers: tuple[str, ...]
+    """Paths of the batch norms, such as `layer1.0.bn1`."""
+    seeds: tuple[SeedResponses, ...]
+    settings: dict[str, Any]
+    """The effective `model` section of the parameters."""
+    system: System
+    version: Positive = 1
+    """`VERSION` of `measuring/responses.py`."""
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What two records must have in common for their seeds to be in one table."""
+        return self.model_dump(exclude={"seeds", "layers", "system"})
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if any(len(seed.std) != len(self.layers) for seed in self.seeds):
+            raise ValueError("a seed without a figure for each layer")
+        return self
+
+
+class SweepValues(Record):
+    """What a sweep looks for, as keys of the parameters' `train` section."""
+
+    learning_rate: Quantity
+    weight_decay: Amount
+    warmup: Flag
+    milestones: tuple[Annotated[float, Field(strict=True, gt=0, lt=1)], ...]
+
+
+SweepState = Literal["complete", "pruned", "diverged", "unfinished"]
+
+
+class SweepTrial(Record):
+    """One trial: a training run of a sweep's iterations with the values that it was given."""
+
+    number: Count
+    """Its place in the budget, from 0; trial 0 has the parameters' own values."""
+    state: SweepState
+    values: SweepValues | None = None
+    """None before a worker has taken it up."""
+    validation_errors: tuple[tuple[Count, Error], ...] = ()
+    """Iterations done and the validation error then, in %; a complete trial's last is its last iterate's, in fp32."""
+    attempts: Count = 0
+    """How often it was begun: more than once if a worker was killed."""
+    seconds: Seconds | None = None
+    """Wall-clock time of the attempt that ended it."""
+    system: System | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.state == "complete" and not (self.validation_errors and self.values):
+            raise ValueError("complete, without its values or its validation error")
+        return self
+
+    @property
+    def validation_error(self) -> float | None:
+        """In %, of the last iterate; None unless complete."""
+        return self.validation_errors[-1][1] if self.state == "complete" else None
+
+
+class SweepRecord(Record):
+    """`runs/sweep/<name>.json`: every trial of one net's sweep. No test error is in it: none was measured."""
+
+    kind: Literal["sweep"] = "sweep"
+    status: Status
+    name: str
+    net: str
+    depth: Positive
+    iterations: Positive
+    """Of a trial."""
+    precision: str
+    data: DataRecord
+    identity: Identity
+    settings: dict[str, Any]
+    """The effective `model` and `train` sections of the parameters, and `sweep` but for where it is stored."""
+    trials: Annotated[tuple[SweepTrial, ...], Field(min_length=1)]
+
+    @property
+    def default(self) -> SweepTrial:
+        """The trial of the parameters' own values."""
+        return self.trials[0]
+
+    @property
+    def best(self) -> SweepTrial | None:
+        """The complete trial of the lowest validation error, the earlier of equals."""
+        complete = [trial for trial in self.trials if trial.state == "complete"]
+        return min(complete, key=lambda trial: trial.validation_errors[-1][1], default=None)
