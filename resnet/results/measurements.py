@@ -251,7 +251,7 @@ class ForecastRow(Record):
     name: str
     seeds_left: Count
     step_seconds: Amount
-    """Seconds per training iteration of one seed: measured as it trains, or scaled by multiply-adds from one that was."""
+    """Seconds per training iteration of one seed: measured, or scaled by multiply-adds from one that was."""
     measured: Flag
     hours: Amount
     """Of all seeds left, without the iterations that their checkpoints hold."""
