@@ -77,7 +77,7 @@ class DataParams(Section):
     dir: Path = Path("data/cifar10")
     """Of the prepared arrays."""
     validation: Images = 5000
-    """Images held out of the training set."""
+    """Taken out of the training set."""
     split_seed: Seed = 0
 
 
@@ -245,7 +245,7 @@ class SweepParams(Section):
     pruner_startup_trials: Count = 5
     """Complete trials before one is pruned."""
     storage: str | None = None
-    """Of the studies: a file, or the URL of a PostgreSQL database; None for `study.db` beside the results."""
+    """Of the studies: a file, or the URL of a PostgreSQL database; None for `study.db` among the results."""
     dead_after: Positive = 300.0
     """Seconds without a sign of life after which another worker takes over a trial."""
 
@@ -256,7 +256,7 @@ class LatencyParams(Section):
     nets: list[Net] = ["resnet", "plain"]
     """Whole nets; the blocks of both are always timed."""
     depths: list[Depth] = [20, 32, 44, 56, 110]
-    """Whole nets, beside the sum of their blocks."""
+    """Of the whole nets."""
     batch_sizes: list[Batch] = [1, 128]
     modes: list[Literal["eager", "compiled", "graphed"]] = ["eager", "graphed"]
     """Those that the device has: CUDA graphs are GPUs' alone."""

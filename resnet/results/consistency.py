@@ -1,4 +1,4 @@
-"""A run's files beside its record: read, and compared with what the record names."""
+"""A run's files: read, and compared with what its record names."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def read_run(folder: Path) -> RunFiles:
 
 
 def record_of(weights: Path) -> Path | None:
-    """The record of a run's weights: beside them, or where a plan has it, in `runs/train` beside `weights`."""
+    """The record of a run's weights: in their folder, or in the plan's `runs/train`; None if absent."""
     folder = weights.parent
     places = [folder / METRICS]
     if len(folder.parents) > 2 and folder.parent.parent.name == "weights":
@@ -139,7 +139,7 @@ def record_of(weights: Path) -> Path | None:
 
 
 def weights_of(folder: Path) -> Path | None:
-    """The weights of the run whose record is in `folder`, beside it or in a plan's `weights`; None if absent."""
+    """The weights of the run whose record is in `folder`: there, or in the plan's `weights`; None if absent."""
     places = [folder / WEIGHTS]
     if len(folder.parents) > 3 and folder.parents[1].name == "train":
         places.append(folder.parents[3] / "weights" / folder.parent.name / folder.name / WEIGHTS)

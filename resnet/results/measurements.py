@@ -78,7 +78,7 @@ class Timing(Record):
     """Steps timed together in a repeat."""
     step_seconds: Repeats
     peak_memory_bytes: Count
-    """On a GPU: most memory the framework held. On a CPU: the process's peak resident size."""
+    """On a GPU: most memory that the framework had. On a CPU: the process's peak resident size."""
 
     @property
     def median_seconds(self) -> float:
@@ -163,7 +163,7 @@ class ThroughputRecord(Record):
 
 
 Passes = Literal["inference", "forward", "forward+backward"]
-"""`inference`: evaluation mode, nothing kept. `forward`: training mode, keeping what a backward pass needs.
+"""`inference`: evaluation mode. `forward`: training mode, which stores what a backward pass needs.
 `forward+backward`: that and the gradients, without an update."""
 
 
@@ -217,7 +217,7 @@ class LatencyRecord(Record):
 
 
 class UsualLoopRecord(Record):
-    """`runs/usual-loop/<device>-<name>.json`: training speed beside the usual PyTorch loop, measured in turn."""
+    """`runs/usual-loop/<device>-<name>.json`: training speed and that of the usual PyTorch loop, measured in turn."""
 
     kind: Literal["usual loop"] = "usual loop"
     net: str

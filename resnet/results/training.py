@@ -119,11 +119,11 @@ class TrainingRecord(Record):
     warmup_iterations: Count | None
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
     peak_memory_bytes: Count | None
-    """This run's part, equal among the runs side by side: on a GPU of the most memory that the framework held, on a
-    CPU of the process's peak resident size.
+    """This run's part, equal among the runs side by side: on a GPU of the framework's most memory, on a CPU
+    of the process's peak resident size.
     """
     recomputed: Flag = False
-    """Whether activations were computed again in the backward pass instead of kept."""
+    """Whether activations were computed again in the backward pass instead of stored."""
     data: DataRecord
     identity: Identity
     settings: dict[str, Any]
