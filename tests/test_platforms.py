@@ -60,7 +60,6 @@ def test_the_report_does_not_open_a_window(tmp_path: Path) -> None:
 
 
 def test_a_clone_of_another_owner_has_its_commit_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from resnet import system
 
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     system._checkout.cache_clear()

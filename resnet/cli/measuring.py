@@ -20,7 +20,7 @@ from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn
 from resnet.errors import UserError, one_line
 from resnet.files import write_text
-from resnet.params.sections import Mean, Std
+from resnet.params.plan import Mean, Std
 
 MEAN, STD = TypeAdapter(tuple[Mean, Mean, Mean]), TypeAdapter(tuple[Std, Std, Std])
 

@@ -12,7 +12,7 @@ from resnet.measuring.responses import response_std
 from resnet.nets import kernels
 from resnet.nets.model import count_parameters
 from resnet.params import Params, PublishedWeights
-from resnet.results import DamagedFile, PublishedRecord, PublishedRecords, PublishedResponses, file_digest
+from resnet.results import DamagedFile, PublishedRecord, PublishedRecords, PublishedResponses, StoredFile
 from resnet.system import Machine
 from resnet.training.batches import on_device
 from resnet.training.devices import choose_machine
@@ -25,7 +25,7 @@ def _digest(entry: PublishedWeights) -> str:
         UserError: there is no such file, or it is another one than the parameters'.
     """
     try:
-        digest = file_digest(expanded(entry.weights))
+        digest = StoredFile.describe(expanded(entry.weights)).sha256
     except DamagedFile as error:
         from_where = f"; it is to be had from {entry.source}" if entry.source else ""
         raise UserError(f"{error}{from_where}") from error

@@ -17,7 +17,7 @@ from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluation_batch_size, load_net, normalisation
 from resnet.nets import kernels
 from resnet.params import Settings
-from resnet.results import ResponsesRecord, SeedResponses, file_digest
+from resnet.results import ResponsesRecord, SeedResponses, StoredFile
 from resnet.results.consistency import recorded
 from resnet.system import Machine
 from resnet.training.batches import on_device
@@ -133,7 +133,8 @@ def measure_responses(
         net = load_net(settings, path, len(data.record.classes), machine, finite=False)
         stds = response_std(net, shown, single_view, machine)
         layers = tuple(stds)
-        seeds[seed] = SeedResponses(seed=seed, weights_sha256=file_digest(path), std=tuple(stds.values()))
+        digest = StoredFile.describe(path).sha256
+        seeds[seed] = SeedResponses(seed=seed, weights_sha256=digest, std=tuple(stds.values()))
     ordered = tuple(seeds[seed] for seed in files if seed in seeds)
     return record.model_copy(update={"layers": layers, "seeds": ordered})
 
@@ -143,6 +144,6 @@ def _same_weights(seed: SeedResponses, path: Path | None) -> bool:
     if path is None:
         return False
     if path.exists():
-        return file_digest(path) == seed.weights_sha256
+        return StoredFile.describe(path).sha256 == seed.weights_sha256
     written = recorded(path)
     return written is not None and written.sha256 == seed.weights_sha256

@@ -22,9 +22,8 @@ from resnet.errors import UserError, explained, one_line
 from resnet.files import expanded
 from resnet.nets.model import DepthNet, describe_net
 from resnet.params.problems import first_problem
-from resnet.results import FACTS, DamagedFile, Facts, TrainingRecord
-from resnet.results.consistency import check_recorded, record_of
-from resnet.results.stored import WEIGHTS
+from resnet.results import FACTS, WEIGHTS, DamagedFile, Facts, TrainingRecord
+from resnet.results.consistency import record_of, recorded
 
 FILE_BYTES = 2**32
 """Of a file of weights, unpacked: those of ResNet-1202 have 2 % of it."""
@@ -198,7 +197,8 @@ def check_record(weights: Path, net: DepthNet) -> None:
     Raises:
         UserError: the weights are not those that the run ended with, or are another net's, or the record is damaged.
     """
-    check_recorded(weights)
+    if (written := recorded(weights)) is not None:
+        written.check(weights)
     theirs = _described(weights)
     if theirs not in (None, net.description):
         raise UserError(f"{weights}: weights of {theirs}, by their record, and not of {net.description}")

@@ -4,42 +4,12 @@ The base sections hold for every net; an entry of `models` names a net and its d
 override keys of `model`, `train` and `throughput` for that net alone. Defaults are the paper's.
 """
 
-from resnet.params.plan import ModelEntry, Params, Settings
-from resnet.params.reading import load
-from resnet.params.sections import (
-    DataParams,
-    Depth,
-    EvaluateParams,
-    LatencyParams,
-    LimitsParams,
-    ModelParams,
-    Net,
-    PublishedWeights,
-    ReportParams,
-    ResponsesParams,
-    Section,
-    SweepParams,
-    ThroughputParams,
-    TrainParams,
-)
-
-__all__ = [
-    "DataParams",
-    "Depth",
-    "EvaluateParams",
-    "LatencyParams",
-    "LimitsParams",
-    "ModelEntry",
-    "ModelParams",
-    "Net",
-    "Params",
-    "PublishedWeights",
-    "ReportParams",
-    "ResponsesParams",
-    "Section",
-    "Settings",
-    "SweepParams",
-    "ThroughputParams",
-    "TrainParams",
-    "load",
-]
+from resnet.params.plan import DataParams as DataParams
+from resnet.params.plan import ModelParams as ModelParams
+from resnet.params.plan import Params as Params
+from resnet.params.plan import PublishedWeights as PublishedWeights
+from resnet.params.plan import ReportParams as ReportParams
+from resnet.params.plan import Settings as Settings
+from resnet.params.plan import SweepParams as SweepParams
+from resnet.params.plan import TrainParams as TrainParams
+from resnet.params.reading import load as load

@@ -9,27 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from resnet.files import sha256_of
-from resnet.params.problems import first_problem
-from resnet.params.sections import ModelParams, TrainParams
+from resnet.params.plan import ModelParams, TrainParams
 
 WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recompute"}
 """Keys of `train` that do not bear on the result of one seed."""
 
 CURVE_ALONE = {"log_every", "evaluate_every"}
-"""Keys of `train` that bear on the points of the learning curve, and on no error of the last iterate: measuring draws
-nothing and changes no weight.
-"""
+"""Keys of `train` that bear on the points of the learning curve alone: measuring changes no weight."""
 
 LATER = {"batch_norm_images", "width"}
-"""Keys of `model` and `train` that came after version 1. At its default such a key is left out, so that results from
-before it keep counting: its default must be what they did.
+"""Keys that came after version 1. At its default such a key is left out, so that earlier results count on: its default
+must be what they did.
 """
 
 SHORTCUTS_ALONE = {"shortcut", "zero_padding"}
 """Keys of `model` that do not bear on a plain net."""
+
+OF_SHORTCUTS = frozenset(f"model.{key}" for key in SHORTCUTS_ALONE)
+"""Dotted names of the settings that do not bear on a plain net."""
+
+
+def _without_effect(net: str) -> set[str]:
+    return WITHOUT_EFFECT | SHORTCUTS_ALONE if net == "plain" else WITHOUT_EFFECT
 
 
 def bearing(section: ModelParams | TrainParams, without_effect: set[str] = WITHOUT_EFFECT) -> dict[str, Any]:
@@ -38,54 +40,28 @@ def bearing(section: ModelParams | TrainParams, without_effect: set[str] = WITHO
     return section.model_dump(mode="json", exclude=without_effect | at_default)
 
 
-def _dotted(section: str, keys: set[str]) -> frozenset[str]:
-    return frozenset(f"{section}.{key}" for key in keys)
-
-
-OF_SHORTCUTS = _dotted("model", SHORTCUTS_ALONE)
-"""Dotted names of the settings that do not bear on a plain net."""
-
-
 def bearing_on_result(net: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a net's settings, by their dotted names such as `train.momentum`, that bear on the result of one seed.
+    """Those of a net's settings that bear on the result of one seed.
 
     Args:
         net: `resnet` or `plain`.
-        settings: of any sections.
+        settings: of `model` and `train` by their dotted names, such as `train.momentum`.
     """
-    dropped = _dotted("train", WITHOUT_EFFECT) | (OF_SHORTCUTS if net == "plain" else set())
-    return {name: value for name, value in settings.items() if name not in dropped}
+    dropped = _without_effect(net)
+    return {name: value for name, value in settings.items() if name.rpartition(".")[2] not in dropped}
 
 
 def bearing_on_errors(net: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `bearing_on_result` that bear on the errors reported of a net."""
-    curve = _dotted("train", CURVE_ALONE)
-    return {name: value for name, value in bearing_on_result(net, settings).items() if name not in curve}
+    result = bearing_on_result(net, settings)
+    return {name: value for name, value in result.items() if name.rpartition(".")[2] not in CURVE_ALONE}
 
 
 def configuration(net: str, depth: int, model: ModelParams, train: TrainParams, precision: str) -> str:
     """SHA-256 (hex) of the settings that bear on a result; `precision` is the one that `auto` came to."""
-    value = {
-        "net": net,
-        "depth": depth,
-        "model": bearing(model, SHORTCUTS_ALONE if net == "plain" else set()),
-        "train": bearing(train) | {"precision": precision},
-    }
-    return sha256_of(value)
-
-
-def check_recorded(net: str, depth: int, settings: Mapping[str, Any], precision: str, recorded: str) -> None:
-    """Check that the settings that a result file prints are those whose digest it holds.
-
-    Raises:
-        ValueError: they are not, or are none.
-    """
-    try:
-        model, train = ModelParams.model_validate(settings["model"]), TrainParams.model_validate(settings["train"])
-    except ValidationError as error:
-        raise ValueError(f"its settings are none: {first_problem(error)}") from error
-    if configuration(net, depth, model, train, precision) != recorded:
-        raise ValueError("its settings are not those of its identity")
+    dropped = _without_effect(net)
+    parts = {"model": bearing(model, dropped), "train": bearing(train, dropped) | {"precision": precision}}
+    return sha256_of({"net": net, "depth": depth, **parts})
 
 
 def effective(net: str, sections: Mapping[str, Any], precision: str) -> dict[str, Any]:
@@ -104,8 +80,8 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """Name the first settings that differ, with both values; empty if none does. A setting that one lacks is no other.
 
     Args:
-        theirs: of what is there, `effective`.
-        ours: of what is asked for.
+        theirs: of what is there, as `effective` gives them.
+        ours: likewise, of what the plan wants.
     """
     differing = [
         f"{key} is {theirs[key]} there and {value} here"

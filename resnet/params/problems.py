@@ -1,8 +1,12 @@
 """A mistake in the parameters, said in one line."""
 
-from pydantic import ValidationError
+from typing import Any, TypeVar
 
-from resnet.errors import one_line
+from pydantic import BaseModel, ValidationError
+
+from resnet.errors import UserError, one_line
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def first_problem(error: ValidationError) -> str:
@@ -12,9 +16,21 @@ def first_problem(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown key"
     what = one_line(problem["msg"].removeprefix("Value error, "), 200)
-    if what.startswith("models."):
-        return what
     given = problem.get("input")
     if problem["type"] != "value_error" and isinstance(given, int | float | str):
         what += f" (given: {one_line(repr(given), 60)})"
     return f"{where}: {what}" if where else what
+
+
+def validated(kind: type[M], tree: Any, source: str = "") -> M:
+    """Read a tree of parameters.
+
+    Raises:
+        UserError: a key or value is not valid; the line begins with `source`.
+    """
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(source + first_problem(error)) from error
+    except UserError as error:  # of a section in it
+        raise UserError(f"{source}{error}") from error

@@ -1,26 +1,32 @@
-"""What every result file has in common: how it is written and read, what its numbers may be, and its status."""
+"""What every result file has in common: how it is written and read, what its numbers may be, and what it came from."""
 
 from __future__ import annotations
 
 import json
-import os
-import stat
-from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from resnet.errors import UserError, one_line
-from resnet.files import write_text
+from resnet.files import sha256_of, write_text
 
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
-MOST_BYTES = 16 * 2**20
-"""Of a JSON file: ResNet-1202's description, the largest, has half a MiB."""
+RETIRED = {
+    "energy_joules", "inference_energy", "kernel_seconds", "launch_seconds", "processes", "training_energy",
+}  # fmt: skip
+"""Fields of earlier files that nothing reads: they are passed over."""
+
+OFFICIAL_FINGERPRINTS = {
+    "train": "55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
+    "test": "325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
+}
+"""Of the official binary version's 50,000 and 10,000 records; `resnet/data/images.py` says how they are made."""
 
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Positive = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Error = Annotated[float, Field(strict=True, ge=0, le=100)]
 """In %."""
 Seconds = Annotated[float, Field(strict=True, ge=1e-12, le=1e12)]
@@ -30,18 +36,12 @@ Amount = Annotated[float, Field(strict=True, ge=0, le=1e30)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-def _from_json_number(value: Any) -> Any:
-    return float(value) if value in ("nan", "inf", "-inf") else value
-
-
 def _to_json_number(value: float) -> float | str:
     # JSON has no NaN or infinity: a diverged run's loss is stored as the string "nan" or "inf".
     return value if value - value == 0 else str(value)
 
 
-Number = Annotated[
-    float, Field(strict=True, allow_inf_nan=True), BeforeValidator(_from_json_number), PlainSerializer(_to_json_number)
-]
+Number = Annotated[float, Field(allow_inf_nan=True), PlainSerializer(_to_json_number)]
 """May be NaN or infinite."""
 
 
@@ -53,39 +53,30 @@ class DamagedFile(UserError):
         super().__init__(f"{path}: {self.problem}")
 
 
-def read_contents(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Read a result file, which may be anything: nothing is read of what is no file, or larger than `most` bytes.
+def read_contents(path: Path) -> bytes:
+    """Read a result file.
 
     Raises:
-        DamagedFile: it cannot be read, is no file, or is too large.
+        DamagedFile: it is missing, is no file, or cannot be read.
     """
     try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):
+        if path.exists() and not path.is_file():
             raise DamagedFile(path, "not a file")
-        if state.st_size > most:
-            raise DamagedFile(path, f"{state.st_size:,} bytes, too large for a result")
         return path.read_bytes()
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and os.path.islink(path)
-        raise DamagedFile(path, f"cannot be read ({'a broken link' if missing else error.strerror})") from error
-
-
-def same_lengths(**values: Sized | None) -> None:
-    """Check that the figures of one measurement are as many as each other; None was not measured.
-
-    Raises:
-        ValueError: they are not.
-    """
-    lengths = {name: len(value) for name, value in values.items() if value is not None}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(" and ".join(f"{length} {name}" for name, length in lengths.items()))
+        missing = isinstance(error, FileNotFoundError)
+        raise DamagedFile(path, "missing" if missing else f"cannot be read ({error.strerror})") from error
 
 
 class Record(BaseModel):
     """A result file or a part of one. Unknown fields are refused: a record means what it says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, tree: Any) -> Any:
+        return {key: tree[key] for key in tree if key not in RETIRED} if isinstance(tree, dict) else tree
 
     def write(self, path: Path) -> None:
         """Write as indented JSON, complete or absent."""
@@ -105,3 +96,89 @@ class Record(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))[:80] or "the file"
             raise DamagedFile(path, f"not a {cls.__name__}: {where}: {first['msg']}") from error
+
+
+class System(Record):
+    """The machine and the software that made a result."""
+
+    device: str
+    """`cpu`, `cuda` (CUDA or ROCm: `versions` names which) or `mps` (Apple)."""
+    device_name: str
+    """The processor's or the GPU's name as its driver gives it."""
+    processor: str
+    cores: Positive
+    """Processor cores this process may use."""
+    threads: Positive
+    """Threads that PyTorch uses within an operation."""
+    memory_bytes: Positive
+    """Main memory of the machine."""
+    device_memory_bytes: Positive | None = None
+    """Memory of the GPU."""
+    platform: str
+    python: str
+    versions: dict[str, str]
+    """Package name to version: torch, torchvision, numpy, ..., cuda and cudnn where there are."""
+    fused: Flag | None = None
+    """On a CPU: whether the compiled operations of `resnet/nets/kernels.py` ran."""
+    compiler: str | None = None
+    """Of those, as it names itself; None if none ran, and in earlier files."""
+    instructions: str | None = None
+    """Vector instructions of the processor; None if they are not known, and in earlier files."""
+    commit: str | None
+    """Git commit of the working tree; None outside a checkout."""
+    modified: Flag | None
+    """Whether tracked files differed from that commit."""
+
+    @property
+    def timed_on(self) -> str:
+        """What a time belongs to: the device; of a processor its threads too, which decide a time as much."""
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.device_name} ({threads})" if self.device == "cpu" else self.device_name
+
+
+class DataRecord(Record):
+    """`data.json`: what the prepared arrays hold. Nothing here depends on where they came from."""
+
+    name: str
+    official: Flag
+    """Whether both fingerprints are those of the official CIFAR-10."""
+    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=256)]
+    fingerprint: Annotated[dict[Literal["train", "test"], str], Field(min_length=2)]
+    """Order-independent SHA-256 (hex) over pixels and labels of the source's two sets."""
+    train_images: Positive
+    """Images left for training after the split."""
+    validation_images: Count
+    test_images: Positive
+    split_seed: Seed
+    split_fingerprint: str
+    """SHA-256 (hex) of the sorted digests of the validation images."""
+    names: str | None = Field(None, exclude_if=lambda names: names is None)
+    """SHA-256 (hex) of the name and the classes of other data than CIFAR-10, which nothing else holds."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.names not in (None, sha256_of([self.name, self.classes])):
+            raise ValueError("its name and classes are not those that it was left with")
+        if self.official != (self.fingerprint == OFFICIAL_FINGERPRINTS):
+            raise ValueError(f"official: {str(self.official).lower()}, and its fingerprints say otherwise")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the training, validation and test sets: what an identity holds of them."""
+        return sha256_of([self.fingerprint, self.split_fingerprint])
+
+
+class Identity(Record):
+    """What a run's numbers depend on; a checkpoint continues only under the same three."""
+
+    configuration: str
+    """SHA-256 (hex) of the settings that bear on the result."""
+    data: str
+    """SHA-256 (hex) of the training, validation and test sets."""
+    version: Count
+    """Of what an iteration computes (`resnet/training/recipe.py`)."""
+
+    def differences(self, other: Identity) -> list[str]:
+        """Name the parts in which another identity is another."""
+        return [part for part in Identity.model_fields if getattr(self, part) != getattr(other, part)]

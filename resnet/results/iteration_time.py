@@ -1,4 +1,4 @@
-"""What is left of a plan, in hours: how long an iteration of each net takes, by what tells it most truly."""
+"""What is left of a plan, in hours: how long an iteration of each net takes, by what says it most truly."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from resnet.params.plan import Params, Settings
-from resnet.params.sections import TrainParams
+from resnet.params.plan import Params, Settings, TrainParams
 from resnet.results.base import Record
 from resnet.results.consistency import RunFiles
-from resnet.results.nets import DescriptionRecord
+from resnet.results.measurements import DescriptionRecord, ForecastRecord, ThroughputRecord
 from resnet.results.plan_runs import ENDED, Key
-from resnet.results.speed import ForecastRecord, ThroughputRecord
 from resnet.results.training import Segment, TrainingRecord
+
+T = TypeVar("T", bound=Record)
 
 
 class IterationTime(NamedTuple):
@@ -25,24 +25,22 @@ class IterationTime(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """What tells how long an iteration of a net takes."""
+    """What says how long an iteration of a net takes."""
 
     segments: Sequence[Segment]
     """The last one of each of the net's own runs."""
     throughput: IterationTime | None
     multiply_adds: float | None
-    """Of an iteration's mini-batch; None where they were not counted."""
+    """Of an iteration's mini-batch; None if nobody has counted them."""
 
 
 class NetLeft(NamedTuple):
     """What is left of one net of a plan."""
 
-    iterations: tuple[int, ...]
-    """Of each planned run that has not come to its end."""
     time: IterationTime | None
     """None if no result says how fast the net is."""
     hours: float | None
-    """Of one device; likewise."""
+    """Of one device, for all planned runs that have not come to their end; likewise."""
 
 
 def hours_left(iterations: Sequence[int], seconds: float, recipe: TrainParams, images_evaluated: int = 0) -> float:
@@ -82,11 +80,9 @@ def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dic
 
 
 def _left(recipe: TrainParams, records: Sequence[TrainingRecord], time: IterationTime | None) -> NetLeft:
-    begun = [recipe.iterations - record.iteration for record in records if record.status not in ENDED]
-    iterations = (*begun, *[recipe.iterations] * (len(recipe.seed_list) - len(records)))
-    if not iterations:
-        return NetLeft((), time, 0.0)
-    return NetLeft(iterations, time, hours_left(iterations, time.seconds, recipe) if time else None)
+    done = sum(recipe.iterations if record.status in ENDED else record.iteration for record in records)
+    left = recipe.iterations * len(recipe.seed_list) - done
+    return NetLeft(time, left * time.seconds / 3600 if time else None if left else 0.0)
 
 
 def _sources(settings: Settings, folder: Path, records: Sequence[TrainingRecord]) -> Sources:
@@ -100,20 +96,20 @@ def _sources(settings: Settings, folder: Path, records: Sequence[TrainingRecord]
     return Sources(segments, measured, None if counted is None else float(counted.multiply_adds * batch_size))
 
 
-T = TypeVar("T", bound=Record)
-
-
 def _read(kind: type[T], path: Path) -> T | None:
     return kind.read(path) if path.exists() else None
 
 
 def iteration_times(nets: Mapping[str, Sources], forecast: ForecastRecord | None) -> dict[str, IterationTime]:
-    """Give the time of an iteration of each net for which anything tells it.
+    """Give the time of an iteration of each net for which anything says it.
 
     By its own runs, evaluations included; else by the forecast; else by its throughput. A net without any of these
     takes the median of the others' times for a multiply-add: one measurement of a busy machine does not decide it.
     """
-    times = {name: time for name, sources in nets.items() if (time := _measured(name, sources, forecast))}
+    rows = [(row, forecast.system.timed_on) for row in forecast.rows] if forecast else []
+    forecasts = {row.name: IterationTime(row.step_seconds, device) for row, device in rows if row.step_seconds > 0}
+    measured = {name: _of_runs(net.segments) or forecasts.get(name) or net.throughput for name, net in nets.items()}
+    times = {name: time for name, time in measured.items() if time is not None}
     each = [(time.seconds / work, time.device) for name, time in times.items() if (work := nets[name].multiply_adds)]
     if each:
         seconds, device = statistics.median_high(each)  # that of one net, on its device
@@ -121,15 +117,6 @@ def iteration_times(nets: Mapping[str, Sources], forecast: ForecastRecord | None
             if name not in times and sources.multiply_adds:
                 times[name] = IterationTime(seconds * sources.multiply_adds, device)
     return times
-
-
-def _measured(name: str, sources: Sources, forecast: ForecastRecord | None) -> IterationTime | None:
-    own = _of_runs(sources.segments)
-    rows = forecast.rows if forecast else ()
-    step = next((row.step_seconds for row in rows if row.name == name and row.step_seconds > 0), None)
-    if own is None and forecast and step:
-        return IterationTime(step, forecast.system.timed_on)
-    return own or sources.throughput
 
 
 def _of_runs(segments: Sequence[Segment]) -> IterationTime | None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet.params.bearing import check_recorded, configuration, differences, effective
+from resnet.params.bearing import configuration, differences, effective
 from resnet.params.plan import Params, Settings
 from resnet.results.base import DamagedFile
-from resnet.results.consistency import METRICS, RunFiles, duplicates, foreign_labels, read_run
-from resnet.results.stored import PREDICTIONS, WEIGHTS
-from resnet.results.training import TrainingRecord
+from resnet.results.consistency import METRICS, RunFiles, read_run
+from resnet.results.training import WEIGHTS, TrainingRecord
 
 ENDED = ("done", "diverged")
 UNPLANNED = ("no net of the plan", "no seed of the plan")
@@ -39,32 +39,29 @@ class PlanRuns(NamedTuple):
 def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None) -> PlanRuns:
     """Read every training run below `runs_folder` and decide which of them count.
 
+    The plan names no fingerprint of its data: if its runs have several, those that most runs have are the plan's.
+
     Args:
         params: the plan.
         runs_folder: with `train/<net>/seed-<k>`; it may be absent.
         version: of what an iteration computes today [every version counts].
-
-    The plan names no fingerprint of its data: if its runs have several, those that most runs have are the plan's.
     """
     runs: dict[Key, RunFiles] = {}
     left_out: list[tuple[Path, str]] = []
-    planned = {name: params.settings(name) for name in params.models}
-    for name in _ordered(_folders(runs_folder / "train", left_out), list(planned)):
-        if name not in planned:
-            left_out.append((runs_folder / "train" / name, UNPLANNED[0]))
+    for folder in _folders(runs_folder / "train", params.models, left_out):
+        if folder.name not in params.models:
+            left_out.append((folder, UNPLANNED[0]))
             continue
-        settings = planned[name]
+        settings = params.settings(folder.name)
         seeds = {f"seed-{seed}": seed for seed in settings.train.seed_list}
-        for folder in _ordered(_folders(runs_folder / "train" / name, left_out), list(seeds)):
-            path = runs_folder / "train" / name / folder
-            if folder in seeds:
-                run = _read(path, settings, version, left_out)
-                runs |= {(name, seeds[folder]): run} if run else {}
-            elif folder.startswith("seed-"):
-                left_out.append((path, UNPLANNED[1]))
+        for place in _folders(folder, seeds, left_out):
+            if place.name in seeds:
+                run = _read(place, settings, version, left_out)
+                runs |= {(folder.name, seeds[place.name]): run} if run else {}
+            elif place.name.startswith("seed-"):
+                left_out.append((place, UNPLANNED[1]))
     _drop_other_data(runs, left_out)
-    _drop_foreign(runs, left_out)
-    return PlanRuns(runs, list(dict.fromkeys(left_out)))
+    return PlanRuns(runs, left_out)
 
 
 def off_plan(record: TrainingRecord, settings: Settings, version: int | None = None) -> str:
@@ -81,7 +78,7 @@ def off_plan(record: TrainingRecord, settings: Settings, version: int | None = N
     precision = settings.train.precision_beside(record.precision)
     planned = configuration(settings.net, settings.depth, settings.model, settings.train, precision)
     if record.identity.configuration != planned:
-        theirs = effective(record.net, {part: record.settings[part] for part in ("model", "train")}, record.precision)
+        theirs = effective(record.net, record.settings, record.precision)
         plan = settings.model_dump(mode="json", include={"model", "train"})
         differing = differences(theirs, effective(settings.net, plan, precision)) or "their digest is another"
         return f"made by other settings than the plan's: {differing}"
@@ -108,6 +105,8 @@ def first_damage(run: RunFiles, weights: Path | None = None) -> DamagedFile | No
     try:
         if weights is not None and WEIGHTS in run.record.files:
             run.record.files[WEIGHTS].check(weights)
+        elif weights is not None and not weights.exists():
+            return DamagedFile(weights, "missing")
     except DamagedFile as error:
         return error
     return None
@@ -118,44 +117,31 @@ def is_complete(run: RunFiles, weights: Path | None = None) -> bool:
     return run.record.status in ENDED and first_damage(run, weights) is None
 
 
-def _folders(folder: Path, left_out: list[tuple[Path, str]]) -> list[str]:
-    """The names of the folders in a folder; hidden ones are not results."""
-    for place in (*reversed(folder.parents[:2]), folder):
-        if os.path.lexists(place) and not (place.is_dir() and os.access(place, os.R_OK | os.X_OK)):
-            left_out.append((place, NO_FOLDER))
-            return []
+def _folders(folder: Path, first: Iterable[str], left_out: list[tuple[Path, str]]) -> list[Path]:
+    """What is in a folder, without hidden names: those of `first` in its order, then the others."""
     try:
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        left_out.append((folder, f"{NO_FOLDER} ({error.strerror})"))
+        names = sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+    except FileNotFoundError:
         return []
-    return [name for name in names if name[0] != "."]
-
-
-def _ordered(names: list[str], first: list[str]) -> list[str]:
-    """Those of `first` that are there, in its order, and then the others."""
-    return [name for name in first if name in names] + [name for name in names if name not in first]
+    except OSError:
+        left_out.append((folder, NO_FOLDER))
+        return []
+    return [folder / name for name in dict.fromkeys([*first, *names]) if name in names]
 
 
 def _read(folder: Path, settings: Settings, version: int | None, left_out: list[tuple[Path, str]]) -> RunFiles | None:
-    metrics = folder / METRICS
-    if not (folder.is_dir() and os.access(folder, os.X_OK)):
+    if not folder.is_dir():
         left_out.append((folder, NO_FOLDER))
         return None
-    if not os.path.lexists(metrics):
+    if not os.path.lexists(folder / METRICS):
         return None  # a run before its first checkpoint
     try:
         run = read_run(folder)
-        record = run.record
-        check_recorded(record.net, record.depth, record.settings, record.precision, record.identity.configuration)
     except DamagedFile as error:
         left_out.append((error.path, error.problem))
         return None
-    except ValueError as error:
-        left_out.append((metrics, str(error)))
-        return None
-    if reason := off_plan(record, settings, version):
-        left_out.append((metrics, reason))
+    if reason := off_plan(run.record, settings, version):
+        left_out.append((folder / METRICS, reason))
         return None
     left_out += [(damage.path, damage.problem) for damage in run.damaged]
     return run
@@ -163,23 +149,8 @@ def _read(folder: Path, settings: Settings, version: int | None, left_out: list[
 
 def _drop_other_data(runs: dict[Key, RunFiles], left_out: list[tuple[Path, str]]) -> None:
     counts = Counter(run.record.identity.data for run in runs.values())
-    if len(counts) < 2:
-        return
-    most = counts.most_common(1)[0][0]  # of equals, the plan's first
+    most = counts.most_common(1)[0][0] if counts else ""  # of equals, the plan's first
     for key, run in list(runs.items()):
         if run.record.identity.data != most:
             left_out.append((run.folder / METRICS, f"trained on other data ({run.record.data.name}) than most runs"))
             del runs[key]
-
-
-def _drop_foreign(runs: dict[Key, RunFiles], left_out: list[tuple[Path, str]]) -> None:
-    """Leave out labels that no other run has, and runs that hold another's result."""
-    keys = list(runs)
-    for place in foreign_labels(list(runs.values())):
-        run = runs[keys[place]]
-        problem = "its labels are not those of the other runs on the same data"
-        left_out.append((run.folder / PREDICTIONS, problem))
-        runs[keys[place]] = run._replace(predictions=None)
-    for place, problem in list(duplicates(list(runs.values()))):
-        left_out.append((runs[keys[place]].folder / METRICS, problem))
-        del runs[keys[place]]

@@ -1,17 +1,70 @@
-"""What training leaves: the record of a run, which names its other files by their digests."""
+"""What training leaves: the record of a run, which names its other files by their digests, and facts in its weights."""
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
-from typing import Any, Literal, Self
+import base64
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from resnet.files import sha256_of
-from resnet.results.base import Amount, Count, Error, Flag, Number, Positive, Record, Seconds, Status
-from resnet.results.provenance import DataRecord, Identity, Seed, System
-from resnet.results.stored import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName
+from resnet.results.base import (
+    Count,
+    DamagedFile,
+    DataRecord,
+    Error,
+    Flag,
+    Identity,
+    Number,
+    Positive,
+    Record,
+    Seconds,
+    Seed,
+    Status,
+    System,
+    read_contents,
+)
+
+StoredName = Literal["model.safetensors", "history.csv", "test_predictions.npy"]
+WEIGHTS: StoredName = "model.safetensors"
+HISTORY: StoredName = "history.csv"
+PREDICTIONS: StoredName = "test_predictions.npy"
+FACTS = "resnet-depth"
+"""The key of `Facts` in the metadata of a file of weights."""
+
+
+class StoredFile(Record):
+    """A file as it was written."""
+
+    bytes: Count
+    sha256: str
+    """Hex."""
+
+    @classmethod
+    def describe(cls, path: Path) -> StoredFile:
+        """Describe a file that is there.
+
+        Raises:
+            DamagedFile: it cannot be read.
+        """
+        contents = read_contents(path)
+        return cls(bytes=len(contents), sha256=hashlib.sha256(contents).hexdigest())
+
+    def check(self, path: Path) -> None:
+        """Compare a file with what was written.
+
+        Raises:
+            DamagedFile: it is missing, cannot be read, or is not what was written.
+        """
+        found = self.describe(path)
+        if found.bytes != self.bytes:
+            raise DamagedFile(path, f"{found.bytes:,} bytes instead of the {self.bytes:,} that its record names")
+        if found.sha256 != self.sha256:
+            raise DamagedFile(path, "not what was written: its record names another digest")
 
 
 class Segment(Record):
@@ -25,23 +78,11 @@ class Segment(Record):
     """The part of it that was spent in training iterations."""
     side_by_side: Positive = 1
     """Runs that shared the device for that time, this one included."""
-    processes: Positive = 1
-    """Processes that trained the net together, each on a device of its own."""
-    energy_joules: Amount | None = None
-    """This run's part of what the GPU's board took, idle power included: the board's divided equally among the runs
-    side by side, for as long as each of them ran. None where it is not measured.
-    """
     finished: str
     """When it ended, UTC, ISO 8601."""
     source: str
     """SHA-256 (hex) of the code that trained it: where it comes from, not what it is worth."""
     system: System
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        if self.training_seconds > self.seconds:
-            raise ValueError(f"{self.training_seconds} s of training in {self.seconds} s")
-        return self
 
 
 class TrainingRecord(Record):
@@ -78,11 +119,11 @@ class TrainingRecord(Record):
     warmup_iterations: Count | None
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
     peak_memory_bytes: Count | None
-    """This run's part, equal among the runs side by side: on a GPU of the most memory that the framework held, on a
-    CPU of the process's peak resident size.
+    """This run's part, equal among the runs side by side: on a GPU of the framework's most memory, on a CPU
+    of the process's peak resident size.
     """
     recomputed: Flag = False
-    """Whether activations were computed again in the backward pass instead of kept."""
+    """Whether activations were computed again in the backward pass instead of stored."""
     data: DataRecord
     identity: Identity
     settings: dict[str, Any]
@@ -92,7 +133,7 @@ class TrainingRecord(Record):
     """The other files of a run that has ended; empty while it goes on. Weights that nobody has measured have none."""
 
     @model_serializer(mode="wrap")
-    def _with_digest(self, serialise: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+    def _with_digest(self, serialise: Any, info: Any) -> dict[str, Any]:
         """In a file the record has a `digest` of all its other fields, so that an edit by hand is seen."""
         tree: dict[str, Any] = serialise(self)
         return tree | {"digest": sha256_of(tree)} if info.mode == "json" else tree
@@ -108,59 +149,68 @@ class TrainingRecord(Record):
             raise ValueError("edited since it was written: its digest is another")
         return fields
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        for section in ("model", "train"):
-            if not isinstance(self.settings.get(section), dict):
-                raise ValueError(f"its settings have no section {section}")
-        batch_size = self.settings["train"].get("batch_size")
-        if type(batch_size) is not int or not 1 <= batch_size < 2**53:
-            raise ValueError(f"a batch size of {batch_size!r}")
-        if self.settings["train"].get("iterations") != self.iterations:
-            raise ValueError(f"planned for {self.iterations} iterations, and its settings say otherwise")
-        if self.identity.data != self.data.digest:
-            raise ValueError("its data are not those of its identity")
-        self._agrees_about_its_end()
-        bounds = [(segment.first_iteration, segment.last_iteration) for segment in self.segments]
-        gaps = any(last != first for (_, last), (first, _) in pairwise(bounds))
-        if gaps or any(first > last for first, last in bounds):
-            raise ValueError(f"its segments are {bounds[:5]}")
-        if (bounds[0][0], bounds[-1][1]) != (0, self.iteration) if bounds else self.iteration:
-            raise ValueError(f"its segments are {bounds[:5]}, after {self.iteration} iterations")
-        if self.warmup_iterations is not None and self.warmup_iterations > self.iteration:
-            raise ValueError(f"a warm-up of {self.warmup_iterations} iterations, after {self.iteration}")
-        return self
-
-    def _agrees_about_its_end(self) -> None:
-        ended, done = f"{self.status} at iteration {self.iteration} of {self.iterations}", self.status == "done"
-        if self.iteration > self.iterations or self.status == "not run" or (done and self.iteration < self.iterations):
-            raise ValueError(ended)
-        if (self.test_error is None) == done:
-            raise ValueError(f"{ended}, its test error is {self.test_error}")
-        if (self.validation_error is not None) != (done and self.data.validation_images > 0):
-            raise ValueError(f"{ended}, its validation error is {self.validation_error}")
-        training_error = 0.0 if self.training_error is None and not done else self.training_error
-        if self.iteration and (training_error is None or not 0 <= training_error <= 100):
-            raise ValueError(f"{ended}, its training error is {training_error}")
-        if done and not math.isfinite(self.training_loss or 0):
-            raise ValueError(f"{ended}, its training loss is {self.training_loss}")
-        expected = {WEIGHTS, HISTORY, *([PREDICTIONS] if done else [])} if self.files else set()
-        if not expected - {WEIGHTS} <= self.files.keys() <= expected or (self.files and self.status == "interrupted"):
-            raise ValueError(f"{ended}, with the digests of {', '.join(sorted(self.files)) or 'no file'}")
-
     @property
     def seconds(self) -> float:
         """Wall-clock time of the whole run, evaluations included."""
         return sum(segment.seconds for segment in self.segments)
 
     @property
-    def energy_joules(self) -> float | None:
-        """Of the whole run; None if any stretch of it was not measured."""
-        energies = [segment.energy_joules for segment in self.segments]
-        return sum(energy for energy in energies if energy) if energies and all(energies) else None
-
-    @property
     def images_per_second(self) -> float | None:
         """Images trained on per second of training iterations, evaluations left out."""
         seconds = sum(segment.training_seconds for segment in self.segments)
         return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
+
+
+class Facts(Record):
+    """What the user of a net's weights must know: which net, how well it does, and how its images are normalised.
+
+    Weights carry it in their file, as one JSON text among the metadata of safetensors: one, so that the same run
+    leaves the same bytes, for safetensors keeps no order of several.
+    """
+
+    model_config = ConfigDict(str_max_length=20_000)
+
+    net: str
+    depth: Positive
+    shortcut: str
+    """`none` for a plain net."""
+    zero_padding: str | None
+    """None without option A."""
+    classes: tuple[str, ...]
+    """In the order of the logits."""
+    seed: Seed
+    iterations: Count
+    """Done."""
+    test_error: Error | None
+    """In %; None of a run that diverged."""
+    commit: str | None
+    """Of the code; with `-dirty` if tracked files differed. None outside Git."""
+    pixel_mean: Annotated[str, Field(pattern="^[A-Za-z0-9+/]*$", min_length=16_384, max_length=16_384)] | None
+    """The mean training image in 0..255, float32 (32, 32, 3), little-endian, in base64: 3,072 numbers in 16,384
+    characters. Inputs are pixels minus it, divided by 255."""
+
+    @classmethod
+    def of(cls, record: TrainingRecord, mean: NDArray[np.float32] | None) -> Self:
+        """Take the facts from a run's record; the mean image, float32 (32, 32, 3), is not in it."""
+        model, system = record.settings["model"], record.segments[-1].system if record.segments else None
+        shortcut = "none" if record.net == "plain" else str(model["shortcut"])
+        commit = system.commit if system else None
+        return cls(
+            net=record.net,
+            depth=record.depth,
+            shortcut=shortcut,
+            zero_padding=str(model["zero_padding"]) if shortcut == "A" else None,
+            classes=record.data.classes,
+            seed=record.seed,
+            iterations=record.iteration,
+            test_error=record.test_error,
+            commit=f"{commit}-dirty" if commit and system and system.modified else commit,
+            pixel_mean=None if mean is None else base64.b64encode(mean.astype("<f4").tobytes()).decode(),
+        )
+
+    @property
+    def mean(self) -> NDArray[np.float32] | None:
+        """The mean training image, float32 (32, 32, 3) in 0..255."""
+        if self.pixel_mean is None:
+            return None
+        return np.frombuffer(base64.b64decode(self.pixel_mean), "<f4").reshape(32, 32, 3).astype(np.float32)

@@ -23,14 +23,13 @@ from resnet.results import (
     PublishedRecords,
     Record,
     ResponsesRecord,
+    StoredFile,
     SweepRecord,
     ThroughputRecord,
     UsualLoopRecord,
-    file_digest,
 )
 from resnet.results.consistency import METRICS, RunFiles, record_of, weights_of
 from resnet.results.plan_runs import UNPLANNED, read_plan_runs
-from resnet.results.weights import check_weights
 from resnet.training.recipe import VERSION
 
 BY_FOLDER: dict[str, type[Record]] = {
@@ -124,11 +123,11 @@ def _check_runs(params: Params, runs: Path, made: Check) -> None:
 
 
 def _check_net(run: RunFiles, described: Path, made: Check) -> None:
-    """Compare a run's record and weights with its net's layers, if these are described."""
-    record, layers = run.record, None
+    """Compare a run's record with its net's layers, if these are described, and its weights with the record."""
+    record = run.record
     with suppress(DamagedFile):  # absent, or a problem of its own
         net = DescriptionRecord.read(described)
-        layers, counts = net.layers, (net.parameters, net.multiply_adds)
+        counts = net.parameters, net.multiply_adds
         if net.classes == len(record.data.classes) and counts != (record.parameters, record.multiply_adds):
             what = f"{record.parameters:,} parameters and {record.multiply_adds:,} multiply-adds"
             made.problem(run.folder / METRICS, f"{what}, its net has {counts[0]:,} and {counts[1]:,}")
@@ -138,8 +137,6 @@ def _check_net(run: RunFiles, described: Path, made: Check) -> None:
     with made.looking(path, "files of weights"):
         if WEIGHTS in record.files:
             record.files[WEIGHTS].check(path)
-        else:
-            check_weights(path, layers, finite=record.status == "done")
 
 
 def _check_files(folder: Path, params: Params, made: Check) -> None:
@@ -170,5 +167,5 @@ def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
             raise DamagedFile(path, f"holds {record.name}, not {path.stem}")
         for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
-            if weights is not None and file_digest(weights) != seed.weights_sha256:
+            if weights is not None and StoredFile.describe(weights).sha256 != seed.weights_sha256:
                 made.stale.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))

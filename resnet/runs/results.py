@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from resnet.nets.layers import describe
 from resnet.params import Settings
 from resnet.results import (
     HISTORY,
@@ -20,7 +19,6 @@ from resnet.results import (
 )
 from resnet.results.consistency import read_run
 from resnet.results.plan_runs import ENDED, first_damage
-from resnet.results.weights import check_weights
 from resnet.runs.folders import Folders
 from resnet.training.checkpoint import iterations_saved, remove_checkpoints
 
@@ -56,9 +54,6 @@ class Results(NamedTuple):
         if record is None:
             return None
         try:
-            if WEIGHTS not in record.files:  # nobody has measured them: they are compared with the net's layers
-                layers = describe(self.settings, len(record.data.classes)).layers
-                check_weights(weights, layers, finite=record.status == "done")
             return first_damage(read_run(self.folders.results), weights)
         except DamagedFile as error:
             return error

@@ -16,11 +16,13 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from resnet.cli import COMMANDS, run
+from resnet.cli import app, run
 from resnet.params import Params
 from tests.faults import sources
 from tests.faults.sources import JSON, JUNK, TEXT, Draw
 from tests.faults.tally import Outcome, digest
+
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 LENGTH = 600
 """Characters of a line at most, its paths included."""
@@ -84,7 +86,7 @@ def usage(draw: Draw, folder: Path) -> Case:
     """Options that are not there, lack their values, or have values of another type."""
     wrong = (("--nothing",), ("--depth",), ("--set",), ("--params",), ("--\x00",), ("-x",), ("--depth", "8.5"))
     more = (("--format", "xml"), ("--depth", "1" * 40), ("--seeds", "x", "--out", "o"), ("--depth", "-2"), ("--net=",))
-    command = draw(st.sampled_from([command.__name__ for command in COMMANDS]) | TEXT.map(lambda text: f"{text}é"))
+    command = draw(st.sampled_from(COMMANDS) | TEXT.map(lambda text: f"{text}é"))
     return Case((command, *draw(st.sampled_from(wrong + more))))
 
 

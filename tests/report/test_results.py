@@ -42,14 +42,13 @@ def _with_digests(metrics: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """A plan with a file of every kind; the records of seed 1 hold digests."""
+    """A plan with a file of every kind."""
     plan = Files(a_plan(*NETS, seeds=2, report={"bootstrap_samples": 50}), tmp_path_factory.mktemp("whole") / "runs")
     for place, name in enumerate(NETS):
         for seed in (0, 1):
             wrong = np.arange(500) % (7 + place + seed) == 0
             metrics = plan.train(name, seed, wrong=wrong, systems=[a_system(), a_system()])
-            if seed:
-                _with_digests(metrics)
+            _with_digests(metrics)
         plan.describe(name)
         plan.throughput(name, peaks=some_peaks())
         plan.responses(name, [1.0, 0.5, 0.2], [1.1, 0.6, 0.3])
@@ -116,35 +115,6 @@ def test_a_damaged_file_is_named_or_holds_together(whole: Files, data: st.DataOb
 @given(data=st.data())
 def test_whatever_is_damaged_the_report_is_drawn(whole: Files, data: st.DataObject) -> None:
     _try_one(whole, whole.runs.parent / "drawn", data.draw, drawn=True)
-
-
-def _predictions(plan: Files, name: str, seed: int) -> Path:
-    return plan.runs / f"train/{name}/seed-{seed}/test_predictions.npy"
-
-
-def test_one_seed_under_two_numbers_counts_once(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", seeds=3)
-    for seed in range(3):
-        plan.train("resnet-20", seed, wrong=np.arange(100) % (5 + seed) == 0)
-    for name in ("metrics.json", "history.csv", "test_predictions.npy"):
-        shutil.copy(plan.runs / f"train/resnet-20/seed-0/{name}", plan.runs / f"train/resnet-20/seed-2/{name}")
-    metrics = plan.runs / "train/resnet-20/seed-2/metrics.json"
-    TrainingRecord.read(metrics).model_copy(update={"seed": 2}).write(metrics)
-    results = plan.results()
-    assert [run.seed for run in results.nets["resnet-20"].done] == [0, 1]
-    assert [x.file for x in results.not_counted] == ["train/resnet-20/seed-2/metrics.json"]
-
-
-def test_another_nets_predictions_are_left_out_and_its_record_is_believed(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=1)
-    plan.train("resnet-20", wrong=np.arange(100) % 5 == 0)
-    plan.train("resnet-56", wrong=np.arange(100) % 10 == 0)
-    shutil.copy(_predictions(plan, "resnet-56", 0), _predictions(plan, "resnet-20", 0))
-    results = plan.results()
-    assert [x.file for x in results.not_counted] == ["train/resnet-20/seed-0/test_predictions.npy"]
-    (first,), (second,) = (results.nets[name].done for name in ("resnet-20", "resnet-56"))
-    assert (first.record.test_error, first.predictions) == (20.0, None)
-    assert second.predictions is not None
 
 
 @pytest.mark.parametrize("place", ["", "train", "train/resnet-20", "train/resnet-20/seed-0", "describe"])

@@ -76,7 +76,7 @@ def test_what_is_not_there_is_refused() -> None:
         choose_machine(TrainParams(device="cpu", precision="tf32"))
     with pytest.raises(UserError, match=r"train\.device is cuda:4444, but PyTorch sees"):
         choose_machine(TrainParams(device="cuda:4444"))
-    with pytest.raises(ValueError, match="must be auto, cpu, mps, cuda, or a GPU by its number"):
+    with pytest.raises(ValueError, match=r"should match pattern.*cuda"):
         TrainParams(device="gpu:1")
     # An evaluation does not ask for the training's precision.
     assert choose_machine(TrainParams(device="cpu", precision="tf32"), "fp32") == CPU
