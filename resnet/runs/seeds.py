@@ -14,7 +14,7 @@ from resnet.files import locked, remove_partials
 from resnet.params import Settings
 from resnet.results import TrainingRecord
 from resnet.runs.aside import Arrangement, arrange, carry_out, reunite
-from resnet.runs.display import TrainingDisplay
+from resnet.runs.display import RunDisplay, training_bars
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import difference
@@ -135,8 +135,9 @@ def _train(runs: Sequence[Run], settings: Settings, placement: Placement, consol
         where += f"; {len(runs)} seeds side by side"
     titles = [f"{settings.name} seed {run.seed}" for run in runs]
     console.print(f"{', '.join(titles)}: {iterations:,} iterations on {where}", soft_wrap=True)
-    with TrainingDisplay(console, iterations, settings.train.batch_size) as display:
-        records = train_side_by_side(runs, [display.add(title) for title in titles])
+    with training_bars(console) as bars:
+        shown = [RunDisplay(bars, title, iterations, settings.train.batch_size) for title in titles]
+        records = train_side_by_side(runs, shown)
     for title, record in zip(titles, records, strict=True):
         ended = f"{record.status} at iteration {record.iteration:,}"
         if record.status == "done":

@@ -22,8 +22,9 @@ from resnet.errors import UserError
 from resnet.files import is_locked
 from resnet.params import load
 from resnet.results import TrainingRecord
-from resnet.runs.cluster import Width, check_listens, unfinished_tasks, without_rays_log
+from resnet.runs.cluster import check_listens, unfinished_tasks, without_rays_log
 from resnet.runs.seeds import train_seeds
+from resnet.training.placement import Placement
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS, commit, environment, run, running
 from tests.runs.test_live import check_curves
@@ -138,8 +139,8 @@ def test_tasks_are_what_is_unfinished_the_costliest_first(digits: Data, tmp_path
     settings = plan.settings("plain-8")
     out, weights = tmp_path / "runs/train/plain-8", tmp_path / "weights/plain-8"
     train_seeds(settings, [1], digits, out, CPU, weights=weights)
-    asked = {"plain-8": Width(3, "fp32"), "resnet-8": Width(5, "fp32"), "resnet-14": Width(1, "fp32")}
-    tasks = unfinished_tasks(plan, tmp_path, asked, "cuda")
+    placed = {name: Placement(CPU, seeds, recompute=False) for name, seeds in zip(plan.models, (5, 3, 1), strict=True)}
+    tasks = unfinished_tasks(plan, tmp_path, placed, "cuda")
     assert [str(task) for task in tasks] == [
         *(f"resnet-14 seed {seed}" for seed in range(5)),
         "resnet-8 seeds 0, 1, 2, 3, 4",

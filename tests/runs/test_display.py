@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from resnet.runs import display
-from resnet.runs.display import TrainingDisplay
+from resnet.runs.display import RunDisplay, training_bars
 from resnet.training.checkpoint import Progress
 
 BATCH_SIZE = 16
@@ -25,8 +25,8 @@ class Shown:
         monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: self.seconds))
         self.file = io.StringIO()
         console = Console(file=self.file, width=200, force_terminal=terminal)
-        self.display = TrainingDisplay(console, iterations, BATCH_SIZE)
-        self.run = self.display.add("resnet-8 seed 0")
+        self.bars = training_bars(console)
+        self.run = RunDisplay(self.bars, "resnet-8 seed 0", iterations, BATCH_SIZE)
         self.progress = Progress(torch.full((iterations,), 2.0), torch.full((iterations,), 8, dtype=torch.int32))
 
     def advance(self, iterations: int, seconds: float) -> str:
@@ -35,7 +35,7 @@ class Shown:
             self.seconds += seconds / iterations
             self.progress.iteration += 1
             self.run(self.progress, 0.1)
-        return str(self.display.bars.tasks[0].fields["state"])
+        return str(self.bars.tasks[0].fields["state"])
 
     @property
     def lines(self) -> list[str]:
@@ -87,10 +87,10 @@ def test_a_line_every_half_minute_says_how_long_it_takes(show: Show) -> None:
 
 def test_a_terminal_has_bars_and_no_lines(show: Show) -> None:
     shown = show(100, terminal=True)
-    with shown.display:
-        shown.display.add("resnet-8 seed 1")
+    with shown.bars:
+        RunDisplay(shown.bars, "resnet-8 seed 1", 100, BATCH_SIZE)
         shown.advance(100, 60)
-    assert [(task.finished, task.completed) for task in shown.display.bars.tasks] == [(True, 100), (False, 0)]
+    assert [(task.finished, task.completed) for task in shown.bars.tasks] == [(True, 100), (False, 0)]
     text = shown.file.getvalue()
     assert "100/100" in text
     assert "resnet-8 seed 1" in text
