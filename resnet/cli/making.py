@@ -108,7 +108,7 @@ def forecast(
     set_: SetOption = None,
 ) -> None:
     """Forecast the whole plan from a few measured steps; fail if it goes beyond limits.hours."""
-    from resnet.runs.plan import forecast_plan
+    from resnet.runs.forecast import forecast_plan
 
     forecast_plan(read_params(params, set_), runs, out, Console())
 
@@ -134,8 +134,8 @@ def plan(
 
     from resnet.runs.adopt import adopt as record_files
     from resnet.runs.cluster import train_plan
+    from resnet.runs.forecast import forecast_plan
     from resnet.runs.live import check_installed
-    from resnet.runs.plan import forecast_plan
     from resnet.runs.run import Interrupted
 
     check_installed(live)

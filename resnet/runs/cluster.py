@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,10 +43,10 @@ SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class Task(NamedTuple):
-    """Some seeds of a net that one process trains, side by side where there are several."""
+    """Some seeds of a net that one process trains, side by side if there are several."""
 
     settings: Settings
-    """With these seeds alone, the node's kind of device, and the data's folder in full."""
+    """With these seeds alone, the nodes' kind of device, and the data's folder in full."""
     out: Path
     weights: Path
 
@@ -68,28 +67,26 @@ def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placemen
     Args:
         params: the plan.
         folder: with its `runs/` and `weights/`; its data's folder is relative to it.
-        placed: how each net trains, by its name.
+        placed: how each net trains on one of the nodes, by its name: all train it in that precision.
         device: `cpu` or `cuda`.
     """
     tasks = []
     data = params.data.model_copy(update={"dir": folder / params.data.dir})
     for net in plan_status(params, folder / "runs").nets:
+        placement = placed[net.name]
         # The identity of a run holds neither the device nor the folder of its data.
-        settings = params.settings(net.name).with_train(device=device).model_copy(update={"data": data})
+        settings = params.settings(net.name).with_train(device=device, precision=placement.machine.precision)
         left = [seed.seed for seed in net.seeds if seed.state not in ENDED]
-        for start in range(0, len(left), width := placed[net.name].seeds):
-            chunk = settings.with_seeds(left[start : start + width])
+        for start in range(0, len(left), placement.seeds):
+            chunk = settings.with_seeds(left[start : start + placement.seeds]).model_copy(update={"data": data})
             tasks.append(Task(chunk, folder / "runs/train" / net.name, folder / "weights" / net.name))
     return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
 
 
 def train(task: Task, live: Viewer | None = None) -> None:
     """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
-    began = time.monotonic()
-    seeds = task.settings.train.seed_list
-    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds):
-        if time.monotonic() - began > SECONDS_FOR_LOCK:
-            break  # training says who is in the way
+    seeds, patience = task.settings.train.seed_list, time.monotonic() + SECONDS_FOR_LOCK
+    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds) and time.monotonic() < patience:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     data, machine = load(task.settings.data.dir, task.settings.data), choose_machine(task.settings.train)
     train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True, live=live)
@@ -102,6 +99,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     Raises:
         UserError: Ray is not installed, or there is no cluster at that address.
     """
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its log stays out of the display
     try:
         import ray
     except ImportError as error:
@@ -113,15 +111,14 @@ def _cluster(address: str | None) -> Iterator[Any]:
         options["include_dashboard"] = False
     else:
         check_listens(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
-    with without_rays_log():
-        try:
-            ray.init(address=address or "local", **options)
-        except Exception as error:  # Ray has no class for what goes wrong at its start
-            raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+    try:
+        ray.init(address=address or "local", **options)
+    except Exception as error:  # Ray has no class for what goes wrong at its start
+        raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def check_listens(address: str) -> None:
@@ -134,57 +131,15 @@ def check_listens(address: str) -> None:
     if not host or not port.isdecimal():
         return
     preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
+    why = "what answers there is not Ray"
     try:
         with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
             connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
-            found = connection.recv(4)[3:] == bytes([settings])
+            if connection.recv(4)[3:] == bytes([settings]):
+                return
     except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({why})") from error
-    if not found:
-        raise UserError(f"--address {one_line(address, 100)}: what answers there is not Ray")
-
-
-@contextmanager
-def without_rays_log() -> Iterator[None]:
-    """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
-    earlier, descriptor = sys.stderr, os.dup(2)
-    with open(os.devnull, "wb") as nothing, open(descriptor, "w", buffering=1, encoding="utf-8") as own:
-        os.dup2(nothing.fileno(), 2)
-        sys.stderr = own
-        try:
-            yield
-        finally:
-            sys.stderr = earlier
-            os.dup2(descriptor, 2)
-
-
-def _ask_nodes(ray: Any, params: Params, device: str, cores: int) -> dict[str, Placement]:
-    """How each net trains on the node that takes the fewest seeds of it side by side.
-
-    Raises:
-        UserError: no node has the cores of a task, or the nodes' own precisions differ, so that a row would have two.
-    """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    kind = "GPU" if device == "cuda" else "CPU"
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(kind)]
-    most = max((int(node["Resources"][kind]) for node in nodes), default=0)
-    if kind == "CPU" and most < cores:
-        raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
-    ask = ray.remote(num_cpus=0, num_gpus=0.01 if kind == "GPU" else 0)(placements)
-    places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    answers: list[dict[str, Placement]] = ray.get(
-        [ask.options(scheduling_strategy=place).remote(params, device) for place in places]
-    )
-    for name in params.models:
-        precisions = sorted({answer[name].machine.precision for answer in answers})
-        if len(precisions) > 1:
-            raise UserError(
-                f"{name}: train.precision is auto, which is {' and '.join(precisions)} on this cluster's nodes: a row "
-                "has one precision, so set train.precision"
-            )
-    return {name: min((answer[name] for answer in answers), key=lambda place: place.seeds) for name in params.models}
+        why = f"no Ray cluster answers there ({getattr(error, 'strerror', None) or error})"
+    raise UserError(f"--address {one_line(address, 100)}: {why}")
 
 
 def _resources(ray: Any, task: Task, placement: Placement, cores: int) -> dict[str, Any]:
@@ -205,7 +160,7 @@ def train_plan(
 
     Args:
         params: the plan.
-        folder: of the plan, on storage that all nodes share under the same path.
+        folder: the plan's, on storage that all nodes share under the same path.
         address: of a running Ray cluster; None: this machine's cores and GPUs.
         cores: of each task on a CPU: as many threads, on which a run's bits depend.
         console: where progress is shown.
@@ -221,9 +176,12 @@ def train_plan(
         save(read(params.data.source, params.data), prepared)
     load(prepared, params.data)  # says what is wrong with them, before any task does
     with _cluster(address) as ray:
-        gpus = ray.cluster_resources().get("GPU", 0)
-        device = "cuda" if gpus and params.train.device != "cpu" else "cpu"
-        placed = _ask_nodes(ray, params, device, cores)
+        gpu = ray.cluster_resources().get("GPU", 0) and params.train.device != "cpu"
+        most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+        if not gpu and most < cores:
+            raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
+        device = "cuda" if gpu else "cpu"
+        placed = ray.get(ray.remote(num_cpus=0, num_gpus=0.01 if gpu else 0)(placements).remote(params, device))
         tasks = unfinished_tasks(params, folder, placed, device)
         # A process for each task: memory is measured, threads are settled, and it may die alone.
         remote = ray.remote(max_calls=1, max_retries=RETRIES)(train)

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from resnet.runs.status import NetStatus, PlanStatus, SeedStatus, State
+from resnet.runs.status import PlanStatus, State
 
 STATES: tuple[State, ...] = ("done", "running", "stopped", "not begun", "diverged")
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -18,39 +18,32 @@ SECONDS_BETWEEN_LOOKS = 2.0
 
 def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
     """The whole plan: its nets, the seeds that are begun and not done, and what is not the plan's."""
-    begun = [(net, seed) for net in plan.nets for seed in net.seeds if seed.state in ("running", "stopped")]
-    tables = [_nets_table(plan), *([_seeds_table(begun)] if begun else [])]
-    return Group(*tables, *(Text(line, overflow="fold") for line in (*plan.notes, last_line) if line))
-
-
-def _nets_table(plan: PlanStatus) -> Table:
     shown = [state for state in STATES if state != "diverged" or any(net.count(state) for net in plan.nets)]
-    table = Table()
-    table.add_column("net", no_wrap=True)
-    for heading in ("iterations", *shown, "hours left"):
-        table.add_column(heading, justify="right")
+    nets = _table("net", "iterations", *shown, "hours left")
     for net in plan.nets:
         counts = [str(net.count(state) or "") for state in shown]
-        table.add_row(net.name, f"{net.iterations:,}", *counts, _number(net.hours_left))
-    table.add_section()
+        nets.add_row(net.name, f"{net.iterations:,}", *counts, _number(net.hours_left))
+    nets.add_section()
     counts = [str(sum(net.count(state) for net in plan.nets)) for state in shown]
-    table.add_row("all", "", *counts, _number(plan.hours_left))
-    return table
+    nets.add_row("all", "", *counts, _number(plan.hours_left))
+    runs = _table("run", "state", "iteration", "images/s", "hours left")
+    for net in plan.nets:
+        for seed in net.seeds:
+            if seed.state in ("running", "stopped"):
+                left = None if seed.seconds_left is None else seed.seconds_left / 3600
+                speed = "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}"
+                done = f"{seed.iteration:,} of {net.iterations:,}"
+                hours = _number(left) if seed.state == "running" else ""
+                runs.add_row(f"{net.name} seed {seed.seed}", seed.state, done, speed, hours)
+    lines = [Text(line, overflow="fold") for line in (*plan.notes, last_line) if line]
+    return Group(nets, *([runs] if runs.rows else []), *lines)
 
 
-def _seeds_table(begun: list[tuple[NetStatus, SeedStatus]]) -> Table:
+def _table(first: str, *headings: str) -> Table:
     table = Table()
-    for heading in ("run", "state", "iteration", "images/s", "hours left"):
-        table.add_column(heading, justify="left" if heading in ("run", "state") else "right")
-    for net, seed in begun:
-        left = None if seed.seconds_left is None else seed.seconds_left / 3600
-        table.add_row(
-            f"{net.name} seed {seed.seed}",
-            seed.state,
-            f"{seed.iteration:,} of {net.iterations:,}",
-            "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}",
-            _number(left) if seed.state == "running" else "",
-        )
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
     return table
 
 

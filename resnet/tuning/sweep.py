@@ -81,13 +81,13 @@ def open_storage(where: str, dead_after: float) -> RDBStorage:
         url = f"postgresql+psycopg://{place}"
     else:
         raise UserError(f"study {shown(where)}: give a file or postgresql://USER@HOST/DATABASE")
-    beats = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
-    create = partial(RDBStorage, url, engine, heartbeat_stale_trial_callback=begin_again, **beats)
+    interval, grace = max(1, int(dead_after / 5)), max(2, int(dead_after))
+    create = partial(RDBStorage, url, engine, heartbeat_interval=interval, grace_period=grace)
     with storage_errors(where), lock:
         try:
             with suppress(sqlalchemy.exc.IntegrityError):  # another worker was creating the tables
-                return create()
-            return create()
+                return create(heartbeat_stale_trial_callback=begin_again)
+            return create(heartbeat_stale_trial_callback=begin_again)
         except ImportError as error:
             raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
         except RuntimeError as error:

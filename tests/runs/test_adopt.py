@@ -16,7 +16,6 @@ from resnet.params import load
 from resnet.runs.adopt import adopt
 from resnet.runs.seeds import train_seeds
 from resnet.training.devices import choose_machine
-from tests.conftest import Command
 from tests.pipeline.project import PARAMS, ROOT, clone, commit, run, running
 
 NETS = ("resnet-8", "plain-8")
@@ -156,12 +155,3 @@ def test_results_of_other_settings_are_refused_and_other_seeds_do_not_count(trai
     with pytest.raises(UserError, match=r"metrics.json: .*train.momentum is 0.9 there and 0.5 here"):
         adopt(project / "dvc.yaml")
     assert (project / "dvc.lock").read_bytes() == lock
-
-
-def test_the_command_says_what_is_there_or_one_clear_line(command: Command, tmp_path: Path) -> None:
-    done = command("adopt")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    for name in ("dvc.yaml", "params.yaml"):
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    done = command("adopt", "dvc.yaml")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
