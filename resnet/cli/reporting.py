@@ -84,15 +84,14 @@ def status(
     format_: FormatOption = Format.table,
 ) -> None:
     """Show how far the plan is: done, running, stopped, not begun, and the hours left."""
-    from resnet.runs import screen
-    from resnet.runs.status import plan_status
+    from resnet.runs.status import plan_status, screen, watch_plan
 
     plan = read_params(params, set_)
     if watch and format_ is Format.json:
         raise UserError("--watch is for people: leave out --format json, or ask again")
     if watch:
-        screen.watch(lambda: plan_status(plan, runs), Console())
+        watch_plan(lambda: plan_status(plan, runs), Console())
     elif format_ is Format.json:
         print_json(plan_status(plan, runs).as_json())
     else:
-        Console().print(screen.screen(plan_status(plan, runs)))
+        Console().print(screen(plan_status(plan, runs)))

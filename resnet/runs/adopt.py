@@ -9,6 +9,7 @@ of an unfinished net: a plain `dvc repro` goes on with it, because they are "not
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from resnet.errors import UserError, one_line
 from resnet.params import load
@@ -60,6 +61,8 @@ def _record(pipeline: Path, names: list[str], going: dict[str, str]) -> dict[str
                 stage.save(allow_missing=True, run_cache=False)
                 if stage.name not in going:
                     stage.commit(allow_missing=True)
+                elif any(out.use_cache and out.exists and not out.changed_cache() for out in stage.outs):
+                    _forget_cached(repo, stage)
                 missing = ", ".join(out.def_path for out in stage.outs if not out.exists)
                 state = f"without {missing}" if missing else "complete"
                 states[one_line(stage.name)] = going.get(stage.name, one_line(state))
@@ -71,3 +74,11 @@ def _record(pipeline: Path, names: list[str], going: dict[str, str]) -> dict[str
     except DvcException as error:
         raise UserError(f"{pipeline}: {error}") from error
     return states
+
+
+def _forget_cached(repo: Any, stage: Any) -> None:
+    """Record as absent what DVC's cache has of an unfinished net: it would count as done. The files stay, no links."""
+    for out in stage.outs:
+        if out.use_cache:
+            repo.unprotect(out.fs_path)
+            out.hash_info, out.meta = type(out.hash_info)(), type(out.meta)()

@@ -79,10 +79,13 @@ class Check:
 
 
 def check(folders: Iterable[Path]) -> Check:
-    """Check some plans, each a folder with a `params.yaml`."""
+    """Check some plans, each a folder with a `params.yaml`; one without any results is a problem too."""
     made = Check()
     for folder in folders:
+        before = made.counts.total() + 1, len(made.problems)
         check_plan(folder, made)
+        if (made.counts.total(), len(made.problems)) == before:
+            made.problem(folder, "a plan without any results")
     return made
 
 
@@ -92,7 +95,6 @@ def check_plan(folder: Path, made: Check) -> None:
         if not (folder / "params.yaml").exists():
             raise UserError("no params.yaml here: give the folder of a plan")
         params = load(folder / "params.yaml")
-        before = made.counts.total(), len(made.problems)
         data = folder / params.data.dir
         if os.path.lexists(data):
             with made.looking(data, "data sets"):
@@ -100,8 +102,6 @@ def check_plan(folder: Path, made: Check) -> None:
         _check_runs(params, folder / "runs", made)
         for place in ("runs", "weights"):
             _check_files(folder / place, params, made)
-        if (made.counts.total(), len(made.problems)) == before:
-            raise UserError("a plan without any results")
 
 
 def _check_runs(params: Params, runs: Path, made: Check) -> None:

@@ -27,9 +27,8 @@ from resnet.params import Params, Settings
 from resnet.results.plan_runs import ENDED
 from resnet.runs.live import Viewer
 from resnet.runs.run import Interrupted
-from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
-from resnet.runs.status import PlanStatus, plan_status
+from resnet.runs.status import SECONDS_BETWEEN_LOOKS, PlanStatus, plan_status, screen
 from resnet.training.devices import choose_machine
 from resnet.training.placement import Placement, place, run_bytes
 
@@ -39,7 +38,6 @@ SECONDS_FOR_LOCK = 600.0
 """How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
 SECONDS_FOR_ANSWER = 5.0
 """Of a cluster at an address."""
-SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class Task(NamedTuple):

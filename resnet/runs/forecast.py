@@ -149,7 +149,7 @@ def _is_complete(results: Results) -> bool:
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:
-    """Forecast every net of the plan; leave `forecast.json`, also where the plan cannot finish.
+    """Forecast every net of the plan; leave `forecast.json`, also if the plan cannot finish.
 
     Raises:
         UserError: the forecast goes beyond `limits.hours`; the data are not prepared; a net asks for a device

@@ -122,7 +122,7 @@ class Run:
             done, last = progress.iteration, progress.iteration == recipe.iterations
             if done % recipe.evaluate_every == 0 and not last:
                 self._evaluate(self.machine)
-            # Losses are read where the device is waited for anyway.
+            # Losses are read when the device is waited for anyway.
             due = done % min(recipe.evaluate_every, self.checkpoint_every) == 0
             if due and not last and self._diverged():
                 return "diverged"

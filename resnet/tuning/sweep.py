@@ -129,7 +129,7 @@ def trial_values(params: dict[str, Any]) -> dict[str, Any]:
 def fair_iterations(schedules: Sequence[Sequence[int]], iterations: int, every: int) -> set[int]:
     """The iterations at which trials may be compared, and so pruned; they are measured `every` so many iterations.
 
-    Low learning rates lead until the high ones are divided. So trials are compared only where every schedule, given by
+    Low learning rates lead until the high ones are divided. So trials are compared only if every schedule, given by
     its milestones in iterations, has been divided equally often, at least once, and since the measurement before.
     """
     measured = range(every, iterations, every)
@@ -169,9 +169,9 @@ class NetSweep:
             UserError: the record is that of other settings, and `overwrite` is not given.
         """
         if self.record_file.exists() and not overwrite:
-            held = SweepRecord.read(self.record_file)
-            if held.identity != self.identity:
-                differs = " and ".join(held.identity.differences(self.identity))
+            there = SweepRecord.read(self.record_file)
+            if there.identity != self.identity:
+                differs = " and ".join(there.identity.differences(self.identity))
                 raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
         # No Hyperband: below the first milestone there is nothing to go by.
         median = MedianPruner(n_startup_trials=self.sweep.pruner_startup_trials)

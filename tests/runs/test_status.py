@@ -14,9 +14,8 @@ from resnet.params import Params, load
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import iterations_left
 from resnet.runs.run import Run
-from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
-from resnet.runs.status import NetStatus, plan_status
+from resnet.runs.status import NetStatus, plan_status, screen
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS
 from tests.runs.conftest import interrupt_at
