@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -97,7 +98,6 @@ def _cluster(address: str | None) -> Iterator[Any]:
     Raises:
         UserError: Ray is not installed, or there is no cluster at that address.
     """
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its log stays out of the display
     try:
         import ray
     except ImportError as error:
@@ -109,14 +109,29 @@ def _cluster(address: str | None) -> Iterator[Any]:
         options["include_dashboard"] = False
     else:
         check_listens(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
-    try:
-        ray.init(address=address or "local", **options)
-    except Exception as error:  # Ray has no class for what goes wrong at its start
-        raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    with without_rays_log():
+        try:
+            ray.init(address=address or "local", **options)
+        except Exception as error:  # Ray has no class for what goes wrong at its start
+            raise UserError(f"--address {address or 'local'}: {one_line(error, 300)}") from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def without_rays_log() -> Iterator[None]:
+    """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
+    earlier, descriptor = sys.stderr, os.dup(2)
+    with open(os.devnull, "wb") as nothing, open(descriptor, "w", buffering=1, encoding="utf-8") as own:
+        os.dup2(nothing.fileno(), 2)
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = earlier
+            os.dup2(descriptor, 2)
 
 
 def check_listens(address: str) -> None:

@@ -22,7 +22,7 @@ from resnet.errors import UserError
 from resnet.files import is_locked
 from resnet.params import load
 from resnet.results import TrainingRecord
-from resnet.runs.cluster import check_listens, unfinished_tasks
+from resnet.runs.cluster import check_listens, unfinished_tasks, without_rays_log
 from resnet.runs.seeds import train_seeds
 from resnet.training.placement import Placement
 from tests.conftest import CPU, Command
@@ -174,6 +174,14 @@ def test_what_listens_and_is_not_ray_is_named(answer: bytes) -> None:
         check_listens(address)
     with listening(bytes([0, 0, 18, 4, 0, 0, 0, 0, 0])) as address:  # HTTP/2, which may be Ray
         check_listens(address)
+
+
+def test_rays_own_log_is_not_displayed(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_rays_log():
+        os.write(2, b"[2026-11-30 09:12:05 W 1 1] rpc_client.h:153: raw\n")
+        print("ours", file=sys.stderr)
+    print("after", file=sys.stderr)
+    assert capfd.readouterr().err == "ours\nafter\n"
 
 
 @pytest.mark.slow
