@@ -16,7 +16,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,16 @@ begin_again = RetryHeartbeatStaleTrialCallback()
 """Puts a trial back in the queue, with its values."""
 
 
-def open_storage(where: str, dead_after: float) -> RDBStorage:
+@contextmanager
+def opened(where: str, dead_after: float) -> Iterator[RDBStorage]:
     """Open the database of studies, a file or `postgresql://USER@HOST/DATABASE`; it is made if need be.
 
     A trial whose worker shows no sign of life for `dead_after` seconds is begun again by another one, with its values.
 
     Raises:
-        UserError: it is neither, cannot be reached, or is another version's.
+        UserError: it is neither, cannot be reached, is another version's, or fails in the block.
     """
-    shown(where)  # before a library reads it: an error of its own would show the password
+    shown = without_password(where)  # before a library reads it: an error of its own would show the password
     scheme, _, place = where.rpartition("://")
     engine: dict[str, Any] = {"pool_pre_ping": True}  # a connection may have been closed during the hours of a trial
     lock: FileLock | nullcontext[None] = nullcontext()
@@ -80,38 +81,32 @@ def open_storage(where: str, dead_after: float) -> RDBStorage:
     elif scheme in ("postgresql", "postgres"):
         url = f"postgresql+psycopg://{place}"
     else:
-        raise UserError(f"study {shown(where)}: give a file or postgresql://USER@HOST/DATABASE")
+        raise UserError(f"study {shown}: give a file or postgresql://USER@HOST/DATABASE")
     interval, grace = max(1, int(dead_after / 5)), max(2, int(dead_after))
     create = partial(RDBStorage, url, engine, heartbeat_interval=interval, grace_period=grace)
-    with storage_errors(where), lock:
+    try:
         try:
-            with suppress(sqlalchemy.exc.IntegrityError):  # another worker was creating the tables
-                return create(heartbeat_stale_trial_callback=begin_again)
-            return create(heartbeat_stale_trial_callback=begin_again)
+            with lock:
+                try:
+                    storage = create(heartbeat_stale_trial_callback=begin_again)
+                except sqlalchemy.exc.IntegrityError:  # another worker was creating the tables
+                    storage = create(heartbeat_stale_trial_callback=begin_again)
         except ImportError as error:
             raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
         except RuntimeError as error:
-            raise UserError(f"study {shown(where)}: {one_line(error)}; or name another --study") from error
-
-
-def shown(where: str) -> str:
-    """The place without its password."""
-    if "://" not in where:
-        return where
-    try:
-        return sqlalchemy.make_url(where).render_as_string(hide_password=True)
-    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
-        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
-
-
-@contextmanager
-def storage_errors(where: str) -> Iterator[None]:
-    """Turn the database's errors into the user's."""
-    try:
-        yield
+            raise UserError(f"study {shown}: {one_line(error)}; or name another --study") from error
+        yield storage
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
         reason = one_line(error.__cause__ or error)
-        raise UserError(f"study {shown(where)}: {reason}; when mended, the same command goes on") from error
+        raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
+
+
+def without_password(where: str) -> str:
+    """The place as it may be shown."""
+    try:
+        return sqlalchemy.make_url(where).render_as_string() if "://" in where else where
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
+        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
 
 
 def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
@@ -345,8 +340,7 @@ def sweep_nets(
     seen = dataclasses.replace(data, test=data.validation)
     sweeps = [NetSweep(params, name, seen, out, console) for name in dict.fromkeys(nets or sweep.nets)]
     where = storage or sweep.storage or str(out / "study.db")
-    rdb = open_storage(where, sweep.dead_after)
-    with storage_errors(where):
+    with opened(where, sweep.dead_after) as rdb:
         studies = [(each, each.open(rdb, overwrite)) for each in sweeps]
         forecaster = Forecaster(len(data.validation))
         for each, study in studies:
