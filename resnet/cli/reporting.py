@@ -78,6 +78,9 @@ def check(
 
 def status(
     runs: RunsOption = Path("runs"),
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder for NET/seed-K/checkpoint.safetensors [RUNS/train].")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again until the plan is complete.")] = False,
     params: ParamsOption = DEFAULT_PARAMS,
     set_: SetOption = None,
@@ -90,8 +93,8 @@ def status(
     if watch and format_ is Format.json:
         raise UserError("--watch is for people: leave out --format json, or ask again")
     if watch:
-        watch_plan(lambda: plan_status(plan, runs), Console())
+        watch_plan(lambda: plan_status(plan, runs, checkpoints), Console())
     elif format_ is Format.json:
-        print_json(plan_status(plan, runs).as_json())
+        print_json(plan_status(plan, runs, checkpoints).as_json())
     else:
-        Console().print(screen(plan_status(plan, runs)))
+        Console().print(screen(plan_status(plan, runs, checkpoints)))

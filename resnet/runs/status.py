@@ -24,6 +24,7 @@ from resnet.results import TrainingRecord
 from resnet.results.consistency import RunFiles, weights_of
 from resnet.results.iteration_time import NetLeft, nets_left
 from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
+from resnet.runs.folders import seed_folders
 from resnet.training.recipe import VERSION
 
 State = Literal["done", "running", "stopped", "not begun", "diverged"]
@@ -91,12 +92,13 @@ class PlanStatus:
         return asdict(self) | {"complete": self.complete, "hours_left": self.hours_left}
 
 
-def plan_status(params: Params, runs: Path) -> PlanStatus:
+def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> PlanStatus:
     """Look how far a plan is.
 
     Args:
         params: the plan.
         runs: the folder of result files, with `train/<net>/seed-<k>`, `forecast` and `throughput`.
+        checkpoints: of the folders `<net>/seed-<k>` with checkpoints [they are with the results].
 
     Raises:
         DamagedFile: a measurement that says how fast a net is cannot be read.
@@ -110,22 +112,25 @@ def plan_status(params: Params, runs: Path) -> PlanStatus:
         elif (damage.path, damage.problem) not in not_counted:
             not_counted.append((damage.path, damage.problem))
     left = nets_left(params, runs, usable)
-    nets = [_net(params.settings(name), runs / "train" / name, usable, left[name]) for name in params.models]
+    folders = {name: (runs / "train" / name, (checkpoints or runs / "train") / name) for name in params.models}
+    nets = [_net(params.settings(name), *folders[name], usable, left[name]) for name in params.models]
     moved = sorted(path for name in params.models for path in (runs / "train" / name).glob(".aside/*/*"))
     not_counted += [(path, "set aside, of other settings, data or version") for path in moved]
     return PlanStatus(tuple(nets), tuple(one_line(f"{path}: {reason}") for path, reason in not_counted))
 
 
-def _net(settings: Settings, folder: Path, usable: dict[Key, RunFiles], left: NetLeft) -> NetStatus:
+def _net(settings: Settings, out: Path, saved: Path, usable: dict[Key, RunFiles], left: NetLeft) -> NetStatus:
     seeds, recipe = [], settings.train
     for seed in recipe.seed_list:
         run = usable.get((settings.name, seed))
         iteration, speed = (run.record.iteration, _speed(run.record)) if run else (0, None)
-        state: State = "stopped" if run else "not begun"
-        seconds_left = None
+        folders, seconds_left = seed_folders(out, seed, checkpoints=saved), None
+        # A checkpoint with a record that does not count is of that record's run.
+        begun = run or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
+        state: State = "stopped" if begun else "not begun"
         if run and run.record.status in ENDED:
             state = "done" if run.record.status == "done" else "diverged"
-        elif is_locked(folder / f"seed-{seed}"):
+        elif is_locked(folders.results):
             state = "running"
             seconds = recipe.batch_size / speed if speed else left.time and left.time.seconds
             seconds_left = seconds and seconds * (recipe.iterations - iteration)
