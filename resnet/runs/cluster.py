@@ -63,11 +63,7 @@ def placements(params: Params, device: str) -> dict[str, Placement]:
 def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placement], device: str) -> list[Task]:
     """The tasks of all seeds without finished results, the costliest first: what takes longest must not begin last.
 
-    Args:
-        params: the plan.
-        folder: with its `runs/` and `weights/`; its data's folder is relative to it.
-        placed: how each net trains on one of the nodes, by its name: all train it in that precision.
-        device: `cpu` or `cuda`.
+    All nodes train a net in the precision in which one of them has placed it. The folder is the plan's.
     """
     tasks = []
     data = params.data.model_copy(update={"dir": folder / params.data.dir})
@@ -171,13 +167,8 @@ def train_plan(
 ) -> None:
     """Train all of a plan that is not finished, and show how far it is.
 
-    Args:
-        params: the plan.
-        folder: the plan's, on storage that all nodes share under the same path.
-        address: of a running Ray cluster; None: this machine's cores and GPUs.
-        cores: of each task on a CPU: as many threads, on which a run's bits depend.
-        console: where progress is shown.
-        live: what shows the curves while they train.
+    The plan's folder is on storage that all nodes share under the same path. Without the address of a running cluster,
+    Ray has this machine's cores and GPUs. A task on a CPU has as many threads as cores: a run's bits depend on them.
 
     Raises:
         UserError: Ray or the cluster is not there, or seeds could not be trained; the others were.

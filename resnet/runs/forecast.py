@@ -39,11 +39,7 @@ BUSY = 1.25
 
 
 class Forecaster:
-    """Forecasts the runs of nets, each from a few steps measured once.
-
-    Args:
-        images_evaluated: images that one evaluation of the curve looks at.
-    """
+    """Forecasts the runs of nets, each from a few steps measured once; an evaluation looks at `images_evaluated`."""
 
     def __init__(self, images_evaluated: int) -> None:
         self.images_evaluated = images_evaluated
@@ -56,13 +52,7 @@ class Forecaster:
         return sum(row.hours for row in self.rows)
 
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
-        """Forecast the runs of one net that are left.
-
-        Args:
-            settings: what holds for the net.
-            machine: where it trains.
-            iterations_left: of each run, those after its last checkpoint.
-        """
+        """Forecast the runs of one net that are left, each with so many iterations after its last checkpoint."""
         step = self._step_seconds(settings, machine, len(iterations_left)) if iterations_left else 0.0
         row = ForecastRow(
             name=settings.name,

@@ -50,10 +50,6 @@ class LiveCurve:
 
     Each start of a run writes the whole curve anew and purges what earlier starts have written: nothing is there twice
     or missing, whenever a process was killed.
-
-    Args:
-        folder: of the run.
-        batch_size: images of an iteration.
     """
 
     def __init__(self, folder: Path, batch_size: int) -> None:

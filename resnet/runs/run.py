@@ -229,11 +229,7 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
     """Train runs on one device, an iteration of each in turn, from their last checkpoints; give their records.
 
     On a GPU the iterations are only begun in turn, and the device does them at the same time. Each run
-    ends with the bits that it ends with alone.
-
-    Args:
-        runs: one or more.
-        on_iterations: one a run, called after its every iteration.
+    ends with the bits that it ends with alone. After its every iteration its `on_iterations` is called.
 
     Raises:
         Interrupted: a signal has stopped them; all have saved checkpoints.

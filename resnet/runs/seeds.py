@@ -37,19 +37,11 @@ def train_seeds(
     console: Console | None = None,
     live: Viewer | None = None,
 ) -> list[TrainingRecord]:
-    """Train every seed that is not already complete in `out`, and give all their records.
+    """Train every seed that is not already complete in `out/seed-<k>`, and give all their records.
 
-    Args:
-        settings: what holds for the net.
-        seeds: one run each; the results are in `out/seed-<k>`.
-        data: the prepared data.
-        out: what it has of this very run goes on, even from where it was set aside.
-        machine: where it trains, and in which precision.
-        weights: where the weights go instead, as `weights/seed-<k>/model.safetensors`.
-        checkpoints: likewise for the checkpoints of unfinished runs.
-        overwrite: move away what other settings, data or version have made, or what cannot be read, of these seeds.
-        console: where progress is shown.
-        live: what shows the curves while they train.
+    What `out` has of this very run goes on, even from where it was set aside. With `overwrite` all else that `out` has
+    of these seeds moves away: results of other settings, data or version, and what cannot be read. Weights go to
+    `weights/seed-<k>` instead if that is given, checkpoints of unfinished runs to `checkpoints/seed-<k>`.
 
     Raises:
         UserError: `out` has other results and `overwrite` is not set, another process trains one of the seeds,

@@ -19,10 +19,7 @@ from resnet.training.recipe import learning_rate
 class PresentSegment:
     """From the run's start or its last checkpoint on; its clock runs from when it is made.
 
-    Args:
-        first_iteration: iterations that earlier segments have done.
-        machine: where it trains.
-        side_by_side: runs that share the device, this one included.
+    Earlier segments have done `first_iteration` iterations; `side_by_side` runs share the device, this one included.
     """
 
     def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:

@@ -317,14 +317,9 @@ def sweep_nets(
 ) -> list[SweepRecord]:
     """Work at the sweeps of nets until all their trials have ended, by whichever worker.
 
-    Args:
-        params: the plan.
-        data: the prepared data.
-        out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
-        nets: entries of the parameters' `models`, instead of `sweep.nets`.
-        storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
-        overwrite: replace the records of other settings, data or version; their studies stay in the database.
-        console: where progress is shown.
+    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. The nets and the storage, a file
+    or a PostgreSQL URL, replace those of `params.sweep`. With `overwrite` records of other settings, data or version
+    are replaced; their studies stay in the database.
 
     Raises:
         UserError: there is no validation set, a net does not fit the search, the database cannot be reached, a study
