@@ -89,7 +89,8 @@ def opened(where: str, dead_after: float) -> Iterator[RDBStorage]:
             with lock:
                 try:
                     storage = create(heartbeat_stale_trial_callback=begin_again)
-                except sqlalchemy.exc.IntegrityError:  # another worker was creating the tables
+                except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+                    # Another worker has made the tables meanwhile.
                     storage = create(heartbeat_stale_trial_callback=begin_again)
         except ImportError as error:
             raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
