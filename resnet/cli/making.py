@@ -76,7 +76,7 @@ def forecast(
     set_: options.Assignments = None,
 ) -> None:
     """Forecast the whole plan from a few measured steps; fail if it goes beyond limits.hours."""
-    from resnet.runs.plan import forecast_plan
+    from resnet.runs.forecast import forecast_plan
 
     forecast_plan(options.read_params(params, set_), runs, out, Console())
 
@@ -93,8 +93,8 @@ def plan(
     settings = load(pipeline.parent / "params.yaml")
 
     from resnet.runs.cluster import train_plan
+    from resnet.runs.forecast import forecast_plan
     from resnet.runs.live import check_installed
-    from resnet.runs.plan import forecast_plan
 
     check_installed(live)
     console = Console(stderr=True)

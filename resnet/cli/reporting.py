@@ -62,16 +62,15 @@ def status(
     format_: options.Format = "table",
 ) -> None:
     """Show how far the plan is: done, running, stopped, not begun, and the hours left."""
-    from resnet.runs import screen
-    from resnet.runs.status import plan_status
+    from resnet.runs.status import plan_status, screen, watch_plan
 
     plan = options.read_params(params, set_)
     if format_ == "json":
         print(json.dumps(plan_status(plan, runs, checkpoints).as_json(), indent=2))
     elif watch:
-        screen.watch(lambda: plan_status(plan, runs, checkpoints), Console())
+        watch_plan(lambda: plan_status(plan, runs, checkpoints), Console())
     else:
-        Console().print(screen.screen(plan_status(plan, runs, checkpoints)))
+        Console().print(screen(plan_status(plan, runs, checkpoints)))
 
 
 COMMANDS = (status, report, check)

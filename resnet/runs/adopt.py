@@ -2,21 +2,16 @@
 
 DVC records a stage when it has run it to its end. A net that was trained without DVC, or with two seeds of five, has
 no entry, so that a fresh clone, which cannot train it, tries to. Here every stage gets one: what is there as it is, and
-what is absent as absent, which `dvc repro --allow-missing` then leaves alone. Only the weights of an unfinished net
-count as absent, so that a plain `dvc repro` goes on with it. They stay in the workspace as files of its own, never as
-links into DVC's cache, from which `dvc gc` removes what no lock names.
+what is absent as absent, which `dvc repro --allow-missing` then leaves alone. Only DVC's cache does not get the weights
+of an unfinished net: a plain `dvc repro` goes on with it, because they are "not in cache".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from resnet.errors import UserError, one_line
-from resnet.files import complete_or_absent
 from resnet.params import load
 from resnet.runs.check import Check, check_plan
 from resnet.runs.status import plan_status
@@ -44,74 +39,46 @@ def adopt(pipeline: Path) -> dict[str, str]:
     if found.problems:
         more = f", and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
         raise UserError(f"{found.lines[0]}{more}: nothing is recorded; `resnet check` lists all problems")
-    lock = pipeline.with_suffix(".lock")
-    before = lock.read_bytes() if lock.exists() else None
-    try:
-        nets = plan_status(params, folder / "runs").nets
-        going = {f"train@{net.name}": f"{net.ended} of {len(net.seeds)} seeds" for net in nets if not net.complete}
-        # DVC is to measure responses of weights that are there no more.
-        names, loose = _commit(pipeline, going, [x for x in STAGES if x != "responses" or not found.stale])
-        return _settle(lock, names, going, loose)
-    except BaseException:
-        if before is not None:
-            lock.write_bytes(before)
-        else:
-            lock.unlink(missing_ok=True)
-        raise
+    nets = plan_status(params, folder / "runs").nets
+    going = {f"train@{net.name}": f"{net.ended} of {len(net.seeds)} seeds" for net in nets if not net.complete}
+    # DVC is to measure responses of weights that are there no more.
+    return _record(pipeline, [name for name in STAGES if name != "responses" or not found.stale], going)
 
 
-def _commit(pipeline: Path, going: Iterable[str], names: Sequence[str]) -> tuple[list[str], set[str]]:
-    """Let DVC record what is there of each stage, as `dvc commit` does.
-
-    Returns:
-        The names of the stages, and the folders of weights of those that are still `going`.
-    """
+def _record(pipeline: Path, names: list[str], going: dict[str, str]) -> dict[str, str]:
+    """Let DVC record the stages of these names; `going` are those of unfinished nets, and how far each is."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
 
+    states = {}
     try:
         with Repo(Repo.find_root(str(pipeline.parent))) as repo, lock_repo(repo):
             stages = [stage for stage in repo.stage.collect(str(pipeline)) if stage.name.split("@")[0] in names]
             if not stages:
                 raise UserError(f"{pipeline}: has no stage of a plan, such as train")
             for stage in stages:
-                # `Repo.commit` also fills the run cache, which fails if a file is absent.
+                # `Repo.commit` also caches unfinished nets, and fails at the run cache if a file is absent.
                 stage.save(allow_missing=True, run_cache=False)
-                stage.commit(allow_missing=True)
+                if stage.name not in going:
+                    stage.commit(allow_missing=True)
+                elif any(out.use_cache and out.exists and not out.changed_cache() for out in stage.outs):
+                    _forget_cached(repo, stage)
+                missing = ", ".join(out.def_path for out in stage.outs if not out.exists)
+                state = f"without {missing}" if missing else "complete"
+                states[one_line(stage.name)] = going.get(stage.name, one_line(state))
+            made = {out.fs_path: out for stage in stages for out in stage.outs}
+            for dep in (dep for stage in stages for dep in stage.deps if dep.fs_path in made):
+                # Absent data have the digest that the lock names, also for a stage that had no entry.
+                dep.hash_info, dep.meta = made[dep.fs_path].hash_info, made[dep.fs_path].meta
             stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
-            loose = [out for stage in stages if stage.name in going for out in stage.outs if out.use_cache]
-            for out in loose:
-                if out.exists:
-                    repo.unprotect(out.fs_path)
     except DvcException as error:
         raise UserError(f"{pipeline}: {error}") from error
-    return [stage.name for stage in stages], {out.def_path for out in loose}
-
-
-def _settle(lock: Path, names: list[str], going: Mapping[str, str], loose: set[str]) -> dict[str, str]:
-    """Make the entries of a lock agree where one stage reads what another makes, and say what is there of each stage.
-
-    Args:
-        lock: what DVC has written.
-        names: of the stages.
-        going: the stages of unfinished nets, and how far each is.
-        loose: outputs that count as absent.
-    """
-    yaml = YAML()
-    tree: dict[str, Any] = yaml.load(lock)
-    made = {out["path"]: out for stage in tree["stages"].values() for out in stage.get("outs", ())}
-    for path in loose:
-        for key in made[path].keys() & {"md5", "size", "nfiles"}:
-            del made[path][key]
-    states = {}
-    for name in names:
-        for dep in tree["stages"][name].get("deps", ()):
-            if (out := made.get(dep["path"])) is not None:
-                dep.clear()
-                dep.update(out)
-        paths = [out["path"] for out in tree["stages"][name]["outs"]]
-        missing = ", ".join(path for path in paths if not (lock.parent / path).exists())
-        states[one_line(name)] = going.get(name, one_line(f"without {missing}") if missing else "complete")
-    with complete_or_absent(lock) as partial:
-        yaml.dump(tree, partial)
     return states
+
+
+def _forget_cached(repo: Any, stage: Any) -> None:
+    """Record as absent what DVC's cache has of an unfinished net: it would count as done. The files stay, no links."""
+    for out in stage.outs:
+        if out.use_cache:
+            repo.unprotect(out.fs_path)
+            out.hash_info, out.meta = type(out.hash_info)(), type(out.meta)()

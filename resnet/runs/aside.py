@@ -11,30 +11,28 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import string
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from resnet.errors import UserError
-from resnet.files import PARTIAL, sync_folder
+from resnet.files import PARTIAL, sha256_of, sync_folder
 from resnet.results import Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
 from resnet.training.checkpoint import previous
 
-ASIDE = ".aside"
 UNIDENTIFIED = "unidentified"
 """In place of the identity of files without a record that can be read."""
 
-Move = tuple[Path, Path]
-"""A file or a folder, and where it goes."""
+Moves = list[tuple[Path, Path]]
+"""Files or folders, and where each goes."""
 
 
 class Arrangement(NamedTuple):
     """What must move before a seed can train in its folders."""
 
-    moves: list[Move]
+    moves: Moves
     iterations_left: int | None
     """What the run has to do after the moves; None if it is complete."""
     lines: tuple[str, ...] = ()
@@ -44,11 +42,8 @@ class Arrangement(NamedTuple):
 
 
 def label(identity: Identity) -> str:
-    """The name of an identity's folder; digests that are none, which a file may have, are never a path."""
-    digests = identity.configuration[:12] + identity.data[:6]
-    if len(digests) < 18 or not set(digests) <= set(string.hexdigits):
-        return UNIDENTIFIED
-    return f"{identity.configuration[:12]}-{identity.data[:6]}-v{identity.version}"
+    """The name of an identity's folder: a digest, whatever a file gives as its identity."""
+    return sha256_of(identity.model_dump())[:16]
 
 
 def reunite(folders: Folders) -> None:
@@ -62,31 +57,28 @@ def reunite(folders: Folders) -> None:
 def arrange(results: Results) -> Arrangement:
     """Plan the moves that a run needs; nothing moves yet."""
     folders, all_iterations = results.folders, results.settings.train.iterations
-    record = _record_label(folders)
+    found = _record_label(folders)
     left: int | None = results.iterations_left()
-    usable = left != all_iterations
-    own = record in (None, label(results.identity))
-    ended = record is not None and own and results.ended_record() is not None
-    damage = results.damage() if ended else None
-    if ended and damage is None:
+    usable, own = left != all_iterations, found in (None, label(results.identity))
+    ended, damage = results.ended()
+    if ended and not damage:
         return Arrangement([], None)
     if own and not ended and usable:
         return Arrangement([], left)
     # What is there is of no use to the run, but for a checkpoint with a record that does not fit.
-    place = _unused(folders, record or UNIDENTIFIED)
-    if usable:
-        back, taken_back = _checkpoints(place, folders), ""
-    else:
+    place = _unused(folders, found or UNIDENTIFIED)
+    back, taken_back, obstacle = _checkpoints(place, folders), "", ""
+    if not usable:
         back, left = _earlier(results)
         taken_back = f"its earlier results are taken back from {back[0][0]}" if back else ""
     files = folders.weights_file, *(file for file, _ in _checkpoints(folders, place))
     if own and not (ended or back or any(file.exists() for file in files)):
         return Arrangement([], left)
     shown = next((to for source, to in _whole(folders, place) if _is_filled(source)), None)
-    moved, obstacle = f"other results are moved aside to {shown}" if shown else "", ""
-    if damage is not None:
+    moved = f"other results are moved aside to {shown}" if shown else ""
+    if damage:
         moved = f"not complete: {damage}: it trains again, what is there is moved aside to {shown}"
-    if damage is not None and os.path.lexists(folders.weights_file):  # a fresh clone has none: training makes them
+    if damage and os.path.lexists(folders.weights_file):  # a fresh clone has none: training makes them
         obstacle = f"{damage}: bring it back (git checkout, dvc checkout)"
     elif not usable and any(file.exists() for file in files[1:]):
         obstacle = f"{files[1]}: not a checkpoint of these settings, data and version: bring that back"
@@ -94,7 +86,22 @@ def arrange(results: Results) -> Arrangement:
     return Arrangement([*reversed(_whole(folders, place)), *back], left, lines, obstacle)
 
 
-def carry_out(moves: list[Move]) -> None:
+def _earlier(results: Results) -> tuple[Moves, int | None]:
+    """The moves that take this very run back, finished or furthest, and its iterations left; None if it is finished."""
+    best: Moves = []
+    fewest = results.settings.train.iterations
+    for place in _places(results.folders):
+        there = results._replace(folders=place)
+        ended, damage = there.ended()
+        if ended and not damage:
+            return _whole(place, results.folders), None
+        if (left := there.iterations_left()) < fewest:
+            whole = not ended and _record_label(place) in (None, label(results.identity))
+            best, fewest = (_whole if whole else _checkpoints)(place, results.folders), left
+    return best, fewest
+
+
+def carry_out(moves: Moves) -> None:
     """Do the moves whose sources are there; the caller has the seed's lock.
 
     Raises:
@@ -109,24 +116,17 @@ def carry_out(moves: list[Move]) -> None:
 
 
 def _rename(source: Path, to: Path) -> None:
-    """Rename; if the system cannot, across file systems and layers of images, copy whole and then remove."""
+    """Rename; a folder that the system cannot rename, as one of a layer of an image, is copied whole and removed."""
     try:
         source.rename(to)
-        return
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    copy = to.with_name(f".{to.name}{PARTIAL}")
-    if copy.is_dir():  # of a start that was killed
-        shutil.rmtree(copy)
-    if source.is_dir():
+        copy = to.with_name(f".{to.name}{PARTIAL}")
+        shutil.rmtree(copy, ignore_errors=True)  # of a start that was killed
         shutil.copytree(source, copy, symlinks=True)
         copy.rename(to)
         shutil.rmtree(source)
-    else:
-        shutil.copy2(source, copy, follow_symlinks=False)
-        copy.rename(to)
-        source.unlink()
 
 
 def _is_filled(path: Path) -> bool:
@@ -144,43 +144,27 @@ def _record_label(folders: Folders) -> str | None:
 
 
 def _place(folders: Folders, name: str) -> Folders:
-    return Folders(*(folder.parent / ASIDE / name / folder.name for folder in folders))
+    return Folders(*(folder.parent / ".aside" / name / folder.name for folder in folders))
 
 
 def _places(folders: Folders) -> list[Folders]:
     """Where runs of the seed are set aside."""
-    names = {entry.parent.name for folder in folders for entry in folder.parent.glob(f"{ASIDE}/*/{folder.name}")}
+    names = {entry.parent.name for folder in folders for entry in folder.parent.glob(f".aside/*/{folder.name}")}
     return [_place(folders, name) for name in sorted(names)]
 
 
 def _unused(folders: Folders, name: str) -> Folders:
     """Where a seed's folders can go under a name; under `<name>.2` and so on if that is taken."""
-    places = (_place(folders, each) for each in chain([name], (f"{name}.{number}" for number in count(2))))
+    places = (_place(folders, name if number == 1 else f"{name}.{number}") for number in count(1))
     return next(place for place in places if not any(map(_is_filled, place)))
 
 
-def _checkpoints(source: Folders, to: Folders) -> list[Move]:
+def _checkpoints(source: Folders, to: Folders) -> Moves:
     """The moves of a checkpoint and of the one before it."""
     pair = source.checkpoint_file, to.checkpoint_file
     return [pair, (previous(pair[0]), previous(pair[1]))]
 
 
-def _whole(source: Folders, to: Folders) -> list[Move]:
+def _whole(source: Folders, to: Folders) -> Moves:
     """The moves of a seed's folders, which may be one, results first."""
     return list(dict.fromkeys(zip(source, to, strict=True)))
-
-
-def _earlier(results: Results) -> tuple[list[Move], int | None]:
-    """The moves that take this very run back, finished or furthest, and its iterations left; None if it is finished."""
-    best: list[Move] = []
-    fewest = results.settings.train.iterations
-    for place in _places(results.folders):
-        there, record = results._replace(folders=place), _record_label(place)
-        own = record in (None, label(results.identity))
-        ended = record is not None and own and there.ended_record() is not None
-        if ended and there.damage() is None:
-            return _whole(place, results.folders), None
-        if (left := there.iterations_left()) < fewest:
-            moves = _whole if own and not ended else _checkpoints
-            best, fewest = moves(place, results.folders), left
-    return best, fewest

@@ -78,36 +78,29 @@ class Check:
 
 
 def check(folders: Iterable[Path]) -> Check:
-    """Check some plans; one without any results is a problem too.
-
-    Args:
-        folders: each with a `params.yaml`.
-    """
+    """Check some plans, each a folder with a `params.yaml`; one without any results is a problem too."""
     made = Check()
     for folder in folders:
-        before = made.counts.total(), len(made.problems)
+        before = made.counts.total() + 1, len(made.problems)
         check_plan(folder, made)
-        if (made.counts.total(), len(made.problems)) == (before[0] + 1, before[1]):
+        if (made.counts.total(), len(made.problems)) == before:
             made.problem(folder, "a plan without any results")
     return made
 
 
 def check_plan(folder: Path, made: Check) -> None:
     """Check all that the commands of a plan read: its parameters, prepared data, `runs` and `weights`."""
-    params = None
     with made.looking(folder, "plans"):
         if not (folder / "params.yaml").exists():
             raise UserError("no params.yaml here: give the folder of a plan")
         params = load(folder / "params.yaml")
-    if params is None:
-        return
-    data = folder / params.data.dir
-    if os.path.lexists(data):
-        with made.looking(data, "data sets"):
-            load_data(data, params.data)
-    _check_runs(params, folder / "runs", made)
-    for place in ("runs", "weights"):
-        _check_files(folder / place, params, made)
+        data = folder / params.data.dir
+        if os.path.lexists(data):
+            with made.looking(data, "data sets"):
+                load_data(data, params.data)
+        _check_runs(params, folder / "runs", made)
+        for place in ("runs", "weights"):
+            _check_files(folder / place, params, made)
 
 
 def _check_runs(params: Params, runs: Path, made: Check) -> None:

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +27,10 @@ from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.results.plan_runs import ENDED
 from resnet.runs.live import Viewer
-from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
-from resnet.runs.status import PlanStatus, plan_status
+from resnet.runs.status import SECONDS_BETWEEN_LOOKS, PlanStatus, plan_status, screen
 from resnet.training.devices import choose_machine
-from resnet.training.placement import place, run_bytes
+from resnet.training.placement import Placement, place, run_bytes
 
 RETRIES = 20
 """Times that a task whose worker or node died is started elsewhere."""
@@ -39,23 +38,13 @@ SECONDS_FOR_LOCK = 600.0
 """How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
 SECONDS_FOR_ANSWER = 5.0
 """Of a cluster at an address."""
-SECONDS_BETWEEN_LOOKS = 2.0
-SECONDS_BETWEEN_LINES = 30.0
-
-
-class Width(NamedTuple):
-    """What a net asks of a node's device."""
-
-    seeds: int
-    """Seeds that train side by side on it."""
-    precision: str
 
 
 class Task(NamedTuple):
-    """Some seeds of a net that one process trains, side by side where there are several."""
+    """Some seeds of a net that one process trains, side by side if there are several."""
 
     settings: Settings
-    """With these seeds alone, the node's kind of device, and the data's folder in full."""
+    """With these seeds alone, the nodes' kind of device, and the data's folder in full."""
     out: Path
     weights: Path
 
@@ -64,44 +53,34 @@ class Task(NamedTuple):
         return f"{self.settings.name} {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
-def widths(params: Params, device: str) -> dict[str, Width]:
-    """What each net of a plan asks of this machine's device; runs on a node."""
-    asked = {}
-    for settings in map(params.settings, params.models):
-        placement = place(settings, choose_machine(settings.with_train(device=device).train))
-        asked[settings.name] = Width(placement.seeds, placement.machine.precision)
-    return asked
+def placements(params: Params, device: str) -> dict[str, Placement]:
+    """How each net of a plan trains on this machine's device; runs on a node."""
+    nets = [params.settings(name).with_train(device=device) for name in params.models]
+    return {settings.name: place(settings, choose_machine(settings.train)) for settings in nets}
 
 
-def unfinished_tasks(params: Params, folder: Path, asked: Mapping[str, Width], device: str) -> list[Task]:
+def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placement], device: str) -> list[Task]:
     """The tasks of all seeds without finished results, the costliest first: what takes longest must not begin last.
 
-    Args:
-        params: the plan.
-        folder: with its `runs/` and `weights/`; its data's folder is relative to it.
-        asked: by net.
-        device: `cpu` or `cuda`.
+    All nodes train a net in the precision in which one of them has placed it. The folder is the plan's.
     """
     tasks = []
+    data = params.data.model_copy(update={"dir": folder / params.data.dir})
     for net in plan_status(params, folder / "runs").nets:
-        plain = params.settings(net.name)
-        section = plain.data.model_copy(update={"dir": folder / plain.data.dir})
+        placement = placed[net.name]
         # The identity of a run holds neither the device nor the folder of its data.
-        settings = plain.with_train(device=device).model_copy(update={"data": section})
+        settings = params.settings(net.name).with_train(device=device, precision=placement.machine.precision)
         left = [seed.seed for seed in net.seeds if seed.state not in ENDED]
-        for start in range(0, len(left), width := asked[net.name].seeds):
-            chunk = settings.with_seeds(left[start : start + width])
+        for start in range(0, len(left), placement.seeds):
+            chunk = settings.with_seeds(left[start : start + placement.seeds]).model_copy(update={"data": data})
             tasks.append(Task(chunk, folder / "runs/train" / net.name, folder / "weights" / net.name))
     return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
 
 
 def train(task: Task, live: Viewer | None = None) -> None:
     """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
-    began = time.monotonic()
-    seeds = task.settings.train.seed_list
-    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds):
-        if time.monotonic() - began > SECONDS_FOR_LOCK:
-            break  # training says who is in the way
+    seeds, patience = task.settings.train.seed_list, time.monotonic() + SECONDS_FOR_LOCK
+    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds) and time.monotonic() < patience:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     data, machine = load(task.settings.data.dir, task.settings.data), choose_machine(task.settings.train)
     train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True, live=live)
@@ -136,27 +115,6 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
-def check_listens(address: str) -> None:
-    """Check that something at `host:port` speaks HTTP/2, as Ray does: Ray itself tries for minutes.
-
-    Raises:
-        UserError: nothing does; Ray says itself what is wrong with an address of another form.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        return
-    preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
-            connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
-            found = connection.recv(4)[3:] == bytes([settings])
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({why})") from error
-    if not found:
-        raise UserError(f"--address {one_line(address, 100)}: what answers there is not Ray")
-
-
 @contextmanager
 def without_rays_log() -> Iterator[None]:
     """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
@@ -171,62 +129,45 @@ def without_rays_log() -> Iterator[None]:
             os.dup2(descriptor, 2)
 
 
-def _ask_nodes(ray: Any, params: Params, device: str, cores: int) -> dict[str, Width]:
-    """What each net asks of the nodes' devices: as many seeds side by side as the smallest takes.
+def check_listens(address: str) -> None:
+    """Check that something at `host:port` speaks HTTP/2, as Ray does: Ray itself tries for minutes.
 
     Raises:
-        UserError: no node has the cores of a task, or the nodes' own precisions differ, so that a row would have two.
+        UserError: nothing does; Ray says itself what is wrong with an address of another form.
     """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    kind = "GPU" if device == "cuda" else "CPU"
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(kind)]
-    most = max((int(node["Resources"][kind]) for node in nodes), default=0)
-    if kind == "CPU" and most < cores:
-        raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
-    amount = {"num_gpus": 0.01, "num_cpus": 0} if device == "cuda" else {"num_cpus": 0}
-    ask = ray.remote(**amount)(widths)
-    places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    answers: list[dict[str, Width]] = ray.get(
-        [ask.options(scheduling_strategy=place).remote(params, device) for place in places]
-    )
-    asked = {}
-    for name in params.models:
-        precisions = sorted({answer[name].precision for answer in answers})
-        if len(precisions) > 1:
-            raise UserError(
-                f"{name}: train.precision is auto, which is {' and '.join(precisions)} on this cluster's nodes: a row "
-                "has one precision, so set train.precision"
-            )
-        asked[name] = Width(min(answer[name].seeds for answer in answers), precisions[0])
-    return asked
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
+    why = "what answers there is not Ray"
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
+            connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
+            if connection.recv(4)[3:] == bytes([settings]):
+                return
+    except (OSError, OverflowError) as error:
+        why = f"no Ray cluster answers there ({getattr(error, 'strerror', None) or error})"
+    raise UserError(f"--address {one_line(address, 100)}: {why}")
 
 
-def _resources(ray: Any, task: Task, asked: Width, cores: int) -> dict[str, Any]:
+def _resources(ray: Any, task: Task, placement: Placement, cores: int) -> dict[str, Any]:
     """What Ray must keep free for a task: a share of a GPU, or cores and memory."""
     seeds = len(task.settings.train.seed_list)
     if task.settings.train.device == "cuda":
-        return {"num_cpus": 1, "num_gpus": max(0.01, round(seeds / asked.seeds, 2))}
+        return {"num_cpus": 1, "num_gpus": max(0.01, round(seeds / placement.seeds, 2))}
     most = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
+    needed = seeds * run_bytes(task.settings, placement.machine.precision)
     # What does not fit is computed again in the backward pass: then all of the largest node's memory will do.
-    return {"num_cpus": cores, "memory": int(min(seeds * run_bytes(task.settings, asked.precision), most))}
+    return {"num_cpus": cores, "memory": int(min(needed, most))}
 
 
 def train_plan(
     params: Params, folder: Path, address: str | None, cores: int, console: Console, live: Viewer | None = None
-) -> PlanStatus:
+) -> None:
     """Train all of a plan that is not finished, and show how far it is.
 
-    Args:
-        params: the plan.
-        folder: of the plan, on storage that all nodes share under the same path.
-        address: of a running Ray cluster; None: this machine's cores and GPUs.
-        cores: of each task on a CPU: as many threads, on which a run's bits depend.
-        console: where progress is shown.
-        live: what shows the curves while they train.
-
-    Returns:
-        How far the plan is in the end.
+    The plan's folder is on storage that all nodes share under the same path. Without the address of a running cluster,
+    Ray has this machine's cores and GPUs. A task on a CPU has as many threads as cores: a run's bits depend on them.
 
     Raises:
         UserError: Ray or the cluster is not there, or seeds could not be trained; the others were.
@@ -238,15 +179,18 @@ def train_plan(
         save(read(params.data.source, params.data), prepared)
     load(prepared, params.data)  # says what is wrong with them, before any task does
     with _cluster(address) as ray:
-        gpus = ray.cluster_resources().get("GPU", 0)
-        device = "cuda" if gpus and params.train.device != "cpu" else "cpu"
-        asked = _ask_nodes(ray, params, device, cores)
-        tasks = unfinished_tasks(params, folder, asked, device)
+        gpu = ray.cluster_resources().get("GPU", 0) and params.train.device != "cpu"
+        most = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+        if not gpu and most < cores:
+            raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
+        device = "cuda" if gpu else "cpu"
+        placed = ray.get(ray.remote(num_cpus=0, num_gpus=0.01 if gpu else 0)(placements).remote(params, device))
+        tasks = unfinished_tasks(params, folder, placed, device)
         # A process for each task: memory is measured, threads are settled, and it may die alone.
         remote = ray.remote(max_calls=1, max_retries=RETRIES)(train)
         pending = {
             remote.options(
-                **_resources(ray, task, asked[task.settings.name], cores),
+                **_resources(ray, task, placed[task.settings.name], cores),
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cores), "GOMP_SPINCOUNT": "1000"}},
             ).remote(task, live): task
             for task in tasks
@@ -261,15 +205,12 @@ def train_plan(
             raise Interrupted from error
     if failures:
         raise UserError(f"{len(failures)} of {len(tasks)} tasks failed, the first: {failures[0]}")
-    return plan_status(params, folder / "runs")
 
 
 def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], console: Console) -> list[str]:
     """Show the plan until all tasks have ended; what ended badly, one line each."""
     failures: list[str] = []
-    shown = time.monotonic()
-    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-    with live or nullcontext():
+    with Live(console=console, auto_refresh=False) as live:
         while pending:
             ended, _ = ray.wait(list(pending), timeout=SECONDS_BETWEEN_LOOKS)
             for reference in ended:
@@ -278,18 +219,10 @@ def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], 
                     ray.get(reference)
                     line = f"{task}: done"
                 except (ray.exceptions.RayError, UserError) as error:
-                    cause = getattr(error, "cause", None) or error
-                    line = f"{task}: {one_line(cause, 300)}"
+                    line = f"{task}: {one_line(getattr(error, 'cause', None) or error, 300)}"
                     failures.append(line)
                 console.print(line, highlight=False, soft_wrap=True)
-            if live is not None:
-                live.update(screen(look(), _nodes_line(ray, len(pending))), refresh=True)
-            elif time.monotonic() - shown > SECONDS_BETWEEN_LINES:
-                shown = time.monotonic()
-                console.print(screen(look(), _nodes_line(ray, len(pending))))
+            alive, nodes = sum(node["Alive"] for node in ray.nodes()), len(ray.nodes())
+            left = f"{len(pending)} task{'' if len(pending) == 1 else 's'} left on {alive} of {nodes} nodes of Ray"
+            live.update(screen(look(), left), refresh=True)
     return failures
-
-
-def _nodes_line(ray: Any, tasks: int) -> str:
-    nodes, noun = ray.nodes(), "task" if tasks == 1 else "tasks"
-    return f"{tasks} {noun} left on {sum(node['Alive'] for node in nodes)} of {len(nodes)} nodes of Ray"

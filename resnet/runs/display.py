@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,40 +16,20 @@ SECONDS_OF_SPEED = 600.0
 """Over which the speed is a mean: an iteration of a deep net on a CPU takes minutes."""
 
 
-class TrainingDisplay:
-    """Shows runs that train side by side.
-
-    Args:
-        console: where.
-        iterations: of each run.
-        batch_size: images of an iteration.
-    """
-
-    def __init__(self, console: Console, iterations: int, batch_size: int) -> None:
-        self.console, self.iterations, self.batch_size = console, iterations, batch_size
-        state = TextColumn("{task.fields[state]}")
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), state, TimeElapsedColumn()
-        self.bars = Bars(
-            *columns,
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            get_time=time.monotonic,
-            speed_estimate_period=SECONDS_OF_SPEED,
-        )
-
-    def __enter__(self) -> Self:
-        self.bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
-
-    def add(self, title: str) -> RunDisplay:
-        """Show one run more."""
-        return RunDisplay(self, title)
+def training_bars(console: Console) -> Bars:
+    """The bars of runs that train side by side, for a `with` block."""
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        get_time=time.monotonic,
+        speed_estimate_period=SECONDS_OF_SPEED,
+    )
 
 
 class RunDisplay:
@@ -60,31 +38,30 @@ class RunDisplay:
     The loss is read from the device once a second, not at every iteration: reading waits for it.
     """
 
-    def __init__(self, display: TrainingDisplay, title: str) -> None:
-        self.display, self.title = display, title
-        display.bars.add_task(title, total=display.iterations, state="")
-        self.task = display.bars.tasks[-1]
+    def __init__(self, bars: Bars, title: str, iterations: int, batch_size: int) -> None:
+        self.bars, self.title, self.iterations, self.batch_size = bars, title, iterations, batch_size
+        bars.add_task(title, total=iterations, state="")
+        self.task = bars.tasks[-1]
         self.shown_at, self.line_at = float("-inf"), time.monotonic()
         self.shown_iteration: int | None = None
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
         """Show the progress after an iteration: the values since the last look, evaluations in the speed."""
-        done, last = progress.iteration, progress.iteration == self.display.iterations
+        done, last = progress.iteration, progress.iteration == self.iterations
         if not last and time.monotonic() - self.shown_at < SECONDS_BETWEEN_UPDATES:
             return
         recent = slice(done - 1 if self.shown_iteration is None else min(self.shown_iteration, done - 1), done)
         loss, wrong = float(progress.losses[recent].mean()), float(progress.wrong[recent].float().mean())
         self.shown_iteration, self.shown_at = done, time.monotonic()  # the device has done its work
-        self.display.bars.update(self.task.id, completed=done)
+        self.bars.update(self.task.id, completed=done)
         tests = [f"  test error {test:.2f} %" for _, test in list(progress.evaluations.values())[-1:]]
-        speed = (self.task.speed or 0.0) * self.display.batch_size
         state = (
-            f"lr {learning_rate:g}  loss {loss:.3f}  training error {100 * wrong / self.display.batch_size:.1f} %"
-            f"{''.join(tests)}  {speed:,.0f} images/s"
+            f"lr {learning_rate:g}  loss {loss:.3f}  training error {100 * wrong / self.batch_size:.1f} %"
+            f"{''.join(tests)}  {(self.task.speed or 0.0) * self.batch_size:,.0f} images/s"
         )
-        self.display.bars.update(self.task.id, state=state)
-        if self.display.bars.disable and (last or self.shown_at - self.line_at >= SECONDS_BETWEEN_LINES):
+        self.bars.update(self.task.id, state=state)
+        if self.bars.disable and (last or self.shown_at - self.line_at >= SECONDS_BETWEEN_LINES):
             self.line_at = self.shown_at
             minutes = (self.task.time_remaining or 0.0) / 60
-            line = f"{self.title}  {done:,}/{self.display.iterations:,}  {state}  {minutes:.1f} min left"
-            self.display.console.print(line, soft_wrap=True)
+            line = f"{self.title}  {done:,}/{self.iterations:,}  {state}  {minutes:.1f} min left"
+            self.bars.console.print(line, soft_wrap=True)

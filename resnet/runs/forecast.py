@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
+from resnet.data import load
 from resnet.errors import UserError
 from resnet.measuring.stopwatch import time_round, wall_clock
 from resnet.measuring.throughput import training_stepper, warm_up
+from resnet.nets import kernels
 from resnet.nets.layers import work
-from resnet.params import Settings
-from resnet.results import ForecastRow
+from resnet.params import Params, Settings
+from resnet.results import DamagedFile, DataRecord, ForecastRecord, ForecastRow
+from resnet.results.consistency import read_run, weights_of
 from resnet.results.iteration_time import hours_left
+from resnet.results.plan_runs import is_complete
+from resnet.runs.folders import seed_folders
+from resnet.runs.identity import identity
+from resnet.runs.results import Results
 from resnet.system import Machine
 from resnet.threads import cores
+from resnet.training.devices import choose_machine
 from resnet.training.placement import place
 
 DEEPEST_MEASURED = 110
@@ -27,11 +37,7 @@ BUSY = 1.25
 
 
 class Forecaster:
-    """Forecasts the runs of nets, each from a few steps measured once.
-
-    Args:
-        images_evaluated: images that one evaluation of the curve looks at.
-    """
+    """Forecasts the runs of nets, each from a few steps measured once; an evaluation looks at `images_evaluated`."""
 
     def __init__(self, images_evaluated: int) -> None:
         self.images_evaluated = images_evaluated
@@ -43,32 +49,9 @@ class Forecaster:
     def hours(self) -> float:
         return sum(row.hours for row in self.rows)
 
-    def step_seconds(self, settings: Settings, machine: Machine, seeds: int = 1) -> float:
-        """Seconds of a training iteration of one seed, if `seeds` of them wait.
-
-        Those that a device trains side by side are measured side by side.
-        """
-        placement = place(settings, machine)
-        width = min(seeds, placement.seeds)
-        shallower = settings.with_train(recompute=placement.recompute)
-        shallower = shallower.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
-        recipe = settings.train
-        step = (recipe.batch_size, recipe.normalised_together, recipe.compile, placement.recompute)
-        key = (machine, shallower.net, shallower.depth, settings.model, step, width)
-        if key not in self._measured:
-            self._measured[key] = _measure(shallower, machine, width)
-        scale = work(settings).multiply_adds / work(shallower).multiply_adds
-        return self._measured[key] * scale
-
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
-        """Forecast the runs of one net that are left.
-
-        Args:
-            settings: what holds for the net.
-            machine: where it trains.
-            iterations_left: of each run, those after its last checkpoint.
-        """
-        step = self.step_seconds(settings, machine, len(iterations_left)) if iterations_left else 0.0
+        """Forecast the runs of one net that are left, each with so many iterations after its last checkpoint."""
+        step = self._step_seconds(settings, machine, len(iterations_left)) if iterations_left else 0.0
         row = ForecastRow(
             name=settings.name,
             seeds_left=len(iterations_left),
@@ -80,39 +63,43 @@ class Forecaster:
         self._nets.append((settings, machine))
         return row
 
-    def check(self, limit_hours: float, shrinkable: str = "train.iterations, train.seeds or the models") -> None:
-        """Refuse what takes too long.
+    def _step_seconds(self, settings: Settings, machine: Machine, seeds: int) -> float:
+        """Seconds of a training iteration of one seed; those that train side by side are measured side by side."""
+        placement, recipe = place(settings, machine), settings.train
+        width = min(seeds, placement.seeds)
+        shallower = settings.with_train(recompute=placement.recompute)
+        shallower = shallower.model_copy(update={"depth": min(settings.depth, DEEPEST_MEASURED)})
+        step = (recipe.batch_size, recipe.normalised_together, recipe.compile, placement.recompute)
+        key = (machine, shallower.net, shallower.depth, settings.model, step, width)
+        if key not in self._measured:
+            self._measured[key] = _measure(shallower, machine, width)
+        scale = work(settings).multiply_adds / work(shallower).multiply_adds
+        return self._measured[key] * scale
 
-        Args:
-            limit_hours: `limits.hours`.
-            shrinkable: the parameters that would make it shorter.
+    def check(self, limit_hours: float, shrinkable: str = "train.iterations, train.seeds or the models") -> None:
+        """Refuse what takes more than `limits.hours`; smaller `shrinkable` parameters would make it shorter.
 
         Raises:
-            UserError: the forecast goes beyond the limit. The line says what costs most, how fast it was
-                measured, and what helps here.
+            UserError: it does. The line says what costs most, how fast it was measured, and what helps here.
         """
         if self.hours <= limit_hours:
             return
-        costliest = sorted(zip(self.rows, self._nets, strict=True), key=lambda net: -net[0].hours)[:3]
-        most = ", ".join(
-            f"{row.name} {row.hours:,.1f} h at {settings.train.batch_size / row.step_seconds:,.0f} images/s"
-            for row, (settings, _) in costliest
-            if row.hours
+        row, (settings, machine) = max(zip(self.rows, self._nets, strict=True), key=lambda net: net[0].hours)
+        images = settings.train.batch_size / row.step_seconds
+        line = (
+            f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
+            f"{limit_hours:g} ({row.name} most: {row.hours:,.1f} h at {images:,.0f} images/s)"
         )
-        settings, machine = costliest[0][1]
-        # Nobody who trains on the quickstart's data is sent to the quickstart.
-        advice = [] if settings.data.source == "digits" else ["try `make quickstart`"]
-        advice += [f"shrink {shrinkable}", *([] if machine.gpu else ["train on a GPU"]), "or raise limits.hours"]
-        busy, load = ":", os.getloadavg()[0]
+        load = os.getloadavg()[0]
         if not machine.gpu and load > BUSY * cores():
-            busy = (
+            line += (
                 f"; the machine is busy, its load average is {load:.1f} on {cores()} cores: wait until it is free, "
                 "or set OMP_NUM_THREADS to fewer threads; otherwise"
             )
-        raise UserError(
-            f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
-            f"{limit_hours:g} ({most}){busy} {', '.join(advice)}"
-        )
+        # Nobody who trains on the quickstart's data is sent to the quickstart.
+        quickstart = "" if settings.data.source == "digits" else " try `make quickstart`,"
+        gpu = "" if machine.gpu else " train on a GPU,"
+        raise UserError(f"{line}:{quickstart} shrink {shrinkable},{gpu} or raise limits.hours")
 
 
 def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
@@ -127,14 +114,57 @@ def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
     return time_round(step, wall_clock(machine), STEPS) / seeds
 
 
-def forecast_table(rows: Sequence[ForecastRow], device: str) -> Table:
+def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs: Path) -> list[int]:
+    """What each seed still has to do that has no complete results of these settings, data and version in `runs`.
+
+    The iterations that a checkpoint holds there are done.
+    """
+    planned = identity(settings, data, machine.precision)
+    seeds = (seed_folders(runs / settings.name, seed) for seed in settings.train.seed_list)
+    results = [Results(settings, planned, folders) for folders in seeds]
+    return [each.iterations_left() for each in results if not _is_complete(each)]
+
+
+def _is_complete(results: Results) -> bool:
+    """Whether a run has ended and its files are whole; its weights may be absent, as in a clone."""
+    try:
+        run = read_run(results.folders.results)
+    except DamagedFile:
+        return False
+    return run.record.identity == results.identity and is_complete(run, weights_of(run.folder))
+
+
+def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:
+    """Forecast every net of the plan; leave `forecast.json`, also if the plan cannot finish.
+
+    Raises:
+        UserError: the forecast goes beyond `limits.hours`; the data are not prepared; a net asks for a device
+            or a precision that is not there.
+    """
+    data = load(params.data.dir, params.data).record
+    forecaster = Forecaster(data.validation_images + data.test_images)
+    for settings in map(params.settings, params.models):
+        machine = choose_machine(settings.train)
+        forecaster.forecast(settings, machine, iterations_left(settings, machine, data, runs))
+    record = ForecastRecord(
+        rows=tuple(forecaster.rows),
+        limit_hours=params.limits.hours,
+        system=choose_machine(params.train).describe(kernels.available),
+    )
+    console.print(_table(record))
+    record.write(out / "forecast.json")
+    forecaster.check(record.limit_hours)
+    return record
+
+
+def _table(record: ForecastRecord) -> Table:
     """The forecast of a plan for a person."""
-    table = Table(title=f"Forecast on {device}")
+    table = Table(title=f"Forecast on {record.system.timed_on}")
     for heading in ("net", "seeds left", "s an iteration", "hours"):
         table.add_column(heading, justify="left" if heading == "net" else "right")
-    for row in rows:
+    for row in record.rows:
         step = f"{row.step_seconds:.3f}{'' if row.measured else ' (scaled)'}"
         table.add_row(row.name, str(row.seeds_left), step if row.seeds_left else "", f"{row.hours:,.2f}")
     table.add_section()
-    table.add_row("all", str(sum(row.seeds_left for row in rows)), "", f"{sum(row.hours for row in rows):,.2f}")
+    table.add_row("all", str(sum(row.seeds_left for row in record.rows)), "", f"{record.hours:,.2f}")
     return table

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from resnet.params import Settings
-from resnet.params.bearing import configuration, differences, effective
-from resnet.results import DataRecord, Identity, TrainingRecord
+from resnet.params.bearing import configuration
+from resnet.results import DataRecord, Identity
 from resnet.training.recipe import VERSION
 
 
@@ -25,17 +24,6 @@ def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
         data=data.digest,
         version=VERSION,
     )
-
-
-def difference(record: TrainingRecord, settings: Settings, planned: Identity, precision: str) -> str:
-    """Say in what a run's record is not `planned`: the first settings that differ, with both values; else what else."""
-    sections = {"model", "train"}
-    ours: dict[str, Any] = {"net": settings.net, "depth": settings.depth}
-    theirs: dict[str, Any] = {"net": record.net, "depth": record.depth}
-    ours |= effective(settings.net, settings.model_dump(mode="json", include=sections), precision)
-    recorded = {section: record.settings.get(section, {}) for section in sorted(sections)}
-    theirs |= effective(settings.net, recorded, record.precision)
-    return differences(theirs, ours) or f"another {' and '.join(record.identity.differences(planned))}"
 
 
 @cache

@@ -50,44 +50,34 @@ class LiveCurve:
 
     Each start of a run writes the whole curve anew and purges what earlier starts have written: nothing is there twice
     or missing, whenever a process was killed.
-
-    Args:
-        folder: of the run.
-        batch_size: images of an iteration.
     """
 
     def __init__(self, folder: Path, batch_size: int) -> None:
         self.folder, self.batch_size = folder, batch_size
         self._writer: SummaryWriter | None = None
         self._failed = False
-        self._iteration, self._timed, self._seconds = 0, 0, 0.0
+        self._rows, self._timed, self._seconds = 0, 0, 0.0
 
     def write(self, rows: Sequence[HistoryRow], segments: Sequence[Segment]) -> None:
-        """Write what is new.
-
-        Args:
-            rows: of the whole curve.
-            segments: of the whole run.
-        """
+        """Write what is new of the whole curve and of the whole run's segments."""
         if self._failed:
             return
         try:
-            self._write(rows, segments)
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = self._writer or SummaryWriter(str(self.folder), purge_step=0)
+            self._add(self._writer, rows, segments)
         except Exception as error:  # whatever it is, it is not worth a training run
             self._failed = True
             line = one_line(f"{type(error).__name__}: {error}")
             print(f"{self.folder}: no curve for TensorBoard: {line}; the run goes on", file=sys.stderr)
 
-    def _write(self, rows: Sequence[HistoryRow], segments: Sequence[Segment]) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        writer = self._writer = self._writer or SummaryWriter(str(self.folder), purge_step=0)
-        for row in rows:
-            if row.iteration > self._iteration:
-                for tag, value in row._asdict().items():
-                    if tag not in NO_CURVES and value is not None:
-                        writer.add_scalar(tag, value, row.iteration)
-                self._iteration = row.iteration
+    def _add(self, writer: SummaryWriter, rows: Sequence[HistoryRow], segments: Sequence[Segment]) -> None:
+        for row in rows[self._rows :]:
+            for tag, value in row._asdict().items():
+                if tag not in NO_CURVES and value is not None:
+                    writer.add_scalar(tag, value, row.iteration)
+        self._rows = len(rows)
         seconds = sum(segment.training_seconds for segment in segments)
         if seconds > self._seconds:
             done = segments[-1].last_iteration

@@ -1,10 +1,8 @@
 """Training runs from the first iteration to their result files, one alone or several side by side.
 
 A run may be killed at any moment. Started again, it goes on from its last checkpoint and ends with the same weights,
-bit for bit, as a run left alone (on the same machine, with the same number of threads).
-
-A run leaves `metrics.json`, `history.csv`, `test_predictions.npy` and the weights of the last iterate. Validation picks
-nothing: the test error is the last iterate's, and the curve of test errors is for plotting.
+bit for bit, as a run left alone (on the same machine, with the same number of threads). Validation picks nothing: the
+test error is the last iterate's, and the curve of test errors is for plotting.
 """
 
 from __future__ import annotations
@@ -25,13 +23,12 @@ from resnet.measuring.evaluate import evaluate
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
 from resnet.params import Settings
-from resnet.results import Facts, Segment, Status, TrainingRecord, write_history
+from resnet.results import Facts, Segment, Status, StoredFile, TrainingRecord, write_history
 from resnet.runs.folders import Folders
-from resnet.runs.history import history
 from resnet.runs.identity import identity
 from resnet.runs.live import LiveCurve, Viewer
 from resnet.runs.results import Results
-from resnet.runs.segment import PresentSegment
+from resnet.runs.segment import PresentSegment, history
 from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
@@ -87,22 +84,11 @@ class Run:
         self.results = Results(self.settings, self.identity, self.folders)
 
     def execute(self, on_iteration: OnIteration = lambda progress, learning_rate: None) -> TrainingRecord:
-        """Train to the end, from the last checkpoint if there is one; a finished run is not trained again.
-
-        Args:
-            on_iteration: called after every iteration.
-
-        Raises:
-            Interrupted: a signal has stopped it; a checkpoint is saved.
-            UserError: there is a checkpoint of another configuration, data or version.
-        """
+        """Train to the end, as `train_side_by_side` does; a finished run is not trained again."""
         return self.results.take_over() or train_side_by_side([self], [on_iteration])[0]
 
     def start(self, side_by_side: int = 1) -> None:
-        """Build the net, or take it up from the last checkpoint.
-
-        Args:
-            side_by_side: runs that share the device, this one included.
+        """Build the net, or take it up from the last checkpoint; `side_by_side` runs share the device.
 
         Raises:
             UserError: there is a checkpoint of another configuration, data or version.
@@ -110,19 +96,13 @@ class Run:
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
         self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
+        net, sgd = self.trainer.net, self.trainer.sgd
         with self.trainer.on_stream():
-            damage = resume(
-                self.folders.checkpoint_file,
-                self.trainer.net,
-                self.trainer.sgd,
-                self.progress,
-                self.identity,
-            )
+            damage = resume(self.folders.checkpoint_file, net, sgd, self.progress, self.identity)
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
         if damage is not None:
             print(damage, file=sys.stderr)
-        changes = self.segment.changes(self.progress.segments[-1]) if self.progress.segments else ""
-        if changes:
+        if self.progress.segments and (changes := self.segment.changes(self.progress.segments[-1])):
             print(
                 f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other "
                 f"arithmetic: {changes}: it will not end with the bits that it would have ended with as before",
@@ -130,18 +110,14 @@ class Run:
             )
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
-        """Do one iteration and what is due after it.
-
-        Returns:
-            How the run has ended, or None while it goes on.
-        """
+        """Do one iteration and what is due after it; say how the run has ended, or None while it goes on."""
         progress, recipe = self.progress, self.recipe
         if progress.iteration < recipe.iterations:
             lr = self.trainer.advance()
             done, last = progress.iteration, progress.iteration == recipe.iterations
             if done % recipe.evaluate_every == 0 and not last:
                 self._evaluate(self.machine)
-            # Losses are read where the device is waited for anyway.
+            # Losses are read when the device is waited for anyway.
             due = done % min(recipe.evaluate_every, self.checkpoint_every) == 0
             if due and not last and self._diverged():
                 return "diverged"
@@ -166,10 +142,7 @@ class Run:
             same = self.data.test is self.data.validation
             test = validation if same else evaluate(net, batches.test, batches.single_view, machine)
         assert test is not None, "prepared data always have a test set"
-        self.progress.evaluations[self.progress.iteration] = (
-            validation.error if validation else None,
-            test.error,
-        )
+        self.progress.evaluations[self.progress.iteration] = validation.error if validation else None, test.error
         self.last_test, self.last_validation = test, validation
 
     def _segments(self) -> list[Segment]:
@@ -212,10 +185,12 @@ class Run:
         rows = history(self.progress, self.recipe, self.trainer.batches.train_images)
         write_history(self.folders.history_file, rows)
         record = self._record(status, segments)
-        if status in ("done", "diverged"):
+        if status != "interrupted":
             mean = self.trainer.batches.mean.cpu().numpy()
             save_weights(self.trainer.net, self.folders.weights_file, Facts.of(record, mean))
-            record = record.model_copy(update={"files": self.results.describe_files(status)})
+            files = [self.folders.weights_file, self.folders.history_file]
+            files += [self.folders.predictions_file] if status == "done" else []
+            record = record.model_copy(update={"files": {file.name: StoredFile.describe(file) for file in files}})
         record.write(self.folders.metrics_file)
         if self.curve is not None:
             self.curve.write(rows, segments)
@@ -246,17 +221,10 @@ class Run:
 
 
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
-    """Train several runs, an iteration of each in turn.
+    """Train runs on one device, an iteration of each in turn, from their last checkpoints; give their records.
 
     On a GPU the iterations are only begun in turn, and the device does them at the same time. Each run
-    ends with the bits that it ends with alone.
-
-    Args:
-        runs: one or more; none depends on another; all are on one device.
-        on_iterations: one a run, called after its every iteration.
-
-    Returns:
-        Their records.
+    ends with the bits that it ends with alone. After its every iteration its `on_iterations` is called.
 
     Raises:
         Interrupted: a signal has stopped them; all have saved checkpoints.

@@ -13,11 +13,11 @@ from resnet.errors import UserError
 from resnet.files import locked, remove_partials
 from resnet.params import Settings
 from resnet.results import TrainingRecord
+from resnet.results.plan_runs import off_plan
 from resnet.runs.aside import Arrangement, arrange, carry_out, reunite
-from resnet.runs.display import TrainingDisplay
+from resnet.runs.display import RunDisplay, training_bars
 from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import difference
 from resnet.runs.live import Viewer
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
@@ -37,20 +37,11 @@ def train_seeds(
     console: Console | None = None,
     live: Viewer | None = None,
 ) -> list[TrainingRecord]:
-    """Train every seed that is not already complete in `out`, and give all their records.
+    """Train every seed that is not already complete in `out/seed-<k>`, and give all their records.
 
-    Args:
-        settings: what holds for the net.
-        seeds: one run each; the results are in `out/seed-<k>`.
-        data: the prepared data.
-        out: may have finished and interrupted runs of the same settings, data and version; if this very run was set
-            aside there, it comes back.
-        machine: where it trains, and in which precision.
-        weights: where the weights go instead, as `weights/seed-<k>/model.safetensors`.
-        checkpoints: likewise for the checkpoints of unfinished runs.
-        overwrite: move away what other settings, data or version have made, or what cannot be read, of these seeds.
-        console: where progress is shown.
-        live: what shows the curves while they train.
+    What `out` has of this very run goes on, even from where it was set aside. With `overwrite` all else that `out` has
+    of these seeds moves away: results of other settings, data or version, and what cannot be read. Weights go to
+    `weights/seed-<k>` instead if that is given, checkpoints of unfinished runs to `checkpoints/seed-<k>`.
 
     Raises:
         UserError: `out` has other results and `overwrite` is not set, another process trains one of the seeds,
@@ -70,27 +61,34 @@ def train_seeds(
         if not overwrite:
             _refuse(out, runs[0], arrangements)
         # A forecast that says no leaves all as it was: nothing has moved yet.
-        left = [each.iterations_left for each in arrangements if each.iterations_left is not None]
-        if left:
+        if left := [each.iterations_left for each in arrangements if each.iterations_left is not None]:
             _check_forecast(settings, machine, left, data, console)
         for run, arrangement in zip(runs, arrangements, strict=True):
             for line in arrangement.lines:
                 console.print(f"{settings.name} seed {run.seed}: {line}", soft_wrap=True, markup=False)
             carry_out(arrangement.moves)
-        return _train_unfinished(runs, settings, place(settings, machine), console)
+        records = {run.seed: record for run in runs if (record := run.results.take_over()) is not None}
+        for seed in records:
+            console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
+        placement, waiting = place(settings, machine), [run for run in runs if run.seed not in records]
+        for start in range(0, len(waiting), placement.seeds):
+            for record in _train(waiting[start : start + placement.seeds], settings, placement, console):
+                records[record.seed] = record
+        return [records[seed] for seed in seeds]
 
 
 def _refuse(out: Path, run: Run, arrangements: Sequence[Arrangement]) -> None:
     """Refuse results of another configuration, data or version than a run's, whichever seed of `out` has them."""
+    planned = run.settings.with_train(precision=run.machine.precision)
     for metrics in sorted(out.glob("seed-*/metrics.json")):
         try:
             record = TrainingRecord.read(metrics)
         except UserError as error:
             raise UserError(f"{error}: pass --overwrite to move it aside") from error
         if record.identity != run.identity:
-            differs = difference(record, run.settings, run.identity, run.machine.precision)
+            why = off_plan(record, planned) or f"another {' and '.join(record.identity.differences(run.identity))}"
             raise UserError(
-                f"{metrics.parent}: holds results of other settings, data or version ({differs}): pass --overwrite to "
+                f"{metrics.parent}: holds results of other settings, data or version ({why}): pass --overwrite to "
                 "move aside what is in the way, or give another --out"
             )
     for obstacle in (each.obstacle for each in arrangements if each.obstacle):
@@ -101,27 +99,12 @@ def _check_forecast(settings: Settings, machine: Machine, left: Sequence[int], d
     """Say how long the runs take that have so many iterations left, and refuse what is too long."""
     forecaster = Forecaster(len(data.validation) + len(data.test))
     row = forecaster.forecast(settings, machine, left)
-    seeds = "seed" if len(left) == 1 else "seeds"
-    still = f", {sum(left):,} left" if sum(left) < len(left) * settings.train.iterations else ""
-    console.print(
-        f"{settings.name}: {len(left)} {seeds} of {settings.train.iterations:,} iterations{still}, "
-        f"forecast {row.hours:.2f} h at {row.step_seconds:.3f} s an iteration",
-        soft_wrap=True,
-    )
+    iterations = settings.train.iterations
+    still = f", {sum(left):,} left" if sum(left) < len(left) * iterations else ""
+    what = f"{len(left)} seed{'' if len(left) == 1 else 's'} of {iterations:,} iterations{still}"
+    forecast = f"{row.hours:.2f} h at {row.step_seconds:.3f} s an iteration"
+    console.print(f"{settings.name}: {what}, forecast {forecast}", soft_wrap=True)
     forecaster.check(settings.limits.hours)
-
-
-def _train_unfinished(
-    runs: Sequence[Run], settings: Settings, placement: Placement, console: Console
-) -> list[TrainingRecord]:
-    records = {run.seed: record for run in runs if (record := run.results.take_over()) is not None}
-    for seed in records:
-        console.print(f"{settings.name} seed {seed}: already complete", soft_wrap=True)
-    waiting = [run for run in runs if run.seed not in records]
-    for start in range(0, len(waiting), placement.seeds):
-        for record in _train(waiting[start : start + placement.seeds], settings, placement, console):
-            records[record.seed] = record
-    return [records[run.seed] for run in runs]
 
 
 def _train(runs: Sequence[Run], settings: Settings, placement: Placement, console: Console) -> list[TrainingRecord]:
@@ -135,8 +118,9 @@ def _train(runs: Sequence[Run], settings: Settings, placement: Placement, consol
         where += f"; {len(runs)} seeds side by side"
     titles = [f"{settings.name} seed {run.seed}" for run in runs]
     console.print(f"{', '.join(titles)}: {iterations:,} iterations on {where}", soft_wrap=True)
-    with TrainingDisplay(console, iterations, settings.train.batch_size) as display:
-        records = train_side_by_side(runs, [display.add(title) for title in titles])
+    with training_bars(console) as bars:
+        shown = [RunDisplay(bars, title, iterations, settings.train.batch_size) for title in titles]
+        records = train_side_by_side(runs, shown)
     for title, record in zip(titles, records, strict=True):
         ended = f"{record.status} at iteration {record.iteration:,}"
         if record.status == "done":

@@ -1,4 +1,4 @@
-"""The part of a run that trains now, from its start or its last checkpoint on: its time and its machine."""
+"""What a run's record says of its way: its learning curve, and the part that trains now, with its time and machine."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from resnet.nets import kernels
-from resnet.results import Segment
+from resnet.params import TrainParams
+from resnet.results import HistoryRow, Segment
 from resnet.runs.identity import source
 from resnet.system import Machine
+from resnet.training.checkpoint import Progress
+from resnet.training.recipe import learning_rate
 
 
 class PresentSegment:
-    """The segment that trains now; its clock runs from when it is made.
+    """From the run's start or its last checkpoint on; its clock runs from when it is made.
 
-    Args:
-        first_iteration: iterations that earlier segments have done.
-        machine: where it trains.
-        side_by_side: runs that share the device, this one included.
+    Earlier segments have done `first_iteration` iterations; `side_by_side` runs share the device, this one included.
     """
 
     def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:
@@ -55,3 +55,29 @@ class PresentSegment:
         if then.device == now.device == "cpu":  # a GPU's bits depend on neither
             parts += [("threads", then.threads, now.threads), ("compiled operations", then.fused, now.fused)]
         return ", ".join(f"{part} {new} (before: {old})" for part, old, new in parts if old not in (None, new))
+
+
+def history(progress: Progress, recipe: TrainParams, train_images: int) -> list[HistoryRow]:
+    """The curve up to the present iteration: a row every `log_every` iterations and at every evaluation.
+
+    An epoch has `train_images` images.
+    """
+    losses, wrong = (values[: progress.iteration].cpu().double() for values in (progress.losses, progress.wrong))
+    logged = range(recipe.log_every, progress.iteration + 1, recipe.log_every)
+    start, rows = 0, []
+    for end in sorted({*logged, *progress.evaluations}):
+        validation, test = progress.evaluations.get(end, (None, None))
+        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
+        rows.append(
+            HistoryRow(
+                iteration=end,
+                epoch=end * recipe.batch_size / train_images,
+                learning_rate=learning_rate(end - 1, recipe, warming_up=warming_up),
+                training_loss=float(losses[start:end].mean()),
+                training_error=100 * float(wrong[start:end].mean()) / recipe.batch_size,
+                validation_error=validation,
+                test_error=test,
+            )
+        )
+        start = end
+    return rows

@@ -1,28 +1,34 @@
-"""How far a plan is, from its result files and locks alone: PyTorch is not loaded.
+"""How far a plan is, from its result files and locks alone, on one screen: PyTorch is not loaded.
 
-A run writes `metrics.json` whenever it saves a checkpoint, so the files say how far each is, how fast it went, and
-when. The lock of a seed's folder says whether a process trains there, on this machine or wherever the file system's
-locks reach.
+A run writes `metrics.json` whenever it saves a checkpoint, so the files say how far each is and how fast it went. The
+lock of a seed's folder says whether a process trains there, on this machine or wherever the file system's locks reach.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import time as now
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from resnet.errors import one_line
 from resnet.files import is_locked
 from resnet.params import Params, Settings
 from resnet.results import TrainingRecord
 from resnet.results.consistency import RunFiles, weights_of
-from resnet.results.iteration_time import IterationTime, NetLeft, nets_left
+from resnet.results.iteration_time import NetLeft, nets_left
 from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
-from resnet.runs.folders import Folders, seed_folders
+from resnet.runs.folders import seed_folders
 from resnet.training.recipe import VERSION
 
-State = Literal["done", "diverged", "running", "stopped", "not begun"]
+State = Literal["done", "running", "stopped", "not begun", "diverged"]
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class SeedStatus:
     images_per_second: float | None
     """Of its last stretch by the clock, evaluations included; None before its first checkpoint."""
     seconds_left: float | None
-    """Of a running seed, by its own speed or else by that of its net."""
+    """Of a running seed since its last checkpoint, by its own speed or else by that of its net."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,13 @@ class NetStatus:
     hours_left: float | None
     """Hours of one device for what no seed has saved; None if nothing says how fast the net is."""
 
-    def count(self, *states: State) -> int:
-        return sum(seed.state in states for seed in self.seeds)
+    def count(self, state: State) -> int:
+        return sum(seed.state == state for seed in self.seeds)
 
     @property
     def ended(self) -> int:
         """Seeds that have run to their end, done or diverged."""
-        return self.count("done", "diverged")
+        return sum(seed.state in ENDED for seed in self.seeds)
 
     @property
     def complete(self) -> bool:
@@ -70,10 +76,6 @@ class PlanStatus:
     nets: tuple[NetStatus, ...]
     notes: tuple[str, ...]
     """What is in the folders and does not count, with the reason; printable lines."""
-
-    @property
-    def seeds(self) -> list[SeedStatus]:
-        return [seed for net in self.nets for seed in net.seeds]
 
     @property
     def complete(self) -> bool:
@@ -110,40 +112,30 @@ def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> 
         elif (damage.path, damage.problem) not in not_counted:
             not_counted.append((damage.path, damage.problem))
     left = nets_left(params, runs, usable)
-    nets = [_net(params.settings(name), runs, checkpoints, usable, left[name]) for name in params.models]
-    aside = sorted(path for name in params.models for path in (runs / "train" / name).glob(".aside/*/*"))
-    not_counted += [(path, "set aside, of other settings, data or version") for path in aside]
+    folders = {name: (runs / "train" / name, (checkpoints or runs / "train") / name) for name in params.models}
+    nets = [_net(params.settings(name), *folders[name], usable, left[name]) for name in params.models]
+    moved = sorted(path for name in params.models for path in (runs / "train" / name).glob(".aside/*/*"))
+    not_counted += [(path, "set aside, of other settings, data or version") for path in moved]
     return PlanStatus(tuple(nets), tuple(one_line(f"{path}: {reason}") for path, reason in not_counted))
 
 
-def _net(
-    settings: Settings, runs: Path, checkpoints: Path | None, usable: dict[Key, RunFiles], left: NetLeft
-) -> NetStatus:
-    name, parent = settings.name, None if checkpoints is None else checkpoints / settings.name
-    seeds = []
-    for seed in settings.train.seed_list:
-        run = usable.get((name, seed))
-        folders = seed_folders(runs / "train" / name, seed, checkpoints=parent)
-        seeds.append(_seed(settings, seed, folders, run and run.record, left.time))
-    return NetStatus(name, settings.train.iterations, tuple(seeds), left.hours)
-
-
-def _seed(
-    settings: Settings, seed: int, folders: Folders, record: TrainingRecord | None, time: IterationTime | None
-) -> SeedStatus:
-    iteration, speed = (record.iteration, _speed(record)) if record else (0, None)
-    if record is not None and record.status in ENDED:
-        return SeedStatus(seed, "done" if record.status == "done" else "diverged", iteration, speed, None)
-    if not is_locked(folders.results):
-        # A kill right after the first checkpoint leaves no record; a checkpoint with a record that does not count
-        # is of that record's run.
-        begun = record is not None or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
-        return SeedStatus(seed, "stopped" if begun else "not begun", iteration, speed, None)
-    seconds = settings.train.batch_size / speed if speed else time and time.seconds
-    left = None
-    if seconds is not None:  # it has trained on since the last save
-        left = max(0.0, seconds * (settings.train.iterations - iteration) - max(0.0, now() - _saved_at(folders)))
-    return SeedStatus(seed, "running", iteration, speed, left)
+def _net(settings: Settings, out: Path, saved: Path, usable: dict[Key, RunFiles], left: NetLeft) -> NetStatus:
+    seeds, recipe = [], settings.train
+    for seed in recipe.seed_list:
+        run = usable.get((settings.name, seed))
+        iteration, speed = (run.record.iteration, _speed(run.record)) if run else (0, None)
+        folders, seconds_left = seed_folders(out, seed, checkpoints=saved), None
+        # A checkpoint with a record that does not count is of that record's run.
+        begun = run or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
+        state: State = "stopped" if begun else "not begun"
+        if run and run.record.status in ENDED:
+            state = "done" if run.record.status == "done" else "diverged"
+        elif is_locked(folders.results):
+            state = "running"
+            seconds = recipe.batch_size / speed if speed else left.time and left.time.seconds
+            seconds_left = seconds and seconds * (recipe.iterations - iteration)
+        seeds.append(SeedStatus(seed, state, iteration, speed, seconds_left))
+    return NetStatus(settings.name, recipe.iterations, tuple(seeds), left.hours)
 
 
 def _speed(record: TrainingRecord) -> float | None:
@@ -155,7 +147,51 @@ def _speed(record: TrainingRecord) -> float | None:
     return done * int(record.settings["train"]["batch_size"]) / last.seconds
 
 
-def _saved_at(folders: Folders) -> float:
-    """When the run saved last; now if it has not yet. Seconds since 1970."""
-    times = [path.stat().st_mtime for path in (folders.metrics_file, folders.checkpoint_file) if path.exists()]
-    return max(times, default=now())
+def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
+    """The whole plan: its nets, the seeds that are begun and not done, and what is not the plan's."""
+    shown = [state for state in get_args(State) if state != "diverged" or any(net.count(state) for net in plan.nets)]
+    nets = _table("net", "iterations", *shown, "hours left")
+    for net in plan.nets:
+        counts = [str(net.count(state) or "") for state in shown]
+        nets.add_row(net.name, f"{net.iterations:,}", *counts, _number(net.hours_left))
+    nets.add_section()
+    counts = [str(sum(net.count(state) for net in plan.nets)) for state in shown]
+    nets.add_row("all", "", *counts, _number(plan.hours_left))
+    runs = _table("run", "state", "iteration", "images/s", "hours left")
+    for net in plan.nets:
+        for seed in net.seeds:
+            if seed.state in ("running", "stopped"):
+                left = None if seed.seconds_left is None else seed.seconds_left / 3600
+                speed = "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}"
+                done = f"{seed.iteration:,} of {net.iterations:,}"
+                hours = _number(left) if seed.state == "running" else ""
+                runs.add_row(f"{net.name} seed {seed.seed}", seed.state, done, speed, hours)
+    lines = [Text(line, overflow="fold") for line in (*plan.notes, last_line) if line]
+    return Group(nets, *([runs] if runs.rows else []), *lines)
+
+
+def _table(first: str, *headings: str) -> Table:
+    table = Table()
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _number(hours: float | None) -> str:
+    return "?" if hours is None else f"{hours:,.2f}"
+
+
+def watch_plan(look: Callable[[], PlanStatus], console: Console) -> None:
+    """Show the status again and again until the plan is complete or the user has seen enough; a file has the last."""
+    try:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                plan = look()
+                live.update(screen(plan), refresh=True)
+                if plan.complete:
+                    return
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        if not console.is_terminal:
+            console.line()  # Rich ends the last line on a terminal alone

@@ -15,17 +15,17 @@ import shutil
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import optuna
 import sqlalchemy
 import yaml
 from filelock import FileLock
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, TrialPruned, UpdateFinishedTrialError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, TrialPruned
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
@@ -38,84 +38,76 @@ from resnet.errors import Interrupted, UserError, one_line
 from resnet.files import expanded, sha256_of, write_text
 from resnet.nets import kernels
 from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.results import Identity, SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
+from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
 from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
-from resnet.system import Machine
 from resnet.training.devices import choose_machine
 from resnet.training.recipe import milestones
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+RANGES = ("learning_rate", "weight_decay")
 STORED = {"nets", "trials", "storage", "dead_after"}
 """Keys of `sweep` that do not bear on what a trial computes."""
-
-SQLITE: dict[str, Any] = {"connect_args": {"timeout": 7 * 24 * 3600}}
-"""Seconds to wait for another writer: one that is suspended keeps the others waiting and ends none."""
-POSTGRESQL: dict[str, Any] = {"pool_pre_ping": True}
-"""A connection may have been closed during the hours of a trial."""
+SECONDS_FOR_LOCK = 7 * 24 * 3600
+"""Of SQLite: a writer that is suspended keeps the others waiting and ends none."""
 
 optuna.logging.set_verbosity(logging.ERROR)
 warnings.simplefilter("ignore", ExperimentalWarning)
 
+begin_again = RetryHeartbeatStaleTrialCallback()
+"""Puts a trial back in the queue, with its values."""
 
-def open_storage(where: str, dead_after: float) -> RDBStorage:
+
+@contextmanager
+def opened(where: str, dead_after: float) -> Iterator[RDBStorage]:
     """Open the database of studies, a file or `postgresql://USER@HOST/DATABASE`; it is made if need be.
 
     A trial whose worker shows no sign of life for `dead_after` seconds is begun again by another one, with its values.
 
     Raises:
-        UserError: it is neither, cannot be reached, or is another version's.
+        UserError: it is neither, cannot be reached, is another version's, or fails in the block.
     """
-    shown(where)  # before a library reads it: an error of its own would show the password
-    if "://" not in where:
+    shown = without_password(where)  # before a library reads it: an error of its own would show the password
+    scheme, _, place = where.rpartition("://")
+    engine: dict[str, Any] = {"pool_pre_ping": True}  # a connection may have been closed during the hours of a trial
+    lock: FileLock | nullcontext[None] = nullcontext()
+    if not scheme:
         file = expanded(where)
         file.parent.mkdir(parents=True, exist_ok=True)
-        url, engine = f"sqlite:///{file}", SQLITE
-    elif where.startswith(("postgresql://", "postgres://")):
-        url, engine = f"postgresql+psycopg://{where.split('://', 1)[1]}", POSTGRESQL
+        url, engine = f"sqlite:///{file}", {"connect_args": {"timeout": SECONDS_FOR_LOCK}}
+        lock = FileLock(f"{file}.lock")  # two workers would create the tables of one file at once
+    elif scheme in ("postgresql", "postgres"):
+        url = f"postgresql+psycopg://{place}"
     else:
-        raise UserError(f"study {shown(where)}: give a file or postgresql://USER@HOST/DATABASE")
-    create = partial(
-        RDBStorage,
-        url,
-        engine_kwargs=engine,
-        heartbeat_interval=max(1, int(dead_after / 5)),
-        grace_period=max(2, int(dead_after)),
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-    )
-    lock = FileLock(f"{file}.lock") if "://" not in where else nullcontext()
-    with storage_errors(where), lock:  # two workers would create the tables of one file at once
+        raise UserError(f"study {shown}: give a file or postgresql://USER@HOST/DATABASE")
+    interval, grace = max(1, int(dead_after / 5)), max(2, int(dead_after))
+    create = partial(RDBStorage, url, engine, heartbeat_interval=interval, grace_period=grace)
+    try:
         try:
-            try:
-                return create()
-            except sqlalchemy.exc.IntegrityError:  # another worker was creating the tables
-                return create()
+            with lock:
+                try:
+                    storage = create(heartbeat_stale_trial_callback=begin_again)
+                except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+                    # Another worker has made the tables meanwhile.
+                    storage = create(heartbeat_stale_trial_callback=begin_again)
         except ImportError as error:
             raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
         except RuntimeError as error:
-            raise UserError(f"study {shown(where)}: {one_line(error)}; or name another --study") from error
-
-
-def shown(where: str) -> str:
-    """The place without its password."""
-    if "://" not in where:
-        return where
-    try:
-        return sqlalchemy.make_url(where).render_as_string(hide_password=True)
-    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
-        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
-
-
-@contextmanager
-def storage_errors(where: str) -> Iterator[None]:
-    """Turn the database's errors into the user's."""
-    try:
-        yield
+            raise UserError(f"study {shown}: {one_line(error)}; or name another --study") from error
+        yield storage
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
         reason = one_line(error.__cause__ or error)
-        raise UserError(f"study {shown(where)}: {reason}; when mended, the same command goes on") from error
+        raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
+
+
+def without_password(where: str) -> str:
+    """The place as it may be shown."""
+    try:
+        return sqlalchemy.make_url(where).render_as_string() if "://" in where else where
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
+        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
 
 
 def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
@@ -131,86 +123,40 @@ def trial_values(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def fair_iterations(schedules: Sequence[Sequence[int]], iterations: int, every: int) -> set[int]:
-    """The iterations at which trials may be compared, and so pruned.
+    """The iterations at which trials may be compared, and so pruned; they are measured `every` so many iterations.
 
-    Low learning rates lead until the high ones are divided. So trials are compared only where every schedule has been
-    divided equally often, at least once, and since the measurement before.
-
-    Args:
-        schedules: each one's milestones in iterations.
-        iterations: of a trial.
-        every: iterations between measurements.
+    Low learning rates lead until the high ones are divided. So trials are compared only if every schedule, given by
+    its milestones in iterations, has been divided equally often, at least once, and since the measurement before.
     """
-
-    def divisions(done: int) -> set[int]:
-        return {sum(done > milestone for milestone in schedule) for schedule in schedules}
-
-    return {
-        done
-        for done in range(2 * every, iterations, every)
-        if len(divisions(done)) == 1 and divisions(done) == divisions(done - every) != {0}
-    }
+    measured = range(every, iterations, every)
+    divided = {at: {sum(at > milestone for milestone in schedule) for schedule in schedules} for at in measured}
+    return {at for at in measured[1:] if len(divided[at]) == 1 and divided[at] == divided[at - every] != {0}}
 
 
 def origin(trial: FrozenTrial) -> int:
     """The number of the first attempt at this trial."""
     first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
-    return int(trial.user_attrs.get("origin", trial.number if first is None else first))
+    return trial.number if first is None else first
 
 
-class NetSweep(NamedTuple):
-    """The sweep of one net."""
+class NetSweep:
+    """The sweep of one net, on data with the validation set in the place of the test set."""
 
-    params: Params
-    name: str
-    data: Data
-    """Its test set is the validation set: no test image can bear on a choice."""
-    machine: Machine
-    out: Path
-    console: Console
-
-    @property
-    def sweep(self) -> SweepParams:
-        return self.params.sweep
-
-    @property
-    def base(self) -> Settings:
-        return self.params.settings(self.name)
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """Trial 0, as Optuna stores it.
-
-        Raises:
-            UserError: the net's own settings are outside the ranges of the search.
-        """
-        own = self.base.train.model_dump(include=set(SweepValues.model_fields))
-        for key, value in own.items():
-            choices = getattr(self.sweep, key)
-            held = choices[0] <= value <= choices[1] if key in ("learning_rate", "weight_decay") else value in choices
-            if not held:
-                raise UserError(f"sweep.{key} does not hold {self.name}'s own {value}, which is trial 0: {choices}")
-        return own | {"milestones": json.dumps(own["milestones"])}
-
-    @property
-    def identity(self) -> Identity:
-        """What the study's results depend on."""
-        run = identity(trial_settings(self.base, self.sweep), self.data.record, self.machine.precision)
+    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console) -> None:
+        self.params, self.name, self.data, self.out, self.console = params, name, data, out, console
+        self.sweep, self.base = params.sweep, params.settings(name)
+        self.machine = choose_machine(self.base.train)
+        self.record_file = out / f"{name}.json"
+        run = identity(trial_settings(self.base, self.sweep), data.record, self.machine.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
-        return run.model_copy(update={"configuration": sha256_of([run.configuration, search])})
-
-    @property
-    def study_name(self) -> str:
-        """With the identity: a search of other settings is another study of the same database, and stays there."""
-        return f"{self.name}-{sha256_of(self.identity.model_dump())[:12]}"
-
-    @property
-    def record_file(self) -> Path:
-        return self.out / f"{self.name}.json"
-
-    def folder(self, number: int) -> Path:
-        """Where a trial keeps its checkpoint."""
-        return self.out / "trials" / self.study_name / str(number)
+        self.identity = run.model_copy(update={"configuration": sha256_of([run.configuration, search])})
+        # A search of other settings is another study of the same database, and stays there.
+        self.study_name = f"{name}-{sha256_of(self.identity.model_dump())[:12]}"
+        self.own = self.base.train.model_dump(include=set(SweepValues.model_fields))
+        for key, value in self.own.items():
+            choices = getattr(self.sweep, key)
+            if not (choices[0] <= value <= choices[1] if key in RANGES else value in choices):
+                raise UserError(f"sweep.{key} does not hold {name}'s own {value}, which is trial 0: {choices}")
 
     def open(self, storage: RDBStorage, overwrite: bool) -> Study:
         """Create the study or go on with it.
@@ -218,18 +164,18 @@ class NetSweep(NamedTuple):
         Raises:
             UserError: the record is that of other settings, and `overwrite` is not given.
         """
-        defaults = self.defaults
         if self.record_file.exists() and not overwrite:
-            held = SweepRecord.read(self.record_file)
-            if held.identity != self.identity:
-                differs = " and ".join(held.identity.differences(self.identity))
+            there = SweepRecord.read(self.record_file)
+            if there.identity != self.identity:
+                differs = " and ".join(there.identity.differences(self.identity))
                 raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
         # No Hyperband: below the first milestone there is nothing to go by.
         median = MedianPruner(n_startup_trials=self.sweep.pruner_startup_trials)
         pruner = median if self.sweep.pruner == "median" else NopPruner()
         study = optuna.create_study(study_name=self.study_name, storage=storage, pruner=pruner, load_if_exists=True)
         if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(defaults, skip_if_exists=True)
+            milestones = json.dumps(self.own["milestones"])
+            study.enqueue_trial(self.own | {"milestones": milestones}, skip_if_exists=True)
         return study
 
     def left(self, study: Study) -> int:
@@ -237,66 +183,65 @@ class NetSweep(NamedTuple):
         return max(0, self.sweep.trials - sum(trial.state in ENDED for trial in study.get_trials(deepcopy=False)))
 
     def work(self, study: Study) -> None:
-        """Run trials until the budget is spent, by whichever worker; a kill may make it exceed by one.
-
-        Raises:
-            Interrupted: a signal asked to stop; the trial's checkpoint is saved.
-        """
-        while self.left(study):
-            self.step(study)
-
-    def step(self, study: Study) -> None:
-        """Run one trial, or wait a moment for those of other workers."""
-        optuna.storages.fail_stale_trials(study)
-        trials = study.get_trials(deepcopy=False)
-        states = Counter(trial.state for trial in trials)
-        if states[TrialState.RUNNING] >= self.left(study) and not states[TrialState.WAITING]:
-            time.sleep(min(1.0, self.sweep.dead_after / 5))
-            return
-        # Alone, a worker that is killed and started again draws the same values.
-        mine = os.getpid() if states[TrialState.RUNNING] else 0
-        study.sampler = TPESampler(
-            seed=int(sha256_of([self.sweep.sampler_seed, len(trials), mine])[:8], 16),
-            n_startup_trials=self.sweep.sampler_startup_trials,
-            multivariate=True,
-            constant_liar=True,
-        )
-        try:
-            study.optimize(self.objective, n_trials=1)
-        except ValueError as error:  # this process stood still for longer than `dead_after`
-            if "Cannot tell" not in str(error):
-                raise
-            self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
-        self.write(study)
+        """Run trials until the budget is spent, by whichever worker; a kill may make it exceed by one."""
+        while left := self.left(study):
+            optuna.storages.fail_stale_trials(study)
+            trials = study.get_trials(deepcopy=False)
+            states = Counter(trial.state for trial in trials)
+            running = states[TrialState.RUNNING]
+            if running >= left and not states[TrialState.WAITING]:
+                time.sleep(min(1.0, self.sweep.dead_after / 5))  # other workers have the last trials
+                continue
+            # Alone, a worker that is killed and started again draws the same values.
+            seed = sha256_of([self.sweep.sampler_seed, len(trials), os.getpid() if running else 0])
+            startup = self.sweep.sampler_startup_trials
+            study.sampler = TPESampler(
+                seed=int(seed[:8], 16), n_startup_trials=startup, multivariate=True, constant_liar=True
+            )
+            try:
+                study.optimize(self.objective, n_trials=1)
+            except ValueError as error:  # this process stood still for longer than `dead_after`
+                if "Cannot tell" not in str(error):
+                    raise
+                self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
+            self.write(study)
 
     def objective(self, trial: Trial) -> float:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
-        sweep, began = self.sweep, time.monotonic()
-        drawn = {
-            "learning_rate": trial.suggest_float("learning_rate", *sweep.learning_rate, log=True),
-            "weight_decay": trial.suggest_float("weight_decay", *sweep.weight_decay, log=True),
+        sweep = self.sweep
+        trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
+        drawn = {key: trial.suggest_float(key, *getattr(sweep, key), log=True) for key in RANGES} | {
             "warmup": trial.suggest_categorical("warmup", sweep.warmup),
             "milestones": trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones]),
         }
-        number = origin(trial.study.get_trials(deepcopy=False)[trial.number])
-        folder = self.folder(number)
+        attempt = trial.study.get_trials(deepcopy=False)[trial.number]
+        number = origin(attempt)
+        folder = self.out / "trials" / self.study_name / str(number)
         settings = trial_settings(self.base, sweep, **trial_values(drawn))
         self.console.print(f"{self.name} trial {number}: {drawn}", soft_wrap=True)
         run = Run(settings, sweep.training_seed, self.data, Folders(folder, folder, folder), self.machine)
-        report = self.reporter(trial, prune=number > 0)  # trial 0 is what the others are compared with
+        schedules = [trial_settings(self.base, sweep, milestones=each).train for each in sweep.milestones]
+        fair = fair_iterations(list(map(milestones, schedules)), sweep.iterations, sweep.evaluate_every)
+        reported = set[int]()
+
+        def report(errors: Iterable[tuple[int, float | None]]) -> None:
+            """Report validation errors by iteration, each once; prune at fair iterations, but never trial 0."""
+            for iteration, error in errors:
+                if error is not None and iteration not in reported:
+                    reported.add(iteration)
+                    trial.report(error, iteration)
+                    if number and iteration in fair and trial.should_prune():
+                        raise TrialPruned
+
         try:
-            record = run.execute(lambda progress, _: report({at: e[0] for at, e in progress.evaluations.items()}))
+            record = run.execute(lambda progress, _: report((at, e[0]) for at, e in progress.evaluations.items()))
         except Interrupted:
-            trial.study.enqueue_trial(trial.params, user_attrs={"origin": number})
+            begin_again(trial.study, attempt)
             raise
         except TrialPruned:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        finally:
-            with suppress(UpdateFinishedTrialError):
-                trial.set_user_attr("seconds", time.monotonic() - began)
-                trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
-        report({point.iteration: point.validation_error for point in read_history(run.folders.history_file)})
+        report((point.iteration, point.validation_error) for point in read_history(run.folders.history_file))
         shutil.rmtree(folder, ignore_errors=True)
         if record.status == "diverged" or record.validation_error is None:
             trial.set_user_attr("diverged", True)
@@ -304,28 +249,9 @@ class NetSweep(NamedTuple):
         self.console.print(f"{self.name} trial {number}: {record.validation_error:.2f} %", soft_wrap=True)
         return record.validation_error
 
-    def reporter(self, trial: Trial, *, prune: bool) -> Callable[[Mapping[int, float | None]], None]:
-        """Make what reports a trial's validation errors by iteration, each once, and prunes it at fair iterations."""
-        choices = [trial_settings(self.base, self.sweep, milestones=choice).train for choice in self.sweep.milestones]
-        fair = fair_iterations(list(map(milestones, choices)), self.sweep.iterations, self.sweep.evaluate_every)
-        reported = set[int]()
-
-        def report(errors: Mapping[int, float | None]) -> None:
-            for iteration in sorted(errors.keys() - reported):
-                reported.add(iteration)
-                error = errors[iteration]
-                if error is not None:
-                    trial.report(error, iteration)
-                if prune and iteration in fair and trial.should_prune():
-                    raise TrialPruned
-
-        return report
-
     def write(self, study: Study) -> SweepRecord:
         """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
-        attempts: dict[int, FrozenTrial] = {}
-        for trial in study.get_trials(deepcopy=False):
-            attempts[origin(trial)] = trial
+        attempts = {origin(trial): trial for trial in study.get_trials(deepcopy=False)}
         trials = [trial_record(place, attempts[number]) for place, number in enumerate(sorted(attempts))]
         trials += [SweepTrial(number=place, state="unfinished") for place in range(len(trials), self.sweep.trials)]
         settings = trial_settings(self.base, self.sweep)
@@ -344,31 +270,28 @@ class NetSweep(NamedTuple):
         )
         record.write(self.record_file)
         if record.status == "done" and record.best is not None:
-            write_text(self.out / f"best-{self.name}.yaml", best_params(self.params, record))
+            write_text(self.out / f"best-{self.name}.yaml", best_params(self.params, record, record.best))
         return record
 
 
 def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     """What the record says of a trial, from its last attempt."""
     states: dict[TrialState, SweepState] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
-    state: SweepState = "diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished")
     drawn = len(trial.params) == len(SweepValues.model_fields)  # a worker may be drawing at this moment
     system = trial.user_attrs.get("system")
     return SweepTrial(
         number=place,
-        state=state,
+        state="diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished"),
         values=SweepValues(**trial_values(trial.params)) if drawn else None,
         validation_errors=tuple(sorted(trial.intermediate_values.items())),
         attempts=1 + len(RetryHeartbeatStaleTrialCallback.retry_history(trial)),
-        seconds=trial.user_attrs.get("seconds"),
+        seconds=trial.duration.total_seconds() if trial.duration else None,
         system=System(**system) if system else None,
     )
 
 
-def best_params(params: Params, record: SweepRecord) -> str:
+def best_params(params: Params, record: SweepRecord, best: SweepTrial) -> str:
     """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
-    best = record.best
-    assert best is not None, "written only if a trial is complete"
     assert best.values is not None, "a complete trial has values"
     tree = params.model_dump(mode="json", exclude={"sweep"})
     entry = tree["models"][record.name]
@@ -395,14 +318,9 @@ def sweep_nets(
 ) -> list[SweepRecord]:
     """Work at the sweeps of nets until all their trials have ended, by whichever worker.
 
-    Args:
-        params: the plan.
-        data: the prepared data.
-        out: where `NAME.json` and `best-NAME.yaml` go, and what unfinished trials keep.
-        nets: entries of the parameters' `models`, instead of `sweep.nets`.
-        storage: a file or a PostgreSQL URL, instead of `sweep.storage`.
-        overwrite: replace the records of other settings, data or version; their studies stay in the database.
-        console: where progress is shown.
+    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. The nets and the storage, a file
+    or a PostgreSQL URL, replace those of `params.sweep`. With `overwrite` records of other settings, data or version
+    are replaced; their studies stay in the database.
 
     Raises:
         UserError: there is no validation set, a net does not fit the search, the database cannot be reached, a study
@@ -414,21 +332,18 @@ def sweep_nets(
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
     if sweep.evaluate_every >= sweep.iterations:
         raise UserError("sweep.evaluate_every must be below sweep.iterations")
+    # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
-    sweeps = [
-        NetSweep(params, name, seen, choose_machine(params.settings(name).train), out, console)
-        for name in dict.fromkeys(nets or sweep.nets)
-    ]
+    sweeps = [NetSweep(params, name, seen, out, console) for name in dict.fromkeys(nets or sweep.nets)]
     where = storage or sweep.storage or str(out / "study.db")
-    rdb = open_storage(where, sweep.dead_after)
-    with storage_errors(where):
-        studies = [each.open(rdb, overwrite) for each in sweeps]
+    with opened(where, sweep.dead_after) as rdb:
+        studies = [(each, each.open(rdb, overwrite)) for each in sweeps]
         forecaster = Forecaster(len(data.validation))
-        for each, study in zip(sweeps, studies, strict=True):
+        for each, study in studies:
             settings = trial_settings(each.base, sweep)
             row = forecaster.forecast(settings, each.machine, [sweep.iterations] * each.left(study))
             console.print(f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h", soft_wrap=True)
         forecaster.check(params.limits.hours, shrinkable="sweep.trials, sweep.iterations or sweep.nets")
-        for each, study in zip(sweeps, studies, strict=True):
+        for each, study in studies:
             each.work(study)
-        return [each.write(study) for each, study in zip(sweeps, studies, strict=True)]
+        return [each.write(study) for each, study in studies]

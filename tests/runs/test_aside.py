@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,18 +14,20 @@ from safetensors.torch import load_file
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.results import Identity, TrainingRecord
+from resnet.results import TrainingRecord
 from resnet.runs import aside
-from resnet.runs.aside import UNIDENTIFIED, label
+from resnet.runs.aside import label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
+from tests.pipeline.project import ROOT, run
+from tests.runs.conftest import Tiny, interrupt_at
 
-Tiny = Callable[..., Settings]
+pytestmark = pytest.mark.usefixtures("quick_forecast")
+
 Bits = dict[str, torch.Tensor]
-ROOT = Path(__file__).parents[2]
 
 
 class Killed(BaseException):
@@ -54,11 +52,8 @@ class Places:
             return record, file.read()
 
     def interrupt_at(self, iteration: int, settings: Settings) -> None:
-        run = Run(settings, 0, self.data, seed_folders(self.out, 0, self.weights, self.checkpoints), CPU)
-        run.start()
-        for _ in range(iteration):
-            run.advance(lambda progress, learning_rate: None)
-        run.save()
+        folders = seed_folders(self.out, 0, self.weights, self.checkpoints)
+        interrupt_at(iteration, Run(settings, 0, self.data, folders, CPU))
 
     def state(self, aside: bool = False) -> dict[str, bytes]:
         """The files in place or set aside, by name."""
@@ -92,7 +87,7 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     places.interrupt_at(17, first)
     _, shown = places.train(other)
     own = identity(first, digits.record, "fp32")
-    where = places.out / ".aside" / f"{own.configuration[:12]}-{own.data[:6]}-v{own.version}" / "seed-0"
+    where = places.out / ".aside" / label(own) / "seed-0"
     assert f"resnet-8 seed 0: other results are moved aside to {where}\n" in shown
     record, shown = places.train(first)
     assert f"earlier results are taken back from {where}" in shown
@@ -227,16 +222,6 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
     assert places.train(tiny(momentum=0.8))[1].count("already complete") == 1
 
 
-def test_a_list_of_moves_from_elsewhere_moves_nothing(tiny: Tiny, places: Places, tmp_path: Path) -> None:
-    """Earlier versions followed such a list."""
-    moves, user = places.out / ".aside/moves.json", tmp_path / "user"
-    moves.parent.mkdir(parents=True)
-    moves.write_text('[["../../../user", "x"]]')
-    user.write_text("the user's")
-    places.train(tiny())
-    assert (user.read_text(), moves.exists()) == ("the user's", True)
-
-
 def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     places.train(tiny())
     before = places.state()
@@ -256,31 +241,23 @@ def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, m
     assert "already complete" in places.train(tiny())[1]
 
 
-def test_what_a_file_gives_as_an_identity_never_leads_out_of_the_folder() -> None:
-    for configuration, data in (("../../../../etc", "0" * 64), ("0" * 64, "/" * 64), ("", "")):
-        assert label(Identity(configuration=configuration, data=data, version=1)) == UNIDENTIFIED
-
-
-def test_git_and_dvc_do_not_see_what_is_set_aside_nor_locks(tmp_path: Path) -> None:
-    def run(*words: str) -> str:
-        environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
-        return subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
-
-    dvc = str(Path(sys.executable).with_name("dvc"))
-    run("git", "init", "--quiet")
-    run(dvc, "init", "--quiet")
+def test_git_and_dvc_do_not_see_what_is_set_aside_nor_locks_nor_curves(tmp_path: Path) -> None:
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "dvc", "init", "--quiet")
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, tmp_path / name)
     folders = tmp_path / "runs/train/net", tmp_path / "weights/net"
     for folder in folders:
         (folder / "seed-0").mkdir(parents=True)
         (folder / "seed-0/file").touch()
-    run(dvc, "add", "--quiet", "weights")
-    before = run("git", "status", "--porcelain", "--untracked-files=all")
+    run(tmp_path, "dvc", "add", "--quiet", "weights")
+    status = "git", "status", "--porcelain", "--untracked-files=all"
+    before = run(tmp_path, *status).stdout
     assert "runs/train/net/seed-0/file" in before
     for folder in folders:
-        (folder / ".aside/0123-v1/seed-0").mkdir(parents=True)
-        (folder / ".aside/0123-v1/seed-0/file").touch()
+        (folder / ".aside/0123/seed-0").mkdir(parents=True)
+        (folder / ".aside/0123/seed-0/file").touch()
         (folder / ".seed-0.lock").touch()
-    assert run("git", "status", "--porcelain", "--untracked-files=all") == before
-    assert "up to date" in run(dvc, "status")
+        (folder / "seed-0/events.out.tfevents.0.host").touch()
+    assert run(tmp_path, *status).stdout == before
+    assert "up to date" in run(tmp_path, "dvc", "status").stdout

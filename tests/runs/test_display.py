@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +10,7 @@ import torch
 from rich.console import Console
 
 from resnet.runs import display
-from resnet.runs.display import TrainingDisplay
+from resnet.runs.display import RunDisplay, training_bars
 from resnet.training.checkpoint import Progress
 
 BATCH_SIZE = 16
@@ -25,8 +24,8 @@ class Shown:
         monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: self.seconds))
         self.file = io.StringIO()
         console = Console(file=self.file, width=200, force_terminal=terminal)
-        self.display = TrainingDisplay(console, iterations, BATCH_SIZE)
-        self.run = self.display.add("resnet-8 seed 0")
+        self.bars = training_bars(console)
+        self.run = RunDisplay(self.bars, "resnet-8 seed 0", iterations, BATCH_SIZE)
         self.progress = Progress(torch.full((iterations,), 2.0), torch.full((iterations,), 8, dtype=torch.int32))
 
     def advance(self, iterations: int, seconds: float) -> str:
@@ -35,23 +34,15 @@ class Shown:
             self.seconds += seconds / iterations
             self.progress.iteration += 1
             self.run(self.progress, 0.1)
-        return str(self.display.bars.tasks[0].fields["state"])
+        return str(self.bars.tasks[0].fields["state"])
 
     @property
     def lines(self) -> list[str]:
         return self.file.getvalue().splitlines()
 
 
-Show = Callable[..., Shown]
-
-
-@pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Show:
-    return lambda iterations, terminal=False: Shown(monkeypatch, iterations, terminal)
-
-
-def test_the_last_iteration_is_shown_with_the_means_since_the_last_look(show: Show) -> None:
-    shown = show(4)
+def test_the_last_iteration_is_shown_with_the_means_since_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, 4)
     shown.progress.losses.copy_(torch.tensor([9.0, 3.0, 2.0, 1.0]))
     shown.progress.wrong.copy_(torch.tensor([16, 8, 4, 0]))
     shown.progress.evaluations = {2: (None, 60.0), 3: (None, 50.0)}
@@ -60,13 +51,13 @@ def test_the_last_iteration_is_shown_with_the_means_since_the_last_look(show: Sh
         "resnet-8 seed 0  4/4  lr 0.1  loss 2.000  training error 25.0 %  test error 50.00 %  128 images/s  "
         "0.0 min left"
     ]
-    shown = show(1)
+    shown = Shown(monkeypatch, 1)
     shown.advance(1, 0.1)
     assert shown.lines == ["resnet-8 seed 0  1/1  lr 0.1  loss 2.000  training error 50.0 %  0 images/s  0.0 min left"]
 
 
-def test_the_device_is_read_once_a_second(show: Show) -> None:
-    shown = show(1_000)
+def test_the_device_is_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, 1_000)
     first = shown.advance(1, 0.1)
     assert shown.advance(9, 0.9) == first
     shown.progress.evaluations[11] = (10.0, 11.0)
@@ -75,8 +66,8 @@ def test_the_device_is_read_once_a_second(show: Show) -> None:
     assert shown.advance(5, 0.5) == second
 
 
-def test_a_line_every_half_minute_says_how_long_it_takes(show: Show) -> None:
-    shown = show(2_000)
+def test_a_line_every_half_minute_says_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, 2_000)
     shown.advance(290, 29)
     assert shown.lines == []
     shown.advance(200, 20)
@@ -85,12 +76,12 @@ def test_a_line_every_half_minute_says_how_long_it_takes(show: Show) -> None:
     assert line.endswith("  160 images/s  2.8 min left")
 
 
-def test_a_terminal_has_bars_and_no_lines(show: Show) -> None:
-    shown = show(100, terminal=True)
-    with shown.display:
-        shown.display.add("resnet-8 seed 1")
+def test_a_terminal_has_bars_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, 100, terminal=True)
+    with shown.bars:
+        RunDisplay(shown.bars, "resnet-8 seed 1", 100, BATCH_SIZE)
         shown.advance(100, 60)
-    assert [(task.finished, task.completed) for task in shown.display.bars.tasks] == [(True, 100), (False, 0)]
+    assert [(task.finished, task.completed) for task in shown.bars.tasks] == [(True, 100), (False, 0)]
     text = shown.file.getvalue()
     assert "100/100" in text
     assert "resnet-8 seed 1" in text

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from resnet.data import Data
-from resnet.params import Settings, load
+from resnet.params import load
 from resnet.params.bearing import WITHOUT_EFFECT, bearing
 from resnet.runs.identity import identity
-
-Tiny = Callable[..., Settings]
+from tests.runs.conftest import Tiny
 
 
 def test_settings_that_bear_on_the_result_and_the_data_count(tiny: Tiny, digits: Data) -> None:

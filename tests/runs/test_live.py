@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from resnet.data import Data
@@ -18,10 +16,9 @@ from resnet.runs.folders import Folders
 from resnet.runs.live import IMAGES_PER_SECOND, Viewer
 from resnet.runs.run import Run, train_side_by_side
 from tests.conftest import CPU, Command
-from tests.pipeline.project import commit, run
+from tests.runs.conftest import Tiny
 from tests.runs.test_run import Stop, same_weights, stop_after
 
-Tiny = Callable[..., Settings]
 Curve = dict[str, list[tuple[int, float]]]
 
 
@@ -125,21 +122,19 @@ def loaded(stderr: str) -> set[str]:
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in stderr.splitlines()}
 
 
-def test_it_is_off_unless_it_is_asked_for(command: Command, digits_folder: Path, tmp_path: Path) -> None:
+def test_it_is_off_unless_an_option_or_a_variable_asks_for_it(
+    command: Command, digits_folder: Path, tmp_path: Path
+) -> None:
     done = command(*training(digits_folder), PYTHONPROFILEIMPORTTIME="1", RESNET_LIVE="")
     assert done.returncode == 0, done.stderr
     assert {"torch", "tensorboard"} & loaded(done.stderr) == {"torch"}
     assert event_files(tmp_path) == []
     # A finished run is not trained again, so that it has no curve to write.
-    done = command(*training(digits_folder), RESNET_LIVE="tensorboard")
+    done = command(*training(digits_folder), "--seeds", "0,1", RESNET_LIVE="tensorboard")
     assert "already complete" in done.stderr
-    assert event_files(tmp_path) == []
-
-
-def test_it_is_asked_for_by_an_option_or_a_variable(command: Command, digits_folder: Path, tmp_path: Path) -> None:
-    assert command(*training(digits_folder), RESNET_LIVE="tensorboard").returncode == 0
-    assert command(*training(digits_folder), "--seeds", "1", "--live", "tensorboard").returncode == 0
-    for seed in range(2):
+    assert event_files(tmp_path / "out/seed-0") == []
+    assert command(*training(digits_folder), "--seeds", "2", "--live", "tensorboard").returncode == 0
+    for seed in (1, 2):
         check_curves(tmp_path / f"out/seed-{seed}")
     done = command(*training(digits_folder), RESNET_LIVE="a-board")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -152,20 +147,3 @@ def test_without_tensorboard_nothing_trains(command: Command, tmp_path: Path) ->
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("resnet: --live tensorboard needs TensorBoard: ")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.slow
-def test_git_and_dvc_do_not_see_event_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESNET_LIVE", "tensorboard")
-    run(project, "dvc", "repro", "train@resnet-8")
-    folder = project / "runs/train/resnet-8/seed-0"
-    check_curves(folder)
-    lock = yaml.safe_load((project / "dvc.lock").read_text())
-    (out,) = (out for out in lock["stages"]["train@resnet-8"]["outs"] if out["path"] == "runs/train/resnet-8")
-    assert out["nfiles"] == len({"metrics.json", "history.csv", "test_predictions.npy"})
-    commit(project, "results")
-    assert run(project, "git", "status", "--porcelain").stdout == ""
-    assert not [name for name in run(project, "git", "ls-files").stdout.splitlines() if "tfevents" in name]
-    (events,) = event_files(folder)
-    events.unlink()
-    assert "up to date" in run(project, "dvc", "status", "train@resnet-8").stdout

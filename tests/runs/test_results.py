@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,10 @@ from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
+from tests.runs.conftest import Tiny
 
-Tiny = Callable[..., Settings]
+pytestmark = pytest.mark.usefixtures("quick_forecast")
+
 FILES = ("model.safetensors", "history.csv", "test_predictions.npy")
 
 
@@ -122,7 +123,7 @@ def test_weights_without_a_digest_need_only_be_there(plan: Plan, tiny: Tiny) -> 
 def test_a_sweeps_finished_trial_is_complete_without_test_images(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
     data = dataclasses.replace(digits, test=digits.validation)
     run = Run(tiny(), 0, data, Folders(tmp_path, tmp_path, tmp_path), CPU)
-    assert run.execute() == run.results.finished_record()
+    assert run.execute() == run.results.take_over()
 
 
 def test_weights_are_compared_with_the_record_before_they_are_measured(plan: Plan, tiny: Tiny) -> None:

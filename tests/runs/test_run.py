@@ -24,8 +24,7 @@ from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_checkpoint
 from tests.conftest import CPU
-
-Tiny = Callable[..., Settings]
+from tests.runs.conftest import Tiny
 
 
 def run(settings: Settings, data: Data, folder: Path, seed: int = 0, machine: Machine = CPU) -> Run:
@@ -161,15 +160,6 @@ def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, 
     assert record.status == "diverged"
     assert record.test_error is None
     assert TrainingRecord.read(tmp_path / "metrics.json") == record or record.training_loss != record.training_loss
-
-
-def test_a_finished_run_is_not_trained_again(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    first = run(tiny(), digits, tmp_path).execute()
-    written = (tmp_path / "model.safetensors").stat().st_mtime_ns
-    assert run(tiny(), digits, tmp_path).execute() == first
-    assert (tmp_path / "model.safetensors").stat().st_mtime_ns == written
-    longer = run(tiny(iterations=13), digits, tmp_path)
-    assert longer.results.finished_record() is None
 
 
 def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:

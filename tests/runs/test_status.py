@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -13,15 +12,15 @@ from resnet.data import Data
 from resnet.files import locked
 from resnet.params import Params, load
 from resnet.runs.folders import seed_folders
-from resnet.runs.plan import iterations_left
+from resnet.runs.forecast import iterations_left
 from resnet.runs.run import Run
-from resnet.runs.screen import screen
 from resnet.runs.seeds import train_seeds
-from resnet.runs.status import NetStatus, plan_status
+from resnet.runs.status import NetStatus, plan_status, screen
 from tests.conftest import CPU, Command
 from tests.pipeline.project import PARAMS
-from tests.report.conftest import Files
-from tests.report.made_up import a_plan
+from tests.runs.conftest import interrupt_at
+
+pytestmark = pytest.mark.usefixtures("quick_forecast")
 
 
 def make_plan(tmp_path: Path, *assignments: str) -> Params:
@@ -29,12 +28,8 @@ def make_plan(tmp_path: Path, *assignments: str) -> Params:
     return load(tmp_path / "params.yaml", ("train.seeds=4", *assignments))
 
 
-def interrupt_at(iteration: int, plan: Params, net: str, seed: int, data: Data, tmp_path: Path) -> None:
-    run = Run(plan.settings(net), seed, data, seed_folders(tmp_path / "runs/train" / net, seed), CPU)
-    run.start()
-    for _ in range(iteration):
-        run.advance(lambda progress, learning_rate: None)
-    run.save()
+def interrupt(iteration: int, plan: Params, seed: int, data: Data, out: Path) -> None:
+    interrupt_at(iteration, Run(plan.settings("resnet-8"), seed, data, seed_folders(out, seed), CPU))
 
 
 def shown(plan: Params, runs: Path) -> str:
@@ -47,8 +42,8 @@ def test_each_seed_is_what_its_files_and_its_lock_say(digits: Data, tmp_path: Pa
     plan, runs = make_plan(tmp_path), tmp_path / "runs"
     out = runs / "train/resnet-8"
     train_seeds(plan.settings("resnet-8"), [0], digits, out, CPU)
-    interrupt_at(3, plan, "resnet-8", 1, digits, tmp_path)
-    interrupt_at(1, plan, "resnet-8", 2, digits, tmp_path)
+    interrupt(3, plan, 1, digits, out)
+    interrupt(1, plan, 2, digits, out)
     with locked(out / "seed-2", "training"):
         resnet, plain = plan_status(plan, runs).nets
         assert "resnet-8 seed 2" in shown(plan, runs)
@@ -71,7 +66,7 @@ def test_what_is_not_the_plans_is_named_and_counts_as_not_begun(digits: Data, tm
     other, plan, runs = make_plan(tmp_path, "train.momentum=0.5"), make_plan(tmp_path), tmp_path / "runs"
     out = runs / "train/resnet-8"
     for seed in (0, 1, 2):
-        interrupt_at(2, other, "resnet-8", seed, digits, tmp_path)
+        interrupt(2, other, seed, digits, out)
     train_seeds(plan.settings("resnet-8"), [1], digits, out, CPU, overwrite=True)
     (out / "seed-2/metrics.json").write_text("{}")
     (runs / "train/resnet-14").mkdir()
@@ -89,7 +84,7 @@ def test_what_is_not_the_plans_is_named_and_counts_as_not_begun(digits: Data, tm
     assert "no net of the plan" in shown(plan, runs)
 
 
-@pytest.mark.parametrize("harm", ["history.csv", "test_predictions.npy", "model.safetensors"])
+@pytest.mark.parametrize("harm", ["history.csv", "model.safetensors"])
 def test_a_run_that_training_would_make_again_is_not_done(harm: str, digits: Data, tmp_path: Path) -> None:
     plan, runs = make_plan(tmp_path, "train.seeds=1"), tmp_path / "runs"
     train_seeds(plan.settings("resnet-8"), [0], digits, runs / "train/resnet-8", CPU)
@@ -99,17 +94,6 @@ def test_a_run_that_training_would_make_again_is_not_done(harm: str, digits: Dat
     assert [seed.state for seed in status.nets[0].seeds] == ["not begun"]
     assert [harm in note for note in status.notes] == [True]
     assert iterations_left(plan.settings("resnet-8"), CPU, digits.record, runs / "train") == [4]
-
-
-def test_dead_nets_are_done(tmp_path: Path) -> None:
-    """Seeds that never learn end with the same constant predictions."""
-    plan = Files(a_plan("plain-44", seeds=4), tmp_path / "runs")
-    constant = np.stack([np.arange(100) % 10, np.zeros(100)], axis=1).astype(np.uint8)
-    for seed in range(4):
-        metrics = plan.train("plain-44", seed, wrong=np.arange(100) % 10 != 0)
-        np.save(metrics.with_name("test_predictions.npy"), constant)
-    status = plan_status(plan.params, plan.runs)
-    assert (status.complete, status.notes) == (True, ())
 
 
 def test_the_command_tells_programs_too_and_loads_no_pytorch(command: Command, tmp_path: Path) -> None:
@@ -123,3 +107,14 @@ def test_the_command_tells_programs_too_and_loads_no_pytorch(command: Command, t
     assert "torch" not in loaded
     done = command("status", "--watch", "--format", "json")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_in_a_file_a_complete_plan_is_watched_once(command: Command, digits: Data, tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, "train.seeds=1")
+    for name in plan.models:
+        train_seeds(plan.settings(name), [0], digits, tmp_path / "runs/train" / name, CPU)
+    shown = command("status", "--set=train.seeds=1").stdout
+    assert "1 │" in shown
+    assert shown.endswith(("╯\n", "┘\n"))
+    watched = command("status", "--set=train.seeds=1", "--watch")
+    assert (watched.returncode, watched.stdout, watched.stderr) == (0, shown, "")

@@ -30,27 +30,26 @@ from tests.conftest import Command
 QUIET = Console(quiet=True)
 
 
-def plan(folder: Path, *assignments: str, depth: int = 8) -> Params:
+PLAN = """
+data: {{dir: {folder}/digits, validation: 200}}
+train: {{iterations: 12, batch_size: 16, log_every: 2, warmup_window: 2}}
+sweep:
+  nets: [resnet-8]
+  trials: 4
+  iterations: 8
+  evaluate_every: 2
+  sampler_startup_trials: 2
+  pruner_startup_trials: 1
+  dead_after: 1.0
+models:
+  resnet-8: {{net: resnet, depth: 8}}
+"""
+
+
+def plan(folder: Path, *assignments: str) -> Params:
     """A sweep of seconds."""
-    file = folder / "p.yaml"
-    if not file.exists():
-        file.write_text(
-            f"""
-            data: {{dir: {folder / "digits"}, validation: 200}}
-            train: {{iterations: 12, batch_size: 16, log_every: 2, warmup_window: 2}}
-            sweep:
-              nets: [resnet-{depth}]
-              trials: 4
-              iterations: 8
-              evaluate_every: 2
-              sampler_startup_trials: 2
-              pruner_startup_trials: 1
-              dead_after: 1.0
-            models:
-              resnet-{depth}: {{net: resnet, depth: {depth}}}
-            """
-        )
-    return load(file, assignments)
+    (folder / "p.yaml").write_text(PLAN.format(folder=folder))
+    return load(folder / "p.yaml", assignments)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -68,16 +67,16 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     assert "S/best-resnet-8.yaml" in done.stdout
     record = SweepRecord.read(tmp_path / "S/resnet-8.json")
     assert (record.status, record.iterations, len(record.trials)) == ("done", 8, 4)
-    own = record.default.values
+    own, best = record.default.values, record.best
     assert own is not None
     assert (own.learning_rate, own.weight_decay, own.warmup, own.milestones) == (0.1, 1e-4, False, (0.5, 0.75))
     for trial in record.trials:
         at = [iteration for iteration, _ in trial.validation_errors]
         assert at == [2, 4, 6, 8][: len(at)]
         assert trial.attempts == 1
+        assert trial.seconds is not None
         assert trial.state in ("complete", "pruned")
     assert record.default.state == "complete"
-    best = record.best
     assert best is not None
     assert best.values is not None
     assert best.validation_error == min(t.validation_error for t in record.trials if t.validation_error is not None)
@@ -85,9 +84,7 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     assert sorted(os.listdir(tmp_path / "S")) == files
 
     # `train` takes the best values as they stand, for the parameters' own iterations.
-    trained = command(
-        "train", "--params", "S/best-resnet-8.yaml", "--depth", "8", "--out", "T", "--seeds", "0",
-    )  # fmt: skip
+    trained = command("train", "--params", "S/best-resnet-8.yaml", "--depth", "8", "--out", "T", "--seeds", "0")
     assert trained.returncode == 0, trained.stderr
     kept = TrainingRecord.read(tmp_path / "T/seed-0/metrics.json").settings["train"]
     assert {key: kept[key] for key in best.values.model_dump()} == best.values.model_dump(mode="json")
@@ -170,13 +167,10 @@ def test_a_mistake_is_one_line(digits: Data, tmp_path: Path, assignments: list[s
     assert "secret" not in str(caught.value)
 
 
-def test_no_validation_set(digits: Data, tmp_path: Path) -> None:
+def test_no_validation_set_or_a_file_that_is_no_study(digits: Data, tmp_path: Path) -> None:
     none = dataclasses.replace(digits, validation=digits.validation[np.arange(0)])
     with pytest.raises(UserError, match=r"data\.validation is 0"):
         sweep_nets(plan(tmp_path), none, tmp_path / "S", console=QUIET)
-
-
-def test_a_file_that_is_no_study(digits: Data, tmp_path: Path) -> None:
     (tmp_path / "s.db").write_text("not a database" * 100)
     with pytest.raises(UserError, match=r"s\.db: .*not a database"):
         sweep_nets(plan(tmp_path), digits, tmp_path / "S", storage=str(tmp_path / "s.db"), console=QUIET)
@@ -184,15 +178,10 @@ def test_a_file_that_is_no_study(digits: Data, tmp_path: Path) -> None:
 
 def worker(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A worker in a process of its own, with one thread: several share the machine."""
+    command = [sys.executable, "-m", "resnet", "sweep", "--params", "p.yaml", "--out", "S", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "resnet", "sweep", "--params", "p.yaml", "--out", "S", *arguments],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    pipe, same = subprocess.PIPE, subprocess.STDOUT
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=same, text=True)
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> None:
@@ -319,19 +308,3 @@ def test_two_workers_share_a_study_in_postgresql(postgres: str, digits_folder: P
     record = SweepRecord.read(tmp_path / "S/resnet-8.json")
     assert record.status == "done"
     assert len({json.dumps(trial.model_dump(mode="json")["values"]) for trial in record.trials}) >= 6
-
-
-@pytest.mark.slow
-def test_a_worker_takes_over_from_one_that_was_killed(postgres: str, digits_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(digits_folder, tmp_path / "digits")
-    plan(tmp_path, depth=14)
-    arguments = ("--study", postgres, *LONG)
-    killed = worker(tmp_path, *arguments)
-    wait_for(killed, "trial 0: {")
-    killed.kill()  # before the other is there: on a quiet machine it might have done all trials by then
-    other = worker(tmp_path, *arguments)
-    output, _ = other.communicate(timeout=300)
-    assert other.returncode == 0, output
-    record = SweepRecord.read(tmp_path / "S/resnet-14.json")
-    assert (record.status, record.trials[0].attempts, record.default.state) == ("done", 2, "complete")
-    assert "'learning_rate': 0.1," in output
