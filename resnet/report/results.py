@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -142,6 +142,9 @@ class Net:
     def over_seeds(self, quantity: str) -> Sample | None:
         """A number of the records of the seeds that are done; None without any."""
         return sample(getattr(run.record, quantity) for run in self.done)
+
+
+Nets = Mapping[str, Net]
 
 
 class NotCounted(NamedTuple):

@@ -28,7 +28,8 @@ def rows(plan: Files) -> dict[str, list[str]]:
 
 def text(plan: Files) -> str:
     results = plan.results()
-    return plan.topic(responses.layer_responses(results.nets, results.published))
+    section = responses.layer_responses(results.nets, results.published)
+    return plan.topic(section) + section.blocks[-1].caption  # type: ignore[union-attr]
 
 
 @pytest.fixture
@@ -117,4 +118,5 @@ def test_runs_without_a_measurement_or_of_a_few_iterations_are_named(files: Call
 def test_nothing_measured_is_nothing_drawn(files: Callable[..., Files]) -> None:
     plan = files("resnet-20")
     assert figure(plan) is None
-    assert text(plan) == ""
+    results = plan.results()
+    assert plan.topic(responses.layer_responses(results.nets, results.published)) == ""

@@ -9,7 +9,7 @@ import pytest
 
 from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
-from resnet.report.topics import roofline, speed
+from resnet.report.topics import speed
 from tests.report.drawn import assert_room_for_axes, drawn_line, x_of, y_of
 from tests.report.made_up import some_peaks, unpadded
 
@@ -40,7 +40,7 @@ def test_size_and_speed_of_a_net(files: Callable[..., Any]) -> None:
         "training time a seed": "20.5 ± 0.7 min (n = 2)",
     }
     assert line(plan, "resnet-32")["parameters"] == "not counted"
-    text = render([speed.every_net(read(plan).nets)]).text
+    text = render([speed.every_net(read(plan).nets)])
     assert "Images/s and memory of resnet-20: batch 128, bf16, 3 repeats of 5 steps, on Example GPU" in text
 
 
@@ -82,9 +82,9 @@ def test_machines_are_lines_that_leave_room_for_the_axes(files: Callable[..., An
 
 def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert render([speed.usual_loop(read(plan).usual_loop, None)]).text == ""
+    assert render([speed.usual_loop(read(plan).usual_loop, None)]) == ""
     plan.usual_loop()
-    text = unpadded(render([speed.usual_loop(read(plan).usual_loop, "../runs")]).text)
+    text = unpadded(render([speed.usual_loop(read(plan).usual_loop, "../runs")]))
     # Ratios within the rounds: 3, 2.5 and 4.
     assert "| 3.00 (2.50 to 4.00, n = 3) | [usual-loop/cpu-resnet-20.json](../runs/usual-loop/" in text
     assert "200.0 ± 100.0 (n = 3), fp32" in text
@@ -92,9 +92,9 @@ def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
 
 def test_shares_of_the_peaks_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert render([roofline.roofline(read(plan).nets)]).text == ""
+    assert render([speed.roofline(read(plan).nets)]) == ""
     plan.throughput("resnet-20", peaks=some_peaks())
-    text = unpadded(render([roofline.roofline(read(plan).nets)]).text)
+    text = unpadded(render([speed.roofline(read(plan).nets)]))
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
     # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of the best, 2e13: 13.0, 13.0 and 10.4 %.
     # 129.8, 129.8 and 103.8 GB/s, of 1e12.
@@ -108,7 +108,7 @@ def test_a_share_above_all_says_why(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     slow = some_peaks(matmul_flops_per_second=(1e12, 2e12), copy_bytes_per_second=(1e11,))
     plan.throughput("resnet-20", peaks=slow)
-    text = unpadded(render([roofline.roofline(read(plan).nets)]).text)
+    text = unpadded(render([speed.roofline(read(plan).nets)]))
     assert "| 130 ± 15 % (Winograd or drift) | 130 GB/s | 130 ± 15 % (caches or drift) |" in text
 
 
@@ -116,7 +116,7 @@ def test_the_roofline_has_a_mark_a_step_and_a_panel_a_device(files: Callable[...
     plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
     for name in plan.params.models:
         plan.throughput(name, peaks=some_peaks())
-    drawn = roofline.figure(read(plan).nets)
+    drawn = speed.peaks_figure(read(plan).nets)
     assert drawn is not None
     (axes,) = drawn.axes
     roof = drawn_line(drawn, "roof")
@@ -125,6 +125,6 @@ def test_the_roofline_has_a_mark_a_step_and_a_panel_a_device(files: Callable[...
     marks = [bars.lines[0] for bars in axes.containers]  # type: ignore[attr-defined]
     assert sorted(float(mark.get_xdata()[0]) for mark in marks) == pytest.approx([15.0] * 3 + [20.0] * 3)
     plan.throughput("resnet-56", peaks=some_peaks(), system=plan.system(device_name="Other GPU"))
-    drawn = roofline.figure(read(plan).nets)
+    drawn = speed.peaks_figure(read(plan).nets)
     assert drawn is not None
     assert len(drawn.axes) == 2
