@@ -26,14 +26,12 @@ DASHED = (0, (4, 2))
 
 LINES = ("-", (0, (5, 1.5, 1, 1.5)))
 
-NUMBER = re.compile(r"\$\\mathdefault\{[-+0-9.^{} ]*\}\$")
-"""What Matplotlib itself writes in mathematics: powers of ten at the ticks of a logarithmic axis."""
-
 KIND_NAMES = {"plain": "plain nets", "resnet": "residual nets"}
 
 STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
     "svg.fonttype": "path",
+    "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -127,21 +125,12 @@ def entry(label: str, **look: Any) -> Line2D:
 def saved(figure: Figure, kind: str, **options: Any) -> bytes:
     """A figure as SVG or PNG, without a date; `options` are Matplotlib's."""
     content, metadata = BytesIO(), {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    for text in figure.findobj(Text):
-        _as_written(text)
+    for text in figure.findobj(Text):  # Matplotlib stumbles over what cannot be printed
+        text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text.get_text()))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
         figure.savefig(content, format=kind, metadata=metadata[kind], **options)
     return content.getvalue()
-
-
-def _as_written(text: Text) -> None:
-    """Draw a name as it is: Matplotlib takes dollars for mathematics, and stumbles over what cannot be printed."""
-    written = text.get_text()
-    if "$" in written and not NUMBER.fullmatch(written):
-        text.set_parse_math(False)
-    if not written.replace("\n", "").isprintable():
-        text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in written))
 
 
 class Mark(NamedTuple):

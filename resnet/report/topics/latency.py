@@ -50,13 +50,12 @@ def cases(record: LatencyRecord) -> list[Case]:
     def key(row: LatencyRow) -> tuple[Any, ...]:
         return row.net, row.part, row.depth, row.batch_size, row.precision, row.mode
 
-    def backward(forward: LatencyRow, both: LatencyRow) -> float:
-        in_turn = both.backward_seconds
-        return statistics.median(in_turn) if in_turn else both.median_seconds - forward.median_seconds
-
-    rows = {key(row): row for row in record.rows if row.passes == "forward+backward"}
-    pairs = [(x, rows[key(x)]) for x in record.rows if x.passes == "forward" and key(x) in rows]
-    return [Case(*pair, backward(*pair)) for pair in pairs]
+    found, forward = list[Case](), {key(row): row for row in record.rows if row.passes == "forward"}
+    for both in (row for row in record.rows if row.passes == "forward+backward" and key(row) in forward):
+        alone, in_turn = forward[key(both)], both.backward_seconds
+        backward = statistics.median(in_turn) if in_turn else both.median_seconds - alone.median_seconds
+        found.append(Case(alone, both, backward))
+    return found
 
 
 # The table.
@@ -114,10 +113,7 @@ def stacks(shown: Sequence[Case], kind: str, depths: Sequence[int], backward: bo
     `whole` is the whole net's own time, missing if it was not measured. The cases are of one file, batch size,
     precision and mode.
     """
-    seconds = {
-        (x.forward.net, x.forward.part, x.forward.depth): x.backward if backward else x.forward.median_seconds
-        for x in shown
-    }
+    seconds = {(x.net, x.part, x.depth): longer if backward else x.median_seconds for x, _, longer in shown}
     rows = {depth: dict.fromkeys(GROUPS, 0.0) for depth in depths}
     for depth, row in rows.items():
         for group, net, part, times in blocks(kind, depth):
@@ -141,35 +137,29 @@ def _draw_panel(panel: Any, stacked: DataFrame) -> None:
     panel.set_xlabel("depth, weighted layers; time of a pass")
 
 
-def _conditions(case: Case) -> tuple[Any, ...]:
-    """What a figure shows one of: the largest batch, eager if there is any."""
-    row = case.forward
-    return row.batch_size, row.mode == "eager", row.precision, row.mode
-
-
 def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
     """Stacked shares of a pass by stem, stages and head; a mark for the whole net's measured time.
 
-    All bars are as high, whatever the depth; the time is below each.
+    All bars are as high, whatever the depth; the time is below each. Of several batch sizes the largest is shown, and
+    eager if there is.
     """
-    records = [record for _, record in measured if record.system.device == device and cases(record)]
-    if not records:
+    record = next((record for _, record in measured if record.system.device == device and cases(record)), None)
+    if record is None:
         return None
-    of_file = cases(records[0])
-    last = max(map(_conditions, of_file))
-    shown = [case for case in of_file if _conditions(case) == last]
-    case = shown[0].forward
-    whole = {(row.net, row.depth) for record in records for row in record.rows if row.part == "net"}
+    by = dict[tuple[Any, ...], list[Case]]()
+    for case in cases(record):
+        row = case.forward
+        by.setdefault((row.batch_size, row.mode == "eager", row.precision, row.mode), []).append(case)
+    (batch_size, _, precision, mode), shown = max(by.items(), key=lambda item: item[0])
     passes = dict[str, DataFrame]()
-    for kind in [kind for kind in ("resnet", "plain") if any(net == kind for net, _ in whole)] or ["resnet"]:
-        planned = {net.depth for net in nets.values() if net.kind == kind}
-        depths = sorted(planned or {depth for _, depth in whole if depth})
+    for kind in ("resnet", "plain"):
+        depths = sorted({net.depth for net in nets.values() if net.kind == kind})
         for title, backward in (("forward", False), ("backward", True)):
             stacked = stacks(shown, kind, depths, backward)
             passes |= {f"{KIND_NAMES[kind]}, {title}": stacked} if len(stacked) else {}
     if not passes:
         return None
-    where = f"{records[0].system.timed_on}, batch {case.batch_size}, {case.precision}, {case.mode}"
+    where = f"{record.system.timed_on}, batch {batch_size}, {precision}, {mode}"
     title, height = f"Where a pass spends its time: {where}", 0.9 + 3.3 * (len(passes) // 2)
     drawn, panels = style.panels(9.4, height, passes, title, columns=2, sharey=True)
     for panel, stacked in zip(panels, passes.values(), strict=True):
@@ -183,18 +173,16 @@ def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
 
 def by_block(nets: Nets, measured: Measured, runs: str | None) -> Section:
     """The tables of every device, one row a part or net, batch size, precision and mode; a figure a kind of device."""
-    blocks_of_page: list[Any] = []
-    for file, record in measured:
-        if of_file := cases(record):
-            kind = f"{escaped(record.system.timed_on)}, shortcut {record.shortcut}"
-            shown = table([_line(case, record) for case in of_file])
-            blocks_of_page += [f"{kind}, from {link(file, runs)}:", shown]
-    blocks_of_page += [bullets(NOTES)] if blocks_of_page else []
+    content: list[Any] = []
+    for file, record in ((file, record) for file, record in measured if cases(record)):
+        kind = f"{escaped(record.system.timed_on)}, shortcut {record.shortcut}"
+        content += [f"{kind}, from {link(file, runs)}:", table([_line(case, record) for case in cases(record)])]
+    content += [bullets(NOTES)] if content else []
     for device, unit in (("cpu", "CPU"), ("cuda", "GPU")):
         caption = (
             f"Bars show where a forward and a backward pass spend their time on a {unit}: latencies of blocks times "
             "their numbers. The time below is that of the whole net, or of the blocks if the net was not measured."
         )
         absent, draw = f"latency by depth on a {unit} (not measured)", partial(figure, nets, measured, device)
-        blocks_of_page.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
-    return Section("Latency by block", tuple(blocks_of_page))
+        content.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
+    return Section("Latency by block", tuple(content))

@@ -6,7 +6,6 @@ volumes (`resnet/nets/layers.py`): a lower bound of what was moved. `benchmark.c
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Sequence, Set
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from resnet.report import style, words
 from resnet.report.markdown import bullets, escaped
@@ -104,34 +103,29 @@ def _training_time(net: Net) -> Cell:
     return Cell("; ".join(time if alone else f"{time} on {where}" for where, time in written.items()) or words.NONE)
 
 
-def _memory(net: Net) -> Cell:
-    of_runs = max((run.record.peak_memory_bytes or 0 for run in net.runs), default=0)
-    if net.throughput:
-        value = net.throughput.training.peak_memory_bytes
-        return Cell(f"{words.size(value)} (a training step)", value)
-    return Cell(f"{words.size(of_runs)} (whole run)", of_runs) if of_runs else NOT_MEASURED
-
-
-def _images_per_second(net: Net, kind: str) -> Cell:
-    if net.throughput is None:
-        return NOT_MEASURED
-    timing = getattr(net.throughput, kind)
-    std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
-    return Cell(words.images_per_second(timing.images_per_second, std), timing.images_per_second)
-
-
 def _line(net: Net) -> dict[str, Cell]:
-    counted, parameters, adds = net.counted, Cell("not counted"), Cell("not counted")
+    counted, timed = net.counted, net.throughput
+    parameters = adds = Cell("not counted")
     if counted:
         millions = words.rounded_parameters(counted.parameters)
         parameters = Cell(f"{millions} ({words.count(counted.parameters)})", counted.parameters)
         adds = Cell(words.multiply_adds(counted.multiply_adds), counted.multiply_adds)
+    speeds, of_runs = dict.fromkeys(KINDS, NOT_MEASURED), [run.record.peak_memory_bytes or 0 for run in net.runs]
+    memory = Cell(f"{words.size(max(of_runs))} (whole run)", max(of_runs)) if any(of_runs) else NOT_MEASURED
+    if timed:
+        memory = Cell(
+            f"{words.size(timed.training.peak_memory_bytes)} (a training step)", timed.training.peak_memory_bytes
+        )
+        for kind in KINDS:
+            timing = getattr(timed, kind)
+            std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
+            speeds[kind] = Cell(words.images_per_second(timing.images_per_second, std), timing.images_per_second)
     return {
         "net": Cell(net.name),
         "parameters": parameters,
         "multiply-adds": adds,
-        **{f"{kind} images/s": _images_per_second(net, kind) for kind in KINDS},
-        "peak memory": _memory(net),
+        **{f"{kind} images/s": speed for kind, speed in speeds.items()},
+        "peak memory": memory,
         "training time a seed": _training_time(net),
     }
 
@@ -159,15 +153,6 @@ def _label(net: Net, device: str, options: Set[str]) -> str:
     return f"{label}{f', batch norm of {grouped} images' if grouped else ''}{device}"
 
 
-def _apart(depths: Sequence[int]) -> list[int]:
-    """The depths whose labels do not run into each other on a logarithmic axis."""
-    shown: list[int] = []
-    whole = math.log(depths[-1] / depths[0]) or 1.0
-    for depth in depths:
-        shown += [depth] if not shown or math.log(depth / shown[-1]) > 0.05 * whole else []
-    return shown
-
-
 def figure(nets: Nets) -> Figure | None:
     """Training left, inference right, both axes logarithmic; bars are the standard deviation over the repeats."""
     speed = frame(nets)
@@ -192,7 +177,8 @@ def figure(nets: Nets) -> Figure | None:
             style.label(handles[-1], str(label), texts)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
-        style.log_ticks(panel.xaxis, _apart(sorted(set(speed["depth"]))), "{:g}".format)
+        style.log_ticks(panel.xaxis, sorted(set(speed["depth"])), "{:g}".format)
+        panel.tick_params(axis="x", labelrotation=60 if speed["depth"].nunique() > 6 else 0)
         style.decade_ticks(panel.yaxis, FuncFormatter(lambda value, _: f"{value:,.10g}"))
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")
@@ -234,18 +220,16 @@ def peaks_table(steps: DataFrame) -> Table:
     return table(lines, left=2)
 
 
-def _between(values: Series, unit: str) -> str:
-    low, high = words.per_second(values.min(), unit), words.per_second(values.max(), unit)
-    return low if low == high else f"{low} to {high}"
-
-
 def _notes(steps: DataFrame) -> Iterator[str]:
     """What the shares are shares of, and what was counted."""
     for device, measured in steps.groupby("device", sort=False):
         # Nets that were measured in one run share its peaks.
         peaks = measured.drop_duplicates(["product", "copy"])
+        product, copy = [
+            " to ".join(dict.fromkeys(words.per_second(value, unit) for value in (values.min(), values.max())))
+            for values, unit in ((peaks["product"], "FLOP/s"), (peaks["copy"], "B/s"))
+        ]
         size, precisions = int(peaks["size"].iloc[0]), words.listed(sorted(set(peaks["precision"])))
-        product, copy = _between(peaks["product"], "FLOP/s"), _between(peaks["copy"], "B/s")
         yield (
             f"{escaped(str(device))}: a product of {size} x {size} matrices in {precisions} reaches {product}, a copy "
             f"{copy} read and written (the best repeat of {words.numbered(len(peaks), 'measurement')})."
