@@ -186,8 +186,8 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
     place, tidy = where(runs, reports), _tidy(judged)
     head, behind = headline(judged, other, place), sections(judged, other, place)
+    every = [*head, *chain.from_iterable(behind.values())]
     below = behind.pop(SUMMARY) if results.nets else []
-    every = chain(head, below, *behind.values())
     pictures = {block.name: block for section in every for block in section.blocks if isinstance(block, Picture)}
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
@@ -197,7 +197,7 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     links = [*(f"[{TITLES[page]}]({page})" for page in pages), *(f"[{file}]({file})" for file in named)]
     first = render(head, figures)
     rest = render([*below, Section("", (" · ".join(links),))], figures) if below else ""
-    of_page = {"": [*head, *below]} | {TITLES[name]: of_page for name, of_page in behind.items()}
+    of_page = {"": [*head, *below]} | {title: behind[name] for name, title in TITLES.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
     html = page(answer.TITLE, of_page, elements, _drawings(results), [SUMMARY, *named], place.runs)
 

@@ -161,7 +161,7 @@ def figure(nets: Nets) -> Figure | None:
     devices, options = [*speed["device"].unique()], {nets[name].shortcut for name in speed["name"]} - {"none"}
     named = [f", {device}" if len(devices) > 1 else "" for device in speed["device"]]
     speed["series"] = [_label(nets[name], device, options) for name, device in zip(speed["name"], named, strict=True)]
-    where = f" on {devices[0]}" if len(devices) == 1 else ""
+    where, depths = f" on {devices[0]}" if len(devices) == 1 else "", sorted(set(speed["depth"]))
     drawn, axes = style.panels(8.6, 4.2, KINDS, f"Throughput{where}, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
         lines, handles = speed[speed["kind"] == kind].groupby("series", sort=False), list[Any]()
@@ -177,8 +177,7 @@ def figure(nets: Nets) -> Figure | None:
             style.label(handles[-1], str(label), texts)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
-        style.log_ticks(panel.xaxis, sorted(set(speed["depth"])), "{:g}".format)
-        panel.tick_params(axis="x", labelrotation=60 if speed["depth"].nunique() > 6 else 0)
+        style.log_ticks(panel.xaxis, depths[:: 1 + (len(depths) - 1) // 6], "{:g}".format)  # more labels would overlap
         style.decade_ticks(panel.yaxis, FuncFormatter(lambda value, _: f"{value:,.10g}"))
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")

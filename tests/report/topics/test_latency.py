@@ -8,12 +8,9 @@ from typing import Any
 
 import pytest
 
-from resnet.report.markdown_page import render
-from resnet.report.results import read_results
 from resnet.report.topics.latency import blocks, by_block, cases, figure, stacks
 from resnet.results import LatencyRecord
 from tests.report.drawn import y_of
-from tests.report.made_up import unpadded
 
 
 def rewrite(plan: Any, device: str = "cpu", **changes: Any) -> LatencyRecord:
@@ -27,18 +24,16 @@ def rewrite(plan: Any, device: str = "cpu", **changes: Any) -> LatencyRecord:
 
 
 def text(plan: Any) -> str:
-    results = read_results(plan.params, plan.runs)
-    return unpadded(render([by_block(results.nets, results.latency, "../runs")]))
+    return str(plan.topic(by_block(plan.results().nets, plan.results().latency, "../runs")))
 
 
 def drawn_of(plan: Any, device: str = "cpu") -> Any:
-    results = read_results(plan.params, plan.runs)
-    return figure(results.nets, results.latency, device)
+    return figure(plan.results().nets, plan.results().latency, device)
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert text(plan).strip() == ""
+    assert text(plan) == ""
     plan.latency()
     # 3 ms in all, by rounds of half, one and two times that; 2 MFLOP in 9 ms of 1e13 FLOP/s.
     assert (
@@ -51,16 +46,11 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     assert "launches" not in text(plan)
 
 
-def test_a_backward_pass_timed_in_turn_is_its_own_median(files: Callable[..., Any]) -> None:
+def test_a_backward_pass_timed_in_turn_and_launches_on_a_gpu(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    record = rewrite(plan, backward_seconds=(0.003, 0.004, 0.005))
+    record = rewrite(plan, "cuda", backward_seconds=(0.003, 0.004, 0.005), launch_seconds=0.001)
     assert {case.backward for case in cases(record)} == {0.004}
     assert text(plan).count("| 4.00 ± 1.00 (n = 3) |") == len(cases(record))
-
-
-def test_launches_have_columns_on_a_gpu(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", seeds=1)
-    record = rewrite(plan, "cuda", launch_seconds=0.001)
     assert "| launches, ms | kernels, ms |" in text(plan)
     assert text(plan).count("| 1.000 | – |") == len(cases(record))
 
