@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn_net
@@ -57,39 +56,37 @@ MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 """A report's headline is between them in another file, such as README.md; each names the folder of the report."""
 
 
-class Place(NamedTuple):
-    """Where a report is."""
+def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
+    """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` in its repository.
 
-    runs: str | None
-    """The runs' folder as seen from the pages; None if its files are named and not linked."""
-    docs: str | None
-    """Likewise the folder of the docs."""
-    plan: str
-    """The path of the plan's `dvc.yaml` in its repository; empty in the root."""
-
-
-def where(runs: Path, reports: Path) -> Place:
-    """Links lead to runs only from the folder beside them: a machine's paths stay out."""
+    Runs are None, and named without a link, if their folder is not beside the reports: a machine's paths stay out.
+    The plan is empty in the root of its repository.
+    """
     pages = Path(os.path.realpath(reports))
     linked = Path(os.path.relpath(os.path.realpath(runs), pages)).as_posix()
     near = linked.split("/").count("..") <= 1 and " " not in linked
-    root = next((folder for folder in pages.parents if (folder / ".dvc").is_dir()), None)
-    docs = Path(os.path.relpath(root / "docs", pages)).as_posix() if root and (root / "docs").is_dir() else None
-    below = pages.parent.relative_to(root) if root else Path()
-    plan = shlex.quote((below / "dvc.yaml").as_posix()) if below != Path() else ""
-    return Place(linked if near else None, docs, plan)
+    root = next((folder for folder in pages.parents if (folder / ".dvc").is_dir()), pages.parent)
+    there = (root / "docs").is_dir() and (root / ".dvc").is_dir()
+    plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
+    return (
+        linked if near else None,
+        Path(os.path.relpath(root / "docs", pages)).as_posix() if there else None,
+        shlex.quote(plan) if plan != "dvc.yaml" else "",
+    )
 
 
-def headline(judged: Judgement, others: Judgement | None, place: Place) -> list[Section]:
+def headline(judged: Judgement, others: Judgement | None, plan: str) -> list[Section]:
     """The answer, the one table and error against depth: what README.md has too."""
-    results = judged.results
-    told = answer.sentences(judged, others, f"dvc repro {place.plan}".strip())
-    of_others = others.results.nets if others else {}
-    return [Section("", (bullets(told) or answer.NO_NETS,)), errors.headline(results.nets, results.data, of_others)]
+    results, of_others = judged.results, others.results.nets if others else {}
+    sentences = answer.sentences(judged, others, f"dvc repro {plan}".strip())
+    answers = Section("", (bullets(sentences) or answer.NO_NETS,))
+    return [answers, errors.headline(results.nets, results.data, of_others)]
 
 
-def sections(judged: Judgement, others: Judgement | None, place: Place) -> dict[str, list[Section]]:
-    """What each page says; summary.md says it below the headline."""
+def sections(
+    judged: Judgement, others: Judgement | None, runs: str | None, docs: str | None, plan: str
+) -> dict[str, list[Section]]:
+    """What each page says; summary.md says it below the headline. The last arguments are those of `where`."""
     results, stated = judged
     of_nets, data, report = results.nets, results.data, results.params.report
     confidence, primary = report.confidence, [x for x in stated if x.claim.family == "primary"]
@@ -121,15 +118,15 @@ def sections(judged: Judgement, others: Judgement | None, place: Place) -> dict[
             speed.every_net(of_nets),
             speed.throughput(of_nets),
             speed.roofline(of_nets),
-            latency.by_block(of_nets, results.latency, place.runs),
-            speed.usual_loop(results.usual_loop, place.runs),
+            latency.by_block(of_nets, results.latency, runs),
+            speed.usual_loop(results.usual_loop, runs),
             speed.reading(of_nets),
         ],
         PROVENANCE: [
             provenance.not_counted(results.not_counted),
-            provenance.repeat(of_nets, primary, iteration_seconds(results), confidence, place.plan),
-            provenance.made_by(of_nets, data, place.docs),
-            provenance.every_run(of_nets, place.runs),
+            provenance.repeat(of_nets, primary, iteration_seconds(results), confidence, plan),
+            provenance.made_by(of_nets, data, docs),
+            provenance.every_run(of_nets, runs),
         ],
     }
 
@@ -141,17 +138,6 @@ def draw(picture: Picture) -> dict[str, bytes]:
             return {}
         files = {kind: saved(figure, kind) for kind in ("svg", "png")}
         return files | {"html": element(figure, picture.name).encode()}
-
-
-class Report(NamedTuple):
-    """A report in memory."""
-
-    files: dict[str, bytes]
-    """By their path below the reports, summary.md first."""
-    absent: set[str]
-    """Paths that it has nothing for, and where an earlier one may have left a file."""
-    headline: str
-    """What summary.md begins with, and README.md has."""
 
 
 def _tidy(judged: Judgement) -> dict[str, str]:
@@ -180,12 +166,18 @@ def _drawings(results: Results) -> dict[str, str]:
     return {}
 
 
-def make(results: Results, others: Results | None, runs: Path, reports: Path) -> Report:
-    """Make every file of the report in memory."""
+def make(results: Results, others: Results | None, runs: Path, reports: Path) -> tuple[dict[str, bytes], set[str], str]:
+    """Make every file of the report in memory.
+
+    Returns:
+        The files by their path below the reports, summary.md first; paths that it has nothing for, and where an
+        earlier report may have left a file; what summary.md begins with, and README.md has.
+    """
     judged = Judgement(results, claims.judge(results.nets, results.params.report))
     other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
-    place, tidy = where(runs, reports), _tidy(judged)
-    head, behind = headline(judged, other, place), sections(judged, other, place)
+    linked, docs, plan = where(runs, reports)
+    tidy, head = _tidy(judged), headline(judged, other, plan)
+    behind = sections(judged, other, linked, docs, plan)
     every = [*head, *chain.from_iterable(behind.values())]
     below = behind.pop(SUMMARY) if results.nets else []
     pictures = {block.name: block for section in every for block in section.blocks if isinstance(block, Picture)}
@@ -199,7 +191,7 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     rest = render([*below, Section("", (" · ".join(links),))], figures) if below else ""
     of_page = {"": [*head, *below]} | {title: behind[name] for name, title in TITLES.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
-    html = page(answer.TITLE, of_page, elements, _drawings(results), [SUMMARY, *named], place.runs)
+    html = page(answer.TITLE, of_page, elements, _drawings(results), [SUMMARY, *named], linked)
 
     texts = {
         SUMMARY: "\n".join(filter(None, (f"# {answer.TITLE}\n", first, rest))),
@@ -210,7 +202,7 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     files = {name: text.encode() for name, text in texts.items()}
     paths = {f"figures/{name}.{kind}": figures.get(name, {}).get(kind) for name in pictures for kind in ("svg", "png")}
     files |= {path: content for path, content in paths.items() if content}
-    return Report(files, {*paths, *TITLES, BENCHMARK} - files.keys(), first)
+    return files, {*paths, *TITLES, BENCHMARK} - files.keys(), first
 
 
 def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
@@ -227,9 +219,9 @@ def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
 
 def write(results: Results, others: Results | None, runs: Path, reports: Path, readme: Path | None = None) -> Path:
     """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    report = make(results, others, runs, reports)
-    text = with_headline(readme, report.headline, reports) if readme else None
-    put(report.files, report.absent, reports)
+    files, absent, head = make(results, others, runs, reports)
+    text = with_headline(readme, head, reports) if readme else None
+    put(files, absent, reports)
     if readme and text is not None:
         write_text(readme, text)
     return reports / SUMMARY

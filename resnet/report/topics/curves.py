@@ -179,20 +179,15 @@ FEWEST = 8
 """Runs from which a correlation is written."""
 
 
-def compared_depths(nets: Nets) -> list[tuple[Net, Net]]:
-    """Of each kind the deepest net with several runs and the shallowest, if they can be compared."""
-    usual, found = ladders.of_usual_length(nets), []
+def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
+    """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
+    lines, worse, usual = list[dict[str, Cell]](), list[str](), ladders.of_usual_length(nets)
     for kind in KIND_NAMES:
         names = [x for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
-        deeper = [nets[x] for x in names[1:] if not ladders.incomparable(nets[names[0]], nets[x])]
-        found += [(deeper[-1], nets[names[0]])] if deeper else []
-    return found
-
-
-def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
-    """Errors of deeper nets minus those of shallower ones, and which deeper nets have learned less."""
-    lines, worse = [], []
-    for deeper, shallower in compared_depths(nets):
+        compared = [nets[x] for x in names if not ladders.incomparable(nets[names[0]], nets[x])]
+        if len(compared) < 2:
+            continue
+        shallower, *_, deeper = compared
         lows, line = list[float](), {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
         for title, measure in MEASURES.items():
             ours, others = (sample(measure(net, run) for run in net.done) for net in (deeper, shallower))
@@ -207,10 +202,8 @@ def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
         f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
         f"The training error before the rate falls is the mean of {BEFORE} iterations."
     )
-    if worse:
-        note += (
-            f" {escaped(words.listed(worse))}: training error is higher too. This is slower learning, not overfitting."
-        )
+    learned = f" {escaped(words.listed(worse))}: training error is higher too."
+    note += f"{learned} This is slower learning, not overfitting." if worse else ""
     return table(lines), note if lines else ""
 
 
@@ -288,7 +281,7 @@ def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
 
 
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(curves.loc[iteration]) if iteration in curves.index else None
+    return sample(np.ravel(curves.loc[iteration]).tolist()) if iteration in curves.index else None
 
 
 def lag(curves: Both, whose: str) -> DataFrame:
@@ -323,8 +316,10 @@ def same_pace(curves: Both, confidence: float) -> str:
     """Ours minus others' training error over the same iterations, of each net."""
     end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
     for depth in PAIR:
-        pair = [_over_runs(curves[depth, whose][0], end) for whose in ("ours", "others'") if (depth, whose) in curves]
-        if len(pair) == 2 and all(pair) and (test := welch(*pair)):  # type: ignore[arg-type]
+        ours, theirs = (
+            _over_runs(curves[key][0], end) if key in curves else None for key in ((depth, "ours"), (depth, "others'"))
+        )
+        if ours and theirs and (test := welch(ours, theirs)):
             points = words.difference(test.value, test.interval(confidence))
             parts.append(f"{points} points in resnet-{depth} ({test.test})")
     over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
@@ -344,14 +339,14 @@ def overtaking(curves: Both, fall: int) -> str:
     return f"{text} Ours {when}." if ours.size else text
 
 
-def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
+def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
     """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
     curves, colour = curves.loc[:REACH], depth_colour(depth)
     look: dict[str, Any] = {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
     axes.plot(curves, color=colour, **({"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
     if whose == "ours":
         axes.plot(curves.mean(axis=1), color=colour, gid=f"mean-{depth}", **look)
-    return [style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)]
+    return style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)
 
 
 def published_figure(curves: Both, fall: int) -> Figure:
@@ -359,7 +354,7 @@ def published_figure(curves: Both, fall: int) -> Figure:
     titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
     title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
     drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
-    handles = [entry for key, (training, _) in curves.items() for entry in _draw_runs(left, training, *key)]
+    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items()]
     for whose in ("ours", "others'"):
         _draw_runs(right, lag(curves, whose), PAIR[1], whose)
     for at in (x for _, behind in lag(curves, "others'").items() if (x := overtaken(behind))):
