@@ -62,24 +62,14 @@ class Folder:
         """Files that were left out, below the folder, and what is wrong with each."""
 
     def leave_out(self, path: Path, problem: str) -> None:
-        damage = (path.relative_to(self.runs).as_posix(), problem)
-        self.damaged += [] if damage in self.damaged else [damage]
-
-    def is_there(self, path: Path) -> bool:
-        """Whether there is anything by this name; what is no folder and stands in the place of one is named."""
-        if os.path.lexists(path):
-            return True
-        for parent in path.parents[: len(path.relative_to(self.runs).parts)]:
-            if os.path.lexists(parent) and not (parent.is_dir() and os.access(parent, os.X_OK)):
-                self.leave_out(parent, "not a folder that can be read")
-        return False
+        self.damaged.append((path.relative_to(self.runs).as_posix(), problem))
 
     def entries(self, folder: Path, suffix: str = "") -> list[str]:
         """Folders in a folder, or what ends with `suffix`, without it, sorted; hidden ones are not results."""
         try:
-            there = list(folder.iterdir()) if self.is_there(folder) else []
-        except OSError as error:
-            self.leave_out(folder, f"not a folder that can be read ({error.strerror})")
+            there = list(folder.iterdir()) if os.path.lexists(folder) else []
+        except OSError:
+            self.leave_out(folder, "not a folder that can be read")
             return []
         names = [path.name for path in there if suffix or path.is_dir()]
         return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and name[0] != ".")
@@ -88,7 +78,7 @@ class Folder:
         """Read a result, if there is one and it is whole; of a net, where its settings are given."""
         path = self.runs / file
         try:
-            result = record.read(path) if self.is_there(path) else None
+            result = record.read(path) if os.path.lexists(path) else None
             if result and settings and OF_NET(result) != OF_NET(settings):
                 name, net, depth = OF_NET(result)
                 ours = f"{settings.name} is {settings.net}, depth {settings.depth}"

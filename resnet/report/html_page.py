@@ -35,11 +35,11 @@ def page(
 
     Args:
         title: of the page.
-        pages: sections by the title of their page, the results first; a page without content is left out.
+        pages: sections by the title of their page; a page without content is left out.
         figures: what `element` makes of the pictures, by name.
-        drawings: SVG elements by their titles, which come last.
-        files: the names of what is in the page's folder and has the same in full precision.
-        runs: the runs' folder as seen from the page, if the cells of its tables are to link to their files.
+        drawings: SVG elements by their titles.
+        files: names of what has the same in full precision.
+        runs: the runs' folder as seen from the page, if cells are to link to their files.
     """
 
     def written(block: Block, folder: str | None) -> Markup:
@@ -58,13 +58,13 @@ def page(
     def joined(blocks: Sequence[Block], folder: str | None) -> Markup:
         return Markup("\n").join(filter(None, (written(block, folder) for block in blocks)))
 
-    shown = {
-        heading: [(x.title, content) for x in sections if (content := joined(x.blocks, x.runs or runs))]
-        for heading, sections in pages.items()
-    }
+    filled = dict[str, list[tuple[str, Markup]]]()
+    for heading, sections in pages.items():
+        for section in sections:
+            if content := joined(section.blocks, section.runs or runs):
+                filled.setdefault(heading, []).append((section.title, content))
     loader = PackageLoader("resnet.report", ".")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    filled = {heading: sections for heading, sections in shown.items() if sections}
     template = jinja.get_template("page.html.jinja")
     return f"{template.render(title=title, pages=filled, drawings=drawings, files=files)}\n"
 
@@ -82,10 +82,10 @@ def element(figure: Figure, name: str) -> str:
     _shorten(svg)
     for group in svg.findall(".//g[@id]"):
         gid = group.attrib.pop("id")
-        if mark := marks.get(gid):
-            _answer(group, mark)
+        if gid in marks:
+            _answer(group, *marks[gid])
         elif gid.startswith("legend_"):
-            _switches(group, {mark.entry for mark in marks.values()})
+            _switches(group, {entry for entry, _ in marks.values()})
     return ElementTree.tostring(svg, encoding="unicode")
 
 
@@ -114,13 +114,11 @@ def _short(value: str) -> str:
     return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
 
 
-def _answer(group: Element, mark: style.Mark) -> None:
+def _answer(group: Element, entry: str, texts: Sequence[str]) -> None:
     """Give every mark of a series its text as a tooltip, or the whole series if it has one text."""
-    group.set("data-entry", mark.entry)
+    group.set("data-entry", entry)
     points = group.findall(".//use") or group.findall("path")
-    if len(points) != len(mark.texts):
-        points = [group] * len(mark.texts[:1])
-    for point, text in zip(points, mark.texts, strict=False):
+    for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
         SubElement(point, "title").text = text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from resnet.report.markdown import details, picture
 from resnet.report.section import Block, Details, Picture, Section
 from resnet.report.table import Table, as_markdown
 
@@ -13,11 +12,13 @@ def _written(block: Block, runs: str | None, drawn: Collection[str]) -> str:
     """A block in Markdown; empty if there is nothing to show."""
     if isinstance(block, Table):
         return as_markdown(block, runs)
-    if isinstance(block, Picture):
-        return picture(block.name, block.caption) if block.name in drawn else ""
+    if isinstance(block, Picture):  # a click shows the drawing instead of the pixels
+        shown = f"[![{block.caption}](figures/{block.name}.png)](figures/{block.name}.svg)\n\n{block.caption}\n"
+        return shown if block.name in drawn else ""
     if isinstance(block, Details):
         content = "\n\n".join(_written(part, runs, drawn) for part in block.blocks)
-        return details(block.summary, f"{content}\n") if content.strip() else ""
+        opened = f"<details>\n<summary>{block.summary}</summary>\n\n{content}\n\n</details>\n"
+        return opened if content.strip() else ""
     return str(block)
 
 

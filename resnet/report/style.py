@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -133,24 +133,15 @@ def saved(figure: Figure, kind: str, **options: Any) -> bytes:
     return content.getvalue()
 
 
-class Mark(NamedTuple):
-    """What the HTML page says about a series of a figure."""
-
-    entry: str
-    texts: tuple[str, ...]
-
-
 def label(artists: Any, entry: str, texts: Iterable[str] = ()) -> None:
     """Let a series of a figure answer in the HTML page; the figure itself stays as it is.
 
-    A line without markers answers as a whole, and is thin to hit: plot its points once more as invisible markers
-    (`ls="", marker="o", alpha=0`), and label these.
-
     Args:
-        artists: what `plot`, `errorbar`, `scatter`, `fill_between` or `text` gives; bars of `bar` one by one.
+        artists: what `plot`, `errorbar`, `scatter`, `fill_between` or `text` gives. A line without markers answers as
+            a whole, and is thin to hit: plot its points once more, with `alpha=0`.
         entry: the text of the legend's entry; a click on it hides or shows all with this label in the figure.
         texts: what a pointer shows: a text a marker, or one for the whole series.
     """
     for artist in cbook.flatten([artists]):
         if artist is not None:
-            artist.mark = Mark(entry, tuple(texts))
+            artist.mark = (entry, tuple(texts))

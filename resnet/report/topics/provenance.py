@@ -113,14 +113,10 @@ def _command(names: Sequence[str], plan: str) -> Markdown:
 
 
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
-    """Claims and nets by command, hours and tolerance.
+    """The primary claims, as they are judged, and the nets: by command, hours and tolerance.
 
-    Args:
-        nets: of the plan.
-        claims: the primary ones, as they are judged.
-        times: of an iteration; a net whose speed is unknown has none.
-        confidence: of the tolerances.
-        plan: the path of its `dvc.yaml` if that is not in the working directory.
+    `times` are of an iteration, and has no net whose speed is unknown; `plan` is the path of its `dvc.yaml` if that is
+    not in the working directory.
     """
     seconds = {name: times[name].seconds if name in times else math.nan for name in nets}
     whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
