@@ -3,7 +3,7 @@
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 COLOURS = ("#222222", "#8a8a8a", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of series that are neither depths nor kinds: told apart with any colour vision, and on paper."""
@@ -85,27 +85,16 @@ def panels(
     return figure, axes
 
 
-def wrapped(title: str, width: float) -> str:
-    """Break a title into lines that fit into a width in inches; a number in brackets stays with its noun."""
-    together = re.sub(r"(\(\d+) ", "\\1\N{NO-BREAK SPACE}", title)
-    return textwrap.fill(together, int(width / 0.1))
-
-
 def entitle(figure: Figure, title: str) -> None:
-    figure.suptitle(wrapped(title, figure.get_figwidth()), size=11, weight="bold")
+    """A title in lines that fit; a number in brackets stays with its noun."""
+    together = re.sub(r"(\(\d+) ", "\\1\N{NO-BREAK SPACE}", title)
+    figure.suptitle(textwrap.fill(together, int(10 * figure.get_figwidth())), size=11, weight="bold")
 
 
-def log_ticks(axis: Any, places: Sequence[float], write: Callable[[float], str]) -> None:
-    """Ticks of an axis at these places and nowhere else."""
-    axis.set_major_locator(FixedLocator(places))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
-    axis.set_minor_locator(NullLocator())
-
-
-def decade_ticks(axis: Any, formatter: Any) -> None:
-    """Ticks at 1, 2 and 5 times powers of ten, and nowhere else."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(formatter)
+def log_ticks(axis: Any, places: Sequence[float], write: Any) -> None:
+    """Ticks of a logarithmic axis at these places, or without any at 1, 2 and 5 times powers of ten."""
+    axis.set_major_locator(FixedLocator(places) if places else LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(write)
     axis.set_minor_locator(NullLocator())
 
 

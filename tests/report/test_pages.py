@@ -21,7 +21,7 @@ from resnet.report import build, pages
 from resnet.report.markdown_page import render
 from resnet.report.pages import MARKERS, make, put, with_headline
 from resnet.report.results import read_results
-from resnet.report.section import Picture, Section
+from resnet.report.section import Block, Picture, Section
 from resnet.report.style import new_figure, style
 from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
@@ -217,7 +217,7 @@ def test_torch_is_never_imported(whole: Any) -> None:
 def test_a_page_leaves_out_what_is_empty() -> None:
     drawn = Picture("line", "A line.", "a line (not drawn)", lambda: new_figure(1.0, 1.0))
     empty = Picture("nothing", "Nothing.", "nothing (no data)", lambda: None)
-    contents = {"": "Top.", "Text": "words\n", "Empty": empty, "Figure": drawn}
+    contents: dict[str, Block] = {"": "Top.", "Text": "words\n", "Empty": empty, "Figure": drawn}
     sections = [Section(title, (block,)) for title, block in contents.items()]
     text = "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![A line.](figures/line.png)](figures/line.svg)\n\nA line.\n"
     assert render(sections, ["line"]) == text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnet.report.style import DEPTHS, depth_colour, entry, legend_below, new_figure, saved, style, wrapped
+from resnet.report.style import DEPTHS, depth_colour, entitle, entry, legend_below, new_figure, saved, style
 
 
 def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
@@ -20,8 +20,13 @@ def test_legends_and_titles_fit() -> None:
         figure = new_figure(6.0, 2.0)
         legend_below(figure, [entry(label)] * 3)
         assert figure.legends[0]._ncols == columns  # type: ignore[attr-defined]
-    assert max(map(len, wrapped("word " * 30, 4.0).splitlines())) <= 40
-    assert wrapped("on a CPU (2 threads)", 1.2).splitlines() == ["on a CPU", "(2\N{NO-BREAK SPACE}threads)"]
+    for title, width, lines in (
+        ("word " * 9, 4.0, ["word " * 7 + "word", "word"]),
+        ("on a CPU (2 threads)", 1.2, ["on a CPU", "(2\N{NO-BREAK SPACE}threads)"]),
+    ):
+        figure = new_figure(width, 2.0)
+        entitle(figure, title)
+        assert figure.get_suptitle().splitlines() == lines
 
 
 def test_figures_are_the_same_bytes_without_a_date() -> None:

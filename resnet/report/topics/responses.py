@@ -108,7 +108,7 @@ def figure(nets: Nets, others: Others) -> Figure | None:
     panels[0].set_ylabel(f"standard deviation{', log scale' if logarithmic else ''}")
     if logarithmic:
         panels[0].set_yscale("log")
-        style.decade_ticks(panels[0].yaxis, "{x:g}")
+        style.log_ticks(panels[0].yaxis, (), "{:g}".format)
     else:
         panels[0].set_ylim(bottom=0)
     style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter
+from matplotlib.ticker import EngFormatter
 from pandas import DataFrame
 
 from resnet.report import style, words
@@ -178,7 +178,7 @@ def figure(nets: Nets) -> Figure | None:
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         style.log_ticks(panel.xaxis, depths[:: 1 + (len(depths) - 1) // 6], "{:g}".format)  # more labels would overlap
-        style.decade_ticks(panel.yaxis, FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        style.log_ticks(panel.yaxis, (), "{:,.10g}".format)
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")
     style.legend_below(drawn, handles)
@@ -244,8 +244,8 @@ def _draw_peaks(panel: Any, steps: DataFrame) -> None:
     panel.plot([low, ridge, high], [low * moved, flops, flops], color="#333333", lw=1.6, gid="roof")
     panel.set(xscale="log", yscale="log", xlim=(low, high))
     panel.set_ylim(min(low * moved, slowest) / 1.5, 2 * max(flops, fastest))
-    style.decade_ticks(panel.xaxis, EngFormatter(sep=""))
-    style.decade_ticks(panel.yaxis, EngFormatter(sep=" "))
+    style.log_ticks(panel.xaxis, (), EngFormatter(sep=""))
+    style.log_ticks(panel.yaxis, (), EngFormatter(sep=" "))
     step: Any
     for step in steps.itertuples():
         colour, median = style.depth_colour(step.depth), statistics.median(step.flops)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import Series
 
@@ -32,7 +32,7 @@ def history(*errors: float, step: int = 50, test: float = 30.0) -> list[HistoryR
     return [HistoryRow(step * k, k / 9, 0.1, 1.0, error, None, test) for k, error in enumerate(errors, start=1)]
 
 
-def names_of(axes: Axes) -> list[str]:
+def names_of(axes: Any) -> list[str]:
     """The lines' names, from top to bottom."""
     return [text.get_text() for text in axes.get_legend().get_texts()]
 

@@ -73,7 +73,7 @@ def test_the_sum_of_blocks(files: Callable[..., Any]) -> None:
     assert list(forward) == pytest.approx([0.001, 0.006, 0.011, 0.017, 0.007, 0.060])
     assert list(backward) == pytest.approx([0.002, 0.012, 0.022, 0.034, 0.014, 0.120])
     assert stacks([], "resnet", [20], backward=False).empty
-    deep = stacks(measured, "plain", [1202], backward=False).loc[1202]
+    (deep,) = stacks(measured, "plain", [1202], backward=False).to_dict("records")
     assert deep["stage 1"] == pytest.approx(0.4)
     assert math.isnan(deep["whole"])
 

@@ -10,12 +10,12 @@ import pytest
 from resnet.report.results import Results
 from resnet.report.style import style
 from resnet.report.topics import speed
-from tests.report.drawn import assert_readable, x_of, y_of
+from tests.report.drawn import assert_readable, assert_room_for_axes, x_of, y_of
 from tests.report.made_up import some_peaks
 
 
 def read(plan: Any) -> Results:
-    return plan.results()  # type: ignore[no-any-return]
+    return plan.results()
 
 
 def line(plan: Any, name: str) -> dict[str, str]:
@@ -61,10 +61,11 @@ def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
     plan.throughput("plain-20")
     plan.throughput("resnet-20")
     plan.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05])
-    training, inference = speed.figure(read(plan).nets).axes  # type: ignore[union-attr]
+    drawn: Any = speed.figure(read(plan).nets)
+    training, inference = drawn.axes
     assert (training.get_xscale(), training.get_yscale()) == ("log", "log")
-    assert [y_of(bars.lines[0]) for bars in training.containers] == [[10_240.0], [10_240.0, 2_560.0]]  # type: ignore[attr-defined]
-    assert [y_of(bars.lines[0]) for bars in inference.containers] == [[32_000.0], [32_000.0, 32_000.0]]  # type: ignore[attr-defined]
+    assert [y_of(bars.lines[0]) for bars in training.containers] == [[10_240.0], [10_240.0, 2_560.0]]
+    assert [y_of(bars.lines[0]) for bars in inference.containers] == [[32_000.0], [32_000.0, 32_000.0]]
 
 
 @pytest.mark.filterwarnings("error")
@@ -76,8 +77,7 @@ def test_machines_are_lines_that_leave_room_for_the_axes(files: Callable[..., An
         drawn = speed.figure(read(plan).nets)
         assert_readable(drawn)
     assert len(drawn.legends[0].get_texts()) == 2  # type: ignore[union-attr]
-    assert min(axes.get_position().width for axes in drawn.axes) > 0.25  # type: ignore[union-attr]
-    assert min(axes.get_position().height for axes in drawn.axes) > 0.3  # type: ignore[union-attr]
+    assert_room_for_axes(drawn)
 
 
 def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
@@ -116,6 +116,6 @@ def test_the_roofline_has_a_mark_a_step_and_a_panel_a_device(files: Callable[...
     axes, other = speed.peaks_figure(read(plan).nets).axes  # type: ignore[union-attr]
     (low, ridge, _), (start, top, end) = x_of(axes.lines[0]), y_of(axes.lines[0])
     assert (ridge, top, end, start) == pytest.approx((20.0, 2e13, 2e13, low * 1e12))
-    marks = [bars.lines[0] for bars in axes.containers]  # type: ignore[attr-defined]
-    assert sorted(float(mark.get_xdata()[0]) for mark in marks) == pytest.approx([15.0] * 2 + [20.0] * 2)
+    marks: list[Any] = [*axes.containers]
+    assert sorted(float(bars.lines[0].get_xdata()[0]) for bars in marks) == pytest.approx([15.0] * 2 + [20.0] * 2)
     assert len(other.containers) == 2
