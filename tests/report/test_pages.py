@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -167,6 +168,20 @@ def test_the_readme_of_this_repository_has_what_its_results_say() -> None:
     results, tenth = (read_results(load(x / "params.yaml"), x / "runs", 1) for x in (ROOT, ROOT / "tenth"))
     _, _, head = make(results, tenth, runs, ROOT / "reports")
     assert readme.read_text() == with_headline(readme, head, ROOT / "reports"), "resnet report --readme README.md"
+
+
+def test_dvc_draws_errors_and_curves_of_the_committed_plans_on_a_page_below_2_mb(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "dvc", "plots", "show", "--out", str(tmp_path)]
+    subprocess.run(program, cwd=ROOT, capture_output=True, check=True, env=os.environ | {"DVC_NO_ANALYTICS": "1"})
+    page = (tmp_path / "index.html").read_text()
+    assert len(page) < 2_000_000
+    for plan in ("", "tenth/"):
+        means = (ROOT / plan / "reports/mean-curves.csv").read_text().splitlines()
+        seeds = (ROOT / plan / "reports/errors.csv").read_text().splitlines()
+        assert page.count(f'"filename": "{plan}reports/mean-curves.csv"') == 2 * (len(means) - 1)
+        assert page.count(f'"filename": "{plan}reports/errors.csv"') == len(seeds) - 1
+    for column in ("name", "seeds", "iteration", "training_error", "test_error", "depth", "seed"):
+        assert f'"{column}": "' in page
 
 
 def test_another_plan_is_read_from_its_folder(whole: Any, tmp_path: Path) -> None:

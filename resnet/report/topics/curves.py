@@ -267,9 +267,9 @@ def both(nets: Sequence[Net]) -> Both:
             ends, runs = range(EPOCH, falls(net)[0] + 1, EPOCH), drawn_runs(net)
             errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in runs}
             found[depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
-        theirs = rows[rows["net"] == f"resnet-{depth}"].set_index(["iterations", "source"])
-        training, test = (theirs[f"{x}_error"].unstack().dropna() for x in ("training", "test"))  # noqa: PD010
-        found[depth, "others'"] = training, test
+        theirs = rows[rows["net"] == f"resnet-{depth}"]
+        training, test = (theirs.pivot_table(f"{x}_error", "iterations", "source") for x in ("training", "test"))
+        found[depth, "others'"] = training.dropna(), test.dropna()
     return {key: curves for key, curves in found.items() if len(curves[0])}
 
 

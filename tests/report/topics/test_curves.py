@@ -10,9 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from pandas import Series
 
-from resnet.report.section import Picture, Section
 from resnet.report.style import style
-from resnet.report.table import Table
 from resnet.report.topics import curves
 from resnet.results import HistoryRow
 from tests.report.conftest import Files
@@ -37,14 +35,14 @@ def names_of(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def texts(section: Section) -> str:
-    return " ".join(block for block in section.blocks if isinstance(block, str))
+def learned(plan: Files) -> str:
+    results = plan.results()
+    return plan.topic(curves.learning_curves(results.nets, results.data, 0.95))
 
 
-def rows(section: Section) -> list[dict[str, str]]:
-    """The lines of the section's table."""
-    (shown,) = [block for block in section.blocks if isinstance(block, Table)]
-    return [dict(zip(shown.columns, (cell.text for cell in row), strict=True)) for row in shown.rows]
+def with_others(plan: Files) -> str:
+    results = plan.results()
+    return plan.topic(curves.with_published_curves(results.nets, results.data, 0.95))
 
 
 def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> None:
@@ -148,15 +146,14 @@ def test_a_deeper_net_that_is_worse_has_learned_less(files: Callable[..., Files]
         ):
             curve = history(90, 70, before + more, 20, 10, 5)
             plan.train(name, seed, error + more, training_error=error - 1 + more, history=curve)
-    section = curves.learning_curves(plan.results().nets, plan.results().data, 0.95)
-    plain, residual = rows(section)
+    plain, residual = plan.rows_of(learned(plan))
     # Welch: 5 ± t(2; 0.975) x sqrt(2 x 0.02 / 2) = 4.303 x 0.1414 = 0.61; before, half of that.
     assert list(plain.values()) == [
         "plain-56 minus plain-20", "+7.00 (+6.70 to +7.30)", "+5.00 (+4.39 to +5.61)", "+5.00 (+4.39 to +5.61)",
     ]  # fmt: skip
     assert residual["test error at the end"] == "-1.00 (-1.61 to -0.39)"
-    assert " plain-56: training error is higher too" in texts(section)
-    assert "resnet-56: training" not in texts(section)
+    assert " plain-56: training error is higher too" in learned(plan)
+    assert "resnet-56: training" not in learned(plan)
 
 
 def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> None:
@@ -177,7 +174,7 @@ def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
     plan.params.models["resnet-1202"].train["iterations"] = 20
     for name in plan.params.models:
         plan.train(name)
-    assert "resnet-1202 (20 iterations)" in texts(curves.learning_curves(plan.results().nets, None, 0.95))
+    assert "resnet-1202 (20 iterations)" in learned(plan)
 
 
 # Others' curves.
@@ -197,8 +194,8 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
             curve = history(*[error + 2 * seed] * 16, step=400, test=error + 1)
             plan.train(name, seed, error, history=curve)
     results = plan.results()
-    section = curves.with_published_curves(results.nets, results.data, 0.95)
-    lines = {row.pop("net"): row for row in rows(section)}
+    text = with_others(plan)
+    lines = {row.pop("net"): row for row in plan.rows_of(text)}
     assert list(lines) == ["resnet-20, ours", "resnet-20, others'", "resnet-56, ours", "resnet-56, others'"]
     assert lines["resnet-56, ours"] | {"runs": "2"} == {
         "runs": "2", "392 to 782": "31.00 ± 1.41", "1,174 to 1,564": "31.00 ± 1.41", "2,738 to 3,128": "31.00 ± 1.41",
@@ -207,12 +204,11 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
     # The file: 23.375 and 24.866 of resnet-56, 18.808 and 18.387 of resnet-20; test errors of 56 layers 30.4 and 25.0.
     assert lines["resnet-56, others'"]["2,738 to 3,128"] == "24.12 ± 1.05"
     assert lines["resnet-20, others'"]["2,738 to 3,128"] == "18.60 ± 0.30"
-    assert "+6.88 (" in texts(section)
-    assert "8,602 and 14,467" in texts(section)
-    assert "Ours is not so when our rate falls, at iteration 3,200." in texts(section)
-    (picture,) = [block for block in section.blocks if isinstance(block, Picture)]
+    assert "+6.88 (" in text
+    assert "8,602 and 14,467" in text
+    assert "Ours is not so when our rate falls, at iteration 3,200." in text
     with style():
-        drawn = picture.draw()
+        drawn = curves.published_figure(curves.both(curves.like_others(results.nets, results.data)), 3200)
     assert y_of(drawn_line(drawn, "mean-20")) == pytest.approx([21.0] * 8)
     assert_readable(drawn)
 
@@ -223,13 +219,12 @@ def test_ours_of_other_settings_are_not_set_against_others(
 ) -> None:
     plan = files("resnet-20", seeds=1, train=train)
     plan.train("resnet-20")
-    (picture,) = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95).blocks
-    assert picture.draw() is None  # type: ignore[union-attr]
+    assert with_others(plan) == ""
 
 
 def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=1)
     plan.train("resnet-20")
-    section = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95)
-    assert [row["net"] for row in rows(section)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
-    assert "Ours" not in texts(section)
+    text = with_others(plan)
+    assert [row["net"] for row in plan.rows_of(text)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
+    assert "Ours" not in text
