@@ -101,8 +101,7 @@ def figure(nets: Nets, others: Others) -> Figure | None:
             if len(rows) > 1:
                 axes.fill_between(places, line["low"], line["high"], color=looks[name]["color"], alpha=0.12, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        axes.set_xlim(left=0)
-        axes.set_xlabel("3x3 layer")
+        axes.set(xlim=(0, None), xlabel="3x3 layer")
     strongest = [float(rows.mean().max()) for rows in shown.values()]
     logarithmic = max(strongest) > LOGARITHMIC * statistics.median(strongest)
     panels[0].set_ylabel(f"standard deviation{', log scale' if logarithmic else ''}")
@@ -139,23 +138,17 @@ def _notes(nets: Nets, others: Others) -> str:
     records = [net.responses for net in nets.values() if net.responses and net.name in shown]
     images = {f"{words.count(x.images)} training images of {escaped(x.data.name)}" for x in records}
     images |= {f"{words.count(x.responses.images)} training images of {escaped(x.data)}" for x in others if x.responses}
-    without = {
-        name: [run.seed for run in net.done if run.seed not in shown[name].index]
-        for name, net in nets.items()
-        if name in shown
-    }
+    done = {name: {run.seed for run in net.done} for name, net in nets.items() if name in shown}
+    without = {name: sorted(seeds - {*shown[name].index}) for name, seeds in done.items()}
     unmeasured = [f"{words.seeds(seeds)} of {escaped(name)}" for name, seeds in without.items() if seeds]
-    few = [
-        f"{escaped(name)} ({words.numbered(nets[name].iterations, 'iteration')})"
-        for name in token_runs(nets)
-        if len(by_seed(nets[name]))
-    ]
+    few = [nets[name] for name in token_runs(nets) if len(by_seed(nets[name]))]
+    token = words.listed(f"{escaped(net.name)} ({words.numbered(net.iterations, 'iteration')})" for net in few)
     parts = (
         "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
         f"and positions of {words.listed(sorted(images))}, not augmented, with the nets in evaluation mode. Strongest "
         "and weakest layer are means over runs of each run's own.",
         f"Not measured, which takes a run's weights: {words.listed(unmeasured)}." if unmeasured else "",
-        f"Left out, because so few iterations leave no trained weights: {words.listed(few)}." if few else "",
+        f"Left out, because so few iterations leave no trained weights: {token}." if few else "",
     )
     return " ".join(filter(None, parts)) if shown else ""
 

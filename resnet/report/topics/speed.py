@@ -113,9 +113,8 @@ def _line(net: Net) -> dict[str, Cell]:
     speeds, of_runs = dict.fromkeys(KINDS, NOT_MEASURED), [run.record.peak_memory_bytes or 0 for run in net.runs]
     memory = Cell(f"{words.size(max(of_runs))} (whole run)", max(of_runs)) if any(of_runs) else NOT_MEASURED
     if timed:
-        memory = Cell(
-            f"{words.size(timed.training.peak_memory_bytes)} (a training step)", timed.training.peak_memory_bytes
-        )
+        peak = timed.training.peak_memory_bytes
+        memory = Cell(f"{words.size(peak)} (a training step)", peak)
         for kind in KINDS:
             timing = getattr(timed, kind)
             std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
