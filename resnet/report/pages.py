@@ -59,7 +59,7 @@ MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
     """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` in its repository.
 
-    Runs are None, and named without a link, if their folder is not beside the reports: a machine's paths stay out.
+    Runs are None, and named without a link, if their folder is not next to the reports: a machine's paths stay out.
     The plan is empty in the root of its repository.
     """
     pages = Path(os.path.realpath(reports))

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 COLOURS = ("#222222", "#8a8a8a", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Of series that are neither depths nor kinds: told apart with any colour vision, and on paper."""
+"""Of series that are neither depths nor kinds: distinct with any colour vision, and on paper."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
