@@ -61,26 +61,18 @@ class Run(NamedTuple):
 class Net:
     """A net of the plan with its result files that count."""
 
+    name: str
+    kind: str
+    """`plain` or `resnet`."""
+    depth: int
     settings: Settings
     own_settings: frozenset[str]
     """Keys of `model` and `train` in which the plan sets it apart."""
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...]
     """By seed, in the plan's order."""
-    description: DescriptionRecord | None = None
-    throughput: ThroughputRecord | None = None
-    responses: ResponsesRecord | None = None
-
-    @property
-    def name(self) -> str:
-        return self.settings.name
-
-    @property
-    def kind(self) -> str:
-        return self.settings.net
-
-    @property
-    def depth(self) -> int:
-        return self.settings.depth
+    description: DescriptionRecord | None
+    throughput: ThroughputRecord | None
+    responses: ResponsesRecord | None
 
     @property
     def shortcut(self) -> str:
@@ -183,14 +175,21 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
+
+    def file(of_run: RunFiles) -> str:
+        return (of_run.folder / METRICS).relative_to(runs).as_posix()
+
     folder, trained, nets = Folder(runs), read_plan_runs(params, runs, version), dict[str, Net]()
     for name in params.models:
         settings = params.settings(name)
         own = [(seed, files) for (net, seed), files in trained.runs.items() if net == name]
         nets[name] = Net(
+            name,
+            settings.net,
+            settings.depth,
             settings,
             frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(Run(seed, _file(x, runs), x.record, x.curve or [], x.predictions) for seed, x in own),
+            tuple(Run(seed, file(x), x.record, x.curve or [], x.predictions) for seed, x in own),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
@@ -214,7 +213,3 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         next(filter(None, forecasts), None),
         [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],
     )
-
-
-def _file(files: RunFiles, runs: Path) -> str:
-    return (files.folder / METRICS).relative_to(runs).as_posix()
