@@ -194,11 +194,6 @@ def throughput(nets: Nets) -> Section:
 # Distance from the peaks.
 
 
-def of_peaks(nets: Nets) -> DataFrame:
-    """The rows of `frame` of which peaks were measured."""
-    return frame(nets).dropna(subset="product")
-
-
 def peaks_table(steps: DataFrame) -> Table:
     """Achieved against reachable, one row a net and kind of step."""
     lines = []
@@ -262,7 +257,7 @@ def peaks_figure(nets: Nets) -> Figure | None:
 
     Training filled, inference open.
     """
-    steps = of_peaks(nets)
+    steps = frame(nets).dropna(subset="product")
     if steps.empty:
         return None
     devices = dict[Any, DataFrame](iter(steps.groupby("device", sort=False)))
@@ -282,7 +277,7 @@ def peaks_figure(nets: Nets) -> Figure | None:
 
 def roofline(nets: Nets) -> Section:
     """The table of shares, and the figure."""
-    steps = of_peaks(nets)
+    steps = frame(nets).dropna(subset="product")
     caption = (
         "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
         "and a copy reach there at best."
