@@ -22,16 +22,15 @@ def build(
     """Write summary.md, the pages that it links to, the tables and the figures.
 
     Args:
-        params: the plan; a net that has not been run keeps its row and says so.
+        params: the plan; a net that has not been run says so in its row.
         runs: the folder of result files; it may be empty or absent.
         reports: where to write; files of an earlier report are replaced once all of the new one are made.
         readme: another file that gets the headline between its markers, which name the folder `reports`.
-        version: `resnet.training.recipe.VERSION`, which the report cannot import without PyTorch: runs of another do
-            not count [runs of any version do].
+        version: `resnet.training.recipe.VERSION`, which needs PyTorch: runs of another do not count [all count].
         plan: the plan's folder, from which `report.other_plan` leads to the other one.
 
     Returns:
-        The path of summary.md, which takes its place last. Standard error names every file that does not count.
+        The path of summary.md. Standard error names every file that does not count.
 
     Raises:
         UserError: `readme` has no markers, or the other plan has no parameters; nothing is written.

@@ -1,6 +1,7 @@
 """Result files found and read for the report: one that is damaged ends nothing, it is named and left out."""
 
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,11 @@ from resnet.params import Params, Settings
 from resnet.params.problems import first_problem
 from resnet.results import DamagedFile, Record, ThroughputRecord, TrainingRecord
 from resnet.results.consistency import METRICS
+
+PARTS = ("model", "train", "throughput")
+"""Of a net's settings."""
+
+OF_NET = attrgetter("name", "net", "depth")
 
 R = TypeVar("R", bound=Record)
 
@@ -27,36 +33,24 @@ def plan_of(runs: Path) -> Params:
     """
     results, models, data = Folder(runs), dict[str, Any](), dict[str, Any]()
 
-    def add(record: TrainingRecord | ThroughputRecord) -> None:
-        sections = {part: record.settings.get(part) or {} for part in ("model", "train", "throughput")}
-        models[record.name] = {"net": record.net, "depth": record.depth, **sections}
+    def settings_of(record: TrainingRecord | ThroughputRecord) -> dict[str, Any]:
+        return {"net": record.net, "depth": record.depth} | {part: record.settings.get(part) or {} for part in PARTS}
 
-    for file in results.entries(runs / "throughput", ".json"):
-        if throughput := results.read(ThroughputRecord, f"throughput/{file}.json"):
-            add(throughput)
+    for name in results.entries(runs / "throughput", ".json"):
+        if throughput := results.read(ThroughputRecord, f"throughput/{name}.json"):
+            models[throughput.name] = settings_of(throughput)
     for net in results.entries(runs / "train"):
         files = [f"train/{net}/{seed}/{METRICS}" for seed in results.entries(runs / "train" / net)]
         records = [record for file in files if (record := results.read(TrainingRecord, file)) and record.name == net]
         if records:
-            add(records[0])
+            models[net] = settings_of(records[0])
             models[net]["train"] = {**models[net]["train"], "seeds": sorted({record.seed for record in records})}
             data = {"validation": records[0].data.validation_images, "split_seed": records[0].data.split_seed}
-    depths = sorted(models, key=lambda name: (models[name]["net"], models[name]["depth"], name))
+    by_depth = sorted(models.items(), key=lambda item: (item[1]["net"], item[1]["depth"], item[0]))
     try:
-        return Params.model_validate({"data": data, "models": {name: models[name] for name in depths}})
+        return Params.model_validate({"data": data, "models": dict(by_depth)})
     except ValidationError as error:
         raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
-
-
-def _check_place(path: Path, result: Any, settings: Settings) -> None:
-    """Refuse a result that lies in another net's place.
-
-    Raises:
-        DamagedFile: it does.
-    """
-    if (result.name, result.net, result.depth) != (settings.name, settings.net, settings.depth):
-        ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
-        raise DamagedFile(path, f"holds {result.name} ({result.net}, depth {result.depth}), but the parameters' {ours}")
 
 
 class Folder:
@@ -68,35 +62,27 @@ class Folder:
         """Files that were left out, below the folder, and what is wrong with each."""
 
     def leave_out(self, path: Path, problem: str) -> None:
-        damage = (path.relative_to(self.runs).as_posix(), problem)
-        self.damaged += [] if damage in self.damaged else [damage]
-
-    def is_there(self, path: Path) -> bool:
-        """Whether there is anything by this name; what is no folder and stands in the place of one is named."""
-        if os.path.lexists(path):
-            return True
-        for parent in path.parents[: len(path.relative_to(self.runs).parts)]:
-            if os.path.lexists(parent) and not (parent.is_dir() and os.access(parent, os.X_OK)):
-                self.leave_out(parent, "not a folder that can be read")
-        return False
+        self.damaged.append((path.relative_to(self.runs).as_posix(), problem))
 
     def entries(self, folder: Path, suffix: str = "") -> list[str]:
         """Folders in a folder, or what ends with `suffix`, without it, sorted; hidden ones are not results."""
         try:
-            there = list(folder.iterdir()) if self.is_there(folder) else []
-        except OSError as error:
-            self.leave_out(folder, f"not a folder that can be read ({error.strerror})")
+            there = list(folder.iterdir()) if os.path.lexists(folder) else []
+        except OSError:
+            self.leave_out(folder, "not a folder that can be read")
             return []
         names = [path.name for path in there if suffix or path.is_dir()]
         return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and name[0] != ".")
 
     def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
         """Read a result, if there is one and it is whole; of a net, where its settings are given."""
-        path, result = self.runs / file, None
+        path = self.runs / file
         try:
-            result = record.read(path) if self.is_there(path) else None
-            if result and settings:
-                _check_place(path, result, settings)
+            result = record.read(path) if os.path.lexists(path) else None
+            if result and settings and OF_NET(result) != OF_NET(settings):
+                name, net, depth = OF_NET(result)
+                ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
+                raise DamagedFile(path, f"holds {name} ({net}, depth {depth}), but the parameters' {ours}")
         except DamagedFile as error:
             self.leave_out(error.path, error.problem)
             return None

@@ -15,18 +15,18 @@ from xml.etree.ElementTree import Element, SubElement
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from resnet.report import markdown, style
 from resnet.report.section import Block, Details, Picture, Section
 from resnet.report.table import Table, as_html
 
-SETTINGS: Any = {"svg.fonttype": "none", "path.simplify_threshold": 0.5}
-"""Letters stay letters, and a curve loses the points that a screen cannot show."""
-
 
 def page(
     title: str,
     pages: Mapping[str, Sequence[Section]],
+    figures: Mapping[str, str],
     drawings: Mapping[str, str],
     files: Sequence[str],
     runs: str | None = None,
@@ -35,76 +35,70 @@ def page(
 
     Args:
         title: of the page.
-        pages: sections by the title of their page, the results first; a page without content is left out.
-        drawings: SVG elements by their titles, which come last.
-        files: the names of what is in the page's folder and has the same in full precision.
-        runs: the runs' folder as seen from the page, if the cells of its tables are to link to their files.
+        pages: sections by the title of their page; a page without content is left out.
+        figures: what `element` makes of the pictures, by name.
+        drawings: SVG elements by their titles.
+        files: names of what has the same in full precision.
+        runs: the runs' folder as seen from the page, if cells are to link to their files.
     """
-    written = {
-        heading: [(section.title, content) for section in sections if (content := _section(section, runs))]
-        for heading, sections in pages.items()
-    }
-    filled = {heading: sections for heading, sections in written.items() if sections}
+
+    def written(block: Block, folder: str | None) -> Markup:
+        """A block in HTML; empty if there is nothing to show."""
+        if isinstance(block, Table):
+            return Markup(as_html(block, folder))
+        if isinstance(block, Picture):
+            caption, shown = markdown.as_html(markdown.Markdown(block.caption)), figures.get(block.name)
+            return Markup(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>" if shown else "")
+        if isinstance(block, Details):
+            content = joined(block.blocks, folder)
+            details = Markup("<details><summary>{}</summary>{}</details>")
+            return details.format(block.summary, content) if content else content
+        return Markup(markdown.paragraphs_as_html(block))
+
+    def joined(blocks: Sequence[Block], folder: str | None) -> Markup:
+        return Markup("\n").join(filter(None, (written(block, folder) for block in blocks)))
+
+    filled = dict[str, list[tuple[str, Markup]]]()
+    for heading, sections in pages.items():
+        for section in sections:
+            if content := joined(section.blocks, section.runs or runs):
+                filled.setdefault(heading, []).append((section.title, content))
     loader = PackageLoader("resnet.report", ".")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = jinja.get_template("page.html.jinja")
     return f"{template.render(title=title, pages=filled, drawings=drawings, files=files)}\n"
 
 
-def _section(section: Section, runs: str | None) -> Markup:
-    return Markup("\n").join(filter(None, (_block(block, section.runs or runs) for block in section.blocks)))
-
-
-def _block(block: Block, runs: str | None) -> Markup:
-    """A block in HTML; empty if there is nothing to show."""
-    if isinstance(block, Table):
-        return Markup(as_html(block, runs))
-    if isinstance(block, Picture):
-        drawn, caption = _drawn(block), markdown.as_html(markdown.Markdown(block.caption))
-        return Markup(f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>") if drawn else Markup()
-    if isinstance(block, Details):
-        content = Markup("\n").join(_block(part, runs) for part in block.blocks)
-        details = Markup("<details><summary>{}</summary>{}</details>")
-        return details.format(block.summary, content) if content else content
-    return Markup(markdown.paragraphs_as_html(block))
-
-
-# Figures.
-
-
-def _drawn(picture: Picture) -> str:
-    """A figure as an SVG element; empty if there is nothing to draw."""
-    with style.style(), mpl.rc_context(SETTINGS):
-        figure = picture.draw()
-        if figure is None:
-            return ""
-        labelled: list[Any] = figure.findobj(lambda artist: hasattr(artist, "mark"))
-        marks = {f"mark-{place}": artist.mark for place, artist in enumerate(labelled)}
-        for gid, artist in zip(marks, labelled, strict=True):
-            artist.set_gid(gid)
+def element(figure: Figure, name: str) -> str:
+    """A figure as an SVG element; its name makes its identifiers different from those of other figures."""
+    labelled: list[Any] = figure.findobj(lambda artist: hasattr(artist, "mark"))
+    marks = {f"mark-{place}": artist.mark for place, artist in enumerate(labelled)}
+    for gid, artist in zip(marks, labelled, strict=True):
+        artist.set_gid(gid)
+    for line in figure.findobj(Line2D):
+        line.get_path().simplify_threshold = 0.5  # a curve loses the points that a screen cannot show
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):  # letters stay letters
         svg = ElementTree.fromstring(style.saved(figure, "svg", transparent=True))
-    _shorten(svg, picture.name)
+    _shorten(svg)
     for group in svg.findall(".//g[@id]"):
-        name = group.attrib.pop("id")
-        if mark := marks.get(name):
-            _answer(group, mark)
-        elif name.startswith("legend_"):
-            _switches(group, {mark.entry for mark in marks.values()})
+        gid = group.attrib.pop("id")
+        if gid in marks:
+            _answer(group, *marks[gid])
+        elif gid.startswith("legend_"):
+            _switches(group, {entry for entry, _ in marks.values()})
     return ElementTree.tostring(svg, encoding="unicode")
 
 
-def _shorten(svg: Element, name: str) -> None:
-    """Leave out what a page has no use for; identifiers that are referred to begin with the figure's name."""
+def _shorten(svg: Element) -> None:
+    """Leave out what a page has no use for."""
     for unused in ("{*}metadata", "{*}defs"):  # the first definition is a rule of style, which would hold for the page
         svg.remove(svg.findall(unused)[0])
-    for element in svg.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.text, element.tail = ((text or "").strip() for text in (element.text, element.tail))
-        attributes = [(key.rpartition("}")[2], _short(value, name)) for key, value in element.items()]
-        element.attrib.clear()
-        element.attrib.update((key, value) for key, value in attributes if not value.startswith("rotate(-0 "))
-        if "id" in element.attrib and element.tag != "g":  # a group is never referred to
-            element.set("id", f"{name}-{element.attrib['id']}")
+    for part in svg.iter():
+        part.tag = part.tag.rpartition("}")[2]
+        part.text, part.tail = ((text or "").strip() for text in (part.text, part.tail))
+        attributes = [(key.rpartition("}")[2], _short(value)) for key, value in part.items()]
+        part.attrib.clear()
+        part.attrib.update((key, value) for key, value in attributes if not value.startswith("rotate(-0 "))
     for group in svg.iter("g"):
         looks = {use.get("style", "") for use in group.findall("use")}
         if len(looks) == 1:  # the markers of a line look alike
@@ -113,23 +107,19 @@ def _shorten(svg: Element, name: str) -> None:
                 use.attrib.pop("style", None)
 
 
-def _short(value: str, name: str) -> str:
-    """An attribute with numbers to a tenth of a point, a reference to this figure, and no font."""
+def _short(value: str) -> str:
+    """An attribute with numbers to a tenth of a point, and no font."""
     value = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 1):g}", value)
     value = " ".join(value.replace("font-family: 'DejaVu Sans'", "").split())
-    value = re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
-    return re.sub(r"(^|url\()#", rf"\1#{name}-", value)
+    return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
 
 
-def _answer(group: Element, mark: style.Mark) -> None:
+def _answer(group: Element, entry: str, texts: Sequence[str]) -> None:
     """Give every mark of a series its text as a tooltip, or the whole series if it has one text."""
-    group.set("data-entry", mark.entry)
+    group.set("data-entry", entry)
     points = group.findall(".//use") or group.findall("path")
-    if len(points) != len(mark.texts):
-        points = [group] * len(mark.texts[:1])
-    for point, text in zip(points, mark.texts, strict=False):
-        title = SubElement(point, "title")
-        title.text = text
+    for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
+        SubElement(point, "title").text = text
 
 
 def _switches(legend: Element, entries: Collection[str]) -> None:

@@ -48,16 +48,6 @@ def bullets(lines: Iterable[str]) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-def picture(name: str, caption: str) -> str:
-    """A figure with its caption; a click shows the drawing instead of the pixels."""
-    return f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n{caption}\n"
-
-
-def details(title: str, content: str) -> str:
-    """What opens on a click; empty without content."""
-    return f"<details>\n<summary>{title}</summary>\n\n{content}\n</details>\n" if content else ""
-
-
 _READER = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 

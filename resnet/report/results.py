@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,26 +61,18 @@ class Run(NamedTuple):
 class Net:
     """A net of the plan with its result files that count."""
 
+    name: str
+    kind: str
+    """`plain` or `resnet`."""
+    depth: int
     settings: Settings
     own_settings: frozenset[str]
     """Keys of `model` and `train` in which the plan sets it apart."""
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...]
     """By seed, in the plan's order."""
-    description: DescriptionRecord | None = None
-    throughput: ThroughputRecord | None = None
-    responses: ResponsesRecord | None = None
-
-    @property
-    def name(self) -> str:
-        return self.settings.name
-
-    @property
-    def kind(self) -> str:
-        return self.settings.net
-
-    @property
-    def depth(self) -> int:
-        return self.settings.depth
+    description: DescriptionRecord | None
+    throughput: ThroughputRecord | None
+    responses: ResponsesRecord | None
 
     @property
     def shortcut(self) -> str:
@@ -130,18 +122,12 @@ class Net:
     def runs_left(self) -> int:
         return self.planned - sum(run.record.status != "interrupted" for run in self.runs)
 
-    @property
-    def time_sources(self) -> Sources:
-        """What tells how long an iteration takes."""
-        batch_size, record, measured = self.settings.train.batch_size, self.throughput, None
-        if record:
-            measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
-        work = float(self.counted.multiply_adds) * batch_size if self.counted else None
-        return Sources([run.record.segments[-1] for run in self.runs if run.record.segments], measured, work)
-
     def over_seeds(self, quantity: str) -> Sample | None:
         """A number of the records of the seeds that are done; None without any."""
         return sample(getattr(run.record, quantity) for run in self.done)
+
+
+Nets = Mapping[str, Net]
 
 
 class NotCounted(NamedTuple):
@@ -152,29 +138,33 @@ class NotCounted(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
-class Results:
+class Results(NamedTuple):
     """What `pages` hands to the topics, to each what it needs."""
 
     params: Params
-    version: int | None
-    """Of what an iteration computes today; None: every version counts."""
     nets: dict[str, Net]
     """By name, in the plan's order."""
-    data: DataRecord | None = None
+    data: DataRecord | None
     """What was trained on; None before anything was."""
-    latency: list[tuple[str, LatencyRecord]] = field(default_factory=list)
-    usual_loop: list[tuple[str, UsualLoopRecord]] = field(default_factory=list)
-    published: tuple[PublishedRecord, ...] = ()
+    latency: list[tuple[str, LatencyRecord]]
+    usual_loop: list[tuple[str, UsualLoopRecord]]
+    published: tuple[PublishedRecord, ...]
     """Others' weights, evaluated here."""
-    sweeps: list[SweepRecord] = field(default_factory=list)
-    forecast: ForecastRecord | None = None
-    not_counted: list[NotCounted] = field(default_factory=list)
+    sweeps: list[SweepRecord]
+    forecast: ForecastRecord | None
+    not_counted: list[NotCounted]
 
 
 def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
-    return iteration_times({name: net.time_sources for name, net in results.nets.items()}, results.forecast)
+    sources = {}
+    for name, net in results.nets.items():
+        batch_size, record, measured = net.settings.train.batch_size, net.throughput, None
+        if record:
+            measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
+        work = float(net.counted.multiply_adds) * batch_size if net.counted else None
+        sources[name] = Sources([run.record.segments[-1] for run in net.runs if run.record.segments], measured, work)
+    return iteration_times(sources, results.forecast)
 
 
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
@@ -185,46 +175,41 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
-    folder, trained = Folder(runs), read_plan_runs(params, runs, version)
-    nets = {}
+
+    def file(of_run: RunFiles) -> str:
+        return (of_run.folder / METRICS).relative_to(runs).as_posix()
+
+    folder, trained, nets = Folder(runs), read_plan_runs(params, runs, version), dict[str, Net]()
     for name in params.models:
         settings = params.settings(name)
+        own = [(seed, files) for (net, seed), files in trained.runs.items() if net == name]
         nets[name] = Net(
+            name,
+            settings.net,
+            settings.depth,
             settings,
             frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(_run(seed, files, runs) for (net, seed), files in trained.runs.items() if net == name),
+            tuple(Run(seed, file(x), x.record, x.curve or [], x.predictions) for seed, x in own),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    published = folder.read(PublishedRecords, "published.json")
+    published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
     # The forecast is a file of the runs' folder, or of a folder of its own.
-    forecasts = (folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json"))
-    nets_of_others = [(file, "the plan does not name it") for file in _unplanned(folder, params.models)]
+    forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
     latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
-    sweeps = sorted((record for _, record in folder.all(SweepRecord, "sweep")), key=lambda x: (x.net, x.depth, x.name))
-    not_counted = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
+    left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
+    for kind in ("describe", "throughput", "responses"):
+        names = folder.entries(runs / kind, ".json")
+        left_out += [(f"{kind}/{name}.json", "the plan does not name it") for name in names if name not in nets]
     return Results(
         params,
-        version,
         nets,
         next((files.record.data for files in trained.runs.values()), None),
         latency,
         usual_loop,
         tuple(published.evaluations) if published else (),
-        sweeps,
+        sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
         next(filter(None, forecasts), None),
-        [NotCounted(*other) for other in dict.fromkeys([*not_counted, *nets_of_others, *folder.damaged])],
+        [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],
     )
-
-
-def _run(seed: int, files: RunFiles, runs: Path) -> Run:
-    file = (files.folder / METRICS).relative_to(runs).as_posix()
-    return Run(seed, file, files.record, files.curve or [], files.predictions)
-
-
-def _unplanned(folder: Folder, planned: Iterable[str]) -> Iterable[str]:
-    """Files of nets that the plan does not have."""
-    for kind in ("describe", "throughput", "responses"):
-        names = folder.entries(folder.runs / kind, ".json")
-        yield from (f"{kind}/{name}.json" for name in names if name not in planned)

@@ -125,11 +125,6 @@ def test_relu_and_parameters_are_where_they_are_in_the_net() -> None:
     assert norms("resnet", Part.stem, "model.width=2") == [both("928")]
 
 
-def test_the_classes_are_the_data_s() -> None:
-    record = described("resnet", 20).model_copy(update={"classes": 100})
-    assert texts(record)[-1] == "100 probabilities"
-
-
 @pytest.mark.parametrize("part", list(Part))
 @pytest.mark.parametrize(
     ("net", "depth", "option"), [("resnet", 20, "A"), ("resnet", 110, "C"), ("resnet", 32, "B"), ("plain", 8, "A")]
@@ -156,14 +151,11 @@ def test_a_drawing_fits_a_canvas_inside_any_page(net: str, depth: int, option: s
         assert below <= height, ElementTree.tostring(element)
 
 
-def test_a_file_has_colours_for_a_light_and_a_dark_screen() -> None:
-    (style,) = parsed(described("resnet", 20), alone=True).iter(f"{SVG}style")
+def test_classes_names_and_a_files_colours() -> None:
+    record = described("resnet", 20).model_copy(update={"net": "<script>", "shortcut": "</text>&", "classes": 100})
+    assert (texts(record)[0], texts(record)[-1]) == ("<script>-20", "100 probabilities")
+    (style,) = parsed(record, alone=True).iter(f"{SVG}style")
     assert "prefers-color-scheme: dark" in (style.text or "")
-
-
-def test_markup_in_a_name_is_text() -> None:
-    record = described("resnet", 20).model_copy(update={"net": "<script>", "shortcut": "</text>&"})
-    assert texts(record)[0] == "<script>-20"
 
 
 @pytest.mark.parametrize("layers", [slice(0), slice(1), slice(-1), slice(12), slice(2, None)])

@@ -89,7 +89,7 @@ class Files:
 
     def topic(self, section: Section) -> str:
         """The Markdown of a topic's section, its tables without their padding."""
-        return unpadded(render([section]).text).strip()
+        return unpadded(render([section])).strip()
 
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from resnet.report.results import Results
 from resnet.report.style import style
-from resnet.report.topics import curves, errors, latency, responses, roofline, speed, tuning
+from resnet.report.topics import curves, errors, latency, responses, speed, tuning
 from tests.report.conftest import Files
 from tests.report.drawn import assert_readable
 from tests.report.made_up import a_plan, a_sweep, some_peaks
@@ -20,7 +20,7 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "curves": lambda x: curves.figure(x.nets, x.data),
     "responses": lambda x: responses.figure(x.nets, x.published),
     "speed": lambda x: speed.figure(x.nets),
-    "roofline": lambda x: roofline.figure(x.nets),
+    "roofline": lambda x: speed.peaks_figure(x.nets),
     "latency": lambda x: latency.figure(x.nets, x.latency, "cpu"),
     "tuning": lambda x: tuning.figure(x.sweeps),
 }

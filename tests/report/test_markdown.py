@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from resnet.report.markdown import bold, bullets, code, details, escaped, link
+from resnet.report.markdown import bold, bullets, code, escaped, link
+from resnet.report.markdown_page import render
+from resnet.report.section import Details, Section
 from resnet.report.table import as_markdown, table
 
 
@@ -34,5 +36,5 @@ def test_links_lists_and_what_opens() -> None:
     assert link("a/b.json", "../runs") == "[a/b.json](../runs/a/b.json)"
     assert link("a/b.json", None) == "`a/b.json`"
     assert bullets(["a", "b"]) == "- a\n- b\n"
-    assert "<summary>title</summary>" in details("title", "content")
-    assert details("title", "") == ""
+    opened = "<details>\n<summary>title</summary>\n\ncontent\n\n</details>\n"
+    assert render([Section("", (Details("title", ("content",)), Details("empty", ("",))))]) == opened

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import pytest
-
-from resnet.report.style import (
-    apart,
-    depth_colour,
-    legend_columns,
-    new_figure,
-    rendered,
-    style,
-    wrapped,
-)
+from resnet.report.style import DEPTHS, depth_colour, entitle, entry, legend_below, new_figure, saved, style
 
 
-def test_the_papers_depths_have_six_colours() -> None:
-    colours = [depth_colour(depth) for depth in (20, 32, 44, 56, 110, 1202)]
-    assert len(set(colours)) == 6
-    assert depth_colour(8) == colours[0]
+def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
+    shares = [[int(depth_colour(depth)[k : k + 2], 16) / 255 for k in (1, 3, 5)] for depth in DEPTHS]
+    linear = [[((x + 0.055) / 1.055) ** 2.4 if x > 0.04 else x / 12.92 for x in of_colour] for of_colour in shares]
+    contrasts = [1.05 / (0.05 + 0.2126 * r + 0.7152 * g + 0.0722 * b) for r, g, b in linear]  # of WCAG
+    assert contrasts == sorted(contrasts)
+    assert contrasts[0] >= 3
+    assert len({*map(depth_colour, DEPTHS)}) == 6
+    assert depth_colour(8) == depth_colour(20)
 
 
 def test_legends_and_titles_fit() -> None:
-    assert legend_columns(["short"] * 3, 6.0) == 3
-    assert legend_columns(["a label of sixty characters that needs all the width there is"], 6.0) == 1
-    assert max(map(len, wrapped("word " * 30, 4.0).splitlines())) <= 40
-    assert wrapped("on a CPU (2 threads)", 1.2).splitlines() == ["on a CPU", "(2\N{NO-BREAK SPACE}threads)"]
+    for label, columns in (("short", 3), ("a label of sixty characters that needs all the width there is", 1)):
+        figure = new_figure(6.0, 2.0)
+        legend_below(figure, [entry(label)] * 3)
+        assert figure.legends[0]._ncols == columns  # type: ignore[attr-defined]
+    for title, width, lines in (
+        ("word " * 9, 4.0, ["word " * 7 + "word", "word"]),
+        ("on a CPU (2 threads)", 1.2, ["on a CPU", "(2\N{NO-BREAK SPACE}threads)"]),
+    ):
+        figure = new_figure(width, 2.0)
+        entitle(figure, title)
+        assert figure.get_suptitle().splitlines() == lines
 
 
 def test_figures_are_the_same_bytes_without_a_date() -> None:
-    def draw() -> dict[str, bytes]:
+    def draw() -> list[bytes]:
         with style():
             figure = new_figure(2.0, 2.0)
             figure.subplots().plot([0, 1], [0, 1], gid="line")
-            return rendered(figure, "figure")
+            return [saved(figure, kind) for kind in ("svg", "png")]
 
-    first = draw()
-    assert draw() == first
-    assert set(first) == {"figure.svg", "figure.png"}
-    assert b'id="line"' in first["figure.svg"]
-    assert b"<dc:date>" not in first["figure.svg"]
-    assert b"tEXtSoftware" not in first["figure.png"]
-
-
-def test_labels_stay_where_they_are_or_spread_about_their_mean() -> None:
-    assert apart([1.0, 5.0, 9.0], 2.0) == [1.0, 5.0, 9.0]
-    assert apart([1.0, 5.0, 5.0], 2.0) == [1.0, 4.0, 6.0]
-    # The pair spreads into its neighbour, and the three about the mean of all.
-    assert apart([4.0, 5.0, 5.0], 2.0) == pytest.approx([14 / 3 - 2, 14 / 3, 14 / 3 + 2])
-    assert apart([], 2.0) == []
+    svg, png = draw()
+    assert draw() == [svg, png]
+    assert b'id="line"' in svg
+    assert b"<dc:date>" not in svg
+    assert b"tEXtSoftware" not in png

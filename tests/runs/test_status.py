@@ -105,8 +105,6 @@ def test_the_command_tells_programs_too_and_loads_no_pytorch(command: Command, t
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "resnet.runs.status" in loaded
     assert "torch" not in loaded
-    done = command("status", "--watch", "--format", "json")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
 def test_in_a_file_a_complete_plan_is_watched_once(command: Command, digits: Data, tmp_path: Path) -> None:

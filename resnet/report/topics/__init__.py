@@ -2,13 +2,13 @@
 
 How a topic is written (`errors` is the example):
 
-1. Its functions take what they need, `nets: Mapping[str, Net]`, `data`, `confidence`, a list of records, and never
+1. Its functions take what they need, `nets: Nets`, `data`, `confidence`, a list of records, and never
    `Results`: `resnet.report.pages` alone takes that apart. A topic imports no other topic.
 2. A number over seeds is `net.over_seeds("test_error")`, a `Sample`; tests of samples are in `samples`. Where rows of
    several records are compared or drawn, the topic has one `frame(...) -> DataFrame`, built in its file.
 3. `..._table(...) -> Table`: a dict of `Cell(text, value, link)` a line, through `table(lines, left)`. Text comes from
    `words`; it is plain, or `Markdown`. `link` is the result file, below the runs' folder.
-4. `figure(...) -> Figure | None`, in Matplotlib through `style`; a `Picture` names it, and draws it later.
+4. `figure(...) -> Figure | None`, in Matplotlib through `style`; a `Picture` names it, and `pages` draws it once.
 5. A function named for what it shows gives `Section(title, blocks)`. Blocks are Markdown, `Table`, `Details` or
    `Picture`; empty ones are left out, and so is a section without any.
 6. Only runs of the plan's identity are in `net.runs`: a topic never asks whether runs are stale, mixed or of two data.

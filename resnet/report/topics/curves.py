@@ -22,14 +22,12 @@ from pandas import DataFrame, Series
 from resnet.report import ladders, protocol, style, words
 from resnet.report.markdown import escaped
 from resnet.report.published import published
-from resnet.report.results import Net, Run
-from resnet.report.samples import Sample, over_rows, sample, welch
+from resnet.report.results import Net, Nets, Run
+from resnet.report.samples import Sample, sample, welch
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, HistoryRow
-
-Nets = Mapping[str, Net]
 
 COLUMNS = ("name", "net", "depth", "seed", *HistoryRow._fields)
 BEFORE = 100
@@ -48,9 +46,27 @@ def drawn_runs(net: Net) -> list[Run]:
 
 
 def by_run(net: Net, quantity: str) -> DataFrame:
-    """A row a run, a column an iteration at which every run has a finite value."""
-    curves = [{row.iteration: getattr(row, quantity) for row in run.curve} for run in drawn_runs(net)]
-    return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna(axis=1)
+    """A row an iteration at which every run has a finite value, a column a run."""
+    curves = {run.seed: {row.iteration: getattr(row, quantity) for row in run.curve} for run in drawn_runs(net)}
+    return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna()
+
+
+def mean_errors(net: Net) -> DataFrame:
+    """Training and test error by iteration, means over the runs that are drawn.
+
+    Training errors are means of 1, 2, 4, ... rows too, 100 at most: of more points the dashes are not seen.
+    """
+    training, test = (by_run(net, quantity).mean(axis=1) for quantity in ("training_error", "test_error"))
+    rows = 2 ** math.ceil(math.log2(max(1.0, len(training) / 100)))
+    coarse = training.rolling(rows).mean().iloc[rows - 1 :: rows]
+    return DataFrame({"training_error": coarse, "test_error": test}).rename_axis("iteration")
+
+
+def means(nets: Nets) -> DataFrame:
+    """A row a net and iteration, for `mean-curves.csv`: errors in %, and the number of seeds."""
+    curves = {(net.name, len(drawn_runs(net))): mean_errors(net).round(2) for net in nets.values()}
+    columns = ["name", "seeds", "iteration", "training_error", "test_error"]
+    return pd.concat(curves, names=columns[:2]).reset_index() if curves else DataFrame(columns=columns)
 
 
 def training_error(run: Run, first: int, last: int) -> float | None:
@@ -76,6 +92,9 @@ def before_fall(net: Net, run: Run) -> float | None:
 # Figure 6.
 
 GREY = "#444444"
+DASHED: dict[str, Any] = {"lw": 0.9, "ls": style.DASHED}
+FALL: dict[str, Any] = {"color": GREY, "lw": 0.9, "ls": ":"}
+"""The line at which the learning rate falls."""
 
 
 def panels(nets: Nets) -> dict[str, list[Net]]:
@@ -90,39 +109,25 @@ def panels(nets: Nets) -> dict[str, list[Net]]:
     return {title: members for title, members in titled.items() if members}
 
 
-def _coarse(curve: Series) -> Series:
-    """Means of 1, 2, 4, ... rows, 100 at most, by the last iteration: of more points the dashes are not seen."""
-    stretches = np.arange(len(curve)) // 2 ** math.ceil(math.log2(max(1.0, len(curve) / 100)))
-    ends = Series(curve.index).groupby(stretches).last()
-    return curve.groupby(stretches).mean().set_axis(ends)
-
-
-def _draw_net(axes: Any, net: Net, unit: int) -> Series:
+def _draw_net(axes: Any, net: Net) -> Series:
     """Test error bold and each run's thin, training error dashed. Gives the mean test error in %."""
-    look: dict[str, Any] = {"color": depth_colour(net.depth)}
-    tests, trained = by_run(net, "test_error").T, _coarse(over_rows(by_run(net, "training_error"))["mean"])
-    axes.plot(trained.index / unit, trained, lw=0.9, ls=style.DASHED, gid=f"training-{net.name}", **look)
+    colour, tests, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
+    training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
+    axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
     if tests.shape[1] > 1:
-        axes.plot(tests.index / unit, tests, lw=0.4, alpha=0.45, **look)
-    mean, marker = over_rows(tests.T)["mean"], "." if len(tests) == 1 else ""
-    axes.plot(mean.index / unit, mean, lw=1.9, marker=marker, gid=f"test-{net.name}", **look)
+        axes.plot(tests, color=colour, lw=0.4, alpha=0.45)
+    axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
     return mean
 
 
-def _label_ends(axes: Any, ends: Mapping[str, float], members: Sequence[Net], top: float) -> None:
-    """Write depth and runs at the end of each line, apart; a net that ends above the axis is named in the title."""
-    shown = sorted((net for net in members if ends[net.name] <= top), key=lambda net: ends[net.name])
-    heights = style.apart([ends[net.name] for net in shown], 0.055 * top)
-    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": ("axes fraction", "data")}
-    for net, height in zip(shown, heights, strict=True):
-        look: dict[str, Any] = {"color": depth_colour(net.depth), "va": "center", "fontsize": 8}
-        arrow = {"arrowstyle": "-", "lw": 0.6, "color": look["color"], "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0}
+def _name_lines(axes: Any, ends: Mapping[Net, float], top: float) -> None:
+    """Depth and runs of each line, in the order in which they end."""
+    handles = []
+    for net in sorted(ends, key=ends.__getitem__, reverse=True):
         label = f"{net.depth} layers, n = {len(drawn_runs(net))}{'' if net.done else ', unfinished'}"
-        end = (1.0, ends[net.name])
-        axes.annotate(label, end, (1.05, height), arrowprops=arrow, annotation_clip=False, **place, **look)
-    hidden = [net.name for net in members if net not in shown]
-    if hidden:
-        axes.set_title(f"{axes.get_title()}\n{style.wrapped(f'({words.listed(hidden)}: above {top:g} %)', 4)}")
+        label += f", above {top:g} %" if ends[net] > top else ""
+        handles.append(style.entry(label, color=depth_colour(net.depth), lw=1.9))
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, handlelength=1)
 
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
@@ -133,35 +138,32 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     members = [net for of_panel in titled.values() for net in of_panel]
     papers = protocol.official(data) and members[0].iterations == published().protocol.iterations
     longest = max(run.curve[-1].iteration for net in members for run in drawn_runs(net))
-    unit = 10_000 if longest >= 10_000 else 1
-    drawn = style.new_figure(max(5.5, 4.4 * len(titled)), 3.7)
-    for axes, (title, of_panel) in zip(drawn.subplots(1, len(titled), squeeze=False)[0], titled.items(), strict=True):
-        tests = {net.name: _draw_net(axes, net, unit) for net in of_panel}
+    title, width = f"Learning curves on {ladders.run_on(nets, data)}", max(5.5, 4.4 * len(titled))
+    drawn, every = style.panels(width, 3.7, titled, title)
+    for axes, of_panel in zip(every, titled.values(), strict=True):
+        tests = {net: _draw_net(axes, net) for net in of_panel}
         for fall in {x for net in of_panel for x in falls(net) if x < longest}:
-            axes.axvline(fall / unit, color=GREY, lw=0.9, ls=":", gid="fall")
-        axes.set_title(title)
-        axes.set_xlim(0, longest / unit)
+            axes.axvline(fall, gid="fall", **FALL)
         # The paper's scale; of other runs about twice the median error of the median net.
         middle = statistics.median(test.median() for test in tests.values())
         top = 20 if papers else min(100, 10 * max(1, math.ceil(middle / 5)))
-        axes.set_ylim(0, top)
+        axes.set(xlim=(0, longest), ylim=(0, top))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        _iterations(axes, unit)
-        _label_ends(axes, {name: float(test.iloc[-1]) for name, test in tests.items()}, of_panel, top)
-    drawn.axes[0].set_ylabel("error, %")
+        _iterations(axes)
+        _name_lines(axes, {net: float(test.iloc[-1]) for net, test in tests.items()}, top)
+    every[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
         style.entry("test error of each run", color=GREY, lw=0.4),
-        style.entry("training error, mean", color=GREY, lw=0.9, ls=style.DASHED),
-        style.entry("the learning rate falls", color=GREY, lw=0.9, ls=":"),
+        style.entry("training error, mean", color=GREY, **DASHED),
+        style.entry("the learning rate falls", **FALL),
     ]
-    style.entitle(drawn, f"Learning curves on {ladders.run_on(nets, data)}")
-    style.legend_below(drawn, handles, drawn.get_figwidth(), most=2)
+    style.legend_below(drawn, handles, most=2)
     return drawn
 
 
-def _iterations(axes: Any, unit: int = 1) -> None:
-    axes.set_xlabel("iterations, 1e4" if unit > 1 else "iterations")
+def _iterations(axes: Any) -> None:
+    axes.set_xlabel("iterations")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
@@ -177,37 +179,32 @@ FEWEST = 8
 """Runs from which a correlation is written."""
 
 
-def compared_depths(nets: Nets) -> list[tuple[Net, Net]]:
-    """Of each kind the deepest net with several runs and the shallowest, if they can be compared."""
-    usual, found = ladders.of_usual_length(nets), []
+def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
+    """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
+    lines, worse, usual = list[dict[str, Cell]](), list[str](), ladders.of_usual_length(nets)
     for kind in KIND_NAMES:
         names = [x for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
-        deeper = [nets[x] for x in names[1:] if not ladders.incomparable(nets[names[0]], nets[x])]
-        found += [(deeper[-1], nets[names[0]])] if deeper else []
-    return found
-
-
-def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
-    """Errors of deeper nets minus those of shallower ones, and which deeper nets have learned less."""
-    lines, worse = [], []
-    for deeper, shallower in compared_depths(nets):
-        lows, line = [], {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
+        compared = [nets[x] for x in names if not ladders.incomparable(nets[names[0]], nets[x])]
+        if len(compared) < 2:
+            continue
+        shallower, *_, deeper = compared
+        lows, line = list[float](), {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
         for title, measure in MEASURES.items():
-            samples = [sample(measure(net, run) for run in net.done) for net in (deeper, shallower)]
-            test = welch(*samples) if all(samples) else None  # type: ignore[arg-type]
-            ends = test.interval(confidence) if test else None
-            line[title] = Cell(words.difference(test.value, ends), test.value) if test and ends else Cell(words.NONE)
-            lows += [ends.low] if ends else []
+            ours, others = (sample(measure(net, run) for run in net.done) for net in (deeper, shallower))
+            line[title] = Cell(words.NONE)
+            if ours and others and (test := welch(ours, others)):
+                ends = test.interval(confidence)
+                line[title] = Cell(words.difference(test.value, ends), test.value)
+                lows.append(ends.low)
         lines.append(line)
         worse += [deeper.name] if min(lows, default=0) > 0 else []
     note = (
         f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
         f"The training error before the rate falls is the mean of {BEFORE} iterations."
     )
-    learned = (
-        f" {escaped(words.listed(worse))}: training error is higher too. This is slower learning, not overfitting."
-    )
-    return table(lines), f"{note}{learned if worse else ''}" if lines else ""
+    learned = f" {escaped(words.listed(worse))}: training error is higher too."
+    note += f"{learned} This is slower learning, not overfitting." if worse else ""
+    return table(lines), note if lines else ""
 
 
 def correlation(nets: Nets) -> str:
@@ -218,10 +215,13 @@ def correlation(nets: Nets) -> str:
     of_nets = errors.groupby("net")
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
     r = [x["before"].corr(x["test"]) if len(x) >= FEWEST else math.nan for x in (errors, within)]
-    inside = f"r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
-    parts = [f"r = {r[0]:.2f} over {len(errors)} runs", inside if math.isfinite(r[1]) else ""]
-    found = words.listed(filter(None, parts)) if math.isfinite(r[0]) else ""
-    return f"Correlation of test error at the end with training error before the rate falls: {found}." if found else ""
+    if math.isnan(r[0]):
+        return ""
+    inside = f" and r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
+    return (
+        "Correlation of test error at the end with training error before the rate falls: "
+        f"r = {r[0]:.2f} over {len(errors)} runs{'' if math.isnan(r[1]) else inside}."
+    )
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
@@ -254,24 +254,23 @@ NEAR = 3200
 REACH = 20_000
 """Iterations that are drawn."""
 
-Sources = Mapping[str, DataFrame]
-"""A row a run and iteration under `ours` and `others'`: depth, run, iterations, training and test error in %."""
+Both = Mapping[tuple[int, str], tuple[DataFrame, DataFrame]]
+"""By depth and whose runs they are: training and test error in %, a row an iteration, a column a run."""
 
 
-def _ours(net: Net) -> DataFrame:
-    """Training errors over the epochs of others until the rate falls, and test errors where they were measured."""
-    rows, ends = list[tuple[Any, ...]](), range(EPOCH, falls(net)[0] + 1, EPOCH)
-    for run in drawn_runs(net):
-        rows += [(net.depth, run.seed, end, training_error(run, end - EPOCH, end), None) for end in ends]
-        rows += [(net.depth, run.seed, row.iteration, None, row.test_error) for row in run.curve]
-    return DataFrame(rows, columns=["depth", "run", "iterations", "training_error", "test_error"])
-
-
-def sources(nets: Sequence[Net]) -> Sources:
-    """Our runs of these nets, and others' at the first rate."""
-    rows = pd.read_csv(FILE).rename(columns={"source": "run"})
-    rows["depth"] = rows["net"].str.removeprefix("resnet-").astype(int)
-    return {"ours": pd.concat(map(_ours, nets)), "others'": rows[rows["learning_rate"] == rows["learning_rate"].max()]}
+def both(nets: Sequence[Net]) -> Both:
+    """Our runs of these nets until the rate falls, over the epochs of others, and others' at the first rate."""
+    found, rows = dict[tuple[int, str], tuple[DataFrame, DataFrame]](), pd.read_csv(FILE)
+    rows = rows[rows["learning_rate"] == rows["learning_rate"].max()]
+    for depth in PAIR:
+        for net in (net for net in nets if net.depth == depth):
+            ends, runs = range(EPOCH, falls(net)[0] + 1, EPOCH), drawn_runs(net)
+            errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in runs}
+            found[depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
+        theirs = rows[rows["net"] == f"resnet-{depth}"]
+        training, test = (theirs.pivot_table(f"{x}_error", "iterations", "source") for x in ("training", "test"))
+        found[depth, "others'"] = training.dropna(), test.dropna()
+    return {key: curves for key, curves in found.items() if len(curves[0])}
 
 
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
@@ -281,20 +280,14 @@ def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
     return [net for net in begun if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
 
 
-def by_iteration(rows: DataFrame, depth: int, quantity: str = "training_error") -> DataFrame:
-    """An error of each run (a column) at the iterations (the index) at which all runs of the net have it."""
-    measured = rows[rows["depth"] == depth].dropna(subset=quantity)
-    return measured.pivot_table(index="iterations", columns="run", values=quantity).dropna()
-
-
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(float(x) for x in np.ravel(curves.loc[iteration])) if iteration in curves.index else None
+    return sample(np.ravel(curves.loc[iteration]).tolist()) if iteration in curves.index else None
 
 
-def lag(rows: DataFrame) -> DataFrame:
+def lag(curves: Both, whose: str) -> DataFrame:
     """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
-    shallow, deep = (by_iteration(rows, depth) for depth in PAIR)
-    return deep.loc[deep.index.intersection(shallow.index)].sub(shallow.mean(axis=1), axis=0).dropna()
+    shallow, deep = (curves[depth, whose][0] if (depth, whose) in curves else DataFrame() for depth in PAIR)
+    return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
 def overtaken(behind: Series) -> int | None:
@@ -303,41 +296,39 @@ def overtaken(behind: Series) -> int | None:
     return int(ahead.index[ahead].min()) if ahead.any() else None
 
 
-def published_table(both: Sources) -> Table:
+def published_table(curves: Both) -> Table:
     """Training error over the same iterations, and test error near the iteration of `NEAR`."""
+
+    def cell(values: Sample | None, at: str = "") -> Cell:
+        return Cell(f"{words.spread(values.mean, values.std, None)}{at}", values.mean) if values else Cell(words.NONE)
+
     lines = []
-    for depth, whose in ((depth, whose) for depth in PAIR for whose in both):
-        training, test = (by_iteration(both[whose], depth, f"{x}_error") for x in ("training", "test"))
-        if training.empty:
-            continue
+    for (depth, whose), (training, test) in curves.items():
         line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
         for end in (EPOCH * epoch for epoch in SHOWN):
-            values = _over_runs(training, end)
-            text = words.spread(values.mean, values.std, None) if values else words.NONE
-            line[f"{end - EPOCH + 1:,} to {end:,}"] = Cell(text, values.mean if values else None)
+            line[f"{end - EPOCH + 1:,} to {end:,}"] = cell(_over_runs(training, end))
         at = min(test.index, key=lambda iteration: abs(iteration - NEAR), default=0)
-        near = _over_runs(test, at)
-        text = f"{words.spread(near.mean, near.std, None)} (at {at:,})" if near else words.NONE
-        line[f"test error near {NEAR:,}"] = Cell(text, near.mean if near else None)
-        lines.append(line)
+        lines.append(line | {f"test error near {NEAR:,}": cell(_over_runs(test, at), f" (at {at:,})")})
     return table(lines)
 
 
-def same_pace(both: Sources, confidence: float) -> str:
+def same_pace(curves: Both, confidence: float) -> str:
     """Ours minus others' training error over the same iterations, of each net."""
     end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
     for depth in PAIR:
-        first, second = (_over_runs(by_iteration(rows, depth), end) for rows in both.values())
-        if first and second and (test := welch(first, second)):
+        ours, theirs = (
+            _over_runs(curves[key][0], end) if key in curves else None for key in ((depth, "ours"), (depth, "others'"))
+        )
+        if ours and theirs and (test := welch(ours, theirs)):
             points = words.difference(test.value, test.interval(confidence))
             parts.append(f"{points} points in resnet-{depth} ({test.test})")
     over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
     return f"{over}{words.listed(parts)}; in brackets the {100 * confidence:g} % interval." if parts else ""
 
 
-def overtaking(both: Sources, fall: int) -> str:
+def overtaking(curves: Both, fall: int) -> str:
     """When the deeper net has the lower training error for good: in others' runs, and in the mean of ours."""
-    ours, theirs = (lag(rows) for rows in both.values())
+    ours, theirs = lag(curves, "ours"), lag(curves, "others'")
     reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
     text = (
         f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
@@ -348,29 +339,25 @@ def overtaking(both: Sources, fall: int) -> str:
     return f"{text} Ours {when}." if ours.size else text
 
 
-def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
+def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
     """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
-    curves = curves.loc[:REACH]
-    look: dict[str, Any] = {"color": depth_colour(depth)}
-    look |= {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
-    if curves.empty:
-        return []
-    axes.plot(curves, **(look | {"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
+    curves, colour = curves.loc[:REACH], depth_colour(depth)
+    look: dict[str, Any] = {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
+    axes.plot(curves, color=colour, **({"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
     if whose == "ours":
-        axes.plot(curves.mean(axis=1), gid=f"mean-{depth}", **look)
-    return [style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", **look)]
+        axes.plot(curves.mean(axis=1), color=colour, gid=f"mean-{depth}", **look)
+    return style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)
 
 
-def published_figure(both: Sources, fall: int) -> Figure:
+def published_figure(curves: Both, fall: int) -> Figure:
     """Training error of both nets (left), and that of the deeper minus that of the shallower (right)."""
-    drawn = style.new_figure(9.6, 3.9)
-    left, right = drawn.subplots(1, 2)
-    handles = []
-    for depth, whose in ((depth, whose) for depth in PAIR for whose in both):
-        handles += _draw_runs(left, by_iteration(both[whose], depth), depth, whose)
-    for whose, rows in both.items():
-        _draw_runs(right, lag(rows), PAIR[1], whose)
-    for at in (x for _, behind in lag(both["others'"]).items() if (x := overtaken(behind))):
+    titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
+    title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
+    drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
+    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items()]
+    for whose in ("ours", "others'"):
+        _draw_runs(right, lag(curves, whose), PAIR[1], whose)
+    for at in (x for _, behind in lag(curves, "others'").items() if (x := overtaken(behind))):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
         look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
         right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
@@ -379,12 +366,11 @@ def published_figure(both: Sources, fall: int) -> Figure:
         axes.set_xlim(0, 1.02 * end)
         _iterations(axes)
         if fall < end:
-            axes.axvline(fall, color=GREY, lw=0.9, ls=":")
-    left.set(title="training error", ylabel="%", ylim=(0, 90))
-    right.set(title=f"training error, {PAIR[1]} minus {PAIR[0]} layers", ylabel="points")
-    handles += [style.entry("our learning rate falls", color=GREY, lw=0.9, ls=":")] if fall < REACH else []
-    style.entitle(drawn, "Ours and others' runs of the same residual nets at a learning rate of 0.1")
-    style.legend_below(drawn, handles, 9.6)
+            axes.axvline(fall, **FALL)
+    left.set(ylabel="%", ylim=(0, 90))
+    right.set(ylabel="points")
+    handles += [style.entry("our learning rate falls", **FALL)] if fall < REACH else []
+    style.legend_below(drawn, handles)
     return drawn
 
 
@@ -393,18 +379,18 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
     like = like_others(nets, data)
     if not like:
         return Section("Others' learning curves", (Picture("published-curves", "", "", lambda: None),))
-    both, fall = sources(like), min(falls(net)[0] for net in like)
+    curves, fall = both(like), min(falls(net)[0] for net in like)
     caption = (
         "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
         f"Each point is the mean of {EPOCH} iterations. Right: each run of {PAIR[1]} layers minus the mean of the runs "
         f"of {PAIR[0]} layers. Below 0 the deeper net has the lower error; from a dot on it is below 0 for good."
     )
-    repositories = both["others'"]["run"].unique()
+    repositories = pd.read_csv(FILE)["source"].unique()
     links = words.listed(f"[{x}](https://github.com/{x.replace('@', '/tree/')})" for x in repositories)
     note = (
         "Mean training error in % over these iterations, with the standard deviation over runs. Others' runs are logs "
         f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
     )
-    picture = Picture("published-curves", caption, "", partial(published_figure, both, fall))
-    sentences = " ".join(filter(None, (same_pace(both, confidence), overtaking(both, fall))))
-    return Section("Others' learning curves", (sentences, picture, published_table(both), note))
+    picture = Picture("published-curves", caption, "", partial(published_figure, curves, fall))
+    sentences = " ".join(filter(None, (same_pace(curves, confidence), overtaking(curves, fall))))
+    return Section("Others' learning curves", (sentences, picture, published_table(curves), note))

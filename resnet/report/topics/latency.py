@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from pandas import DataFrame
 
 from resnet.depth import blocks_per_stage
 from resnet.report import style, words
 from resnet.report.markdown import bullets, escaped, link
-from resnet.report.results import Net
+from resnet.report.results import Nets
 from resnet.report.section import Picture, Section
+from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, table
 from resnet.results import LatencyRecord, LatencyRow
 
-Nets = Mapping[str, Net]
 Measured = Sequence[tuple[str, LatencyRecord]]
 """Files, below the runs' folder, with their records."""
 
-GROUPS = ("stem", "stage 1", "stage 2", "stage 3", "head")
-COLOURS = ("#999999", "#0072B2", "#E69F00", "#009E73", "#CC79A7")
+GROUPS = {"stem": "#999999", "stage 1": "#0072B2", "stage 2": "#E69F00", "stage 3": "#009E73", "head": "#CC79A7"}
+"""Of the figure, with their colours."""
 
 NOTES = (
     "Milliseconds are medians over the rounds ± their standard deviation (n rounds). Forward is training mode, "
@@ -40,56 +42,48 @@ class Case(NamedTuple):
 
     forward: LatencyRow
     both: LatencyRow
-
-    @property
-    def backward_seconds(self) -> float:
-        """The median difference within a round, or of the medians: no backward pass runs without its forward."""
-        if self.both.backward_seconds:
-            return statistics.median(self.both.backward_seconds)
-        return self.both.median_seconds - self.forward.median_seconds
-
-    def seconds(self, backward: bool) -> float:
-        return self.backward_seconds if backward else self.forward.median_seconds
+    backward: float
+    """Seconds: the median difference within a round, or of the medians. No backward pass runs without its forward."""
 
 
 def cases(record: LatencyRecord) -> list[Case]:
     def key(row: LatencyRow) -> tuple[Any, ...]:
         return row.net, row.part, row.depth, row.batch_size, row.precision, row.mode
 
-    both = {key(row): row for row in record.rows if row.passes == "forward+backward"}
-    return [Case(row, both[key(row)]) for row in record.rows if row.passes == "forward" and key(row) in both]
+    found, forward = list[Case](), {key(row): row for row in record.rows if row.passes == "forward"}
+    for both in (row for row in record.rows if row.passes == "forward+backward" and key(row) in forward):
+        alone, in_turn = forward[key(both)], both.backward_seconds
+        backward = statistics.median(in_turn) if in_turn else both.median_seconds - alone.median_seconds
+        found.append(Case(alone, both, backward))
+    return found
 
 
 # The table.
 
 
-def _decimals(milliseconds: float) -> int:
-    return 1 if milliseconds >= 100 else 2 if milliseconds >= 1 else 3
-
-
-def _milliseconds(seconds: Sequence[float]) -> Cell:
-    """Median ± standard deviation over the rounds (n)."""
-    values = [1e3 * value for value in seconds]
-    median = statistics.median(values)
-    return Cell(words.repeats(values, _decimals(median)), median)
+def _milliseconds(median: float, rounds: Sequence[float] | None) -> Cell:
+    """The median, and ± the standard deviation over the rounds (n)."""
+    median *= 1e3
+    decimals = 1 if median >= 100 else 2 if median >= 1 else 3
+    return Cell(words.repeats(rounds, decimals, 1e-3) if rounds else f"{median:,.{decimals}f}", median)
 
 
 def _line(case: Case, record: LatencyRecord) -> dict[str, Cell]:
-    forward, both = case
+    forward, both, _ = case
     part = forward.part if forward.net == "both" else f"{forward.net} {forward.part}"
-    backward, size = 1e3 * case.backward_seconds, both.work.bytes
     peaks = next((peaks for peaks in record.peaks if peaks.precision == forward.precision), None)
-    flops, moved = ([work / seconds for seconds in both.seconds] for work in (both.work.flops, size))
-    product = words.shares(flops, peaks.flops_per_second, "Winograd or drift") if peaks else words.NONE
-    copy = words.shares(moved, peaks.bytes_per_second, "caches or drift") if peaks else words.NONE
-    in_turn, difference = both.backward_seconds, Cell(f"{backward:,.{_decimals(backward)}f}", backward)
+    size, product, copy = both.work.bytes, words.NONE, words.NONE
+    if peaks:
+        flops, moved = ([work / seconds for seconds in both.seconds] for work in (both.work.flops, size))
+        product = words.shares(flops, peaks.flops_per_second, "Winograd or drift")
+        copy = words.shares(moved, peaks.bytes_per_second, "caches or drift")
     return {
         "part": Cell(f"{forward.net}-{forward.depth}" if forward.part == "net" else part),
         "batch": Cell(words.count(forward.batch_size), forward.batch_size),
         "arithmetic": Cell(f"{forward.precision}, {forward.mode}"),
-        "forward, ms": _milliseconds(forward.seconds),
-        "backward, ms": _milliseconds(in_turn) if in_turn else difference,
-        "forward + backward, ms": _milliseconds(both.seconds),
+        "forward, ms": _milliseconds(forward.median_seconds, forward.seconds),
+        "backward, ms": _milliseconds(case.backward, both.backward_seconds),
+        "forward + backward, ms": _milliseconds(both.median_seconds, both.seconds),
         "bytes, at least": Cell(words.size(size) if size >= 2**20 else f"{size / 2**20:.2f} MiB", size),
         "of a matrix product": Cell(product),
         "of a copy": Cell(copy),
@@ -110,124 +104,82 @@ def blocks(net: str, depth: int) -> Iterator[tuple[str, str, str, int]]:
     yield "head", "both", "head", 1
 
 
-def _shown(of_file: list[Case]) -> list[Case]:
-    """The cases of the largest batch, eager if there are, that a figure shows."""
+def stacks(shown: Sequence[Case], kind: str, depths: Sequence[int], backward: bool) -> DataFrame:
+    """Seconds by depth (a row) and group: block latencies times the numbers of blocks; none if a part is missing.
 
-    def conditions(case: Case) -> tuple[Any, ...]:
-        row = case.forward
-        return row.batch_size, row.mode == "eager", row.precision, row.mode
-
-    return [case for case in of_file if conditions(case) == max(map(conditions, of_file))]
-
-
-class Stack(NamedTuple):
-    """A net's time by group, in s: block latencies times the numbers of blocks."""
-
-    depth: int
-    seconds: dict[str, float]
-    whole: float | None
-    """The whole net's own, if it was measured."""
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds.values())
-
-
-def stacks(shown: list[Case], net: str, depths: Sequence[int], backward: bool) -> list[Stack]:
-    """One a depth; none if a part was not measured.
-
-    Args:
-        shown: of one file, batch size, precision and mode.
-        net: `resnet` or `plain`.
-        depths: of the stacks.
-        backward: whether the times are the backward pass's.
+    `whole` is the whole net's own time, missing if it was not measured. The cases are of one file, batch size,
+    precision and mode.
     """
-    rows = [(case.forward, case.seconds(backward)) for case in shown]
-    parts = {(row.net, row.part): seconds for row, seconds in rows if row.part != "net"}
-    whole = {row.depth: seconds for row, seconds in rows if (row.net, row.part) == (net, "net")}
-    stacked = []
-    for depth in depths:
-        seconds = dict.fromkeys(GROUPS, 0.0)
-        for group, kind, part, times in blocks(net, depth):
-            if (kind, part) not in parts:
-                return []
-            seconds[group] += times * parts[kind, part]
-        stacked.append(Stack(depth, seconds, whole.get(depth)))
-    return stacked
+    seconds = {(x.net, x.part, x.depth): longer if backward else x.median_seconds for x, _, longer in shown}
+    rows = {depth: dict.fromkeys(GROUPS, 0.0) for depth in depths}
+    for depth, row in rows.items():
+        for group, net, part, times in blocks(kind, depth):
+            row[group] += times * seconds.get((net, part, None), np.nan)
+        row["whole"] = seconds.get((kind, "net", depth), np.nan)
+    return DataFrame.from_dict(rows, orient="index", columns=[*GROUPS, "whole"]).dropna(subset=[*GROUPS])
 
 
-def _seconds(seconds: float) -> str:
-    return words.duration(seconds) if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
-
-
-def _draw_panel(panel: Any, net: str, stacked: list[Stack], backward: bool) -> None:
-    for place, stack in enumerate(stacked):
-        bottom = 0.0
-        for group, colour in zip(GROUPS, COLOURS, strict=True):
-            part = 100 * stack.seconds[group] / stack.total
-            panel.bar(place, part, 0.66, bottom=bottom, color=colour, gid=f"{net}-{stack.depth}-{group}")
-            bottom += part
-        if stack.whole is not None:
-            ratio = 100 * stack.whole / stack.total
-            panel.plot([place - 0.4, place + 0.4], [ratio, ratio], color="black", lw=2, gid=f"whole-{stack.depth}")
-    lengths = [_seconds(stack.total if stack.whole is None else stack.whole) for stack in stacked]
-    labels = [f"{stack.depth}\n{length}" for stack, length in zip(stacked, lengths, strict=True)]
-    panel.set_xticks(range(len(stacked)), labels, fontsize=8)
+def _draw_panel(panel: Any, stacked: DataFrame) -> None:
+    total, bottom, places = stacked[[*GROUPS]].sum(axis=1), np.zeros(len(stacked)), np.arange(len(stacked))
+    for group, colour in GROUPS.items():
+        share = 100 * stacked[group] / total
+        panel.bar(places, share, 0.66, bottom=bottom, color=colour)
+        bottom = bottom + share
+    ratio = 100 * stacked["whole"] / total
+    panel.plot([places - 0.4, places + 0.4], [ratio, ratio], color="black", lw=2)
+    lengths = [words.duration(x) if x >= 1 else f"{1e3 * x:.3g} ms" for x in stacked["whole"].fillna(total)]
+    labels = [f"{depth}\n{length}" for depth, length in zip(stacked.index, lengths, strict=True)]
+    panel.set_xticks(places, labels, fontsize=8)
     panel.grid(visible=False, axis="x")
-    panel.set_title(f"{'residual' if net == 'resnet' else 'plain'} nets, {'backward' if backward else 'forward'}")
     panel.set_xlabel("depth, weighted layers; time of a pass")
 
 
 def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
     """Stacked shares of a pass by stem, stages and head; a mark for the whole net's measured time.
 
-    All bars are as high, whatever the depth; the time is below each.
+    All bars are as high, whatever the depth; the time is below each. Of several batch sizes the largest is shown, and
+    eager if there is.
     """
-    of_device = [record for _, record in measured if record.system.device == device]
-    record = next((record for record in of_device if cases(record)), None)
+    record = next((record for _, record in measured if record.system.device == device and cases(record)), None)
     if record is None:
         return None
-    shown, drawn_stacks = _shown(cases(record)), dict[tuple[str, bool], list[Stack]]()
-    whole = [row for of_file in of_device for row in of_file.rows if row.part == "net"]
-    for kind in [kind for kind in ("resnet", "plain") if any(row.net == kind for row in whole)] or ["resnet"]:
-        planned = {net.depth for net in nets.values() if net.kind == kind}
-        depths = sorted(planned or {row.depth for row in whole if row.depth})
-        both = {(kind, backward): stacks(shown, kind, depths, backward) for backward in (False, True)}
-        drawn_stacks |= {key: stacked for key, stacked in both.items() if stacked}
-    if not drawn_stacks:
+    by = dict[tuple[Any, ...], list[Case]]()
+    for case in cases(record):
+        row = case.forward
+        by.setdefault((row.batch_size, row.mode == "eager", row.precision, row.mode), []).append(case)
+    (batch_size, _, precision, mode), shown = max(by.items(), key=lambda item: item[0])
+    passes = dict[str, DataFrame]()
+    for kind in ("resnet", "plain"):
+        depths = sorted({net.depth for net in nets.values() if net.kind == kind})
+        for title, backward in (("forward", False), ("backward", True)):
+            stacked = stacks(shown, kind, depths, backward)
+            passes |= {f"{KIND_NAMES[kind]}, {title}": stacked} if len(stacked) else {}
+    if not passes:
         return None
-    kinds = list(dict.fromkeys(kind for kind, _ in drawn_stacks))
-    drawn = style.new_figure(9.4, 0.9 + 3.3 * len(kinds))
-    grid = drawn.subplots(len(kinds), 2, sharey=True, squeeze=False)
-    for (kind, backward), stacked in drawn_stacks.items():
-        _draw_panel(grid[kinds.index(kind)][int(backward)], kind, stacked, backward)
-    ratios = [100 * x.whole / x.total for stacked in drawn_stacks.values() for x in stacked if x.whole is not None]
-    grid[0][0].set_ylim(0, 1.05 * max([100, *ratios]))
-    for line in grid:
-        line[0].set_ylabel("% of the sum of blocks")
-    case = shown[0].forward
-    where = f"{record.system.timed_on}, batch {case.batch_size}, {case.precision}, {case.mode}"
-    style.entitle(drawn, f"Where a pass spends its time: {where}")
-    handles: list[Any] = [Patch(color=c, label=group) for group, c in zip(GROUPS, COLOURS, strict=True)]
-    whole_net = style.entry("the whole net, measured", color="black", lw=2)
-    style.legend_below(drawn, [*handles, whole_net], most=6)
+    where = f"{record.system.timed_on}, batch {batch_size}, {precision}, {mode}"
+    title, height = f"Where a pass spends its time: {where}", 0.9 + 3.3 * (len(passes) // 2)
+    drawn, panels = style.panels(9.4, height, passes, title, columns=2, sharey=True)
+    for panel, stacked in zip(panels, passes.values(), strict=True):
+        _draw_panel(panel, stacked)
+    for panel in panels[::2]:
+        panel.set_ylabel("% of the sum of blocks")
+    handles: list[Any] = [Patch(color=colour, label=group) for group, colour in GROUPS.items()]
+    style.legend_below(drawn, [*handles, style.entry("the whole net, measured", color="black", lw=2)], most=6)
     return drawn
 
 
 def by_block(nets: Nets, measured: Measured, runs: str | None) -> Section:
     """The tables of every device, one row a part or net, batch size, precision and mode; a figure a kind of device."""
-    blocks_of_page: list[Any] = []
-    for file, record in measured:
-        if of_file := cases(record):
-            kind = f"{escaped(record.system.timed_on)}, shortcut {record.shortcut}"
-            shown = table([_line(case, record) for case in of_file])
-            blocks_of_page += [f"{kind}, from {link(file, runs)}:", shown]
-    blocks_of_page += [bullets(NOTES)] if blocks_of_page else []
+    content: list[Any] = []
+    for file, record in ((file, record) for file, record in measured if cases(record)):
+        kind = f"{escaped(record.system.timed_on)}, shortcut {record.shortcut}"
+        content += [f"{kind}, from {link(file, runs)}:", table([_line(case, record) for case in cases(record)])]
+    content += [bullets(NOTES)] if content else []
     for device, unit in (("cpu", "CPU"), ("cuda", "GPU")):
         caption = (
             f"Bars show where a forward and a backward pass spend their time on a {unit}: latencies of blocks times "
             "their numbers. The time below is that of the whole net, or of the blocks if the net was not measured."
         )
         absent, draw = f"latency by depth on a {unit} (not measured)", partial(figure, nets, measured, device)
-        blocks_of_page.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
-    return Section("Latency by block", tuple(blocks_of_page))
+        content.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
+    return Section("Latency by block", tuple(content))

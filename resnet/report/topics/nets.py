@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pandas import DataFrame
 
 from resnet.report import ladders
 from resnet.report.published import published
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.samples import Sample
-
-Nets = Mapping[str, Net]
 
 SEED = ["name", "net", "depth", "seed", "test_error"]
 TIMING = ("images_per_second", "images_per_second_std", "repeats", "batch_size", "peak_memory_bytes")

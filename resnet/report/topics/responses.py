@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,12 @@ from pandas import DataFrame
 from resnet.report import ladders, style, words
 from resnet.report.markdown import escaped
 from resnet.report.published import published
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.samples import over_rows, sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import PublishedRecord
-
-Nets = Mapping[str, Net]
 
 Others = Sequence[PublishedRecord]
 """Others' weights, measured here."""
@@ -90,31 +88,29 @@ def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, A
 def figure(nets: Nets, others: Others) -> Figure | None:
     """Standard deviation of each 3x3 layer: in order (left) and in descending order (right); bands span the seeds."""
     shown, _ = lines(nets, others)
-    looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
     if not shown:
         return None
-    drawn = style.new_figure(9.2, 4.6)
-    for axes, ordered in zip(drawn.subplots(1, 2, sharey=True), (False, True), strict=True):
+    titles, title = ("in the order of the layers", "sorted by magnitude"), "Layer responses after batch norm"
+    drawn, panels = style.panels(9.2, 4.6, titles, f"{title}: mean and range over n runs", sharey=True)
+    looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
+    for axes, ordered in zip(panels, (False, True), strict=True):
         for name, rows in shown.items():
             line = profile(rows, ordered=ordered)
             places = np.arange(1, len(line) + 1)
             axes.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **looks[name])
             if len(rows) > 1:
                 axes.fill_between(places, line["low"], line["high"], color=looks[name]["color"], alpha=0.12, lw=0)
-        axes.set_title("sorted by magnitude" if ordered else "in the order of the layers")
-        axes.set_xlabel("3x3 layer")
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        axes.set_xlim(left=0)
+        axes.set(xlim=(0, None), xlabel="3x3 layer")
     strongest = [float(rows.mean().max()) for rows in shown.values()]
-    drawn.axes[0].set_ylabel("standard deviation")
-    if max(strongest) > LOGARITHMIC * statistics.median(strongest):
-        drawn.axes[0].set_yscale("log")
-        style.log_ticks(drawn.axes[0].yaxis, [x * 10.0**k for k in range(-6, 7) for x in (1, 2, 5)], "{:g}".format)
-        drawn.axes[0].set_ylabel("standard deviation, log scale")
+    logarithmic = max(strongest) > LOGARITHMIC * statistics.median(strongest)
+    panels[0].set_ylabel(f"standard deviation{', log scale' if logarithmic else ''}")
+    if logarithmic:
+        panels[0].set_yscale("log")
+        style.log_ticks(panels[0].yaxis, (), "{:g}".format)
     else:
-        drawn.axes[0].set_ylim(bottom=0)
-    style.entitle(drawn, "Layer responses after batch norm: mean and range over n runs")
-    style.legend_below(drawn, [style.entry(**look) for look in looks.values()], 8.8, most=2)
+        panels[0].set_ylim(bottom=0)
+    style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)
     return drawn
 
 
@@ -127,12 +123,9 @@ def responses_table(nets: Nets, others: Others) -> Table:
     for name, values in measured(nets, others).items():
         cells = {"net": Cell(name if name in nets else f"{name} (others' weights)")}
         link = f"responses/{name}.json" if name in nets else None
-        for title, of_seed in {
-            "mean over layers": values.mean(axis=1),
-            "median over layers": values.median(axis=1),
-        }.items():
-            over = sample(of_seed)
-            cells[title] = Cell(words.sample(over, decimals=3), over.mean if over else None, link)
+        for quantity in ("mean", "median"):
+            over = sample(getattr(values, quantity)(axis=1))
+            cells[f"{quantity} over layers"] = Cell(words.sample(over, decimals=3), over.mean if over else None, link)
         for title, extreme in {"strongest layer": values.max(axis=1), "weakest layer": values.min(axis=1)}.items():
             cells[title] = Cell(f"{extreme.mean():,.3f}", float(extreme.mean()))
         rows.append(cells | {"layers": Cell(str(values.shape[1]), values.shape[1])})
@@ -145,23 +138,17 @@ def _notes(nets: Nets, others: Others) -> str:
     records = [net.responses for net in nets.values() if net.responses and net.name in shown]
     images = {f"{words.count(x.images)} training images of {escaped(x.data.name)}" for x in records}
     images |= {f"{words.count(x.responses.images)} training images of {escaped(x.data)}" for x in others if x.responses}
-    unmeasured = [
-        f"{words.seeds(missing)} of {escaped(name)}"
-        for name in shown
-        if name in nets
-        if (missing := [run.seed for run in nets[name].done if run.seed not in shown[name].index])
-    ]
-    few = [
-        f"{escaped(name)} ({words.numbered(nets[name].iterations, 'iteration')})"
-        for name in token_runs(nets)
-        if len(by_seed(nets[name]))
-    ]
+    done = {name: {run.seed for run in net.done} for name, net in nets.items() if name in shown}
+    without = {name: sorted(seeds - {*shown[name].index}) for name, seeds in done.items()}
+    unmeasured = [f"{words.seeds(seeds)} of {escaped(name)}" for name, seeds in without.items() if seeds]
+    few = [nets[name] for name in token_runs(nets) if len(by_seed(nets[name]))]
+    token = words.listed(f"{escaped(net.name)} ({words.numbered(net.iterations, 'iteration')})" for net in few)
     parts = (
         "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
         f"and positions of {words.listed(sorted(images))}, not augmented, with the nets in evaluation mode. Strongest "
         "and weakest layer are means over runs of each run's own.",
         f"Not measured, which takes a run's weights: {words.listed(unmeasured)}." if unmeasured else "",
-        f"Left out, because so few iterations leave no trained weights: {words.listed(few)}." if few else "",
+        f"Left out, because so few iterations leave no trained weights: {token}." if few else "",
     )
     return " ".join(filter(None, parts)) if shown else ""
 

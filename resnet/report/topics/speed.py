@@ -1,27 +1,28 @@
-"""How large and how fast every net is: the table, images/s against depth, the usual PyTorch loop, benchmark.csv."""
+"""How large and how fast every net is: the table, images/s against depth, distance from the machine's peaks.
+
+The peaks are the best of a matrix product and a copy in the same run as the net. Bytes are counted from the layers'
+volumes (`resnet/nets/layers.py`): a lower bound of what was moved. `benchmark.csv` has the names of timm's files.
+"""
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter
 from pandas import DataFrame
 
 from resnet.report import style, words
 from resnet.report.markdown import bullets, escaped
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
 from resnet.results import LatencyRecord, UsualLoopRecord
-
-Nets = Mapping[str, Net]
 
 KINDS = ("training", "inference")
 NOT_MEASURED = Cell("not measured")
@@ -51,6 +52,43 @@ READING = (
 )
 
 
+COUNTED = (
+    "GFLOP/s: median ± standard deviation (n repeats); two operations a multiply-add of the convolutions and "
+    "the fully connected layer, three times the forward pass's for training. They are the direct convolution's: "
+    "where Winograd's runs, with a quarter of the products, a share is too high by that.",
+    "Shares: median ± standard deviation over the same repeats, of the best repeat of the product and of the copy. "
+    "Above 100 %, Winograd's convolution has run, or the machine was freer than while its peaks were measured.",
+    "Bytes: input, output and weight of each of these layers, once a use; batch norm, ReLU and additions are "
+    "counted as free. They are a lower bound of what a step moves; so is the share of a copy, and FLOP a byte "
+    "is an upper bound.",
+)
+
+
+COLUMNS = [
+    *("name", "net", "depth", "kind", "device", "speed", "std"),
+    *("flops", "moved", "intensity", "product", "copy", "precision", "size"),
+]
+
+
+def frame(nets: Nets) -> DataFrame:
+    """A row a net and kind of step: images/s of the median repeat and their standard deviation, 0 for one.
+
+    If peaks were measured, `flops` and `moved` (bytes) a second by repeat, and the peaks.
+    """
+    lines = list[tuple[Any, ...]]()
+    for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
+        for kind in KINDS:
+            timing, work, peaks = getattr(record, kind), getattr(record, f"{kind}_work"), record.peaks
+            speed = timing.images_per_second, timing.images_per_second_std
+            of_peaks: tuple[Any, ...] = (None,) * 7
+            if work and peaks:
+                a_second = ([amount / x for x in timing.step_seconds] for amount in (work.flops, work.bytes))
+                reached = peaks.flops_per_second, peaks.bytes_per_second
+                of_peaks = (*a_second, work.intensity, *reached, peaks.precision, peaks.matrix_size)
+            lines.append((net.name, net.kind, net.depth, kind, record.system.timed_on, *speed, *of_peaks))
+    return DataFrame(lines, columns=COLUMNS)
+
+
 # Size and speed, a row a net.
 
 
@@ -65,85 +103,53 @@ def _training_time(net: Net) -> Cell:
     return Cell("; ".join(time if alone else f"{time} on {where}" for where, time in written.items()) or words.NONE)
 
 
-def _memory(net: Net) -> Cell:
-    of_runs = max((run.record.peak_memory_bytes for run in net.runs if run.record.peak_memory_bytes), default=None)
-    if net.throughput:
-        value = net.throughput.training.peak_memory_bytes
-        return Cell(f"{words.size(value)} (a training step)", value)
-    return Cell(f"{words.size(of_runs)} (whole run)", of_runs) if of_runs else NOT_MEASURED
-
-
-def _images_per_second(net: Net, kind: str) -> Cell:
-    if net.throughput is None:
-        return NOT_MEASURED
-    timing = getattr(net.throughput, kind)
-    std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
-    return Cell(words.images_per_second(timing.images_per_second, std), timing.images_per_second)
-
-
 def _line(net: Net) -> dict[str, Cell]:
-    counted, parameters, adds = net.counted, Cell("not counted"), Cell("not counted")
+    counted, timed = net.counted, net.throughput
+    parameters = adds = Cell("not counted")
     if counted:
         millions = words.rounded_parameters(counted.parameters)
         parameters = Cell(f"{millions} ({words.count(counted.parameters)})", counted.parameters)
         adds = Cell(words.multiply_adds(counted.multiply_adds), counted.multiply_adds)
+    speeds, of_runs = dict.fromkeys(KINDS, NOT_MEASURED), [run.record.peak_memory_bytes or 0 for run in net.runs]
+    memory = Cell(f"{words.size(max(of_runs))} (whole run)", max(of_runs)) if any(of_runs) else NOT_MEASURED
+    if timed:
+        peak = timed.training.peak_memory_bytes
+        memory = Cell(f"{words.size(peak)} (a training step)", peak)
+        for kind in KINDS:
+            timing = getattr(timed, kind)
+            std = timing.images_per_second_std if len(timing.step_seconds) > 1 else None
+            speeds[kind] = Cell(words.images_per_second(timing.images_per_second, std), timing.images_per_second)
     return {
         "net": Cell(net.name),
         "parameters": parameters,
         "multiply-adds": adds,
-        **{f"{kind} images/s": _images_per_second(net, kind) for kind in KINDS},
-        "peak memory": _memory(net),
+        **{f"{kind} images/s": speed for kind, speed in speeds.items()},
+        "peak memory": memory,
         "training time a seed": _training_time(net),
     }
 
 
-def _conditions(nets: Nets) -> Iterator[str]:
-    timed = {escaped(name): words.measured(net.throughput) for name, net in nets.items() if net.throughput}
-    trained = {escaped(name): f"on {words.listed(net.devices)}" for name, net in nets.items() if net.done}
-    for what, values in {"Images/s and memory": timed, "Training time": trained}.items():
-        for condition, names in words.grouped(values, len(nets)).items():
-            yield f"{what} of {names}: {escaped(condition)}."
-
-
 def every_net(nets: Nets) -> Section:
     """One row a net, in the plan's order."""
-    return Section("Size and speed", (table([_line(net) for net in nets.values()]), bullets(_conditions(nets))))
+    timed = {escaped(name): words.measured(net.throughput) for name, net in nets.items() if net.throughput}
+    trained = {escaped(name): f"on {words.listed(net.devices)}" for name, net in nets.items() if net.done}
+    conditions = [
+        f"{what} of {names}: {escaped(condition)}."
+        for what, values in {"Images/s and memory": timed, "Training time": trained}.items()
+        for condition, names in words.grouped(values, len(nets)).items()
+    ]
+    return Section("Size and speed", (table([_line(net) for net in nets.values()]), bullets(conditions)))
 
 
 # Images/s against depth.
 
 
-def frame(nets: Nets) -> DataFrame:
-    """A row a net and kind of step: images/s (from the median repeat) and their standard deviation, 0 for one."""
-    lines = []
-    for net in nets.values():
-        for kind in KINDS if net.throughput else ():
-            timing = getattr(net.throughput, kind)
-            lines.append((net.name, net.depth, kind, timing.images_per_second, timing.images_per_second_std))
-    return DataFrame(lines, columns=["name", "depth", "kind", "images_per_second", "std"])
-
-
-def _series(nets: Sequence[Net], devices: Mapping[str, str]) -> dict[str, list[str]]:
-    """Nets that differ in depth alone, by depth, under a label; a device is named if there are several."""
-    groups: dict[str, list[Net]] = {}
-    options = {net.shortcut for net in nets} - {"none"}
-    for net in nets:
-        label = KIND_NAMES.get(net.kind, net.kind)
-        label += f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
-        grouped = net.flat.get("train.batch_norm_images")
-        label += f", batch norm of {grouped} images" if grouped else ""
-        label += f", {devices[net.name]}" if len(set(devices.values())) > 1 else ""
-        groups.setdefault(label, []).append(net)
-    return {label: [x.name for x in sorted(group, key=lambda net: net.depth)] for label, group in groups.items()}
-
-
-def _apart(depths: Sequence[int]) -> list[int]:
-    """The depths whose labels do not run into each other on a logarithmic axis."""
-    shown: list[int] = []
-    whole = math.log(depths[-1] / depths[0]) or 1.0
-    for depth in depths:
-        shown += [depth] if not shown or math.log(depth / shown[-1]) > 0.05 * whole else []
-    return shown
+def _label(net: Net, device: str, options: Set[str]) -> str:
+    """Of the nets that differ from this one in depth alone."""
+    label = KIND_NAMES.get(net.kind, net.kind)
+    label += f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
+    grouped = net.flat.get("train.batch_norm_images")
+    return f"{label}{f', batch norm of {grouped} images' if grouped else ''}{device}"
 
 
 def figure(nets: Nets) -> Figure | None:
@@ -151,46 +157,141 @@ def figure(nets: Nets) -> Figure | None:
     speed = frame(nets)
     if speed.empty:
         return None
-    devices = {name: net.throughput.system.timed_on for name, net in nets.items() if net.throughput}
-    lines, drawn = _series([nets[name] for name in devices], devices), style.new_figure(8.6, 4.2)
-    axes, handles = drawn.subplots(1, 2, squeeze=False)[0], list[Any]()
+    devices, options = [*speed["device"].unique()], {nets[name].shortcut for name in speed["name"]} - {"none"}
+    named = [f", {device}" if len(devices) > 1 else "" for device in speed["device"]]
+    speed["series"] = [_label(nets[name], device, options) for name, device in zip(speed["name"], named, strict=True)]
+    where, depths = f" on {devices[0]}" if len(devices) == 1 else "", sorted(set(speed["depth"]))
+    drawn, axes = style.panels(8.6, 4.2, KINDS, f"Throughput{where}, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
-        timed, handles = speed[speed["kind"] == kind].set_index("name"), []
-        for k, (label, names) in enumerate(lines.items()):
-            line = timed.loc[names]
+        lines, handles = speed[speed["kind"] == kind].groupby("series", sort=False), list[Any]()
+        for k, (label, line) in enumerate(lines):
+            line = line.sort_values("depth", kind="stable")
             # Plain and residual nets of one depth are almost equally fast: their points are side by side.
-            x, y = line["depth"] * 1.07 ** (k - (len(lines) - 1) / 2), line["images_per_second"]
-            look = style.series_look(k) | {"ms": 5, "lw": 1.0, "elinewidth": 1.0, "capsize": 2, "label": label}
+            x, y = line["depth"] * 1.07 ** (k - (len(lines) - 1) / 2), line["speed"]
+            look: dict[str, Any] = {"ms": 5, "lw": 1.0, "elinewidth": 1.0, "capsize": 2, "label": label}
+            look |= {"marker": style.MARKERS[k % 7], "color": style.COLOURS[k % 7], "ls": style.LINES[k % 2]}
             handles.append(panel.errorbar(x, y, yerr=line["std"], gid=f"{kind}-{k}", **look))
             speeds = map(words.images_per_second, y, line["std"])
-            texts = [f"{name}: {speed} images/s" for name, speed in zip(names, speeds, strict=True)]
-            style.label(handles[-1], label, texts)
+            texts = [f"{name}: {speed} images/s" for name, speed in zip(line["name"], speeds, strict=True)]
+            style.label(handles[-1], str(label), texts)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
-        style.log_ticks(panel.xaxis, _apart(sorted(set(timed["depth"]))), "{:g}".format)
-        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        panel.yaxis.set_minor_locator(NullLocator())
-        panel.set_title(kind)
+        style.log_ticks(panel.xaxis, depths[:: 1 + (len(depths) - 1) // 6], "{:g}".format)  # more labels would overlap
+        style.log_ticks(panel.yaxis, (), "{:,.10g}".format)
         panel.set_xlabel("depth, weighted layers")
     axes[0].set_ylabel("images/s")
-    where = f" on {next(iter(devices.values()))}" if len(set(devices.values())) == 1 else ""
-    style.entitle(drawn, f"Throughput{where}, median ± std over repeats")
-    style.legend_below(drawn, handles, 8.2)
+    style.legend_below(drawn, handles)
     return drawn
 
 
 def throughput(nets: Nets) -> Section:
-    absent = "throughput (not measured)"
+    """Images/s against depth."""
     caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
-    picture = Picture("throughput-vs-depth", caption, absent, partial(figure, nets))
+    picture = Picture("throughput-vs-depth", caption, "throughput (not measured)", partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
+
+
+# Distance from the peaks.
+
+
+def peaks_table(steps: DataFrame) -> Table:
+    """Achieved against reachable, one row a net and kind of step."""
+    lines = []
+    x: Any
+    for x in steps.itertuples():
+        moved = statistics.median(x.moved)
+        line = {
+            "net": Cell(x.name),
+            "step": Cell(x.kind),
+            "GFLOP/s": Cell(words.repeats(x.flops, 1, 1e9), statistics.median(x.flops)),
+            "of a matrix product": Cell(words.shares(x.flops, x.product, "Winograd or drift")),
+            "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
+            "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
+            "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
+        }
+        lines.append(line)
+    return table(lines, left=2)
+
+
+def _notes(steps: DataFrame) -> Iterator[str]:
+    """What the shares are shares of, and what was counted."""
+    for device, measured in steps.groupby("device", sort=False):
+        # Nets that were measured in one run share its peaks.
+        peaks = measured.drop_duplicates(["product", "copy"])
+        product, copy = [
+            " to ".join(dict.fromkeys(words.per_second(value, unit) for value in (values.min(), values.max())))
+            for values, unit in ((peaks["product"], "FLOP/s"), (peaks["copy"], "B/s"))
+        ]
+        size, precisions = int(peaks["size"].iloc[0]), words.listed(sorted(set(peaks["precision"])))
+        yield (
+            f"{escaped(str(device))}: a product of {size} x {size} matrices in {precisions} reaches {product}, a copy "
+            f"{copy} read and written (the best repeat of {words.numbered(len(peaks), 'measurement')})."
+        )
+    yield from COUNTED
+
+
+def _draw_peaks(panel: Any, steps: DataFrame) -> None:
+    flops, moved = float(steps["product"].median()), float(steps["copy"].median())
+    ridge, intensity = flops / moved, steps["intensity"]
+    low, high = min(ridge, intensity.min()) / 4, max(ridge, intensity.max()) * 2.5
+    slowest, fastest = steps["flops"].map(min).min(), steps["flops"].map(max).max()
+    panel.plot([low, ridge, high], [low * moved, flops, flops], color="#333333", lw=1.6, gid="roof")
+    panel.set(xscale="log", yscale="log", xlim=(low, high))
+    panel.set_ylim(min(low * moved, slowest) / 1.5, 2 * max(flops, fastest))
+    style.log_ticks(panel.xaxis, (), EngFormatter(sep=""))
+    style.log_ticks(panel.yaxis, (), EngFormatter(sep=" "))
+    step: Any
+    for step in steps.itertuples():
+        colour, median = style.depth_colour(step.depth), statistics.median(step.flops)
+        bar = [[median - min(step.flops)], [max(step.flops) - median]]
+        look = {"color": colour, "marker": style.MARKERS[step.net == "plain"], "gid": f"{step.kind}-{step.name}"}
+        look |= {"mfc": colour if step.kind == "training" else "white", "ls": ""}
+        panel.errorbar([step.intensity], [median], yerr=bar, ms=6, lw=0.8, capsize=2, **look)
+    peaks = f"matrix product: {words.per_second(flops, 'FLOP/s')}, copy: {words.per_second(moved, 'B/s')}"
+    panel.set_title(f"{panel.get_title()}, {steps['precision'].iloc[0]}\n{peaks}", wrap=True)
+    panel.set_xlabel("FLOP a byte, bytes counted from the layers' volumes")
+
+
+def peaks_figure(nets: Nets) -> Figure | None:
+    """Arithmetic intensity against achieved FLOP/s, both logarithmic, under the machine's two roofs; a panel a device.
+
+    Training filled, inference open.
+    """
+    steps = frame(nets).dropna(subset="product")
+    if steps.empty:
+        return None
+    devices = dict[Any, DataFrame](iter(steps.groupby("device", sort=False)))
+    drawn, panels = style.panels(max(6.4, 5.0 * len(devices)), 5.0, devices, "Achieved FLOP/s and the machine's roofs")
+    for panel, measured in zip(panels, devices.values(), strict=True):
+        _draw_peaks(panel, measured)
+    panels[0].set_ylabel("FLOP/s")
+    depths, grey = sorted(set(steps["depth"])), {"ls": "", "color": "#555555"}
+    handles = [style.entry(f"{depth} layers", ls="", marker="s", color=style.depth_colour(depth)) for depth in depths]
+    for kind, marker in zip(("residual", "plain"), style.MARKERS, strict=False):
+        handles.append(style.entry(f"{kind}, training", marker=marker, **grey))
+        handles.append(style.entry(f"{kind}, inference", marker=marker, mfc="white", **grey))
+    handles.append(style.entry("roofs: the best matrix product and copy", color="#333333", lw=1.6))
+    style.legend_below(drawn, handles)
+    return drawn
+
+
+def roofline(nets: Nets) -> Section:
+    """The table of shares, and the figure."""
+    steps = frame(nets).dropna(subset="product")
+    caption = (
+        "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
+        "and a copy reach there at best."
+    )
+    picture = Picture("roofline", caption, "roofline (not measured)", partial(peaks_figure, nets))
+    notes = bullets(_notes(steps)) if len(steps) else ""
+    return Section("Distance from the machine's peaks", (peaks_table(steps), notes, picture))
 
 
 # The usual loop.
 
 
-def _usual_table(loops: Sequence[tuple[str, UsualLoopRecord]]) -> Table:
+def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:
+    """Training speed and that of the usual PyTorch loop; `runs`: the runs' folder as seen from the page."""
     lines = []
     for file, x in loops:
         ratio = statistics.median(x.ratios)
@@ -204,12 +305,7 @@ def _usual_table(loops: Sequence[tuple[str, UsualLoopRecord]]) -> Table:
             "result file": Cell(file, link=file),
         }
         lines.append(line)
-    return table(lines, left=2)
-
-
-def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:
-    """Training speed and that of the usual PyTorch loop; `runs`: the runs' folder as seen from the page."""
-    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", _usual_table(loops)), runs)
+    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)), runs)
 
 
 # benchmark.csv.
@@ -218,14 +314,6 @@ BENCHMARK = [
     *("model", "kind", "batch_size", "samples_per_sec", "step_time", "param_count", "gmacs"),
     *("precision", "mode", "device", "source"),
 ]
-"""The names of timm's benchmark files, where they have one."""
-
-
-def _benchmark_row(model: str, kind: str, timing: Any, case: Any, mode: str, device: str, source: str) -> list[Any]:
-    """`timing`: batch size and median seconds; `case`: parameters, multiply-adds and precision."""
-    rate, milliseconds = timing.batch_size / timing.median_seconds, 1e3 * timing.median_seconds
-    size = (case.parameters / 1e6, case.multiply_adds / 1e9)
-    return [model, kind, timing.batch_size, rate, milliseconds, *size, case.precision, mode, device, source]
 
 
 def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataFrame:
@@ -235,17 +323,24 @@ def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataF
     training steps. `samples_per_sec` and `step_time` (ms) are of the median repeat; `param_count` is in millions,
     `gmacs` of one image's forward pass.
     """
-    rows = []
+    rows = list[list[Any]]()
+
+    def add(model: str, kind: str, timing: Any, case: Any, *conditions: str) -> None:
+        """`timing`: batch size and median seconds; `case`: parameters, multiply-adds and precision."""
+        seconds, size = timing.median_seconds, (case.parameters / 1e6, case.multiply_adds / 1e9)
+        step = timing.batch_size, timing.batch_size / seconds, 1e3 * seconds
+        rows.append([model, kind, *step, *size, case.precision, *conditions])
+
     for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
         mode, device = "compiled" if record.settings["train"].get("compile") else "eager", record.system.timed_on
         for kind, timing in (("train", record.training), ("infer", record.inference)):
-            rows.append(_benchmark_row(net.name, kind, timing, record, mode, device, "throughput"))
+            add(net.name, kind, timing, record, mode, device, "throughput")
     for _, measured in latency:
         for row in (row for row in measured.rows if row.part == "net"):
             other = row.net == "resnet" and measured.shortcut != "A"
             model = f"{row.net}-{row.depth}" + (f"-option-{measured.shortcut.lower()}" if other else "")
             kind = "infer" if row.passes == "inference" else row.passes
-            rows.append(_benchmark_row(model, kind, row, row, row.mode, measured.system.timed_on, "latency"))
+            add(model, kind, row, row, row.mode, measured.system.timed_on, "latency")
     return DataFrame(rows, columns=BENCHMARK)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 from pandas import Series
 
-from resnet.report.section import Picture, Section
-from resnet.report.style import DEPTHS, depth_colour, style
-from resnet.report.table import Table
+from resnet.report.style import style
 from resnet.report.topics import curves
 from resnet.results import HistoryRow
 from tests.report.conftest import Files
@@ -31,14 +30,19 @@ def history(*errors: float, step: int = 50, test: float = 30.0) -> list[HistoryR
     return [HistoryRow(step * k, k / 9, 0.1, 1.0, error, None, test) for k, error in enumerate(errors, start=1)]
 
 
-def texts(section: Section) -> str:
-    return " ".join(block for block in section.blocks if isinstance(block, str))
+def names_of(axes: Any) -> list[str]:
+    """The lines' names, from top to bottom."""
+    return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def rows(section: Section) -> list[dict[str, str]]:
-    """The lines of the section's table."""
-    (shown,) = [block for block in section.blocks if isinstance(block, Table)]
-    return [dict(zip(shown.columns, (cell.text for cell in row), strict=True)) for row in shown.rows]
+def learned(plan: Files) -> str:
+    results = plan.results()
+    return plan.topic(curves.learning_curves(results.nets, results.data, 0.95))
+
+
+def with_others(plan: Files) -> str:
+    results = plan.results()
+    return plan.topic(curves.with_published_curves(results.nets, results.data, 0.95))
 
 
 def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> None:
@@ -56,13 +60,13 @@ def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> Non
     pairs = list(zip(first, second, strict=True))
     test, training = drawn_line(drawn, "test-resnet-20"), drawn_line(drawn, "training-resnet-20")
     measured = [(a.iteration, (a.test_error + b.test_error) / 2) for a, b in pairs if a.test_error and b.test_error]
-    assert x_of(test) == pytest.approx([iteration / 10_000 for iteration, _ in measured])
+    assert x_of(test) == [iteration for iteration, _ in measured]
     assert y_of(test) == pytest.approx([error for _, error in measured])
     assert y_of(training) == pytest.approx([(a.training_error + b.training_error) / 2 for a, b in pairs])
     assert (test.get_linestyle(), training.get_linestyle()) == ("-", "--")
     assert test.get_color() == training.get_color() == drawn_line(drawn, "test-plain-20").get_color()
-    assert [x_of(line)[0] for line in residual.lines if line.get_gid() == "fall"] == [3.2, 4.8]
-    assert [text.get_text() for text in residual.texts] == ["20 layers, n = 2"]
+    assert [x_of(line)[0] for line in residual.lines if line.get_gid() == "fall"] == [32_000, 48_000]
+    assert names_of(residual) == ["20 layers, n = 2"]
 
 
 def test_panels_of_a_shortened_schedule_have_scales_that_fit(files: Callable[..., Files]) -> None:
@@ -73,12 +77,13 @@ def test_panels_of_a_shortened_schedule_have_scales_that_fit(files: Callable[...
     assert drawn is not None
     # Twice the median over nets, in tens: 2 x 38 and 2 x 14.
     assert [axes.get_ylim() for axes in drawn.axes] == [(0, 80), (0, 30)]
-    assert drawn.axes[0].get_title() == "plain nets\n(plain-110: above 80 %)"
+    assert names_of(drawn.axes[0])[:2] == ["110 layers, n = 1, above 80 %", "56 layers, n = 1"]
     assert_readable(drawn)
 
 
 def test_many_points_of_training_error_are_drawn_as_means(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1, train={"iterations": 2000})
+    assert figure(plan) is None
     plan.train("resnet-20", history=history(*(20 + k / 4 for k in range(200)), step=10))
     line = drawn_line(figure(plan), "training-resnet-20")
     assert (len(x_of(line)), x_of(line)[0], y_of(line)[0]) == (100, 20.0, 20.125)
@@ -98,23 +103,26 @@ def test_the_papers_panels_and_nets_that_are_not_drawn(files: Callable[..., File
     tests = [{str(line.get_gid()) for line in axes.lines if "test" in str(line.get_gid())} for axes in drawn.axes]
     assert tests[1] == {"test-resnet-20", "test-resnet-56", "test-resnet-110"}
     assert tests[2] == {"test-resnet-110", "test-resnet-1202"}
-    labels = [text.get_text() for text in drawn.axes[1].texts]
-    assert sorted(labels) == ["110 layers, n = 1", "20 layers, n = 1", "56 layers, n = 1, unfinished"]
+    assert sorted(names_of(drawn.axes[1])) == ["110 layers, n = 1", "20 layers, n = 1", "56 layers, n = 1, unfinished"]
     assert_readable(drawn)
 
 
-def test_nothing_to_draw(files: Callable[..., Files]) -> None:
-    assert figure(files("resnet-20")) is None
-
-
-def test_the_csv_has_every_point(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-1202", seeds=1, train={"iterations": 100})
+def test_the_files_have_every_point_and_the_means(files: Callable[..., Files]) -> None:
+    assert curves.means({}).empty
+    plan = files("resnet-20", "resnet-1202", seeds=2, train={"iterations": 100})
     first, second = history(90.0, 80.0)
     plan.train("resnet-20", history=[first, second._replace(training_loss=math.inf)])
-    found = curves.frame(plan.results().nets)
+    plan.train("resnet-20", 1, 10.0, history=history(91.0, 70.0))
+    nets = plan.results().nets
+    found = curves.frame(nets)
     assert tuple(found) == ("name", "net", "depth", "seed", *HistoryRow._fields)
-    assert found["iteration"].tolist() == [50, 100]
-    assert found["training_loss"].isna().tolist() == [False, True]
+    assert found["iteration"].tolist() == [50, 100, 50, 100]
+    assert found["training_loss"].isna().tolist() == [False, True, False, False]
+    assert curves.means(nets).to_csv(index=False).splitlines() == [
+        "name,seeds,iteration,training_error,test_error",
+        "resnet-20,2,50,90.5,30.0",
+        "resnet-20,2,100,75.0,9.38",
+    ]
 
 
 def test_training_error_of_a_stretch(files: Callable[..., Files]) -> None:
@@ -138,15 +146,14 @@ def test_a_deeper_net_that_is_worse_has_learned_less(files: Callable[..., Files]
         ):
             curve = history(90, 70, before + more, 20, 10, 5)
             plan.train(name, seed, error + more, training_error=error - 1 + more, history=curve)
-    section = curves.learning_curves(plan.results().nets, plan.results().data, 0.95)
-    plain, residual = rows(section)
+    plain, residual = plan.rows_of(learned(plan))
     # Welch: 5 ± t(2; 0.975) x sqrt(2 x 0.02 / 2) = 4.303 x 0.1414 = 0.61; before, half of that.
     assert list(plain.values()) == [
         "plain-56 minus plain-20", "+7.00 (+6.70 to +7.30)", "+5.00 (+4.39 to +5.61)", "+5.00 (+4.39 to +5.61)",
     ]  # fmt: skip
     assert residual["test error at the end"] == "-1.00 (-1.61 to -0.39)"
-    assert " plain-56: training error is higher too" in texts(section)
-    assert "resnet-56: training" not in texts(section)
+    assert " plain-56: training error is higher too" in learned(plan)
+    assert "resnet-56: training" not in learned(plan)
 
 
 def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> None:
@@ -167,7 +174,7 @@ def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
     plan.params.models["resnet-1202"].train["iterations"] = 20
     for name in plan.params.models:
         plan.train(name)
-    assert "resnet-1202 (20 iterations)" in texts(curves.learning_curves(plan.results().nets, None, 0.95))
+    assert "resnet-1202 (20 iterations)" in learned(plan)
 
 
 # Others' curves.
@@ -187,8 +194,8 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
             curve = history(*[error + 2 * seed] * 16, step=400, test=error + 1)
             plan.train(name, seed, error, history=curve)
     results = plan.results()
-    section = curves.with_published_curves(results.nets, results.data, 0.95)
-    lines = {row.pop("net"): row for row in rows(section)}
+    text = with_others(plan)
+    lines = {row.pop("net"): row for row in plan.rows_of(text)}
     assert list(lines) == ["resnet-20, ours", "resnet-20, others'", "resnet-56, ours", "resnet-56, others'"]
     assert lines["resnet-56, ours"] | {"runs": "2"} == {
         "runs": "2", "392 to 782": "31.00 ± 1.41", "1,174 to 1,564": "31.00 ± 1.41", "2,738 to 3,128": "31.00 ± 1.41",
@@ -197,12 +204,11 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
     # The file: 23.375 and 24.866 of resnet-56, 18.808 and 18.387 of resnet-20; test errors of 56 layers 30.4 and 25.0.
     assert lines["resnet-56, others'"]["2,738 to 3,128"] == "24.12 ± 1.05"
     assert lines["resnet-20, others'"]["2,738 to 3,128"] == "18.60 ± 0.30"
-    assert "+6.88 (" in texts(section)
-    assert "8,602 and 14,467" in texts(section)
-    assert "Ours is not so when our rate falls, at iteration 3,200." in texts(section)
-    (picture,) = [block for block in section.blocks if isinstance(block, Picture)]
+    assert "+6.88 (" in text
+    assert "8,602 and 14,467" in text
+    assert "Ours is not so when our rate falls, at iteration 3,200." in text
     with style():
-        drawn = picture.draw()
+        drawn = curves.published_figure(curves.both(curves.like_others(results.nets, results.data)), 3200)
     assert y_of(drawn_line(drawn, "mean-20")) == pytest.approx([21.0] * 8)
     assert_readable(drawn)
 
@@ -213,21 +219,12 @@ def test_ours_of_other_settings_are_not_set_against_others(
 ) -> None:
     plan = files("resnet-20", seeds=1, train=train)
     plan.train("resnet-20")
-    (picture,) = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95).blocks
-    assert picture.draw() is None  # type: ignore[union-attr]
+    assert with_others(plan) == ""
 
 
 def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=1)
     plan.train("resnet-20")
-    section = curves.with_published_curves(plan.results().nets, plan.results().data, 0.95)
-    assert [row["net"] for row in rows(section)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
-    assert "Ours" not in texts(section)
-
-
-def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
-    shares = [[int(depth_colour(depth)[k : k + 2], 16) / 255 for k in (1, 3, 5)] for depth in DEPTHS]
-    linear = [[((x + 0.055) / 1.055) ** 2.4 if x > 0.04 else x / 12.92 for x in of_colour] for of_colour in shares]
-    contrasts = [1.05 / (0.05 + 0.2126 * r + 0.7152 * g + 0.0722 * b) for r, g, b in linear]  # of WCAG
-    assert contrasts == sorted(contrasts)
-    assert contrasts[0] >= 3
+    text = with_others(plan)
+    assert [row["net"] for row in plan.rows_of(text)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
+    assert "Ours" not in text

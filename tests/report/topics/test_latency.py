@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from resnet.report.markdown_page import render
-from resnet.report.results import read_results
-from resnet.report.topics.latency import GROUPS, blocks, by_block, cases, figure, stacks
+from resnet.report.topics.latency import blocks, by_block, cases, figure, stacks
 from resnet.results import LatencyRecord
 from tests.report.drawn import y_of
-from tests.report.made_up import unpadded
 
 
 def rewrite(plan: Any, device: str = "cpu", **changes: Any) -> LatencyRecord:
@@ -26,18 +24,16 @@ def rewrite(plan: Any, device: str = "cpu", **changes: Any) -> LatencyRecord:
 
 
 def text(plan: Any) -> str:
-    results = read_results(plan.params, plan.runs)
-    return unpadded(render([by_block(results.nets, results.latency, "../runs")]).text)
+    return str(plan.topic(by_block(plan.results().nets, plan.results().latency, "../runs")))
 
 
 def drawn_of(plan: Any, device: str = "cpu") -> Any:
-    results = read_results(plan.params, plan.runs)
-    return figure(results.nets, results.latency, device)
+    return figure(plan.results().nets, plan.results().latency, device)
 
 
 def test_the_table_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert text(plan).strip() == ""
+    assert text(plan) == ""
     plan.latency()
     # 3 ms in all, by rounds of half, one and two times that; 2 MFLOP in 9 ms of 1e13 FLOP/s.
     assert (
@@ -52,7 +48,7 @@ def test_the_table_by_hand(files: Callable[..., Any]) -> None:
 def test_a_backward_pass_timed_in_turn_is_its_own_median(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     record = rewrite(plan, backward_seconds=(0.003, 0.004, 0.005))
-    assert {case.backward_seconds for case in cases(record)} == {0.004}
+    assert {case.backward for case in cases(record)} == {0.004}
     assert text(plan).count("| 4.00 ± 1.00 (n = 3) |") == len(cases(record))
 
 
@@ -70,26 +66,23 @@ def test_the_sum_of_blocks(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     measured = cases(rewrite(plan))
     # Stem 1; stage 1: 3 x 2; stage 2: 3 + 2 x 4; stage 3: 5 + 2 x 6; head 7 ms.
-    (forward,) = stacks(measured, "resnet", [20], backward=False)
-    assert [forward.seconds[group] for group in GROUPS] == pytest.approx([0.001, 0.006, 0.011, 0.017, 0.007])
-    assert (forward.total, forward.whole) == pytest.approx((0.042, 0.060))
-    (backward,) = stacks(measured, "resnet", [20], backward=True)
-    assert (backward.total, backward.whole) == pytest.approx((0.084, 0.120))
-    assert stacks([], "resnet", [20], backward=False) == []
-    (deep,) = stacks(measured, "plain", [1202], backward=False)
-    assert deep.seconds["stage 1"] == pytest.approx(0.4)
-    assert deep.whole is None
+    forward, backward = (stacks(measured, "resnet", [20], x).loc[20] for x in (False, True))
+    assert list(forward) == pytest.approx([0.001, 0.006, 0.011, 0.017, 0.007, 0.060])
+    assert list(backward) == pytest.approx([0.002, 0.012, 0.022, 0.034, 0.014, 0.120])
+    assert stacks([], "resnet", [20], backward=False).empty
+    (deep,) = stacks(measured, "plain", [1202], backward=False).to_dict("records")
+    assert deep["stage 1"] == pytest.approx(0.4)
+    assert math.isnan(deep["whole"])
 
 
 def test_the_figure_has_shares_and_the_whole_nets_mark(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-1202", seeds=1)
     plan.latency()
     forward, _ = drawn_of(plan).axes
-    heights = {patch.get_gid(): patch.get_height() for patch in forward.patches}
-    assert heights["resnet-20-stage 3"] == pytest.approx(100 * 17 / 42)
-    assert sum(height for gid, height in heights.items() if "1202" in str(gid)) == pytest.approx(100)
-    (mark,) = [line for line in forward.lines if line.get_gid() == "whole-20"]
-    assert y_of(mark)[0] == pytest.approx(100 * 60 / 42)
+    shares = [[bar.get_height() for bar in bars] for bars in forward.containers]
+    assert shares[3][0] == pytest.approx(100 * 17 / 42)
+    assert sum(share for _, share in shares) == pytest.approx(100)
+    assert y_of(forward.lines[0])[0] == pytest.approx(100 * 60 / 42)
     assert drawn_of(plan, "cuda") is None
 
 

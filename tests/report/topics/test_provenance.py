@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pandas import DataFrame
 
 from resnet.report.results import NotCounted
 from resnet.report.section import Section
 from resnet.report.topics import provenance as topic
 from resnet.results.iteration_time import IterationTime
 from tests.report.conftest import Files
+
+TESTED = {"difference": 2.0, "low": 2 - 4.302653, "high": 2 + 4.302653, "test": "Welch's t"}
 
 
 def told(plan: Files, section: Callable[..., Any], *arguments: Any) -> str:
@@ -71,19 +73,16 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
     for seed, error in enumerate([8.0, 9.0, 10.0]):
         plan.train("resnet-20", seed, error, seconds=7200.0)
     plan.train("plain-20", 0, status="interrupted", iteration=24_000, seconds=3600.0)
-    claims = DataFrame(
-        [
-            {"claim": "a", "difference": 2.0, "low": 1.0, "high": 4.0, "unit": "points"},
-            {"claim": "b", "difference": None, "low": None, "high": None, "unit": None},
-        ]
-    )
-    needs = {"a": ["plain-20", "resnet-20"], "b": ["plain-20", "resnet-32"]}
+    claims = [
+        SimpleNamespace(claim=SimpleNamespace(sentence=sentence, nets=["plain-20", other], unit="points"), **numbers)
+        for sentence, other, numbers in (("a", "resnet-20", TESTED), ("b", "resnet-32", {"test": ""}))
+    ]
     times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
-    first, second = topic.repeat(plan.results().nets, claims, needs, times, 0.95, "tenth/dvc.yaml").blocks[:2]
+    first, second = topic.repeat(plan.results().nets, claims, times, 0.95, "tenth/dvc.yaml").blocks[:2]
     text = plan.topic(Section("", (first,)))
-    # 2 nets of 3 runs of 64,000 iterations of 0.1125 s; the interval is larger by the square root of 2.
+    # 2 nets of 3 runs of 64,000 iterations of 0.1125 s; 2 ± 4.302653 is larger by the square root of 2.
     command = "`dvc repro tenth/dvc.yaml:train@plain-20 tenth/dvc.yaml:train@resnet-20`"
-    assert f"| a | {command} | 12.0 | +2.00, a repetition +0.59 to +4.83 points |" in text
+    assert f"| a | {command} | 12.0 | +2.00, a repetition -4.08 to +8.08 points |" in text
     assert [cells["hours"] for cells in plan.rows_of(text)] == ["12.0", "–"]
     assert plan.rows_of(text)[1]["here, and the tolerance"] == "not tested yet"
     lines = {row[0].text: [cell.text for cell in row[2:]] for row in second.rows}  # type: ignore[union-attr]
@@ -94,7 +93,7 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
         "plain-20": ["0 of 3", "1.0", "5.2", "not run", "–"],
         "all": ["", "7.0", "–", "", ""],
     }
-    assert plan.topic(topic.repeat({}, claims[:0], {}, {}, 0.95)) == ""
+    assert plan.topic(topic.repeat({}, [], {}, 0.95)) == ""
 
 
 # What made it

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from resnet.report.markdown_page import render
-from resnet.report.results import Results, read_results
-from resnet.report.topics import roofline, speed
-from tests.report.drawn import assert_room_for_axes, drawn_line, x_of, y_of
-from tests.report.made_up import some_peaks, unpadded
+from resnet.report.results import Results
+from resnet.report.style import style
+from resnet.report.topics import speed
+from tests.report.drawn import assert_readable, assert_room_for_axes, x_of, y_of
+from tests.report.made_up import some_peaks
 
 
 def read(plan: Any) -> Results:
-    return read_results(plan.params, plan.runs)
+    return plan.results()
 
 
 def line(plan: Any, name: str) -> dict[str, str]:
@@ -40,7 +40,7 @@ def test_size_and_speed_of_a_net(files: Callable[..., Any]) -> None:
         "training time a seed": "20.5 ± 0.7 min (n = 2)",
     }
     assert line(plan, "resnet-32")["parameters"] == "not counted"
-    text = render([speed.every_net(read(plan).nets)]).text
+    text = plan.topic(speed.every_net(read(plan).nets))
     assert "Images/s and memory of resnet-20: batch 128, bf16, 3 repeats of 5 steps, on Example GPU" in text
 
 
@@ -60,13 +60,12 @@ def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
     assert speed.figure(read(plan).nets) is None
     plan.throughput("plain-20")
     plan.throughput("resnet-20")
-    plan.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05], system=plan.system())
-    drawn = speed.figure(read(plan).nets)
-    assert drawn is not None
+    plan.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05])
+    drawn: Any = speed.figure(read(plan).nets)
     training, inference = drawn.axes
     assert (training.get_xscale(), training.get_yscale()) == ("log", "log")
-    assert [y_of(bars.lines[0]) for bars in training.containers] == [[10_240.0], [10_240.0, 2_560.0]]  # type: ignore[attr-defined]
-    assert [y_of(bars.lines[0]) for bars in inference.containers] == [[32_000.0], [32_000.0, 32_000.0]]  # type: ignore[attr-defined]
+    assert [y_of(bars.lines[0]) for bars in training.containers] == [[10_240.0], [10_240.0, 2_560.0]]
+    assert [y_of(bars.lines[0]) for bars in inference.containers] == [[32_000.0], [32_000.0, 32_000.0]]
 
 
 @pytest.mark.filterwarnings("error")
@@ -74,17 +73,18 @@ def test_machines_are_lines_that_leave_room_for_the_axes(files: Callable[..., An
     plan = files(*(f"resnet-{depth}" for depth in range(8, 68, 6)), seeds=1)
     for k, name in enumerate(plan.params.models):
         plan.throughput(name, system=plan.system(device_name=f"A processor with a long name, model {k % 2}"))
-    drawn = speed.figure(read(plan).nets)
-    assert drawn is not None
-    assert len(drawn.legends[0].get_texts()) == 2
+    with style():
+        drawn = speed.figure(read(plan).nets)
+        assert_readable(drawn)
+    assert len(drawn.legends[0].get_texts()) == 2  # type: ignore[union-attr]
     assert_room_for_axes(drawn)
 
 
 def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert render([speed.usual_loop(read(plan).usual_loop, None)]).text == ""
+    assert plan.topic(speed.usual_loop([], None)) == ""
     plan.usual_loop()
-    text = unpadded(render([speed.usual_loop(read(plan).usual_loop, "../runs")]).text)
+    text = plan.topic(speed.usual_loop(read(plan).usual_loop, "../runs"))
     # Ratios within the rounds: 3, 2.5 and 4.
     assert "| 3.00 (2.50 to 4.00, n = 3) | [usual-loop/cpu-resnet-20.json](../runs/usual-loop/" in text
     assert "200.0 ± 100.0 (n = 3), fp32" in text
@@ -92,9 +92,9 @@ def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
 
 def test_shares_of_the_peaks_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert render([roofline.roofline(read(plan).nets)]).text == ""
+    assert plan.topic(speed.roofline(read(plan).nets)) == ""
     plan.throughput("resnet-20", peaks=some_peaks())
-    text = unpadded(render([roofline.roofline(read(plan).nets)]).text)
+    text = plan.topic(speed.roofline(read(plan).nets))
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
     # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of the best, 2e13: 13.0, 13.0 and 10.4 %.
     # 129.8, 129.8 and 103.8 GB/s, of 1e12.
@@ -102,29 +102,20 @@ def test_shares_of_the_peaks_by_hand(files: Callable[..., Any]) -> None:
     # Training 10, 12.5, 16 ms: 3 x 10.3808 GFLOP / 12.5 ms.
     assert "| resnet-20 | training | 2,491.4 ± 584.4 (n = 3) | 12 ± 3 %" in text
     assert "a product of 1024 x 1024 matrices in fp32 reaches 20 TFLOP/s, a copy 1 TB/s" in text
-
-
-def test_a_share_above_all_says_why(files: Callable[..., Any]) -> None:
-    plan = files("resnet-20", seeds=1)
     slow = some_peaks(matmul_flops_per_second=(1e12, 2e12), copy_bytes_per_second=(1e11,))
     plan.throughput("resnet-20", peaks=slow)
-    text = unpadded(render([roofline.roofline(read(plan).nets)]).text)
+    text = plan.topic(speed.roofline(read(plan).nets))
     assert "| 130 ± 15 % (Winograd or drift) | 130 GB/s | 130 ± 15 % (caches or drift) |" in text
 
 
 def test_the_roofline_has_a_mark_a_step_and_a_panel_a_device(files: Callable[..., Any]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
-    for name in plan.params.models:
-        plan.throughput(name, peaks=some_peaks())
-    drawn = roofline.figure(read(plan).nets)
-    assert drawn is not None
-    (axes,) = drawn.axes
-    roof = drawn_line(drawn, "roof")
-    (low, ridge, _), (start, top, end) = x_of(roof), y_of(roof)
-    assert (ridge, top, end, start) == pytest.approx((20.0, 2e13, 2e13, low * 1e12))
-    marks = [bars.lines[0] for bars in axes.containers]  # type: ignore[attr-defined]
-    assert sorted(float(mark.get_xdata()[0]) for mark in marks) == pytest.approx([15.0] * 3 + [20.0] * 3)
+    plan.throughput("plain-20", peaks=some_peaks())
+    plan.throughput("resnet-20", peaks=some_peaks())
     plan.throughput("resnet-56", peaks=some_peaks(), system=plan.system(device_name="Other GPU"))
-    drawn = roofline.figure(read(plan).nets)
-    assert drawn is not None
-    assert len(drawn.axes) == 2
+    axes, other = speed.peaks_figure(read(plan).nets).axes  # type: ignore[union-attr]
+    (low, ridge, _), (start, top, end) = x_of(axes.lines[0]), y_of(axes.lines[0])
+    assert (ridge, top, end, start) == pytest.approx((20.0, 2e13, 2e13, low * 1e12))
+    marks: list[Any] = [*axes.containers]
+    assert sorted(float(bars.lines[0].get_xdata()[0]) for bars in marks) == pytest.approx([15.0] * 2 + [20.0] * 2)
+    assert len(other.containers) == 2
