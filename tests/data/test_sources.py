@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision.datasets import CIFAR100
 
 from resnet.data import Images, sources
 from resnet.data.images import canonical, fingerprint
@@ -83,6 +84,27 @@ def test_the_official_archive(
     folder = tree(tmp_path / "folder", files)
     for path in (zipped(tmp_path / "some.zip", files), folder, folder / "cifar-10-batches-py"):
         assert_same(read(path), expected)
+
+
+def test_cifar_100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"class {label:02}" for label in range(100)]
+    files: dict[str, dict[str, object]] = {"meta": {"fine_label_names": names}}
+    for name, images in (("train", 200), ("test", 100)):
+        labels = [place % 100 for place in range(images)]
+        files[name] = {"data": np.full((images, 3072), [[label] for label in labels], np.uint8), "fine_labels": labels}
+    written = {name: pickle.dumps(batch, protocol=2) for name, batch in files.items()}
+    md5s = {name: hashlib.md5(contents).hexdigest() for name, contents in written.items()}
+    monkeypatch.setattr(CIFAR100, "train_list", [("train", md5s["train"])])
+    monkeypatch.setattr(CIFAR100, "test_list", [("test", md5s["test"])])
+    monkeypatch.setattr(CIFAR100, "meta", CIFAR100.meta | {"md5": md5s["meta"]})
+    archive = tarred(tmp_path / "some.tar.gz", {f"cifar-100-python/{name}": x for name, x in written.items()}, "w:gz")
+    monkeypatch.setattr(sources, "download", lambda urls, target, md5: shutil.copy(archive, target))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "resnet-depth").mkdir()
+    source = read("cifar100")
+    assert (source.name, source.classes) == ("cifar-100-python", tuple(names))
+    assert np.array_equal(np.bincount(source.train.labels), [2] * 100)
+    assert all((image == label).all() for image, label in zip(source.test.images, source.test.labels, strict=True))
 
 
 class Marker:
@@ -298,7 +320,7 @@ def test_the_variable_replaces_official_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
 ) -> None:
     one, two = (zipped(tmp_path / f"{name}.zip", image_files(numbered)) for name in ("one", "two"))
-    monkeypatch.setattr(sources, "official_archive", lambda: two)
+    monkeypatch.setattr(sources, "official_archive", lambda _: two)
     for value, name in ((str(one), "one"), ("digits", "digits"), ("", "two")):
         monkeypatch.setenv("CIFAR10_SOURCE", value)
         assert read("official").name == name
