@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -40,7 +41,8 @@ def _six_n_plus_two(depth: int) -> int:
 
 Depth = Annotated[int, _Number, Field(le=20_000), AfterValidator(_six_n_plus_two)]
 """6n + 2: the paper's deepest net has 1,202 layers."""
-NetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+NetName = Annotated[str, Field(pattern=NAME)]
 """Of a net of the plan: files and folders are called by it, so it can be no path."""
 Line = Annotated[str, Field(pattern=r"^\P{C}*$", max_length=500)]
 """Text that pages show: of characters that can be printed."""
@@ -351,8 +353,10 @@ class Params(Section):
         """
         name = name or f"{net}-{depth}"
         if name not in self.models:
-            tree = self.model_dump() | {"models": {name: {"net": net, "depth": depth}}}
-            return validated(Params, tree).settings(name)
+            entry = validated(ModelEntry, {"net": net, "depth": depth})
+            if not re.fullmatch(NAME, name):
+                raise UserError(f"--name {one_line(name, 60)}: letters, digits, '.', '_' and '-' alone")
+            return self._settings(name, entry)
         entry = self.models[name]
         if (entry.net, entry.depth) != (net, depth):
             raise UserError(f"models.{name} is {entry.net}-{entry.depth}, not {net}-{depth}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from resnet.data import Data
@@ -16,6 +17,7 @@ from resnet.runs.folders import Folders
 from resnet.runs.live import IMAGES_PER_SECOND, Viewer
 from resnet.runs.run import Run, train_side_by_side
 from tests.conftest import CPU, Command
+from tests.pipeline.project import commit, run
 from tests.runs.conftest import Tiny
 from tests.runs.test_run import Stop, same_weights, stop_after
 
@@ -147,3 +149,20 @@ def test_without_tensorboard_nothing_trains(command: Command, tmp_path: Path) ->
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("resnet: --live tensorboard needs TensorBoard: ")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_git_and_dvc_do_not_see_event_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESNET_LIVE", "tensorboard")
+    run(project, "dvc", "repro", "train@resnet-8")
+    folder = project / "runs/train/resnet-8/seed-0"
+    check_curves(folder)
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    (out,) = (out for out in lock["stages"]["train@resnet-8"]["outs"] if out["path"] == "runs/train/resnet-8")
+    assert out["nfiles"] == len({"metrics.json", "history.csv", "test_predictions.npy"})
+    commit(project, "results")
+    assert run(project, "git", "status", "--porcelain").stdout == ""
+    assert not [name for name in run(project, "git", "ls-files").stdout.splitlines() if "tfevents" in name]
+    (events,) = event_files(folder)
+    events.unlink()
+    assert "up to date" in run(project, "dvc", "status", "train@resnet-8").stdout
