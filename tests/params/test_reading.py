@@ -179,7 +179,7 @@ def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"models": {name: {"net": "resnet", "depth": 8}}}))
     with pytest.raises(UserError, match="models"):
         load(file)
-    with pytest.raises(UserError, match="--name|depth"):
+    with pytest.raises(UserError, match=r"--name|depth"):
         load(None).settings_for("resnet", 8 if name else 7, name or None)
 
 
