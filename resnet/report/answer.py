@@ -56,7 +56,8 @@ def reproduced(results: Results) -> str:
             return f"**A schedule of {usual:,} iterations**, the paper's has {whole:,}. {ours}"
         first = protocol.deviations(done[0], data)[0].sentence
         return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {ours}"
-    found = against_published.with_the_paper(nets, data, report.confidence, report.margin)
+    compared = against_published.comparisons(nets, data, report)
+    found = {one.net.name: one for one in compared if one.figure.source == "paper"}
     if not found:
         return f"**The paper prints no error of these nets.** {ours}"
     counts = Counter(one.word for one in found.values())

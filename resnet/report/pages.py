@@ -107,7 +107,7 @@ def sections(
             differences.ablations(of_nets, report, others.results.nets if others else {}),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
-            against_published.verdicts(of_nets, data, confidence, report.margin),
+            against_published.verdicts(of_nets, data, report),
             against_published.elsewhere(of_nets, data),
             against_published.weights(results.published),
             tuning.tuned(results.sweeps),

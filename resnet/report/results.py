@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from resnet.params import Params, Settings
 from resnet.report.folder import Folder
-from resnet.report.published import PublishedError, papers_error
+from resnet.report.published import PublishedError, published
 from resnet.report.samples import Sample, sample
 from resnet.results import (
     DataRecord,
@@ -110,7 +110,8 @@ class Net:
     @property
     def papers_error(self) -> PublishedError | None:
         """What the paper prints of this net, whether or not ours has run."""
-        return papers_error(self.kind, self.depth, self.shortcut)
+        figures = published().errors_of(self.kind, self.depth, self.shortcut)
+        return next((figure for figure in figures if figure.source == "paper"), None)
 
     @property
     def iterations_left(self) -> int:
@@ -194,7 +195,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
+    others, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
     # The forecast is a file of the runs' folder, or of a folder of its own.
     forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
     latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
@@ -208,7 +209,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         next((files.record.data for files in trained.runs.values()), None),
         latency,
         usual_loop,
-        tuple(published.evaluations) if published else (),
+        tuple(others.evaluations) if others else (),
         sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
         next(filter(None, forecasts), None),
         [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],

@@ -123,7 +123,7 @@ def single_run_called_equivalent_at_the_margin(n: int, generator: Generator) -> 
 
 def single_run_taken_as_exact(n: int, generator: Generator) -> bool:
     interval = _seeds(n, generator).interval(1 - LEVEL)
-    return interval is not None and not interval.low <= generator.normal() <= interval.high
+    return interval is not None and not interval[0] <= generator.normal() <= interval[1]
 
 
 def _apart(first: Any, second: Any) -> bool:

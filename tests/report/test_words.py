@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from resnet.report import words
 from resnet.report.published import published
-from resnet.report.samples import sample
+from resnet.report.samples import Difference, sample
 
 OF_110 = published().errors_of("resnet", 110)[0]
 
@@ -40,7 +42,8 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.images_per_second(10.42, 0.71), "10.4 ± 0.7"),
         (words.images_per_second(float("nan")), "–"),
         (words.interval((-1.234, 0.5)), "-1.23 to +0.50"),
-        (words.difference(-0.5, (-1.0, 0.0)), "-0.50 (-1.00 to +0.00)"),
+        (words.difference(Difference(-0.5, 0.5, math.inf, ""), 0.683), "-0.50 (-1.00 to +0.00)"),
+        (words.difference(None, 0.95), "–"),
         (words.p_value(0.00009), "< 0.0001"),
         (words.p_value(0.0012), "0.0012"),
         (words.p_value(0.153), "0.153"),
@@ -56,8 +59,7 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.duration(75.5), "75.5 s"),
         (words.duration(1200), "20.0 min"),
         (words.duration(9000), "2.5 h"),
-        (words.durations(1260.0, 60.0, 3), "21.0 ± 1.0 min (n = 3)"),
-        (words.durations(0.5, None, 1), "0.50 s (n = 1)"),
+        (words.duration(1260.0, 60.0), "21.0 ± 1.0 min"),
         (words.listed([]), ""),
         (words.listed(iter("abc")), "a, b and c"),
         (words.numbered(1, "seed"), "1 seed"),

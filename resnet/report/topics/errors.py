@@ -34,7 +34,7 @@ READING = (
 def interval(errors: Sample, confidence: float) -> Interval | None:
     """The interval of a mean error in %, cut at 0 and 100: few scattered seeds give a wider one. None for one seed."""
     ends = errors.interval(confidence)
-    return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
+    return (max(0.0, ends[0]), min(100.0, ends[1])) if ends else None
 
 
 USUAL = "test error, % (runs)"
@@ -199,22 +199,20 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
             ladder[kind] = of_kind
     if not any(nets[name].done for name in usual):
         return None
-    drawn, published_entries = style.new_figure(9.2, 4.2), dict[str, Any]()
-    panels = drawn.subplots(1, len(ladder), squeeze=False)[0]
+    title, published_entries = f"Test error against depth on {ladders.run_on(nets, data)}", dict[str, Any]()
+    drawn, panels = style.panels(9.2, 4.2, [KIND_NAMES[kind] for kind in ladder], title)
     for panel, (kind, of_kind) in zip(panels, ladder.items(), strict=True):
         if paperlike:
             published_entries |= _draw_published(panel, kind, {net.depth: k for k, net in enumerate(of_kind)})
         _draw_ours(panel, kind, of_kind)
         runs = [f"n = {len(net.done)}" if net.done else "not run" for net in of_kind]
         panel.set_xticks(range(len(runs)), [f"{net.depth}\n{n}" for net, n in zip(of_kind, runs, strict=True)])
-        panel.set(title=KIND_NAMES[kind], xlabel="depth, weighted layers (equally spaced)")
-        panel.set_xlim(-0.5, len(runs) - 0.4)
+        panel.set(xlabel="depth, weighted layers (equally spaced)", xlim=(-0.5, len(runs) - 0.4))
         panel.margins(y=0.12)
         panel.grid(visible=False, axis="x")
     panels[0].set_ylabel("test error, %")
     ours: dict[str, Any] = {"ls": "", "color": "#222222"}
     handles = [style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], **ours) for kind in ladder]
-    style.entitle(drawn, f"Test error against depth on {ladders.run_on(nets, data)}")
     style.legend_below(drawn, [*handles, *published_entries.values()])
     return drawn
 
