@@ -11,7 +11,7 @@ from resnet.report.markdown import code, escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Results, iteration_seconds
 from resnet.report.topics import against_published, errors
-from resnet.report.topics.claims import Judged
+from resnet.report.topics.claims import Claim
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
@@ -21,7 +21,7 @@ class Judgement(NamedTuple):
     """A plan's results with its claims."""
 
     results: Results
-    claims: Sequence[Judged]
+    claims: Sequence[Claim]
 
 
 def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
@@ -69,27 +69,27 @@ def reproduced(results: Results) -> str:
     return f"{title} points of the paper's test error{rest}: {both}."
 
 
-def _statement(judged: Judged) -> str:
+def _statement(judged: Claim) -> str:
     """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
-    gist = judged.claim.sentence.split(":")[0]
+    gist = judged.sentence.split(":")[0]
     gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
     if not judged.test:
         return f"{escaped(gist)} (**not tested**, {escaped(judged.why_not_tested)})"
     undecided = judged.verdict == "undecided"
     amount = words.interval((judged.low, judged.high)) if undecided else f"{judged.difference:+.2f}"
-    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.claim.unit})"
+    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.unit})"
 
 
 def depth(plan: Judgement) -> str:
     """The verdicts of the primary claims."""
-    results, primary = plan.results, [x for x in plan.claims if x.claim.family == "primary"]
+    results, primary = plan.results, [x for x in plan.claims if x.family == "primary"]
     if not primary:
         return ""
     data, length = results.data, ladders.usual_length(results.nets.values())
     where = f" on {escaped(data.name)}" if data and not data.official else ""
     where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
     if not any(x.test for x in primary):
-        names = dict.fromkeys(name for x in primary for name in x.claim.contrast)
+        names = dict.fromkeys(name for x in primary for name in x.contrast)
         done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
     interim = " Interim: not all planned runs are done." if any(x.interim for x in primary) else ""

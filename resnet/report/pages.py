@@ -88,7 +88,7 @@ def sections(
     """What each page says; summary.md says it below the headline. The last arguments are those of `where`."""
     results, stated = judged
     of_nets, data, report = results.nets, results.data, results.params.report
-    confidence, primary = report.confidence, [x for x in stated if x.claim.family == "primary"]
+    confidence, primary = report.confidence, [x for x in stated if x.family == "primary"]
     return {
         SUMMARY: [
             provenance.first_look(of_nets, data),

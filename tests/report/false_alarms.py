@@ -18,7 +18,7 @@ from resnet.params import load
 from resnet.report.published import PublishedError
 from resnet.report.results import read_results
 from resnet.report.samples import Sample, holm, sample, versus_published, welch
-from resnet.report.topics.claims import Claim, Judged, stated, verdict, weigh
+from resnet.report.topics.claims import Claim, stated, verdict, weigh
 from resnet.report.topics.differences import resampled_errors, two_sided
 from tests.report.sides import Side, drawn, means
 
@@ -49,7 +49,7 @@ Alarm = Callable[[int, Generator], bool]
 
 def weighed(
     claims: Sequence[Claim], n: int, generator: Generator, spread: dict[str, float] | None = None, side: Side = NULL
-) -> list[Judged]:
+) -> list[Claim]:
     """Draw n runs of every net and weigh the claims.
 
     Nothing differs between the nets; or, if a claim `holds`, every contrast is exactly the bound that it is about.

@@ -104,7 +104,7 @@ def _repetition(judged: Any) -> str:
         return "not tested yet"
     value = judged.difference
     low, high = (value + math.sqrt(2) * (end - value) for end in (judged.low, judged.high))
-    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.claim.unit}"
+    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.unit}"
 
 
 def _command(names: Sequence[str], plan: str) -> Markdown:
@@ -121,9 +121,9 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
     of_claims = [
         {
-            "claim": Cell(x.claim.sentence),
-            "command": Cell(_command(x.claim.nets, plan)),
-            "hours": _hours(sum(whole[name] for name in x.claim.nets)),
+            "claim": Cell(x.sentence),
+            "command": Cell(_command(x.nets, plan)),
+            "hours": _hours(sum(whole[name] for name in x.nets)),
             "here, and the tolerance": Cell(_repetition(x)),
         }
         for x in claims

@@ -16,7 +16,6 @@ from resnet.report.results import read_results
 from resnet.report.topics.claims import (
     COLUMNS,
     Claim,
-    Judged,
     every_claim,
     frame,
     judge,
@@ -111,12 +110,12 @@ def run(plan: Any, errors: Mapping[str, Sequence[float]]) -> None:
             plan.train(name, seed, error, training_error=error, history=[])
 
 
-def judged(plan: Any) -> list[Judged]:
+def judged(plan: Any) -> list[Claim]:
     return judge(plan.results().nets, plan.params.report)
 
 
 def claim(plan: Any, start: str) -> Any:
-    (one,) = [x for x in judged(plan) if x.claim.sentence.startswith(start)]
+    (one,) = [x for x in judged(plan) if x.sentence.startswith(start)]
     return one
 
 
@@ -177,7 +176,7 @@ def test_a_trend_is_judged_with_the_runs_that_exist(files: Callable[..., Any]) -
     plan = files(*AS_PUBLISHED, "resnet-32", "resnet-44", report={"primary_depths": [20, 56]})
     run(plan, AS_PUBLISHED | {"resnet-32": (7.5,)})  # one run of 32 layers, none of 44
     trend = claim(plan, "Test error falls with depth")
-    assert (trend.verdict, trend.claim.family, trend.interim) == ("shown", "primary", True)
+    assert (trend.verdict, trend.family, trend.interim) == ("shown", "primary", True)
     assert trend.difference == pytest.approx(10 * (7.0 - 8.7) / 36, abs=0.1)
     run(plan, {"resnet-56": (10.9, 11.0, 11.1), "resnet-32": (9.5,)})
     assert claim(plan, "Test error falls with depth").verdict == "contradicted"
