@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,6 @@ from tests.report.made_up import (
 )
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split(" | ")]
-
-
 @dataclass
 class Files:
     """Writes result files of a plan into a folder of runs."""
@@ -94,10 +90,13 @@ class Files:
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:
         """The rows of a text's first table, by its headings."""
-        lines = text.splitlines()
-        start = next(place for place, line in enumerate(lines) if line.startswith("|"))
-        end = next((place for place in range(start, len(lines)) if not lines[place].startswith("|")), len(lines))
-        return [dict(zip(_cells(lines[start]), _cells(line), strict=True)) for line in lines[start + 2 : end]]
+        first = next(part for part in text.split("\n\n") if part.startswith("|"))
+        head, _, *rows = [[cell.strip() for cell in x.strip("|").split(" | ")] for x in first.splitlines()]
+        return [dict(zip(head, row, strict=True)) for row in rows]
+
+    def _write(self, file: str, record: Any) -> Path:
+        record.write(self.runs / file)
+        return self.runs / file
 
     def _net(self, name: str, *, counts: bool = True) -> dict[str, Any]:
         """What most records begin with."""
@@ -105,6 +104,12 @@ class Files:
         net = {"name": name, "net": settings.net, "depth": settings.depth}
         sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": multiply_adds(settings.depth)}
         return net | (sizes if counts else {})
+
+    def train_all(self, errors: Mapping[str, Iterable[float]], **fields: Any) -> None:
+        """Nets with the test errors of seeds 0, 1, ..."""
+        for name, values in errors.items():
+            for seed, error in enumerate(values):
+                self.train(name, seed, error, **fields)
 
     def train(
         self,
@@ -174,8 +179,7 @@ class Files:
                 for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
             ),
         )
-        path = self.runs / "train" / name / f"seed-{seed}" / "metrics.json"
-        record.write(path)
+        path = self._write(f"train/{name}/seed-{seed}/metrics.json", record)
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
         if finished and history:
@@ -200,32 +204,29 @@ class Files:
         layers = tuple(f"layer{k}" for k in range(len(responses or ())))
         measured = PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
         record = PublishedRecord(name=name, depth=depth, responses=measured, **(counts | texts | digests | fields))
-        PublishedRecords(evaluations=(*before, record), system=a_system()).write(path)
+        self._write("published.json", PublishedRecords(evaluations=(*before, record), system=a_system()))
 
     def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
-        path = self.runs / "responses" / f"{name}.json"
-        ResponsesRecord(
+        of_seeds = (SeedResponses(seed=k, weights_sha256=digest(k), std=tuple(std)) for k, std in enumerate(seeds))
+        record = ResponsesRecord(
             **self._net(name, counts=False),
             data=data or some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
-            seeds=tuple(
-                SeedResponses(seed=seed, weights_sha256=digest(seed), std=tuple(std)) for seed, std in enumerate(seeds)
-            ),
+            seeds=tuple(of_seeds),
             settings=self.params.settings(name).model_dump(mode="json", include={"model"}),
             system=a_system(),
-        ).write(path)
-        return path
+        )
+        return self._write(f"responses/{name}.json", record)
 
     def describe(self, name: str) -> Path:
         net = self._net(name)
         sizes = {key: net.pop(key) for key in ("parameters", "multiply_adds")}
         layer = Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
-        path = self.runs / "describe" / f"{name}.json"
         shortcut = self.params.settings(name).model.shortcut
-        DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,)).write(path)
-        return path
+        record = DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,))
+        return self._write(f"describe/{name}.json", record)
 
     def throughput(
         self,
@@ -241,8 +242,7 @@ class Files:
         def timing(seconds: Sequence[float], memory: int) -> Timing:
             return Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
-        path = self.runs / "throughput" / f"{name}.json"
-        ThroughputRecord(
+        record = ThroughputRecord(
             **net,
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
@@ -252,27 +252,17 @@ class Files:
             peaks=peaks,
             settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
-        ).write(path)
-        return path
+        )
+        return self._write(f"throughput/{name}.json", record)
 
     def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
         """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
 
         def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> LatencyRow:
-            return LatencyRow(
-                net=net,
-                part=part,
-                depth=depth,
-                passes=passes,
-                batch_size=batch_size,
-                precision="fp32",
-                mode="eager",
-                parameters=100,
-                multiply_adds=1000,
-                work=StepWork(flops=2_000_000, bytes=1_000_000),
-                steps=2,
-                seconds=tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0)),
-            )
+            place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": batch_size}
+            sizes = {"parameters": 100, "multiply_adds": 1000, "work": StepWork(flops=2_000_000, bytes=1_000_000)}
+            seconds = tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0))
+            return LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
 
         rows = []
         for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
@@ -280,13 +270,11 @@ class Files:
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]
             rows.append(row("resnet", "net", 20, passes, 60 * times))
-        path = self.runs / "latency" / f"{device}.json"
-        LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device)).write(path)
-        return path
+        record = LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device))
+        return self._write(f"latency/{device}.json", record)
 
     def usual_loop(self) -> Path:
-        path = self.runs / "usual-loop" / "cpu-resnet-20.json"
-        UsualLoopRecord(
+        record = UsualLoopRecord(
             net="resnet",
             depth=20,
             batch_size=128,
@@ -296,14 +284,12 @@ class Files:
             usual_images_per_second=(100.0, 200.0, 300.0),
             images_per_second=(300.0, 500.0, 1200.0),
             system=a_system(device="cpu"),
-        ).write(path)
-        return path
+        )
+        return self._write("usual-loop/cpu-resnet-20.json", record)
 
     def forecast(self) -> Path:
-        path = self.runs / "forecast.json"
         row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
-        ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
-        return path
+        return self._write("forecast.json", ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()))
 
 
 @pytest.fixture

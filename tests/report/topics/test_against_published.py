@@ -22,8 +22,7 @@ def test_the_other_methods_the_papers_nets_and_ours(files: Callable[..., Files])
     plan = files("resnet-20", "resnet-B-20", "resnet-110", "plain-20", seeds=2)
     plan.train("plain-20")
     assert text(plan, topic.table_6) == ""  # the table has no plain nets
-    plan.train("resnet-20", 0, 8.5)
-    plan.train("resnet-20", 1, 8.7)
+    plan.train_all({"resnet-20": (8.5, 8.7)})
     lines = [list(cells.values()) for cells in plan.rows_of(text(plan, topic.table_6))]
     assert lines[4:] == [
         ["Highway", "19", "2.3M", "–", "7.72 ± 0.16, best 7.54", "–"],
@@ -36,9 +35,7 @@ def test_the_other_methods_the_papers_nets_and_ours(files: Callable[..., Files])
 
 def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "plain-20", "resnet-32", seeds=2)
-    plan.train("resnet-20", 0, 8.22)
-    plan.train("resnet-20", 1, 8.42)
-    plan.train("plain-20", 0, 9.79)
+    plan.train_all({"resnet-20": (8.22, 8.42), "plain-20": (9.79,)})
     lines = plan.rows_of(verdicts(plan))
     # Mean 8.32, s = 0.1 sqrt(2), error s sqrt(3/2) = 0.1732, t(0.975, 1) = 12.7062.
     assert " | ".join(lines[0].values()) == (
@@ -48,9 +45,7 @@ def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Files])
     assert [line["source"] for line in lines] == ["paper", "nabla0001", "akamaster", "nabla0001"]
     assert lines[2]["published, %"] == "8.27 (n = 1), 50k images"
     assert lines[3]["verdict"].startswith("undecided (one run")
-    for seed, (same, other) in enumerate(zip((8.72, 8.78), (12.0, 12.1), strict=True)):
-        plan.train("resnet-20", seed, same)
-        plan.train("resnet-32", seed, other)
+    plan.train_all({"resnet-20": (8.72, 8.78), "resnet-32": (12.0, 12.1)})
     words = {line["net"]: line["verdict"] for line in plan.rows_of(verdicts(plan)) if line["source"] == "paper"}
     assert words == {"resnet-20": "**equivalent**", "resnet-32": "**different**"}
 

@@ -105,6 +105,7 @@ AS_PUBLISHED = {
 
 
 def run(plan: Any, errors: Mapping[str, Sequence[float]]) -> None:
+    """Test and training errors alike."""
     for name, values in errors.items():
         for seed, error in enumerate(values):
             plan.train(name, seed, error, training_error=error, history=[])
