@@ -24,8 +24,8 @@ from resnet.report.topics.claims import (
     verdict,
     weigh,
 )
+from tests.report.false_alarms import Side, drawn, means
 from tests.report.made_up import a_plan
-from tests.report.sides import Side, drawn, means
 
 ROOT = Path(__file__).parents[3]
 
