@@ -42,13 +42,6 @@ USUAL = "test error, % (runs)"
 # The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
 
 
-def _error(net: Net, quantity: str, otherwise: str = words.NONE, *, n: bool = False) -> Cell:
-    """Mean ± std over seeds; `n`: with their number."""
-    if (values := net.over_seeds(quantity)) is None:
-        return Cell(otherwise)
-    return Cell(words.spread(values.mean, values.std, values.n if n else None), values.mean, net.done[0].file)
-
-
 def _marked(net: Net, nets: Nets, data: DataRecord | None) -> str:
     """A net's name, with the first way in which it deviates from the paper and others do not."""
     shared = protocol.shared_deviations(nets.values(), data)
@@ -69,9 +62,10 @@ def _stops(net: Net, otherwise: str = "", *, seeds: bool = True) -> str:
 
 def _with_runs(net: Net) -> Cell:
     """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
-    cell = _error(net, "test_error", _stops(net, "not run", seeds=False))
+    if (values := net.over_seeds("test_error")) is None:
+        return Cell(_stops(net, "not run", seeds=False))
     runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
-    return cell._replace(text=f"{cell.text} ({runs})") if net.done else cell
+    return Cell(f"{words.spread(values.mean, values.std, None)} ({runs})", values.mean, net.done[0].file)
 
 
 def _heading(nets: Nets, data: DataRecord | None) -> str:
@@ -220,6 +214,11 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
 # statistics.md: every net, and seed by seed.
 
 
+def _error(net: Net, quantity: str, otherwise: str = words.NONE) -> Cell:
+    values = net.over_seeds(quantity)
+    return Cell(words.sample(values, otherwise), values and values.mean, net.done[0].file if values else None)
+
+
 def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
     stopped = Counter(run.record.status for run in net.runs if not run.done)
     begun = f" ({', '.join(f'{stopped[x]} {x}' for x in ('interrupted', 'diverged') if stopped[x])})" if stopped else ""
@@ -228,10 +227,10 @@ def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
     return {
         "net": _marked(net, nets, data),
         "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
-        "test error, %": _error(net, "test_error", _stops(net, "not run"), n=True),
+        "test error, %": _error(net, "test_error", _stops(net, "not run")),
         **({"paper's test error, %": paper} if protocol.official(data) else {}),
-        "training error, %": _error(net, "training_error", n=True),
-        "validation error, %": _error(net, "validation_error", n=True),
+        "training error, %": _error(net, "training_error"),
+        "validation error, %": _error(net, "validation_error"),
     }
 
 

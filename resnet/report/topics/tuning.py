@@ -104,14 +104,13 @@ def _draw_net(panels: Any, sweep: SweepRecord) -> None:
     """The last validation error of each trial that has one, in turn and against its values."""
     colour, measured = style.depth_colour(sweep.depth), list[Any](x for x in sweep.trials if x.validation_errors)
     for trial in measured:
-        look: dict[str, Any] = {"marker": "s" if sweep.net == "plain" else "o", "ms": 4.5, "color": colour}
-        look["mfc"] = colour if trial.state == "complete" else "white"
+        look = {"marker": "o", "ms": 4.5, "mfc": colour if trial.state == "complete" else "white"}
         if trial is sweep.best or trial.number == 0:
             marker, size = ("*", 12) if trial is sweep.best else ("D", 6)
-            look = {"marker": marker, "ms": size, "color": colour, "mec": "black", "zorder": 3}
+            look = {"marker": marker, "ms": size, "mec": "black", "zorder": 3}
         places = (trial.number, trial.values.learning_rate, trial.values.weight_decay)
         for panel, place in zip(panels, places, strict=True):
-            panel.plot([place], [trial.validation_errors[-1][1]], ls="", **look)
+            panel.plot([place], [trial.validation_errors[-1][1]], ls="", color=colour, **look)
     complete = [x for x in measured if x.state == "complete"]
     best = np.minimum.accumulate([x.validation_error for x in complete])
     panels[0].step([x.number for x in complete], best, where="post", color=colour, lw=1.2, zorder=1)
@@ -126,14 +125,11 @@ def figure(sweeps: Sweeps) -> Figure | None:
     shown = [sweep for sweep in sweeps if any(trial.validation_errors for trial in sweep.trials)]
     if not shown:
         return None
-    drawn = style.new_figure(9.2, 0.9 + 2.1 * len(shown))
-    axes = drawn.subplots(len(shown), 3, squeeze=False, sharey="row")
-    for panels, sweep in zip(axes, shown, strict=True):
-        _draw_net(panels, sweep)
-    for panel, label in zip(axes[-1], ("trial", "learning rate", "weight decay"), strict=True):
-        panel.set_xlabel(label)
-    data = words.listed(sorted({sweep.data.name for sweep in shown}))
-    style.entitle(drawn, f"Sweeps on {data}: validation error of the last iterate")
+    titles, data = ("trial", "learning rate", "weight decay"), words.listed(sorted({x.data.name for x in shown}))
+    title = f"Sweeps on {data}: validation error of the last iterate"
+    drawn, axes = style.panels(9.2, 0.9 + 2.1 * len(shown), titles * len(shown), title, columns=3, sharey="row")
+    for row, sweep in enumerate(shown):
+        _draw_net(axes[3 * row : 3 * row + 3], sweep)
     return drawn
 
 
