@@ -13,38 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from resnet import results as records
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
 from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
 from resnet.report.section import Section
-from resnet.results import (
-    DataRecord,
-    DescriptionRecord,
-    ForecastRecord,
-    ForecastRow,
-    HistoryRow,
-    Identity,
-    LatencyRecord,
-    LatencyRow,
-    Layer,
-    Peaks,
-    PublishedRecord,
-    PublishedRecords,
-    PublishedResponses,
-    ResponsesRecord,
-    SeedResponses,
-    Segment,
-    Status,
-    StepWork,
-    System,
-    ThroughputRecord,
-    Timing,
-    TrainingRecord,
-    UsualLoopRecord,
-    write_history,
-)
 from tests.report.made_up import (
     PARAMETERS,
     PARTS,
@@ -118,13 +93,13 @@ class Files:
         test_error: float | None = 8.75,
         *,
         training_error: float | None = 0.5,
-        status: Status = "done",
+        status: records.Status = "done",
         iteration: int | None = None,
-        data: DataRecord | None = None,
+        data: records.DataRecord | None = None,
         train: dict[str, Any] | None = None,
-        systems: Sequence[System] = (),
+        systems: Sequence[records.System] = (),
         seconds: float = 1200.0,
-        history: Sequence[HistoryRow] | None = None,
+        history: Sequence[records.HistoryRow] | None = None,
         precision: str = "bf16",
         version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
@@ -145,7 +120,7 @@ class Files:
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
         effective = TrainParams(**sections["train"])
-        record = TrainingRecord(
+        record = records.TrainingRecord(
             **self._net(name),
             status=status,
             seed=seed,
@@ -160,14 +135,14 @@ class Files:
             warmup_iterations=min(400, done) if sections["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
-            identity=Identity(
+            identity=records.Identity(
                 configuration=configuration(settings.net, settings.depth, settings.model, effective, precision),
                 data=data.digest,
                 version=version,
             ),
             settings=sections,
             segments=tuple(
-                Segment(
+                records.Segment(
                     first_iteration=first,
                     last_iteration=last,
                     seconds=seconds / len(machines),
@@ -185,7 +160,7 @@ class Files:
         if finished and history:
             final = {"test_error": test_error, "validation_error": record.validation_error}
             history = [*history[:-1], history[-1]._replace(**final)]  # type: ignore[arg-type]
-        write_history(path.with_name("history.csv"), history)
+        records.write_history(path.with_name("history.csv"), history)
         if wrong is not None:
             true = np.arange(len(wrong)) % 10
             other = np.random.default_rng(int(digest([name, seed])[:8], 16)).integers(1, 10, len(wrong))
@@ -196,25 +171,26 @@ class Files:
     def published(self, name: str, depth: int, responses: Sequence[float] | None = None, **fields: Any) -> None:
         """Add others' weights to `published.json`."""
         path = self.runs / "published.json"
-        before = PublishedRecords.read(path).evaluations if path.exists() else ()
+        before = records.PublishedRecords.read(path).evaluations if path.exists() else ()
         fields = {"net": "resnet", "shortcut": "A", "weights": "file.th", "data": "CIFAR-10", "official": True} | fields
         counts = {"images": 10_000, "wrong": 827, "test_error": 8.27, "test_loss": 0.4, "parameters": 269_722}
         texts = {"source": "", "normalisation": "mean", "trained": "50k images"}
         digests = {"data_fingerprint": digest(0), "weights_sha256": digest(1)}
         layers = tuple(f"layer{k}" for k in range(len(responses or ())))
-        measured = PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
-        record = PublishedRecord(name=name, depth=depth, responses=measured, **(counts | texts | digests | fields))
-        self._write("published.json", PublishedRecords(evaluations=(*before, record), system=a_system()))
+        measured = records.PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
+        fields = counts | texts | digests | {"name": name, "depth": depth, "responses": measured} | fields
+        record = records.PublishedRecord(**fields)
+        self._write("published.json", records.PublishedRecords(evaluations=(*before, record), system=a_system()))
 
-    def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
+    def responses(self, name: str, *seeds: Sequence[float], data: records.DataRecord | None = None) -> Path:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
-        of_seeds = (SeedResponses(seed=k, weights_sha256=digest(k), std=tuple(std)) for k, std in enumerate(seeds))
-        record = ResponsesRecord(
+        numbered = enumerate(seeds)
+        record = records.ResponsesRecord(
             **self._net(name, counts=False),
             data=data or some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
-            seeds=tuple(of_seeds),
+            seeds=tuple(records.SeedResponses(seed=k, weights_sha256=digest(k), std=tuple(x)) for k, x in numbered),
             settings=self.params.settings(name).model_dump(mode="json", include={"model"}),
             system=a_system(),
         )
@@ -223,9 +199,9 @@ class Files:
     def describe(self, name: str) -> Path:
         net = self._net(name)
         sizes = {key: net.pop(key) for key in ("parameters", "multiply_adds")}
-        layer = Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
+        layer = records.Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
         shortcut = self.params.settings(name).model.shortcut
-        record = DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,))
+        record = records.DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,))
         return self._write(f"describe/{name}.json", record)
 
     def throughput(
@@ -233,22 +209,22 @@ class Files:
         name: str,
         training_seconds: Sequence[float] = (0.01, 0.0125, 0.016),
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
-        system: System | None = None,
-        peaks: Peaks | None = None,
+        system: records.System | None = None,
+        peaks: records.Peaks | None = None,
     ) -> Path:
         net = self._net(name)
         flops, moved = 2 * 128 * net["multiply_adds"], 128 * net["multiply_adds"] // 10
 
-        def timing(seconds: Sequence[float], memory: int) -> Timing:
-            return Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
+        def timing(seconds: Sequence[float], memory: int) -> records.Timing:
+            return records.Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
-        record = ThroughputRecord(
+        record = records.ThroughputRecord(
             **net,
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
             inference=timing(inference_seconds, 512 * 2**20),
-            training_work=StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
-            inference_work=StepWork(flops=flops, bytes=moved) if peaks else None,
+            training_work=records.StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
+            inference_work=records.StepWork(flops=flops, bytes=moved) if peaks else None,
             peaks=peaks,
             settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
@@ -258,11 +234,12 @@ class Files:
     def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
         """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
 
-        def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> LatencyRow:
+        def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> records.LatencyRow:
             place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": batch_size}
-            sizes = {"parameters": 100, "multiply_adds": 1000, "work": StepWork(flops=2_000_000, bytes=1_000_000)}
+            work = records.StepWork(flops=2_000_000, bytes=1_000_000)
+            sizes = {"parameters": 100, "multiply_adds": 1000, "work": work}
             seconds = tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0))
-            return LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
+            return records.LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
 
         rows = []
         for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
@@ -270,11 +247,11 @@ class Files:
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]
             rows.append(row("resnet", "net", 20, passes, 60 * times))
-        record = LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device))
-        return self._write(f"latency/{device}.json", record)
+        record = {"shortcut": "A", "rows": rows, "peaks": (some_peaks(),), "system": a_system(device=device)}
+        return self._write(f"latency/{device}.json", records.LatencyRecord(**record))
 
     def usual_loop(self) -> Path:
-        record = UsualLoopRecord(
+        record = records.UsualLoopRecord(
             net="resnet",
             depth=20,
             batch_size=128,
@@ -288,8 +265,8 @@ class Files:
         return self._write("usual-loop/cpu-resnet-20.json", record)
 
     def forecast(self) -> Path:
-        row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
-        return self._write("forecast.json", ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()))
+        row = records.ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
+        return self._write("forecast.json", records.ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()))
 
 
 @pytest.fixture
