@@ -10,7 +10,7 @@ from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Results, iteration_seconds
-from resnet.report.topics import against_published, errors
+from resnet.report.topics import against_published
 from resnet.report.topics.claims import Claim
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
@@ -33,9 +33,8 @@ def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
     by_depth, written = sorted(several or nets, key=lambda net: net.depth), dict[str, str]()
     for net in (by_depth[0], by_depth[-1]):
         if values := net.over_seeds("test_error"):
-            ends = errors.interval(values, confidence)
-            between = f"{100 * confidence:g} % interval {words.interval_of_mean(ends)}, " if ends else ""
-            runs = words.numbered(values.n, "run")
+            interval, runs = words.interval_of_mean(values.interval(confidence)), words.numbered(values.n, "run")
+            between = f"{100 * confidence:g} % interval {interval}, " if values.n > 1 else ""
             written[net.name] = f"{escaped(net.name)} **{values.mean:.2f} %** ({between}{runs})"
     return written
 

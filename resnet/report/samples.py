@@ -11,9 +11,6 @@ from scipy.special import stdtr, stdtrit
 
 from resnet.report.published import PublishedError
 
-Interval = tuple[float, float]
-"""Its low and its high end."""
-
 
 class Sample(NamedTuple):
     """What is known of one quantity over seeds."""
@@ -25,7 +22,7 @@ class Sample(NamedTuple):
     values: tuple[float, ...] = ()
     """One a seed; others publish none."""
 
-    def interval(self, confidence: float) -> Interval | None:
+    def interval(self, confidence: float) -> tuple[float, float] | None:
         """Student's t interval of the mean; None for one value."""
         if self.std is None:
             return None
@@ -57,7 +54,7 @@ class Difference(NamedTuple):
     test: str
     """The test's name and the numbers of values that went into it."""
 
-    def interval(self, confidence: float) -> Interval:
+    def interval(self, confidence: float) -> tuple[float, float]:
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return self.value - half, self.value + half
 

@@ -86,16 +86,9 @@ def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> l
         part = iteration / 64_000
         level = 60 * math.exp(-9 * part) + (9 if part <= 0.5 else 0) + final
         error = final if k == rows else min(90.0, level + wobble) if k % 4 == 0 else None
-        row = records.HistoryRow(
-            iteration=iteration,
-            epoch=iteration * 128 / 45_000,
-            learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
-            training_loss=level / 40,
-            training_error=min(90.0, 0.9 * level + 0.4 * wobble),
-            validation_error=error,
-            test_error=error,
-        )
-        points.append(row)
+        epoch, rate = iteration * 128 / 45_000, 0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001
+        training_error = min(90.0, 0.9 * level + 0.4 * wobble)
+        points.append(records.HistoryRow(iteration, epoch, rate, level / 40, training_error, error, error))
     return points
 
 

@@ -33,7 +33,7 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.published_error(None), "–"),
         (words.published_error(OF_110), "6.61 ± 0.16 (n = 5), best 6.43"),
         (words.published_error(OF_110, best=False), "6.61 ± 0.16 (n = 5)"),
-        (words.interval_of_mean((7.051, 9.594)), "7.05 to 9.59"),
+        (words.interval_of_mean((7.051, 109.594)), "7.05 to 100.00"),
         (words.rounded_parameters(269_722), "0.27M"),
         (words.rounded_parameters(19_421_274), "19.4M"),
         (words.multiply_adds(40_551_808), "40.55M"),

@@ -14,7 +14,6 @@ from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
 from resnet.report.published import published
 from resnet.report.results import Net
-from resnet.report.samples import Interval, Sample
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
@@ -29,12 +28,6 @@ READING = (
     "finished do not enter the mean; they are counted under *seeds done*.",
     "The interval of a mean is Student's t, over seeds, cut at 0 and 100 %; that of a difference of means Welch's t.",
 )
-
-
-def interval(errors: Sample, confidence: float) -> Interval | None:
-    """The interval of a mean error in %, cut at 0 and 100: few scattered seeds give a wider one. None for one seed."""
-    ends = errors.interval(confidence)
-    return (max(0.0, ends[0]), min(100.0, ends[1])) if ends else None
 
 
 USUAL = "test error, % (runs)"
@@ -270,7 +263,7 @@ def seed_by_seed(nets: Nets, confidence: float) -> Section:
                 "net": net.name,
                 "test error of each seed, %": seeds,
                 "mean ± std": Cell(words.sample(values), values.mean),
-                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(interval(values, confidence)),
+                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(values.interval(confidence)),
             }
             lines.append(line)
     return Section("Seed by seed", (table(lines, left=2),))

@@ -94,7 +94,7 @@ def _one_more(net: Net, confidence: float) -> str:
     values = net.over_seeds("test_error")
     if values and (more := prediction(values, values.mean)):
         half = more.interval(confidence)[1]
-        return words.interval_of_mean((max(0.0, values.mean - half), min(100.0, values.mean + half)))
+        return words.interval_of_mean((values.mean - half, values.mean + half))
     return words.NONE
 
 
