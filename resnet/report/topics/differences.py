@@ -157,8 +157,7 @@ def images(nets: Nets, report: ReportParams) -> Section:
     explained = (
         f"{sets}, drawn with replacement from the test set (seed {report.bootstrap_seed}), the same sets for every "
         "net. The interval is the test set's sampling alone: how these very nets would compare on other images of the "
-        "kind, and not what other runs "
-        "would give. Other draws move its ends in the second decimal. p is two-sided, is not corrected for the number "
-        f"of rows, and cannot be below {2 / (report.bootstrap_samples + 1):.1g}."
+        "kind, and not what other runs would give. Other draws move its ends in the second decimal. p is two-sided, is "
+        f"not corrected for the number of rows, and cannot be below {2 / (report.bootstrap_samples + 1):.1g}."
     )
     return Section("Test error between depths, paired by image", (table(lines), explained) if lines else ())

@@ -108,10 +108,9 @@ def _note(nets: Nets, others: Nets) -> str:
     precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
     measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
-    parts = [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
-    if precisions:
-        errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate"
-        parts.insert(0, f"{errors}, trained in {words.listed(sorted(precisions))}.")
+    errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, trained in"
+    parts = [f"{errors} {words.listed(sorted(precisions))}."] if precisions else []
+    parts += [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
     return " ".join(parts)
 
 
@@ -179,12 +178,11 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net]) -> None:
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     """Test error against depth, residual nets left and plain nets right, each with a scale of its own."""
-    usual, paperlike, ladder = ladders.of_usual_length(nets), _papers_protocol(nets, data), dict[str, list[Net]]()
-    for kind in KIND_MARKERS:
-        of_kind = [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual]
-        if any(net.done for net in of_kind):
-            ladder[kind] = of_kind
-    if not any(nets[name].done for name in usual):
+    usual, paperlike = ladders.of_usual_length(nets), _papers_protocol(nets, data)
+    kinds = {kind: ladders.main_nets(nets, kind) for kind in KIND_MARKERS}
+    shown = {kind: [nets[x] for x in names if paperlike or x in usual] for kind, names in kinds.items()}
+    ladder = {kind: of_kind for kind, of_kind in shown.items() if any(net.done for net in of_kind)}
+    if not ladder:
         return None
     title, published_entries = f"Test error against depth on {ladders.run_on(nets, data)}", dict[str, Any]()
     drawn, panels = style.panels(9.2, 4.2, [KIND_NAMES[kind] for kind in ladder], title)
@@ -198,8 +196,9 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
         panel.margins(y=0.12)
         panel.grid(visible=False, axis="x")
     panels[0].set_ylabel("test error, %")
-    ours: dict[str, Any] = {"ls": "", "color": "#222222"}
-    handles = [style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], **ours) for kind in ladder]
+    handles = [
+        style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], ls="", color="#222222") for kind in ladder
+    ]
     style.legend_below(drawn, [*handles, *published_entries.values()])
     return drawn
 
