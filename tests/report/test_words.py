@@ -1,24 +1,15 @@
-"""How figures are written."""
+"""How figures are written, as far as no topic's test by hand shows it."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 
 from resnet.report import words
-from resnet.report.published import published
-from resnet.report.samples import Difference, sample
-
-OF_110 = published().errors_of("resnet", 110)[0]
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (words.spread(8.512, 0.219, 5), "8.51 ± 0.22 (n = 5)"),
-        (words.sample(sample([8.75])), "8.75 (n = 1)"),
-        (words.sample(None, "not run"), "not run"),
         (words.repeats([1.0, 2.0, 6.0]), "2.0 ± 2.6 (n = 3)"),
         (words.count(float("nan")), "–"),
         (words.percent(None), "–"),
@@ -27,18 +18,10 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.setting(1e-5), "1e-05"),
         (words.setting(None), "none"),
         (words.setting([0.5, 0.75]), "0.5 and 0.75"),
-        (words.published_error(None), "–"),
-        (words.published_error(OF_110), "6.61 ± 0.16 (n = 5), best 6.43"),
-        (words.interval_of_mean((7.051, 109.594)), "7.05 to 100.00"),
         (words.rounded_parameters(19_421_274), "19.4M"),
-        (words.multiply_adds(40_551_808), "40.55M"),
         (words.multiply_adds(2_829_000_000), "2,829M"),
-        (words.images_per_second(10_240.0, 2402.3), "10,240 ± 2,402"),
         (words.images_per_second(10.42, 0.71), "10.4 ± 0.7"),
         (words.images_per_second(float("nan")), "–"),
-        (words.interval((-1.234, 0.5)), "-1.23 to +0.50"),
-        (words.difference(Difference(-0.5, 0.5, math.inf, ""), 0.683), "-0.50 (-1.00 to +0.00)"),
-        (words.difference(None, 0.95), "–"),
         (words.p_value(0.00009), "< 0.0001"),
         (words.p_value(0.0012), "0.0012"),
         (words.p_value(0.153), "0.153"),
@@ -52,7 +35,6 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.duration(1200), "20.0 min"),
         (words.duration(9000), "2.5 h"),
         (words.duration(1260.0, 60.0), "21.0 ± 1.0 min"),
-        (words.listed([]), ""),
         (words.listed(iter("abc")), "a, b and c"),
         (words.numbered(1, "seed"), "1 seed"),
         (words.seeds([3]), "seed 3"),
