@@ -235,11 +235,10 @@ def _values(
     """Of each net of a claim, a value a run that is done and measured; of layers' responses their `centre`."""
     values = dict[str, dict[int, float]]()
     for name in claim.nets:
-        net, done = nets[name], {run.seed: getattr(run.record, quantity, None) for run in nets[name].done}
-        if quantity == "response":
-            measured = {x.seed: centre(x.std) for x in net.responses.seeds} if net.responses else {}
-            done = {seed: measured.get(seed) for seed in done}
-        values[name] = {seed: x for seed, x in done.items() if x is not None and math.isfinite(x)}
+        responses = nets[name].responses
+        centres = {x.seed: centre(x.std) for x in responses.seeds} if responses else {}
+        measured = {run.seed: getattr(run.record, quantity, centres.get(run.seed)) for run in nets[name].done}
+        values[name] = {seed: x for seed, x in measured.items() if x is not None and math.isfinite(x)}
     return values
 
 

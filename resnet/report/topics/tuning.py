@@ -34,16 +34,11 @@ CAPTION = (
 )
 
 
-def standard_error(errors: tuple[float, float], images: int) -> float:
-    """Standard error, in points, of the difference of two errors in % over so many images.
-
-    As if of independent images: those of two nets on the same images are correlated, and the true one is smaller.
-    """
-    return math.sqrt(sum(error * (100 - error) / images for error in errors))
-
-
 def _order(sweeps: Sweeps) -> str:
-    """Say whether the order of the nets of one kind is the same after tuning, or why that is not shown."""
+    """Say whether the order of the nets of one kind is the same after tuning, or why that is not shown.
+
+    The standard error is of independent images: errors on the same images are correlated, and the true one is smaller.
+    """
     kind, images = KIND_NAMES[sweeps[0].net].capitalize(), sweeps[0].data.validation_images
     errors = {
         sweep.name: (own, sweep.best.validation_errors[-1][1])
@@ -57,10 +52,11 @@ def _order(sweeps: Sweeps) -> str:
     if any(first != second for first, second in pairwise(conditions)):
         return f"{question}: budget, search, data, version or precision differ between the nets."
     before, after = (sorted(errors, key=lambda name: errors[name][place]) for place in (0, 1))
-    best = {name: pair[1] for name, pair in errors.items()}
-    ties = [(a, b) for a, b in pairwise(after) if best[b] - best[a] < 2 * standard_error((best[a], best[b]), images)]
-    close = words.listed(f"{escaped(a)} and {escaped(b)}" for a, b in ties)
-    unsure = f" Within two standard errors for {words.count(images)} images: {close}." if ties else ""
+    best, ties = {name: pair[1] for name, pair in errors.items()}, list[str]()
+    for a, b in pairwise(after):
+        standard_error = math.sqrt(sum(best[name] * (100 - best[name]) / images for name in (a, b)))
+        ties += [f"{escaped(a)} and {escaped(b)}"] if best[b] - best[a] < 2 * standard_error else []
+    unsure = f" Within two standard errors for {words.count(images)} images: {words.listed(ties)}." if ties else ""
     same = "the same as with the own values" if before == after else f"with the own values {' < '.join(before)}"
     return f"{kind} by validation error after tuning: {escaped(' < '.join(after))}, {escaped(same)}.{unsure}"
 
