@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from resnet.params import Params, Settings
 from resnet.report.folder import Folder
-from resnet.report.published import PublishedError, published
+from resnet.report.published import PublishedError, papers_error
 from resnet.report.samples import Sample, sample
 from resnet.results import (
     DataRecord,
@@ -110,8 +110,7 @@ class Net:
     @property
     def papers_error(self) -> PublishedError | None:
         """What the paper prints of this net, whether or not ours has run."""
-        figures = published().errors_of(self.kind, self.depth, self.shortcut)
-        return next((figure for figure in figures if figure.source == "paper"), None)
+        return papers_error(self.kind, self.depth, self.shortcut)
 
     @property
     def iterations_left(self) -> int:
@@ -195,7 +194,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    others, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
+    published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
     # The forecast is a file of the runs' folder, or of a folder of its own.
     forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
     latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
@@ -209,7 +208,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         next((files.record.data for files in trained.runs.values()), None),
         latency,
         usual_loop,
-        tuple(others.evaluations) if others else (),
+        tuple(published.evaluations) if published else (),
         sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
         next(filter(None, forecasts), None),
         [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],

@@ -21,13 +21,13 @@ from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
 from resnet.report.section import Section
 from tests.report.made_up import (
+    MULTIPLY_ADDS,
     PARAMETERS,
     PARTS,
     a_history,
     a_plan,
     a_system,
     digest,
-    multiply_adds,
     some_data,
     some_peaks,
     unpadded,
@@ -62,6 +62,11 @@ class Files:
         """The Markdown of a topic's section, its tables without their padding."""
         return unpadded(render([section])).strip()
 
+    def written(self, section: Callable[..., Section], *arguments: Any) -> str:
+        """Likewise, of a topic's function of nets, data and more."""
+        results = self.results()
+        return self.topic(section(results.nets, results.data, *arguments))
+
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:
         """The rows of a text's first table, by its headings."""
@@ -77,7 +82,7 @@ class Files:
         """What most records begin with."""
         settings = self.params.settings(name)
         net = {"name": name, "net": settings.net, "depth": settings.depth}
-        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": multiply_adds(settings.depth)}
+        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": MULTIPLY_ADDS[settings.depth]}
         return net | (sizes if counts else {})
 
     def train_all(self, errors: Mapping[str, Iterable[float]], **fields: Any) -> None:
@@ -182,12 +187,12 @@ class Files:
         record = records.PublishedRecord(**fields)
         self._write("published.json", records.PublishedRecords(evaluations=(*before, record), system=a_system()))
 
-    def responses(self, name: str, *seeds: Sequence[float], data: records.DataRecord | None = None) -> Path:
+    def responses(self, name: str, *seeds: Sequence[float]) -> Path:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
         numbered = enumerate(seeds)
         record = records.ResponsesRecord(
             **self._net(name, counts=False),
-            data=data or some_data(),
+            data=some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
             seeds=tuple(records.SeedResponses(seed=k, weights_sha256=digest(k), std=tuple(x)) for k, x in numbered),
@@ -231,18 +236,18 @@ class Files:
         )
         return self._write(f"throughput/{name}.json", record)
 
-    def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
-        """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
+    def latency(self, device: str = "cpu") -> Path:
+        """Blocks of 1 to 7 ms forward and twice that backward; ResNet-20 takes 60 ms forward."""
 
         def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> records.LatencyRow:
-            place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": batch_size}
+            place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": 128}
             work = records.StepWork(flops=2_000_000, bytes=1_000_000)
             sizes = {"parameters": 100, "multiply_adds": 1000, "work": work}
             seconds = tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0))
             return records.LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
 
         rows = []
-        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
+        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 3.0)):
             for k, part in enumerate(PARTS, start=1):
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]

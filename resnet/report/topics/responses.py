@@ -17,7 +17,7 @@ from resnet.report import ladders, style, words
 from resnet.report.markdown import escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Nets
-from resnet.report.samples import sample
+from resnet.report.samples import over_rows, sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import depth_colour
 from resnet.report.table import Cell, Table, table
@@ -50,8 +50,7 @@ def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
 
 def profile(rows: DataFrame, *, ordered: bool) -> DataFrame:
     """A line of Figure 7: mean, low and high over seeds by layer; `ordered`: each seed's layers in descending order."""
-    values = DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows
-    return DataFrame({"mean": values.mean(), "low": values.min(), "high": values.max()})
+    return over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
 
 
 # The figure.

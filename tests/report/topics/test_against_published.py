@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from resnet.report.section import Section
 from resnet.report.topics import against_published as topic
 from tests.report.conftest import Files
 
 
-def text(plan: Files, section: Callable[..., Section], *more: object) -> str:
-    results = plan.results()
-    return plan.topic(section(results.nets, results.data, *more))
-
-
 def verdicts(plan: Files) -> str:
-    return text(plan, topic.verdicts, plan.params.report)
+    return plan.written(topic.verdicts, plan.params.report)
 
 
 def test_the_other_methods_the_papers_nets_and_ours(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-B-20", "resnet-110", "plain-20", seeds=2)
     plan.train("plain-20")
-    assert text(plan, topic.table_6) == ""  # the table has no plain nets
+    assert plan.written(topic.table_6) == ""  # the table has no plain nets
     plan.train_all({"resnet-20": (8.5, 8.7)})
-    lines = [list(cells.values()) for cells in plan.rows_of(text(plan, topic.table_6))]
+    lines = [list(cells.values()) for cells in plan.rows_of(plan.written(topic.table_6))]
     assert lines[4:] == [
         ["Highway", "19", "2.3M", "–", "7.72 ± 0.16, best 7.54", "–"],
         ["Highway", "32", "1.25M", "–", "8.80", "–"],
@@ -55,17 +49,17 @@ def test_nothing_published_applies_to_a_short_schedule_other_data_or_another_net
     assert verdicts(plan) == ""  # nothing was run
     plan.train("resnet-20", 0, 40.0)
     assert "another schedule" in verdicts(plan)
-    assert text(plan, topic.table_6) == ""
+    assert plan.written(topic.table_6) == ""
     plan.train("resnet-20", 0, data=plan.data(official=False))
     assert "other data" in verdicts(plan)
-    assert text(plan, topic.elsewhere) == ""
+    assert plan.written(topic.elsewhere) == ""
     plan = files("resnet-20", model={"shortcut": "B"})
     plan.train("resnet-20")
-    assert text(plan, topic.table_6) == ""
+    assert plan.written(topic.table_6) == ""
 
 
 def test_what_others_published_is_by_net_and_source(files: Callable[..., Files]) -> None:
-    shown = text(files("plain-20", "resnet-110", "resnet-20", "plain-32", seeds=1), topic.elsewhere)
+    shown = files("plain-20", "resnet-110", "resnet-20", "plain-32", seeds=1).written(topic.elsewhere)
     rows = [line for line in shown.splitlines() if line.startswith(("| resnet", "| plain"))]
     assert rows[0] == "| resnet-20 | 8.51 ± 0.22 (n = 5) | 8.64 ± 0.16 (n = 5) | 8.27 (n = 1) |"
     assert [row.split(" | ")[0] for row in rows] == ["| resnet-20", "| resnet-110", "| plain-20"]

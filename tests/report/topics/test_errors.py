@@ -26,8 +26,7 @@ def one_table(plan: Files, others: Nets | None = None) -> list[dict[str, str]]:
 
 def every_net(plan: Files) -> tuple[str, dict[str, dict[str, str]]]:
     """The section as text, and the rows of its table by net; a mark may follow the name."""
-    results = plan.results()
-    text = plan.topic(errors.every_net(results.nets, results.data))
+    text = plan.written(errors.every_net)
     return text, {cells["net"].split(" (")[0]: cells for cells in plan.rows_of(text)} if text else {}
 
 
