@@ -92,9 +92,9 @@ def _hours(seconds: float) -> Cell:
 def _one_more(net: Net, confidence: float) -> str:
     """The interval in which one more run ends."""
     values = net.over_seeds("test_error")
-    if values and (more := prediction(values, values.mean)):
-        half = more.interval(confidence)[1]
-        return words.interval_of_mean((values.mean - half, values.mean + half))
+    if values and (more := prediction(values, 0.0)):
+        low, high = more.interval(confidence)
+        return words.interval_of_mean((max(0.0, low), min(100.0, high)))
     return words.NONE
 
 
