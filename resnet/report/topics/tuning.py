@@ -112,6 +112,7 @@ def _draw_net(panels: Any, sweep: SweepRecord) -> None:
     panels[0].step([x.number for x in complete], best, where="post", color=colour, lw=1.2, zorder=1)
     panels[0].set_ylabel(f"{sweep.name} (n = {len(measured)})\nvalidation error, %")
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_xlim(-0.5, len(sweep.trials) - 0.5)
     _log_axis(panels[1], [x.values.learning_rate for x in measured])
     _log_axis(panels[2], [x.values.weight_decay for x in measured if x.values.weight_decay])
 

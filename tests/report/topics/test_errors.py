@@ -13,7 +13,7 @@ from resnet.report.results import Net
 from resnet.report.table import as_markdown
 from resnet.report.topics import errors
 from tests.report.conftest import Files
-from tests.report.drawn import assert_room_for_axes, drawn_line, y_of
+from tests.report.drawn import assert_readable, drawn_line, y_of
 from tests.report.made_up import a_plan, unpadded
 
 Nets = Mapping[str, Net]
@@ -88,7 +88,7 @@ def test_ours_filled_and_every_published_depth_hollow(files: Callable[..., Files
     residual, _ = drawn.axes
     assert [label.get_text() for label in residual.get_xticklabels()] == ["20\nn = 3", "56\nn = 2"]
     assert y_of(drawn_line(drawn, "runs-plain-20")) == [9.0, 9.5, 10.0]
-    assert_room_for_axes(drawn)
+    assert_readable(drawn)
 
 
 @pytest.mark.parametrize("official", [True, False])

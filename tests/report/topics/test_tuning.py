@@ -10,7 +10,7 @@ from resnet.report.section import Picture
 from resnet.report.topics import tuning
 from resnet.results import SweepRecord
 from tests.report.conftest import Files
-from tests.report.drawn import assert_room_for_axes
+from tests.report.drawn import assert_readable
 from tests.report.made_up import a_sweep, some_data
 
 FIRST = a_sweep(20, 12.0, 11.0)
@@ -51,8 +51,7 @@ def test_the_table_and_the_figure_come_and_go_with_the_sweeps(files: Callable[..
     points = [line.get_xydata()[0].tolist() for line in drawn.axes[0].lines if line.get_linestyle() == "None"]  # type: ignore[index, union-attr]
     assert points == [[0.0, 12.0], [1.0, 11.0]]
     assert [axes.get_ylabel().split("\n")[0] for axes in drawn.axes[::3]] == ["resnet-20 (n = 2)", "resnet-56 (n = 1)"]
-    assert not any("mathdefault" in tick.get_text() for axes in drawn.axes for tick in axes.get_xticklabels())
-    assert_room_for_axes(drawn)
+    assert_readable(drawn)
 
 
 def test_a_sweep_without_any_measurement_draws_nothing() -> None:
