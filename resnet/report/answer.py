@@ -10,8 +10,8 @@ from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Results, iteration_seconds
-from resnet.report.topics import against_published, errors
-from resnet.report.topics.claims import Judged
+from resnet.report.topics import against_published
+from resnet.report.topics.claims import Claim
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
@@ -21,7 +21,7 @@ class Judgement(NamedTuple):
     """A plan's results with its claims."""
 
     results: Results
-    claims: Sequence[Judged]
+    claims: Sequence[Claim]
 
 
 def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
@@ -33,9 +33,8 @@ def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
     by_depth, written = sorted(several or nets, key=lambda net: net.depth), dict[str, str]()
     for net in (by_depth[0], by_depth[-1]):
         if values := net.over_seeds("test_error"):
-            ends = errors.interval(values, confidence)
-            between = f"{100 * confidence:g} % interval {words.interval_of_mean(ends)}, " if ends else ""
-            runs = words.numbered(values.n, "run")
+            interval, runs = words.interval_of_mean(values.interval(confidence)), words.numbered(values.n, "run")
+            between = f"{100 * confidence:g} % interval {interval}, " if values.n > 1 else ""
             written[net.name] = f"{escaped(net.name)} **{values.mean:.2f} %** ({between}{runs})"
     return written
 
@@ -56,7 +55,8 @@ def reproduced(results: Results) -> str:
             return f"**A schedule of {usual:,} iterations**, the paper's has {whole:,}. {ours}"
         first = protocol.deviations(done[0], data)[0].sentence
         return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {ours}"
-    found = against_published.with_the_paper(nets, data, report.confidence, report.margin)
+    compared = against_published.comparisons(nets, data, report)
+    found = {one.net.name: one for one in compared if one.figure.source == "paper"}
     if not found:
         return f"**The paper prints no error of these nets.** {ours}"
     counts = Counter(one.word for one in found.values())
@@ -68,27 +68,27 @@ def reproduced(results: Results) -> str:
     return f"{title} points of the paper's test error{rest}: {both}."
 
 
-def _statement(judged: Judged) -> str:
+def _statement(judged: Claim) -> str:
     """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
-    gist = judged.claim.sentence.split(":")[0]
+    gist = judged.sentence.split(":")[0]
     gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
     if not judged.test:
         return f"{escaped(gist)} (**not tested**, {escaped(judged.why_not_tested)})"
     undecided = judged.verdict == "undecided"
     amount = words.interval((judged.low, judged.high)) if undecided else f"{judged.difference:+.2f}"
-    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.claim.unit})"
+    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.unit})"
 
 
 def depth(plan: Judgement) -> str:
     """The verdicts of the primary claims."""
-    results, primary = plan.results, [x for x in plan.claims if x.claim.family == "primary"]
+    results, primary = plan.results, [x for x in plan.claims if x.family == "primary"]
     if not primary:
         return ""
     data, length = results.data, ladders.usual_length(results.nets.values())
     where = f" on {escaped(data.name)}" if data and not data.official else ""
     where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
     if not any(x.test for x in primary):
-        names = dict.fromkeys(name for x in primary for name in x.claim.contrast)
+        names = dict.fromkeys(name for x in primary for name in x.contrast)
         done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
     interim = " Interim: not all planned runs are done." if any(x.interim for x in primary) else ""

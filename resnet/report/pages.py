@@ -88,7 +88,7 @@ def sections(
     """What each page says; summary.md says it below the headline. The last arguments are those of `where`."""
     results, stated = judged
     of_nets, data, report = results.nets, results.data, results.params.report
-    confidence, primary = report.confidence, [x for x in stated if x.claim.family == "primary"]
+    confidence, primary = report.confidence, [x for x in stated if x.family == "primary"]
     return {
         SUMMARY: [
             provenance.first_look(of_nets, data),
@@ -107,7 +107,7 @@ def sections(
             differences.ablations(of_nets, report, others.results.nets if others else {}),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
-            against_published.verdicts(of_nets, data, confidence, report.margin),
+            against_published.verdicts(of_nets, data, report),
             against_published.elsewhere(of_nets, data),
             against_published.weights(results.published),
             tuning.tuned(results.sweeps),

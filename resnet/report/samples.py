@@ -13,11 +13,6 @@ from scipy.special import stdtr, stdtrit
 from resnet.report.published import PublishedError
 
 
-class Interval(NamedTuple):
-    low: float
-    high: float
-
-
 class Sample(NamedTuple):
     """What is known of one quantity over seeds."""
 
@@ -28,12 +23,12 @@ class Sample(NamedTuple):
     values: tuple[float, ...] = ()
     """One a seed; others publish none."""
 
-    def interval(self, confidence: float) -> Interval | None:
+    def interval(self, confidence: float) -> tuple[float, float] | None:
         """Student's t interval of the mean; None for one value."""
         if self.std is None:
             return None
         half = float(stdtrit(self.n - 1, (1 + confidence) / 2)) * self.std / math.sqrt(self.n)
-        return Interval(self.mean - half, self.mean + half)
+        return self.mean - half, self.mean + half
 
 
 def sample(values: Iterable[float | None]) -> Sample | None:
@@ -42,9 +37,9 @@ def sample(values: Iterable[float | None]) -> Sample | None:
     A value that is missing, NaN or infinite was not measured and does not count in n.
     """
     finite = tuple(float(value) for value in values if value is not None and math.isfinite(value))
-    if not finite:
+    if not (n := len(finite)):
         return None
-    n, mean = len(finite), math.fsum(finite) / len(finite)
+    mean = math.fsum(finite) / n
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (n - 1)) if n > 1 else None
     return Sample(mean, std, n, finite)
 
@@ -60,9 +55,9 @@ class Difference(NamedTuple):
     test: str
     """The test's name and the numbers of values that went into it."""
 
-    def interval(self, confidence: float) -> Interval:
+    def interval(self, confidence: float) -> tuple[float, float]:
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
-        return Interval(self.value - half, self.value + half)
+        return self.value - half, self.value + half
 
     def p(self, bound: float = 0.0) -> float:
         """Two-sided, against a difference of `bound`."""
@@ -99,26 +94,21 @@ def welch(first: Sample, second: Sample) -> Difference | None:
     return contrast((1, -1), (first, second))
 
 
-def _of_one(values: Sample, factor: float, constant: float, test: str) -> Difference | None:
-    """The mean minus a constant, with a standard error of `factor` times the spread; None for one value."""
-    if values.std is None:
-        return None
-    return _difference(values.mean - constant, factor * values.std, values.n - 1, f"{test}, n = {values.n}")
-
-
 def prediction(values: Sample, single: float) -> Difference | None:
     """The mean minus a single run of somebody else, which is one draw and no truth.
 
     The standard error is s * sqrt(1 + 1/n), as if theirs scattered like ours: the interval of the difference leaves
     0 out if their run is outside the interval that predicts one more run. None for one value or without spread.
     """
-    return _of_one(values, math.sqrt(1 + 1 / values.n), single, "prediction of a single run")
+    error = math.sqrt(1 + 1 / values.n) * (values.std or 0.0)
+    return _difference(values.mean - single, error, values.n - 1, f"prediction of a single run, n = {values.n}")
 
 
 def paired(differences: Iterable[float]) -> Difference | None:
     """The mean of differences, one a seed; None for one, or without spread."""
-    values = sample(differences)
-    return _of_one(values, math.sqrt(1 / values.n), 0.0, "paired t") if values else None
+    if (values := sample(differences)) is None:
+        return None
+    return _difference(values.mean, math.sqrt(1 / values.n) * (values.std or 0.0), values.n - 1, "paired t")
 
 
 def versus_published(values: Sample, figure: PublishedError) -> Difference | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,54 +13,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from resnet import results as records
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
 from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
 from resnet.report.section import Section
-from resnet.results import (
-    DataRecord,
-    DescriptionRecord,
-    ForecastRecord,
-    ForecastRow,
-    HistoryRow,
-    Identity,
-    LatencyRecord,
-    LatencyRow,
-    Layer,
-    Peaks,
-    PublishedRecord,
-    PublishedRecords,
-    PublishedResponses,
-    ResponsesRecord,
-    SeedResponses,
-    Segment,
-    Status,
-    StepWork,
-    System,
-    ThroughputRecord,
-    Timing,
-    TrainingRecord,
-    UsualLoopRecord,
-    write_history,
-)
 from tests.report.made_up import (
+    MULTIPLY_ADDS,
     PARAMETERS,
     PARTS,
     a_history,
     a_plan,
     a_system,
     digest,
-    multiply_adds,
     some_data,
     some_peaks,
     unpadded,
 )
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
 @dataclass
@@ -91,20 +62,34 @@ class Files:
         """The Markdown of a topic's section, its tables without their padding."""
         return unpadded(render([section])).strip()
 
+    def written(self, section: Callable[..., Section], *arguments: Any) -> str:
+        """Likewise, of a topic's function of nets, data and more."""
+        results = self.results()
+        return self.topic(section(results.nets, results.data, *arguments))
+
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:
         """The rows of a text's first table, by its headings."""
-        lines = text.splitlines()
-        start = next(place for place, line in enumerate(lines) if line.startswith("|"))
-        end = next((place for place in range(start, len(lines)) if not lines[place].startswith("|")), len(lines))
-        return [dict(zip(_cells(lines[start]), _cells(line), strict=True)) for line in lines[start + 2 : end]]
+        first = next(part for part in text.split("\n\n") if part.startswith("|"))
+        head, _, *rows = [[cell.strip() for cell in x.strip("|").split(" | ")] for x in first.splitlines()]
+        return [dict(zip(head, row, strict=True)) for row in rows]
+
+    def _write(self, file: str, record: Any) -> Path:
+        record.write(self.runs / file)
+        return self.runs / file
 
     def _net(self, name: str, *, counts: bool = True) -> dict[str, Any]:
         """What most records begin with."""
         settings = self.params.settings(name)
         net = {"name": name, "net": settings.net, "depth": settings.depth}
-        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": multiply_adds(settings.depth)}
+        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": MULTIPLY_ADDS[settings.depth]}
         return net | (sizes if counts else {})
+
+    def train_all(self, errors: Mapping[str, Iterable[float]], **fields: Any) -> None:
+        """Nets with the test errors of seeds 0, 1, ..."""
+        for name, values in errors.items():
+            for seed, error in enumerate(values):
+                self.train(name, seed, error, **fields)
 
     def train(
         self,
@@ -113,13 +98,13 @@ class Files:
         test_error: float | None = 8.75,
         *,
         training_error: float | None = 0.5,
-        status: Status = "done",
+        status: records.Status = "done",
         iteration: int | None = None,
-        data: DataRecord | None = None,
+        data: records.DataRecord | None = None,
         train: dict[str, Any] | None = None,
-        systems: Sequence[System] = (),
+        systems: Sequence[records.System] = (),
         seconds: float = 1200.0,
-        history: Sequence[HistoryRow] | None = None,
+        history: Sequence[records.HistoryRow] | None = None,
         precision: str = "bf16",
         version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
@@ -140,7 +125,7 @@ class Files:
         machines = systems or [a_system()]
         bounds = [done * k // len(machines) for k in range(len(machines) + 1)]
         effective = TrainParams(**sections["train"])
-        record = TrainingRecord(
+        record = records.TrainingRecord(
             **self._net(name),
             status=status,
             seed=seed,
@@ -155,14 +140,14 @@ class Files:
             warmup_iterations=min(400, done) if sections["train"]["warmup"] else None,
             peak_memory_bytes=3 * 2**30,
             data=data,
-            identity=Identity(
+            identity=records.Identity(
                 configuration=configuration(settings.net, settings.depth, settings.model, effective, precision),
                 data=data.digest,
                 version=version,
             ),
             settings=sections,
             segments=tuple(
-                Segment(
+                records.Segment(
                     first_iteration=first,
                     last_iteration=last,
                     seconds=seconds / len(machines),
@@ -174,14 +159,13 @@ class Files:
                 for first, last, machine in zip(bounds, bounds[1:], machines, strict=False)
             ),
         )
-        path = self.runs / "train" / name / f"seed-{seed}" / "metrics.json"
-        record.write(path)
+        path = self._write(f"train/{name}/seed-{seed}/metrics.json", record)
         if history is None:
             history = a_history(done, test_error or 10.0, seed) if done else []
         if finished and history:
             final = {"test_error": test_error, "validation_error": record.validation_error}
             history = [*history[:-1], history[-1]._replace(**final)]  # type: ignore[arg-type]
-        write_history(path.with_name("history.csv"), history)
+        records.write_history(path.with_name("history.csv"), history)
         if wrong is not None:
             true = np.arange(len(wrong)) % 10
             other = np.random.default_rng(int(digest([name, seed])[:8], 16)).integers(1, 10, len(wrong))
@@ -192,101 +176,87 @@ class Files:
     def published(self, name: str, depth: int, responses: Sequence[float] | None = None, **fields: Any) -> None:
         """Add others' weights to `published.json`."""
         path = self.runs / "published.json"
-        before = PublishedRecords.read(path).evaluations if path.exists() else ()
+        before = records.PublishedRecords.read(path).evaluations if path.exists() else ()
         fields = {"net": "resnet", "shortcut": "A", "weights": "file.th", "data": "CIFAR-10", "official": True} | fields
         counts = {"images": 10_000, "wrong": 827, "test_error": 8.27, "test_loss": 0.4, "parameters": 269_722}
         texts = {"source": "", "normalisation": "mean", "trained": "50k images"}
         digests = {"data_fingerprint": digest(0), "weights_sha256": digest(1)}
         layers = tuple(f"layer{k}" for k in range(len(responses or ())))
-        measured = PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
-        record = PublishedRecord(name=name, depth=depth, responses=measured, **(counts | texts | digests | fields))
-        PublishedRecords(evaluations=(*before, record), system=a_system()).write(path)
+        measured = records.PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
+        fields = counts | texts | digests | {"name": name, "depth": depth, "responses": measured} | fields
+        record = records.PublishedRecord(**fields)
+        self._write("published.json", records.PublishedRecords(evaluations=(*before, record), system=a_system()))
 
-    def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
+    def responses(self, name: str, *seeds: Sequence[float]) -> Path:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
-        path = self.runs / "responses" / f"{name}.json"
-        ResponsesRecord(
+        numbered = enumerate(seeds)
+        record = records.ResponsesRecord(
             **self._net(name, counts=False),
-            data=data or some_data(),
+            data=some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
-            seeds=tuple(
-                SeedResponses(seed=seed, weights_sha256=digest(seed), std=tuple(std)) for seed, std in enumerate(seeds)
-            ),
+            seeds=tuple(records.SeedResponses(seed=k, weights_sha256=digest(k), std=tuple(x)) for k, x in numbered),
             settings=self.params.settings(name).model_dump(mode="json", include={"model"}),
             system=a_system(),
-        ).write(path)
-        return path
+        )
+        return self._write(f"responses/{name}.json", record)
 
     def describe(self, name: str) -> Path:
         net = self._net(name)
         sizes = {key: net.pop(key) for key in ("parameters", "multiply_adds")}
-        layer = Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
-        path = self.runs / "describe" / f"{name}.json"
+        layer = records.Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
         shortcut = self.params.settings(name).model.shortcut
-        DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,)).write(path)
-        return path
+        record = records.DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,))
+        return self._write(f"describe/{name}.json", record)
 
     def throughput(
         self,
         name: str,
         training_seconds: Sequence[float] = (0.01, 0.0125, 0.016),
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
-        system: System | None = None,
-        peaks: Peaks | None = None,
+        system: records.System | None = None,
+        peaks: records.Peaks | None = None,
     ) -> Path:
         net = self._net(name)
         flops, moved = 2 * 128 * net["multiply_adds"], 128 * net["multiply_adds"] // 10
 
-        def timing(seconds: Sequence[float], memory: int) -> Timing:
-            return Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
+        def timing(seconds: Sequence[float], memory: int) -> records.Timing:
+            return records.Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
-        path = self.runs / "throughput" / f"{name}.json"
-        ThroughputRecord(
+        record = records.ThroughputRecord(
             **net,
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
             inference=timing(inference_seconds, 512 * 2**20),
-            training_work=StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
-            inference_work=StepWork(flops=flops, bytes=moved) if peaks else None,
+            training_work=records.StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
+            inference_work=records.StepWork(flops=flops, bytes=moved) if peaks else None,
             peaks=peaks,
             settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
-        ).write(path)
-        return path
+        )
+        return self._write(f"throughput/{name}.json", record)
 
-    def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
-        """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
+    def latency(self, device: str = "cpu") -> Path:
+        """Blocks of 1 to 7 ms forward and twice that backward; ResNet-20 takes 60 ms forward."""
 
-        def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> LatencyRow:
-            return LatencyRow(
-                net=net,
-                part=part,
-                depth=depth,
-                passes=passes,
-                batch_size=batch_size,
-                precision="fp32",
-                mode="eager",
-                parameters=100,
-                multiply_adds=1000,
-                work=StepWork(flops=2_000_000, bytes=1_000_000),
-                steps=2,
-                seconds=tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0)),
-            )
+        def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> records.LatencyRow:
+            place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": 128}
+            work = records.StepWork(flops=2_000_000, bytes=1_000_000)
+            sizes = {"parameters": 100, "multiply_adds": 1000, "work": work}
+            seconds = tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0))
+            return records.LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
 
         rows = []
-        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
+        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 3.0)):
             for k, part in enumerate(PARTS, start=1):
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]
             rows.append(row("resnet", "net", 20, passes, 60 * times))
-        path = self.runs / "latency" / f"{device}.json"
-        LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device)).write(path)
-        return path
+        record = {"shortcut": "A", "rows": rows, "peaks": (some_peaks(),), "system": a_system(device=device)}
+        return self._write(f"latency/{device}.json", records.LatencyRecord(**record))
 
     def usual_loop(self) -> Path:
-        path = self.runs / "usual-loop" / "cpu-resnet-20.json"
-        UsualLoopRecord(
+        record = records.UsualLoopRecord(
             net="resnet",
             depth=20,
             batch_size=128,
@@ -296,14 +266,12 @@ class Files:
             usual_images_per_second=(100.0, 200.0, 300.0),
             images_per_second=(300.0, 500.0, 1200.0),
             system=a_system(device="cpu"),
-        ).write(path)
-        return path
+        )
+        return self._write("usual-loop/cpu-resnet-20.json", record)
 
     def forecast(self) -> Path:
-        path = self.runs / "forecast.json"
-        row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
-        ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
-        return path
+        row = records.ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
+        return self._write("forecast.json", records.ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()))
 
 
 @pytest.fixture

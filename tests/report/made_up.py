@@ -8,18 +8,8 @@ import math
 import re
 from typing import Any
 
+from resnet import results as records
 from resnet.params import Params, load
-from resnet.results import (
-    OFFICIAL_FINGERPRINTS,
-    DataRecord,
-    HistoryRow,
-    Identity,
-    Peaks,
-    SweepRecord,
-    SweepTrial,
-    SweepValues,
-    System,
-)
 
 
 def unpadded(text: str) -> str:
@@ -29,11 +19,8 @@ def unpadded(text: str) -> str:
 
 PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000)
 PARAMETERS |= {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
-
-
-def multiply_adds(depth: int) -> int:
-    known = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
-    return known.get(depth, 2_829_000_000)
+MULTIPLY_ADDS = dict.fromkeys(range(8, 1203, 6), 2_829_000_000)
+MULTIPLY_ADDS |= {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
 
 
 def digest(value: object) -> str:
@@ -43,7 +30,7 @@ def digest(value: object) -> str:
 PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
 
 
-def some_peaks(**changes: Any) -> Peaks:
+def some_peaks(**changes: Any) -> records.Peaks:
     fields: dict[str, Any] = {
         "precision": "fp32",
         "matrix_size": 1024,
@@ -51,10 +38,10 @@ def some_peaks(**changes: Any) -> Peaks:
         "copied_bytes": 2**30,
         "copy_bytes_per_second": (1e12, 1e12, 1e12),
     }
-    return Peaks(**(fields | changes))
+    return records.Peaks(**(fields | changes))
 
 
-def a_system(**changes: Any) -> System:
+def a_system(**changes: Any) -> records.System:
     fields: dict[str, Any] = {
         "device": "cuda",
         "device_name": "Example GPU",
@@ -69,25 +56,26 @@ def a_system(**changes: Any) -> System:
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "modified": False,
     }
-    return System(**(fields | changes))
+    return records.System(**(fields | changes))
 
 
-def some_data(official: bool = True, **changes: Any) -> DataRecord:
+def some_data(official: bool = True, **changes: Any) -> records.DataRecord:
+    others = {"train": digest("train"), "test": digest("test")}
     fields: dict[str, Any] = {
         "name": "CIFAR-10" if official else "digits",
         "official": official,
         "classes": tuple("abcdefghij"),
-        "fingerprint": OFFICIAL_FINGERPRINTS if official else {"train": digest("train"), "test": digest("test")},
+        "fingerprint": records.OFFICIAL_FINGERPRINTS if official else others,
         "train_images": 45_000 if official else 1_000,
         "validation_images": 5_000,
         "test_images": 10_000 if official else 397,
         "split_seed": 0,
         "split_fingerprint": digest(["split", official]),
     }
-    return DataRecord(**(fields | changes))
+    return records.DataRecord(**(fields | changes))
 
 
-def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> list[HistoryRow]:
+def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> list[records.HistoryRow]:
     """A learning curve that falls to `final` % in `rows` rows, the test error measured on every fourth and the last."""
     points = []
     for k in range(1, rows + 1):
@@ -95,16 +83,9 @@ def a_history(iterations: int, final: float, seed: int = 0, rows: int = 64) -> l
         part = iteration / 64_000
         level = 60 * math.exp(-9 * part) + (9 if part <= 0.5 else 0) + final
         error = final if k == rows else min(90.0, level + wobble) if k % 4 == 0 else None
-        row = HistoryRow(
-            iteration=iteration,
-            epoch=iteration * 128 / 45_000,
-            learning_rate=0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001,
-            training_loss=level / 40,
-            training_error=min(90.0, 0.9 * level + 0.4 * wobble),
-            validation_error=error,
-            test_error=error,
-        )
-        points.append(row)
+        epoch, rate = iteration * 128 / 45_000, 0.1 if part <= 0.5 else 0.01 if part <= 0.75 else 0.001
+        training_error = min(90.0, 0.9 * level + 0.4 * wobble)
+        points.append(records.HistoryRow(iteration, epoch, rate, level / 40, training_error, error, error))
     return points
 
 
@@ -124,14 +105,14 @@ def a_plan(*names: str, seeds: int | list[int] = 3, **sections: Any) -> Params:
     return Params.model_validate(tree)
 
 
-def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> SweepRecord:
+def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> records.SweepRecord:
     """Two trials: the own values', diverged where `own` is None, and the best."""
 
-    def trial(number: int, error: float | None, rate: float) -> SweepTrial:
-        values = SweepValues(learning_rate=rate, weight_decay=1e-4, warmup=False, milestones=(0.5, 0.75))
+    def trial(number: int, error: float | None, rate: float) -> records.SweepTrial:
+        values = records.SweepValues(learning_rate=rate, weight_decay=1e-4, warmup=False, milestones=(0.5, 0.75))
         errors = () if error is None else ((8000, error),)
         state = "diverged" if error is None else "complete"
-        return SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)
+        return records.SweepTrial(number=number, state=state, values=values, validation_errors=errors, seconds=60.0)
 
     fields: dict[str, Any] = {
         "status": "done",
@@ -141,8 +122,8 @@ def a_sweep(depth: int, own: float | None, best: float, **changes: Any) -> Sweep
         "iterations": 8000,
         "precision": "bf16",
         "data": some_data(),
-        "identity": Identity(configuration=str(depth), data="d", version=1),
+        "identity": records.Identity(configuration=str(depth), data="d", version=1),
         "settings": {"sweep": load(None).sweep.model_dump(mode="json")},
         "trials": (trial(0, own, 0.1), trial(1, best, 0.3)),
     }
-    return SweepRecord(**(fields | changes))
+    return records.SweepRecord(**(fields | changes))

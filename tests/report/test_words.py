@@ -1,46 +1,27 @@
-"""How figures are written."""
+"""How figures are written, as far as no topic's test by hand shows it."""
 
 from __future__ import annotations
 
 import pytest
 
 from resnet.report import words
-from resnet.report.published import published
-from resnet.report.samples import sample
-
-OF_110 = published().errors_of("resnet", 110)[0]
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (words.spread(8.512, 0.219, 5), "8.51 ± 0.22 (n = 5)"),
-        (words.sample(sample([8.75])), "8.75 (n = 1)"),
-        (words.sample(None, "not run"), "not run"),
         (words.repeats([1.0, 2.0, 6.0]), "2.0 ± 2.6 (n = 3)"),
-        (words.repeats([2e9], 1, 1e9), "2.0 (n = 1)"),
-        (words.count(1234567), "1,234,567"),
         (words.count(float("nan")), "–"),
         (words.percent(None), "–"),
         (words.setting(True), "yes"),
-        (words.setting(0.1), "0.1"),
         (words.setting(80.0), "80"),
         (words.setting(1e-5), "1e-05"),
         (words.setting(None), "none"),
         (words.setting([0.5, 0.75]), "0.5 and 0.75"),
-        (words.published_error(None), "–"),
-        (words.published_error(OF_110), "6.61 ± 0.16 (n = 5), best 6.43"),
-        (words.published_error(OF_110, best=False), "6.61 ± 0.16 (n = 5)"),
-        (words.interval_of_mean((7.051, 9.594)), "7.05 to 9.59"),
-        (words.rounded_parameters(269_722), "0.27M"),
         (words.rounded_parameters(19_421_274), "19.4M"),
-        (words.multiply_adds(40_551_808), "40.55M"),
         (words.multiply_adds(2_829_000_000), "2,829M"),
-        (words.images_per_second(10_240.0, 2402.3), "10,240 ± 2,402"),
         (words.images_per_second(10.42, 0.71), "10.4 ± 0.7"),
         (words.images_per_second(float("nan")), "–"),
-        (words.interval((-1.234, 0.5)), "-1.23 to +0.50"),
-        (words.difference(-0.5, (-1.0, 0.0)), "-0.50 (-1.00 to +0.00)"),
         (words.p_value(0.00009), "< 0.0001"),
         (words.p_value(0.0012), "0.0012"),
         (words.p_value(0.153), "0.153"),
@@ -48,20 +29,14 @@ OF_110 = published().errors_of("resnet", 110)[0]
         (words.size(3 * 2**30), "3.0 GiB"),
         (words.per_second(96.5e9, "B/s"), "96.5 GB/s"),
         (words.per_second(1.234e12, "B/s"), "1.23 TB/s"),
-        (words.per_second(12.0, "B/s"), "12 B/s"),
-        (words.shares([1], 3, ""), "33 %"),
         (words.shares([1, 2, 3], 100, ""), "2.0 ± 1.0 %"),
         (words.shares([100, 110, 120], 100, "why"), "110 ± 10 % (why)"),
         (words.duration(0.84), "0.84 s"),
-        (words.duration(75.5), "75.5 s"),
         (words.duration(1200), "20.0 min"),
         (words.duration(9000), "2.5 h"),
-        (words.durations(1260.0, 60.0, 3), "21.0 ± 1.0 min (n = 3)"),
-        (words.durations(0.5, None, 1), "0.50 s (n = 1)"),
-        (words.listed([]), ""),
+        (words.duration(1260.0, 60.0), "21.0 ± 1.0 min"),
         (words.listed(iter("abc")), "a, b and c"),
         (words.numbered(1, "seed"), "1 seed"),
-        (words.numbered(1200, "seed"), "1,200 seeds"),
         (words.seeds([3]), "seed 3"),
         (words.seeds([0, 1, 2]), "seeds 0, 1 and 2"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from resnet.params import ReportParams
 from resnet.report import ladders, protocol, words
 from resnet.report.ladders import Nets
 from resnet.report.markdown import bold, bullets, escaped
@@ -28,7 +29,7 @@ class Comparison(NamedTuple):
     """`undecided`, `equivalent`: within the margin by TOST, or `different`: not so, and the interval leaves 0 out."""
 
 
-def comparisons(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> Iterator[Comparison]:
+def comparisons(nets: Nets, data: DataRecord | None, report: ReportParams) -> Iterator[Comparison]:
     """Every figure of the nets on the paper's schedule and data that have a run, in the plan's order.
 
     A figure without a spread is one more run, with the scatter of ours.
@@ -37,17 +38,11 @@ def comparisons(nets: Nets, data: DataRecord | None, confidence: float, margin: 
         if ours := net.over_seeds("test_error"):
             for figure in published().errors_of(net.kind, net.depth, net.shortcut):
                 apart, word = versus_published(ours, figure), "undecided"
-                if apart and apart.p() < 1 - confidence:
+                if apart and apart.p() < 1 - report.confidence:
                     word = "different"
-                if apart and apart.equivalence_p(margin) < 1 - confidence:
+                if apart and apart.equivalence_p(report.margin) < 1 - report.confidence:
                     word = "equivalent"
                 yield Comparison(net, figure, ours, apart, word)
-
-
-def with_the_paper(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> dict[str, Comparison]:
-    """By net, its comparison with the paper's figure."""
-    compared = comparisons(nets, data, confidence, margin)
-    return {one.net.name: one for one in compared if one.figure.source == "paper"}
 
 
 # Table 6.
@@ -87,37 +82,35 @@ def table_6(nets: Nets, data: DataRecord | None) -> Section:
 # Every published figure of the same net, judged.
 
 
-def _line(one: Comparison, confidence: float, margin: float) -> Line:
+def _line(one: Comparison, report: ReportParams) -> Line:
     theirs, apart = published().sources[one.figure.source].training_images, one.difference
-    other_images = theirs and theirs != one.net.done[0].record.data.train_images
-    images = f", {theirs // 1000}k images" if theirs and other_images else ""
-    difference, word, ps, test = Cell(words.NONE), "undecided (one run shows no spread)", Cell(words.NONE), words.NONE
-    if apart:
-        difference = Cell(words.difference(apart.value, apart.interval(confidence)), apart.value)
-        ps = Cell(f"{words.p_value(apart.p())}, {words.p_value(apart.equivalence_p(margin))}", apart.p())
-        word, test = bold(one.word), apart.test
+    images = f", {theirs // 1000}k images" if theirs and theirs != one.net.done[0].record.data.train_images else ""
+    ps = [apart.p(), apart.equivalence_p(report.margin)] if apart else [None]
     return {
         "net": one.net.name,
         "source": one.figure.source,
         "published, %": Cell(words.published_error(one.figure, best=False) + images, one.figure.error),
         "ours, %": Cell(words.sample(one.ours), one.ours.mean, one.net.done[0].file),
-        f"ours minus theirs ({100 * confidence:g} % interval)": difference,
-        "verdict": word,
-        "p of difference, of TOST": ps,
-        "test": test,
+        f"ours minus theirs ({100 * report.confidence:g} % interval)": Cell(
+            words.difference(apart, report.confidence), apart and apart.value
+        ),
+        "verdict": bold(one.word) if apart else "undecided (one run shows no spread)",
+        "p of difference, of TOST": Cell(", ".join(map(words.p_value, ps)), ps[0]),
+        "test": apart.test if apart else words.NONE,
     }
 
 
-def verdicts(nets: Nets, data: DataRecord | None, confidence: float, margin: float) -> Section:
+def verdicts(nets: Nets, data: DataRecord | None, report: ReportParams) -> Section:
     """Every published figure with one word and its numbers; a sentence if none applies."""
     title, done = "Against published figures", [net.name for net in nets.values() if net.done]
     alike = protocol.on_the_papers_schedule(nets.values(), data)
     if done and not alike:
         why = "another schedule than the paper's" if protocol.official(data) else "other data than CIFAR-10"
         return Section(title, (f"Does not apply: these are runs on {why}; nothing published is comparable.",))
-    lines = [_line(one, confidence, margin) for one in comparisons(nets, data, confidence, margin)]
+    lines = [_line(one, report) for one in comparisons(nets, data, report)]
     explained = (
-        f"*equivalent*: less than {margin:g} points apart, by two one-sided tests (TOST) at {1 - confidence:.2g} each; "
+        f"*equivalent*: less than {report.margin:g} points apart, by two one-sided tests (TOST) at "
+        f"{1 - report.confidence:.2g} each; "
         "*different*: not so, and the interval leaves 0 out; *undecided*: neither. A published figure without a spread "
         "is one more run, with the scatter of ours. The number of figures is not corrected for."
     )

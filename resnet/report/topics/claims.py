@@ -35,7 +35,10 @@ Values = Mapping[str, Mapping[int, float]]
 
 
 class Claim(NamedTuple):
-    """That a contrast of a quantity, or its trend with depth, is on one side of a bound."""
+    """That a contrast of a quantity, or its trend with depth, is on one side of a bound, and what its runs say of it.
+
+    It is a row of claims.csv. Numbers are NaN unless they are tested.
+    """
 
     sentence: str
     """Without its full stop."""
@@ -49,6 +52,28 @@ class Claim(NamedTuple):
     family: str = "secondary"
     trend: Mapping[str, int] = {}
     """Nets with their depths, if the claim is on the trend over all their runs. Those of the contrast must have two."""
+    why_not_tested: str = ""
+    difference: float = math.nan
+    """Of the contrast; of a trend the slope."""
+    low: float = math.nan
+    """Lower end of its interval, which the claim says is above or below the claim's bound."""
+    high: float = math.nan
+    p: float = math.nan
+    """Two-sided, against the bound."""
+    test: str = ""
+    """Its name with n."""
+    paired_low: float = math.nan
+    """Lower end of the interval of the differences by seed, if the nets have the same seeds."""
+    paired_high: float = math.nan
+    p_ranks: float = math.nan
+    """Of a Mann-Whitney test, if the nets' variances differ by more than 4 to 1 and each side has four runs."""
+    interim: bool = False
+    """Whether planned seeds are missing."""
+    p_holm: float = math.nan
+    """After the correction over the family."""
+    verdict: str = "not tested"
+    notes: tuple[str, ...] = ()
+    """What a reader of the verdict must know too, in sentences."""
 
     @property
     def nets(self) -> list[str]:
@@ -57,6 +82,11 @@ class Claim(NamedTuple):
     @property
     def unit(self) -> str:
         return "" if self.quantity == "response" else "points per 10 layers" if self.trend else "points"
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the runs are on the claim's side."""
+        return (self.difference - self.bound) * self.sign > 0
 
     def of(self, *nets: str, bound: float = 0.0) -> Claim:
         """This claim of two nets, the second minus the first, or of two and two, the first two minus the others."""
@@ -144,59 +174,26 @@ def stated(nets: Nets, report: ReportParams) -> list[Claim]:
 # What the runs say of a claim.
 
 
-class Judged(NamedTuple):
-    """A claim with what its runs say: a row of claims.csv. Numbers are NaN unless they are tested."""
-
-    claim: Claim
-    why_not_tested: str = ""
-    difference: float = math.nan
-    """Of the contrast; of a trend the slope."""
-    low: float = math.nan
-    """Lower end of its interval, which the claim says is above or below the claim's bound."""
-    high: float = math.nan
-    p: float = math.nan
-    """Two-sided, against the bound."""
-    test: str = ""
-    """Its name with n."""
-    paired_low: float = math.nan
-    """Lower end of the interval of the differences by seed, if the nets have the same seeds."""
-    paired_high: float = math.nan
-    p_ranks: float = math.nan
-    """Of a Mann-Whitney test, if the nets' variances differ by more than 4 to 1 and each side has four runs."""
-    interim: bool = False
-    """Whether planned seeds are missing."""
-    p_holm: float = math.nan
-    """After the correction over the family."""
-    verdict: str = "not tested"
-    notes: tuple[str, ...] = ()
-    """What a reader of the verdict must know too, in sentences."""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the runs are on the claim's side."""
-        return (self.difference - self.claim.bound) * self.claim.sign > 0
-
-
 NO_SPREAD = "the runs do not differ at all"
 COLUMNS = (
     *("claim", "family", "verdict", "interim", "difference", "low", "high", "unit", "bound"),
     *("p", "p_holm", "test", "why_not_tested", "paired_low", "paired_high", "p_ranks"),
 )
-"""Of claims.csv: of `Claim` and `Judged`."""
+"""Of claims.csv."""
 
 
-def _weigh_trend(claim: Claim, values: Values, confidence: float) -> Judged:
+def _weigh_trend(claim: Claim, values: Values, confidence: float) -> Claim:
     """By Theil and Sen's slope of 10 layers with Sen's (1968) interval, and Jonckheere and Terpstra's test.
 
     The test is Kendall's with the depths as ties.
     """
     depths, errors = zip(*((claim.trend[name], x) for name in claim.trend for x in values[name].values()), strict=True)
     if len({*errors}) == 1:
-        return Judged(claim, NO_SPREAD)
+        return claim._replace(why_not_tested=NO_SPREAD, test="")
     slopes, p = theilslopes(errors, depths, confidence), float(kendalltau(depths, errors).pvalue)
     value, low, high = (10 * float(x) for x in (slopes.slope, slopes.low_slope, slopes.high_slope))
     test = f"Jonckheere-Terpstra, n = {len(errors)} runs of {len({*depths})} depths"
-    return Judged(claim, "", value, low, high, p, test)
+    return claim._replace(difference=value, low=low, high=high, p=p, test=test)
 
 
 def _of_each_seed(claim: Claim, values: Values, names: Sequence[str]) -> list[float]:
@@ -206,24 +203,25 @@ def _of_each_seed(claim: Claim, values: Values, names: Sequence[str]) -> list[fl
     return [math.fsum(claim.contrast[name] * values[name][seed] for name in names) for seed in seeds if alike]
 
 
-def weigh(claim: Claim, values: Values, confidence: float) -> Judged:
+def weigh(claim: Claim, values: Values, confidence: float) -> Claim:
     """Test a claim, before any correction. Each net of its contrast has two runs."""
     if claim.trend:
         return _weigh_trend(claim, values, confidence)
     names, samples = [*claim.contrast], [x for name in claim.contrast if (x := sample(values[name].values()))]
     difference, by_seed = contrast([*claim.contrast.values()], samples), paired(_of_each_seed(claim, values, names))
     if difference is None:
-        return Judged(claim, NO_SPREAD)
+        return claim._replace(why_not_tested=NO_SPREAD, test="")
     against = f", against {claim.bound:g} points" if claim.bound else ""
     test = f"{difference.test}{against}{' of the mean over layers' if claim.quantity == 'response' else ''}"
-    ends, p = difference.interval(confidence), difference.p(claim.bound)
-    paired_ends = by_seed.interval(confidence) if by_seed else (math.nan, math.nan)
+    low, high = difference.interval(confidence)
+    claim = claim._replace(difference=difference.value, low=low, high=high, p=difference.p(claim.bound), test=test)
+    low, high = by_seed.interval(confidence) if by_seed else (math.nan, math.nan)
     # An interaction compares what depth costs each seed of the two kinds.
     half, stds, ranks = len(names) // 2, [x.std or 0.0 for x in samples], math.nan
     first, second = (_of_each_seed(claim, values, side) for side in (names[:half], names[half:]))
     if max(stds) ** 2 > 4 * min(stds) ** 2 and min(len(first), len(second)) >= 4:
         ranks = float(mannwhitneyu([x - claim.bound for x in first], [-x for x in second]).pvalue)
-    return Judged(claim, "", difference.value, *ends, p, test, *paired_ends, ranks)
+    return claim._replace(paired_low=low, paired_high=high, p_ranks=ranks)
 
 
 def verdict(agrees: bool, p: float, level: float, opposite: str = "contradicted") -> str:
@@ -237,15 +235,14 @@ def _values(
     """Of each net of a claim, a value a run that is done and measured; of layers' responses their `centre`."""
     values = dict[str, dict[int, float]]()
     for name in claim.nets:
-        net, done = nets[name], {run.seed: getattr(run.record, quantity, None) for run in nets[name].done}
-        if quantity == "response":
-            measured = {x.seed: centre(x.std) for x in net.responses.seeds} if net.responses else {}
-            done = {seed: measured.get(seed) for seed in done}
-        values[name] = {seed: x for seed, x in done.items() if x is not None and math.isfinite(x)}
+        responses = nets[name].responses
+        centres = {x.seed: centre(x.std) for x in responses.seeds} if responses else {}
+        measured = {run.seed: getattr(run.record, quantity, centres.get(run.seed)) for run in nets[name].done}
+        values[name] = {seed: x for seed, x in measured.items() if x is not None and math.isfinite(x)}
     return values
 
 
-def _weighed(nets: Nets, claim: Claim, confidence: float) -> Judged:
+def _weighed(nets: Nets, claim: Claim, confidence: float) -> Claim:
     """Before the correction over its family, or why it cannot be tested."""
     values, why_not = _values(nets, claim, claim.quantity), ""
     if missing := [name for name in claim.contrast if not values[name]]:
@@ -255,35 +252,36 @@ def _weighed(nets: Nets, claim: Claim, confidence: float) -> Judged:
         why_not = f"one run of {words.listed(single)} shows no spread"
     elif differing := _differing(nets, [name for name in claim.nets if values[name]]):
         why_not = f"the runs differ in {words.listed(differing)}"
-    judged = Judged(claim, why_not) if why_not else weigh(claim, values, confidence)
-    return judged._replace(interim=any(len(values[name]) < nets[name].planned for name in claim.nets))
+    interim = any(len(values[name]) < nets[name].planned for name in claim.nets)
+    weighed = claim._replace(why_not_tested=why_not) if why_not else weigh(claim, values, confidence)
+    return weighed._replace(interim=interim)
 
 
-def judge(nets: Nets, report: ReportParams) -> list[Judged]:
+def judge(nets: Nets, report: ReportParams) -> list[Claim]:
     """Every claim with its verdict, p values corrected over its family as planned (Holm)."""
-    judged, weighed = list[Judged](), [_weighed(nets, claim, report.confidence) for claim in stated(nets, report)]
+    judged, weighed = list[Claim](), [_weighed(nets, claim, report.confidence) for claim in stated(nets, report)]
     for family in FAMILIES:
-        ours = [x for x in weighed if x.claim.family == family]
+        ours = [x for x in weighed if x.family == family]
         corrected = zip(ours, holm([x.p for x in ours]), strict=True)
         judged += [_decided(x._replace(p_holm=p), nets, report) if x.test else x for x, p in corrected]
     return judged
 
 
-def _decided(judged: Judged, nets: Nets, report: ReportParams) -> Judged:
+def _decided(claim: Claim, nets: Nets, report: ReportParams) -> Claim:
     """With its verdict, and whether interval, other tests and other quantities agree with it."""
-    claim, level, notes = judged.claim, 1 - report.confidence, list[str]()
+    level, notes = 1 - report.confidence, list[str]()
     shortened = min(nets[name].iterations for name in claim.nets) < published().protocol.iterations
-    word = verdict(judged.agrees, judged.p_holm, level, "reversed at this length" if shortened else "contradicted")
-    if (judged.low <= claim.bound <= judged.high) != (word == "undecided"):
-        ps = f"p {_p(judged.p)} alone and {_p(judged.p_holm)} corrected for its family"
+    word = verdict(claim.agrees, claim.p_holm, level, "reversed at this length" if shortened else "contradicted")
+    if (claim.low <= claim.bound <= claim.high) != (word == "undecided"):
+        ps = f"p {_p(claim.p)} alone and {_p(claim.p_holm)} corrected for its family"
         notes.append(f"Interval and verdict differ: {ps}, and the corrected one decides.")
-    significant, others = judged.p < level, list[str]()
-    if not math.isnan(judged.paired_low) and (judged.paired_low <= claim.bound <= judged.paired_high) == significant:
-        others.append(f"paired by seed {_by_seed(judged)}")
-    if not math.isnan(judged.p_ranks) and (judged.p_ranks < level) != significant:
-        others.append(f"by ranks p {_p(judged.p_ranks)}")
+    significant, others = claim.p < level, list[str]()
+    if not math.isnan(claim.paired_low) and (claim.paired_low <= claim.bound <= claim.paired_high) == significant:
+        others.append(f"paired by seed {_by_seed(claim)}")
+    if not math.isnan(claim.p_ranks) and (claim.p_ranks < level) != significant:
+        others.append(f"by ranks p {_p(claim.p_ranks)}")
     if others:
-        notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {judged.test}.")
+        notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {claim.test}.")
     if word.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
         training = weigh(claim, _values(nets, claim, "training_error"), report.confidence)
         if training.test and not training.agrees:
@@ -292,7 +290,7 @@ def _decided(judged: Judged, nets: Nets, report: ReportParams) -> Judged:
         median = weigh(claim, _values(nets, claim, "response", statistics.median), report.confidence)
         found = f"{_difference(median)} ({_interval(median)}; p {_p(median.p)})"
         notes += [f"Of the median over layers: {found}."] if median.test else []
-    return judged._replace(verdict=word, notes=tuple(notes))
+    return claim._replace(verdict=word, notes=tuple(notes))
 
 
 # What is written: points with two decimals; responses, which have no unit, with three.
@@ -302,31 +300,28 @@ def _p(p: float) -> str:
     return written if (written := words.p_value(p)).startswith("<") else f"= {written}"
 
 
-def _difference(judged: Judged) -> str:
-    return f"{judged.difference:+.{2 if judged.claim.unit else 3}f} {judged.claim.unit}".strip()
+def _difference(judged: Claim) -> str:
+    return f"{judged.difference:+.{2 if judged.unit else 3}f} {judged.unit}".strip()
 
 
-def _interval(judged: Judged) -> str:
-    return words.interval((judged.low, judged.high), 2 if judged.claim.unit else 3)
+def _interval(judged: Claim) -> str:
+    return words.interval((judged.low, judged.high), 2 if judged.unit else 3)
 
 
-def _by_seed(judged: Judged) -> str:
-    return words.interval((judged.paired_low, judged.paired_high), 2 if judged.claim.unit else 3)
+def _by_seed(judged: Claim) -> str:
+    return words.interval((judged.paired_low, judged.paired_high), 2 if judged.unit else 3)
 
 
-def frame(judged: Sequence[Judged]) -> DataFrame:
+def frame(judged: Sequence[Claim]) -> DataFrame:
     """claims.csv: a row a claim."""
-    rows = [
-        {**x.claim._asdict(), **x._asdict(), "claim": x.claim.sentence, "unit": x.claim.unit if x.test else ""}
-        for x in judged
-    ]
+    rows = [{**x._asdict(), "claim": x.sentence, "unit": x.unit if x.test else ""} for x in judged]
     return DataFrame(rows, columns=[*COLUMNS], dtype=object)
 
 
-def _line(judged: Judged, confidence: float) -> Line:
+def _line(judged: Claim, confidence: float) -> Line:
     ps = {"p": judged.p, "p, corrected": judged.p_holm, "p by ranks": judged.p_ranks}
     return {
-        "claim": judged.claim.sentence,
+        "claim": judged.sentence,
         "verdict": bold(judged.verdict),
         "difference": Cell(_difference(judged), judged.difference),
         f"{100 * confidence:g} % interval": _interval(judged),
@@ -354,9 +349,9 @@ EXPLAINED = (
 )
 
 
-def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
+def _conditions(judged: Sequence[Claim], nets: Nets) -> str:
     """The schedule, if it is shorter than the paper's."""
-    lengths = sorted({nets[name].iterations for x in judged for name in x.claim.nets})
+    lengths = sorted({nets[name].iterations for x in judged for name in x.nets})
     papers = published().protocol.iterations
     if not lengths or lengths[0] >= papers:
         return ""
@@ -364,34 +359,34 @@ def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
     return f"{runs} *Reversed at this length* says nothing about the paper's length."
 
 
-def every_claim(judged: Sequence[Judged], nets: Nets, confidence: float) -> Section:
+def every_claim(judged: Sequence[Claim], nets: Nets, confidence: float) -> Section:
     """All claims with their tests: the table of each family, what its verdicts leave open, and what is not tested."""
     blocks = list[Block]([_conditions(judged, nets)])
     for family in FAMILIES:
-        ours = [x for x in judged if x.claim.family == family]
+        ours = [x for x in judged if x.family == family]
         counts = words.listed(f"{number} {word}" for word, number in Counter(x.verdict for x in ours).items())
-        tested = [(x, escaped(x.claim.sentence)) for x in ours if x.test]
+        tested = [(x, escaped(x.sentence)) for x in ours if x.test]
         open_ends = [f"{claim}. {' '.join(x.notes)}" for x, claim in tested if x.notes]
         open_ends += [f"Interim, runs are missing: {claim}." for x, claim in tested if x.interim]
-        open_ends += [f"Not tested: {escaped(f'{x.claim.sentence} ({x.why_not_tested})')}." for x in ours if not x.test]
+        open_ends += [f"Not tested: {escaped(f'{x.sentence} ({x.why_not_tested})')}." for x in ours if not x.test]
         head = f"**{family.capitalize()} claims**: {counts}." if ours else ""
         blocks += [head, table([_line(x, confidence) for x, _ in tested], left=2), bullets(open_ends)]
     explained = bullets(line.format(level=1 - confidence) for line in EXPLAINED)
     return Section("Claims", (*blocks, explained if any(x.test for x in judged) else ""))
 
 
-def _sentence(judged: Judged) -> str:
+def _sentence(judged: Claim) -> str:
     """A claim with its verdict in a line of Markdown."""
-    claim, interim = escaped(judged.claim.sentence), ["Interim, runs are missing."] if judged.interim else []
+    claim, interim = escaped(judged.sentence), ["Interim, runs are missing."] if judged.interim else []
     if not judged.test:
         return f"**Not tested**: {claim} ({escaped(judged.why_not_tested)})."
     found = escaped(f"{_difference(judged)} ({_interval(judged)}; p {_p(judged.p_holm)})")
     return " ".join([f"**{judged.verdict.capitalize()}**: {claim}: {found}.", *interim, *judged.notes])
 
 
-def primary_claims(judged: Sequence[Judged], nets: Nets, confidence: float, page: str) -> Section:
+def primary_claims(judged: Sequence[Claim], nets: Nets, confidence: float, page: str) -> Section:
     """The primary claims, a line each, once one is tested; `page` has the tests of all."""
-    primary = [x for x in judged if x.claim.family == "primary"]
+    primary = [x for x in judged if x.family == "primary"]
     if not any(x.test for x in primary):
         return Section("Claims")
     family, others = (words.numbered(number, "claim") for number in (len(primary), len(judged) - len(primary)))

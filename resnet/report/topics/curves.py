@@ -193,9 +193,8 @@ def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
             ours, others = (sample(measure(net, run) for run in net.done) for net in (deeper, shallower))
             line[title] = Cell(words.NONE)
             if ours and others and (test := welch(ours, others)):
-                ends = test.interval(confidence)
-                line[title] = Cell(words.difference(test.value, ends), test.value)
-                lows.append(ends.low)
+                line[title] = Cell(words.difference(test, confidence), test.value)
+                lows.append(test.interval(confidence)[0])
         lines.append(line)
         worse += [deeper.name] if min(lows, default=0) > 0 else []
     note = (
@@ -320,8 +319,7 @@ def same_pace(curves: Both, confidence: float) -> str:
             _over_runs(curves[key][0], end) if key in curves else None for key in ((depth, "ours"), (depth, "others'"))
         )
         if ours and theirs and (test := welch(ours, theirs)):
-            points = words.difference(test.value, test.interval(confidence))
-            parts.append(f"{points} points in resnet-{depth} ({test.test})")
+            parts.append(f"{words.difference(test, confidence)} points in resnet-{depth} ({test.test})")
     over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
     return f"{over}{words.listed(parts)}; in brackets the {100 * confidence:g} % interval." if parts else ""
 

@@ -13,12 +13,8 @@ from resnet.report import ladders, words
 from resnet.report.ladders import Nets
 from resnet.report.markdown import Markdown, code, escaped
 from resnet.report.results import Net
-from resnet.report.samples import Difference
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
-
-CHUNK = 250
-"""Resampled test sets drawn at once: 10 MB of counts for 10,000 images."""
 
 
 def _of_both_kinds(nets: Nets) -> Iterator[tuple[str, str]]:
@@ -68,12 +64,6 @@ def plain_and_residual(nets: Nets, confidence: float) -> Section:
 # Ablations: nets that differ in a setting from the net that represents their kind and depth.
 
 
-def _points(difference: Difference | None, confidence: float) -> Cell:
-    if difference is None:
-        return Cell(words.NONE)
-    return Cell(words.difference(difference.value, difference.interval(confidence)), difference.value)
-
-
 def _ablation(net: Net, base: Net, report: ReportParams) -> Line:
     found, by_seed = ladders.compared(net, base, "test_error")
     # Before both have run, a precision that is found at the start is no difference yet.
@@ -89,8 +79,8 @@ def _ablation(net: Net, base: Net, report: ReportParams) -> Line:
         "against": base.name,
         "test error, %": words.sample(net.over_seeds("test_error"), "not run"),
         "of that, %": words.sample(base.over_seeds("test_error"), "not run"),
-        f"points ({level}, Welch)": _points(found, report.confidence),
-        f"paired by seed ({level})": _points(by_seed, report.confidence),
+        f"points ({level}, Welch)": Cell(words.difference(found, report.confidence), found and found.value),
+        f"paired by seed ({level})": Cell(words.difference(by_seed, report.confidence), by_seed and by_seed.value),
         "p of difference": words.p_value(found and found.p()),
         f"p of {report.margin:g} points or more": words.p_value(found and found.equivalence_p(report.margin)),
     }
@@ -125,16 +115,9 @@ def resampled_errors(wrong: NDArray[np.bool_], samples: int, generator: np.rando
     `wrong` (images, runs): whether a run misclassified an image. Every run is measured on the same drawn sets: what is
     compared is paired by image.
     """
-    images = len(wrong)
-    misses = wrong.astype(np.float32)  # sums of up to 2^24 images are exact
-    parts = []
-    for start in range(0, samples, CHUNK):
-        sets = min(CHUNK, samples - start)
-        drawn = generator.integers(0, images, (sets, images), dtype=np.int32)
-        places = drawn + images * np.arange(sets, dtype=np.int32)[:, None]
-        counts = np.bincount(places.ravel(), minlength=sets * images).reshape(sets, images)
-        parts.append(counts.astype(np.float32) @ misses)
-    return 100 * np.concatenate(parts).astype(np.float64) / images
+    images, misses = len(wrong), wrong.astype(np.float64)
+    drawn = (generator.integers(0, images, images, dtype=np.int32) for _ in range(samples))
+    return 100 * np.array([np.bincount(places, minlength=images) @ misses for places in drawn]) / images
 
 
 def two_sided(differences: NDArray[np.float64]) -> float:
@@ -174,8 +157,7 @@ def images(nets: Nets, report: ReportParams) -> Section:
     explained = (
         f"{sets}, drawn with replacement from the test set (seed {report.bootstrap_seed}), the same sets for every "
         "net. The interval is the test set's sampling alone: how these very nets would compare on other images of the "
-        "kind, and not what other runs "
-        "would give. Other draws move its ends in the second decimal. p is two-sided, is not corrected for the number "
-        f"of rows, and cannot be below {2 / (report.bootstrap_samples + 1):.1g}."
+        "kind, and not what other runs would give. Other draws move its ends in the second decimal. p is two-sided, is "
+        f"not corrected for the number of rows, and cannot be below {2 / (report.bootstrap_samples + 1):.1g}."
     )
     return Section("Test error between depths, paired by image", (table(lines), explained) if lines else ())

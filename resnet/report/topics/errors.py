@@ -14,7 +14,6 @@ from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
 from resnet.report.published import published
 from resnet.report.results import Net
-from resnet.report.samples import Interval, Sample
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
@@ -31,22 +30,9 @@ READING = (
 )
 
 
-def interval(errors: Sample, confidence: float) -> Interval | None:
-    """The interval of a mean error in %, cut at 0 and 100: few scattered seeds give a wider one. None for one seed."""
-    ends = errors.interval(confidence)
-    return Interval(max(0.0, ends.low), min(100.0, ends.high)) if ends else None
-
-
 USUAL = "test error, % (runs)"
 
 # The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
-
-
-def _error(net: Net, quantity: str, otherwise: str = words.NONE, *, n: bool = False) -> Cell:
-    """Mean ± std over seeds; `n`: with their number."""
-    if (values := net.over_seeds(quantity)) is None:
-        return Cell(otherwise)
-    return Cell(words.spread(values.mean, values.std, values.n if n else None), values.mean, net.done[0].file)
 
 
 def _marked(net: Net, nets: Nets, data: DataRecord | None) -> str:
@@ -69,9 +55,10 @@ def _stops(net: Net, otherwise: str = "", *, seeds: bool = True) -> str:
 
 def _with_runs(net: Net) -> Cell:
     """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
-    cell = _error(net, "test_error", _stops(net, "not run", seeds=False))
+    if (values := net.over_seeds("test_error")) is None:
+        return Cell(_stops(net, "not run", seeds=False))
     runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
-    return cell._replace(text=f"{cell.text} ({runs})") if net.done else cell
+    return Cell(f"{words.spread(values.mean, values.std, None)} ({runs})", values.mean, net.done[0].file)
 
 
 def _heading(nets: Nets, data: DataRecord | None) -> str:
@@ -121,10 +108,9 @@ def _note(nets: Nets, others: Nets) -> str:
     precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
     measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
-    parts = [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
-    if precisions:
-        errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate"
-        parts.insert(0, f"{errors}, trained in {words.listed(sorted(precisions))}.")
+    errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, trained in"
+    parts = [f"{errors} {words.listed(sorted(precisions))}."] if precisions else []
+    parts += [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
     return " ".join(parts)
 
 
@@ -192,34 +178,37 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net]) -> None:
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     """Test error against depth, residual nets left and plain nets right, each with a scale of its own."""
-    usual, paperlike, ladder = ladders.of_usual_length(nets), _papers_protocol(nets, data), dict[str, list[Net]]()
-    for kind in KIND_MARKERS:
-        of_kind = [nets[x] for x in ladders.main_nets(nets, kind) if paperlike or x in usual]
-        if any(net.done for net in of_kind):
-            ladder[kind] = of_kind
-    if not any(nets[name].done for name in usual):
+    usual, paperlike = ladders.of_usual_length(nets), _papers_protocol(nets, data)
+    kinds = {kind: ladders.main_nets(nets, kind) for kind in KIND_MARKERS}
+    shown = {kind: [nets[x] for x in names if paperlike or x in usual] for kind, names in kinds.items()}
+    ladder = {kind: of_kind for kind, of_kind in shown.items() if any(net.done for net in of_kind)}
+    if not ladder:
         return None
-    drawn, published_entries = style.new_figure(9.2, 4.2), dict[str, Any]()
-    panels = drawn.subplots(1, len(ladder), squeeze=False)[0]
+    title, published_entries = f"Test error against depth on {ladders.run_on(nets, data)}", dict[str, Any]()
+    drawn, panels = style.panels(9.2, 4.2, [KIND_NAMES[kind] for kind in ladder], title)
     for panel, (kind, of_kind) in zip(panels, ladder.items(), strict=True):
         if paperlike:
             published_entries |= _draw_published(panel, kind, {net.depth: k for k, net in enumerate(of_kind)})
         _draw_ours(panel, kind, of_kind)
         runs = [f"n = {len(net.done)}" if net.done else "not run" for net in of_kind]
         panel.set_xticks(range(len(runs)), [f"{net.depth}\n{n}" for net, n in zip(of_kind, runs, strict=True)])
-        panel.set(title=KIND_NAMES[kind], xlabel="depth, weighted layers (equally spaced)")
-        panel.set_xlim(-0.5, len(runs) - 0.4)
+        panel.set(xlabel="depth, weighted layers (equally spaced)", xlim=(-0.5, len(runs) - 0.4))
         panel.margins(y=0.12)
         panel.grid(visible=False, axis="x")
     panels[0].set_ylabel("test error, %")
-    ours: dict[str, Any] = {"ls": "", "color": "#222222"}
-    handles = [style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], **ours) for kind in ladder]
-    style.entitle(drawn, f"Test error against depth on {ladders.run_on(nets, data)}")
+    handles = [
+        style.entry(f"ours, {KIND_NAMES[kind]}", marker=KIND_MARKERS[kind], ls="", color="#222222") for kind in ladder
+    ]
     style.legend_below(drawn, [*handles, *published_entries.values()])
     return drawn
 
 
 # statistics.md: every net, and seed by seed.
+
+
+def _error(net: Net, quantity: str, otherwise: str = words.NONE) -> Cell:
+    values = net.over_seeds(quantity)
+    return Cell(words.sample(values, otherwise), values and values.mean, net.done[0].file if values else None)
 
 
 def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
@@ -230,10 +219,10 @@ def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
     return {
         "net": _marked(net, nets, data),
         "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
-        "test error, %": _error(net, "test_error", _stops(net, "not run"), n=True),
+        "test error, %": _error(net, "test_error", _stops(net, "not run")),
         **({"paper's test error, %": paper} if protocol.official(data) else {}),
-        "training error, %": _error(net, "training_error", n=True),
-        "validation error, %": _error(net, "validation_error", n=True),
+        "training error, %": _error(net, "training_error"),
+        "validation error, %": _error(net, "validation_error"),
     }
 
 
@@ -273,7 +262,7 @@ def seed_by_seed(nets: Nets, confidence: float) -> Section:
                 "net": net.name,
                 "test error of each seed, %": seeds,
                 "mean ± std": Cell(words.sample(values), values.mean),
-                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(interval(values, confidence)),
+                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(values.interval(confidence)),
             }
             lines.append(line)
     return Section("Seed by seed", (table(lines, left=2),))

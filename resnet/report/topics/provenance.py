@@ -92,9 +92,9 @@ def _hours(seconds: float) -> Cell:
 def _one_more(net: Net, confidence: float) -> str:
     """The interval in which one more run ends."""
     values = net.over_seeds("test_error")
-    if values and (more := prediction(values, values.mean)):
-        half = more.interval(confidence).high
-        return words.interval_of_mean((max(0.0, values.mean - half), min(100.0, values.mean + half)))
+    if values and (more := prediction(values, 0.0)):
+        low, high = more.interval(confidence)
+        return words.interval_of_mean((max(0.0, low), min(100.0, high)))
     return words.NONE
 
 
@@ -104,7 +104,7 @@ def _repetition(judged: Any) -> str:
         return "not tested yet"
     value = judged.difference
     low, high = (value + math.sqrt(2) * (end - value) for end in (judged.low, judged.high))
-    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.claim.unit}"
+    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.unit}"
 
 
 def _command(names: Sequence[str], plan: str) -> Markdown:
@@ -121,9 +121,9 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
     of_claims = [
         {
-            "claim": Cell(x.claim.sentence),
-            "command": Cell(_command(x.claim.nets, plan)),
-            "hours": _hours(sum(whole[name] for name in x.claim.nets)),
+            "claim": Cell(x.sentence),
+            "command": Cell(_command(x.nets, plan)),
+            "hours": _hours(sum(whole[name] for name in x.nets)),
             "here, and the tolerance": Cell(_repetition(x)),
         }
         for x in claims

@@ -98,7 +98,8 @@ def _training_time(net: Net) -> Cell:
     for run in net.done:
         if len(run.devices) == 1:
             times.setdefault(run.devices[0], []).append(run.record.seconds)
-    written = {where: words.durations(*values[:3]) for where in sorted(times) if (values := sample(times[where]))}
+    samples = {where: values for where in sorted(times) if (values := sample(times[where]))}
+    written = {where: f"{words.duration(x.mean, x.std)} (n = {x.n})" for where, x in samples.items()}
     alone = len(written) == 1
     return Cell("; ".join(time if alone else f"{time} on {where}" for where, time in written.items()) or words.NONE)
 

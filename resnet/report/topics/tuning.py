@@ -34,16 +34,11 @@ CAPTION = (
 )
 
 
-def standard_error(errors: tuple[float, float], images: int) -> float:
-    """Standard error, in points, of the difference of two errors in % over so many images.
-
-    As if of independent images: those of two nets on the same images are correlated, and the true one is smaller.
-    """
-    return math.sqrt(sum(error * (100 - error) / images for error in errors))
-
-
 def _order(sweeps: Sweeps) -> str:
-    """Say whether the order of the nets of one kind is the same after tuning, or why that is not shown."""
+    """Say whether the order of the nets of one kind is the same after tuning, or why that is not shown.
+
+    The standard error is of independent images: errors on the same images are correlated, and the true one is smaller.
+    """
     kind, images = KIND_NAMES[sweeps[0].net].capitalize(), sweeps[0].data.validation_images
     errors = {
         sweep.name: (own, sweep.best.validation_errors[-1][1])
@@ -57,10 +52,11 @@ def _order(sweeps: Sweeps) -> str:
     if any(first != second for first, second in pairwise(conditions)):
         return f"{question}: budget, search, data, version or precision differ between the nets."
     before, after = (sorted(errors, key=lambda name: errors[name][place]) for place in (0, 1))
-    best = {name: pair[1] for name, pair in errors.items()}
-    ties = [(a, b) for a, b in pairwise(after) if best[b] - best[a] < 2 * standard_error((best[a], best[b]), images)]
-    close = words.listed(f"{escaped(a)} and {escaped(b)}" for a, b in ties)
-    unsure = f" Within two standard errors for {words.count(images)} images: {close}." if ties else ""
+    best, ties = {name: pair[1] for name, pair in errors.items()}, list[str]()
+    for a, b in pairwise(after):
+        standard_error = math.sqrt(sum(best[name] * (100 - best[name]) / images for name in (a, b)))
+        ties += [f"{escaped(a)} and {escaped(b)}"] if best[b] - best[a] < 2 * standard_error else []
+    unsure = f" Within two standard errors for {words.count(images)} images: {words.listed(ties)}." if ties else ""
     same = "the same as with the own values" if before == after else f"with the own values {' < '.join(before)}"
     return f"{kind} by validation error after tuning: {escaped(' < '.join(after))}, {escaped(same)}.{unsure}"
 
@@ -104,19 +100,19 @@ def _draw_net(panels: Any, sweep: SweepRecord) -> None:
     """The last validation error of each trial that has one, in turn and against its values."""
     colour, measured = style.depth_colour(sweep.depth), list[Any](x for x in sweep.trials if x.validation_errors)
     for trial in measured:
-        look: dict[str, Any] = {"marker": "s" if sweep.net == "plain" else "o", "ms": 4.5, "color": colour}
-        look["mfc"] = colour if trial.state == "complete" else "white"
+        look = {"marker": "o", "ms": 4.5, "mfc": colour if trial.state == "complete" else "white"}
         if trial is sweep.best or trial.number == 0:
             marker, size = ("*", 12) if trial is sweep.best else ("D", 6)
-            look = {"marker": marker, "ms": size, "color": colour, "mec": "black", "zorder": 3}
+            look = {"marker": marker, "ms": size, "mec": "black", "zorder": 3}
         places = (trial.number, trial.values.learning_rate, trial.values.weight_decay)
         for panel, place in zip(panels, places, strict=True):
-            panel.plot([place], [trial.validation_errors[-1][1]], ls="", **look)
+            panel.plot([place], [trial.validation_errors[-1][1]], ls="", color=colour, **look)
     complete = [x for x in measured if x.state == "complete"]
     best = np.minimum.accumulate([x.validation_error for x in complete])
     panels[0].step([x.number for x in complete], best, where="post", color=colour, lw=1.2, zorder=1)
     panels[0].set_ylabel(f"{sweep.name} (n = {len(measured)})\nvalidation error, %")
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[0].set_xlim(-0.5, len(sweep.trials) - 0.5)
     _log_axis(panels[1], [x.values.learning_rate for x in measured])
     _log_axis(panels[2], [x.values.weight_decay for x in measured if x.values.weight_decay])
 
@@ -126,14 +122,11 @@ def figure(sweeps: Sweeps) -> Figure | None:
     shown = [sweep for sweep in sweeps if any(trial.validation_errors for trial in sweep.trials)]
     if not shown:
         return None
-    drawn = style.new_figure(9.2, 0.9 + 2.1 * len(shown))
-    axes = drawn.subplots(len(shown), 3, squeeze=False, sharey="row")
-    for panels, sweep in zip(axes, shown, strict=True):
-        _draw_net(panels, sweep)
-    for panel, label in zip(axes[-1], ("trial", "learning rate", "weight decay"), strict=True):
-        panel.set_xlabel(label)
-    data = words.listed(sorted({sweep.data.name for sweep in shown}))
-    style.entitle(drawn, f"Sweeps on {data}: validation error of the last iterate")
+    titles, data = ("trial", "learning rate", "weight decay"), words.listed(sorted({x.data.name for x in shown}))
+    title = f"Sweeps on {data}: validation error of the last iterate"
+    drawn, axes = style.panels(9.2, 0.9 + 2.1 * len(shown), titles * len(shown), title, columns=3, sharey="row")
+    for row, sweep in enumerate(shown):
+        _draw_net(axes[3 * row : 3 * row + 3], sweep)
     return drawn
 
 

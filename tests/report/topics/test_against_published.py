@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from resnet.report.section import Section
 from resnet.report.topics import against_published as topic
 from tests.report.conftest import Files
 
 
 def verdicts(plan: Files) -> str:
-    results = plan.results()
-    return plan.topic(topic.verdicts(results.nets, results.data, 0.95, 0.5))
-
-
-def of_data(plan: Files, section: Callable[..., Section]) -> str:
-    results = plan.results()
-    return plan.topic(section(results.nets, results.data))
+    return plan.written(topic.verdicts, plan.params.report)
 
 
 def test_the_other_methods_the_papers_nets_and_ours(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-B-20", "resnet-110", "plain-20", seeds=2)
     plan.train("plain-20")
-    assert of_data(plan, topic.table_6) == ""  # the table has no plain nets
-    plan.train("resnet-20", 0, 8.5)
-    plan.train("resnet-20", 1, 8.7)
-    lines = [list(cells.values()) for cells in plan.rows_of(of_data(plan, topic.table_6))]
+    assert plan.written(topic.table_6) == ""  # the table has no plain nets
+    plan.train_all({"resnet-20": (8.5, 8.7)})
+    lines = [list(cells.values()) for cells in plan.rows_of(plan.written(topic.table_6))]
     assert lines[4:] == [
         ["Highway", "19", "2.3M", "–", "7.72 ± 0.16, best 7.54", "–"],
         ["Highway", "32", "1.25M", "–", "8.80", "–"],
@@ -37,18 +27,9 @@ def test_the_other_methods_the_papers_nets_and_ours(files: Callable[..., Files])
     assert [line[0] for line in lines[:4]] == ["Maxout", "Network in Network", "DSN", "FitNet"]
 
 
-@pytest.mark.parametrize("sections", [{"train": {"iterations": 400}}, {"model": {"shortcut": "B"}}])
-def test_table_6_needs_the_papers_net_and_schedule(files: Callable[..., Files], sections: dict[str, object]) -> None:
-    plan = files("resnet-20", seeds=1, **sections)
-    plan.train("resnet-20", 0, 8.5)
-    assert of_data(plan, topic.table_6) == ""
-
-
 def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "plain-20", "resnet-32", seeds=2)
-    plan.train("resnet-20", 0, 8.22)
-    plan.train("resnet-20", 1, 8.42)
-    plan.train("plain-20", 0, 9.79)
+    plan.train_all({"resnet-20": (8.22, 8.42), "plain-20": (9.79,)})
     lines = plan.rows_of(verdicts(plan))
     # Mean 8.32, s = 0.1 sqrt(2), error s sqrt(3/2) = 0.1732, t(0.975, 1) = 12.7062.
     assert " | ".join(lines[0].values()) == (
@@ -58,38 +39,31 @@ def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Files])
     assert [line["source"] for line in lines] == ["paper", "nabla0001", "akamaster", "nabla0001"]
     assert lines[2]["published, %"] == "8.27 (n = 1), 50k images"
     assert lines[3]["verdict"].startswith("undecided (one run")
-    results = plan.results()
-    assert [*topic.with_the_paper(results.nets, results.data, 0.95, 0.5)] == ["resnet-20"]
+    plan.train_all({"resnet-20": (8.72, 8.78), "resnet-32": (12.0, 12.1)})
+    words = {line["net"]: line["verdict"] for line in plan.rows_of(verdicts(plan)) if line["source"] == "paper"}
+    assert words == {"resnet-20": "**equivalent**", "resnet-32": "**different**"}
 
 
-@pytest.mark.parametrize(
-    ("errors", "word"),
-    [((8.70, 8.75, 8.80), "equivalent"), ((12.0, 12.1, 12.2), "different"), ((8.0, 9.0, 11.0), "undecided")],
-)
-def test_one_word_of_our_runs_and_the_papers(files: Callable[..., Files], errors: list[float], word: str) -> None:
-    plan = files("resnet-20", seeds=3)
-    for seed, error in enumerate(errors):
-        plan.train("resnet-20", seed, error)
-    results = plan.results()
-    assert topic.with_the_paper(results.nets, results.data, 0.95, 0.5)["resnet-20"].word == word
-
-
-def test_verdicts_do_not_apply_to_a_short_schedule_or_other_data(files: Callable[..., Files]) -> None:
+def test_nothing_published_applies_to_a_short_schedule_other_data_or_another_net(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "plain-20", seeds=2, train={"iterations": 400})
     assert verdicts(plan) == ""  # nothing was run
     plan.train("resnet-20", 0, 40.0)
     assert "another schedule" in verdicts(plan)
+    assert plan.written(topic.table_6) == ""
     plan.train("resnet-20", 0, data=plan.data(official=False))
     assert "other data" in verdicts(plan)
-    assert of_data(plan, topic.elsewhere) == ""
+    assert plan.written(topic.elsewhere) == ""
+    plan = files("resnet-20", model={"shortcut": "B"})
+    plan.train("resnet-20")
+    assert plan.written(topic.table_6) == ""
 
 
 def test_what_others_published_is_by_net_and_source(files: Callable[..., Files]) -> None:
-    text = of_data(files("plain-20", "resnet-110", "resnet-20", "plain-32", seeds=1), topic.elsewhere)
-    rows = [line for line in text.splitlines() if line.startswith(("| resnet", "| plain"))]
+    shown = files("plain-20", "resnet-110", "resnet-20", "plain-32", seeds=1).written(topic.elsewhere)
+    rows = [line for line in shown.splitlines() if line.startswith(("| resnet", "| plain"))]
     assert rows[0] == "| resnet-20 | 8.51 ± 0.22 (n = 5) | 8.64 ± 0.16 (n = 5) | 8.27 (n = 1) |"
     assert [row.split(" | ")[0] for row in rows] == ["| resnet-20", "| resnet-110", "| plain-20"]
-    assert "- resnet-110, nabla0001: " in text
+    assert "- resnet-110, nabla0001: " in shown
 
 
 def test_others_weights_and_what_their_authors_give(files: Callable[..., Files]) -> None:

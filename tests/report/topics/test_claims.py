@@ -16,7 +16,6 @@ from resnet.report.results import read_results
 from resnet.report.topics.claims import (
     COLUMNS,
     Claim,
-    Judged,
     every_claim,
     frame,
     judge,
@@ -25,8 +24,8 @@ from resnet.report.topics.claims import (
     verdict,
     weigh,
 )
+from tests.report.false_alarms import Side, drawn, means
 from tests.report.made_up import a_plan
-from tests.report.sides import Side, drawn, means
 
 ROOT = Path(__file__).parents[3]
 
@@ -106,26 +105,36 @@ AS_PUBLISHED = {
 
 
 def run(plan: Any, errors: Mapping[str, Sequence[float]]) -> None:
+    """Test and training errors alike."""
     for name, values in errors.items():
         for seed, error in enumerate(values):
             plan.train(name, seed, error, training_error=error, history=[])
 
 
-def judged(plan: Any) -> list[Judged]:
+def judged(plan: Any) -> list[Claim]:
     return judge(plan.results().nets, plan.params.report)
 
 
 def claim(plan: Any, start: str) -> Any:
-    (one,) = [x for x in judged(plan) if x.claim.sentence.startswith(start)]
+    (one,) = [x for x in judged(plan) if x.sentence.startswith(start)]
     return one
 
 
 def test_runs_as_published_by_hand(files: Callable[..., Any]) -> None:
     plan = files(*AS_PUBLISHED)
+    assert plan.topic(primary_claims(judged(plan), {}, 0.95, "")) == ""
     run(plan, AS_PUBLISHED)
     for name, level in {"plain-20": 1.0, "plain-56": 1.1, "resnet-20": 0.6, "resnet-56": 0.4}.items():
         plan.responses(name, *[[level + 0.01 * seed] * (int(name[-2:]) - 1) for seed in range(3)])
-    assert [(x.verdict, x.interim) for x in judged(plan)] == [("shown", False)] * 9
+    found = judged(plan)
+    assert [(x.verdict, x.interim) for x in found] == [("shown", False)] * 9
+    in_csv = frame(found).set_index("claim")
+    assert [in_csv.index.name, *in_csv.columns] == [*COLUMNS]
+    falls = in_csv.loc["Test error falls from resnet-20 to resnet-56"]
+    assert (falls["difference"], falls["test"]) == (pytest.approx(-1.7), "Welch's t, n = 3 and 3")
+    # Both have a std of 0.1: Welch has 4 degrees, error 0.1 sqrt(2/3), t(0.975, 4) = 2.776445: 1.7 ± 0.2267.
+    line = plan.rows_of(plan.topic(every_claim(found, plan.results().nets, 0.95)))[2]
+    assert [*line.values()][1:4] == ["**shown**", "-1.70 points", "-1.93 to -1.47"]
     # (12.9 - 9.8) - (7 - 8.7) = 4.8; four stds of 0.1: error 0.2 / sqrt(3), 8 degrees, t(0.975, 8) = 2.306004.
     interaction = claim(plan, "Depth costs")
     assert interaction.difference == pytest.approx(4.8)
@@ -177,7 +186,7 @@ def test_a_trend_is_judged_with_the_runs_that_exist(files: Callable[..., Any]) -
     plan = files(*AS_PUBLISHED, "resnet-32", "resnet-44", report={"primary_depths": [20, 56]})
     run(plan, AS_PUBLISHED | {"resnet-32": (7.5,)})  # one run of 32 layers, none of 44
     trend = claim(plan, "Test error falls with depth")
-    assert (trend.verdict, trend.claim.family, trend.interim) == ("shown", "primary", True)
+    assert (trend.verdict, trend.family, trend.interim) == ("shown", "primary", True)
     assert trend.difference == pytest.approx(10 * (7.0 - 8.7) / 36, abs=0.1)
     run(plan, {"resnet-56": (10.9, 11.0, 11.1), "resnet-32": (9.5,)})
     assert claim(plan, "Test error falls with depth").verdict == "contradicted"
@@ -212,14 +221,9 @@ def test_unequal_variances_get_ranks_and_other_tests_that_disagree_are_named(fil
 
 
 def test_an_interaction_by_ranks_and_by_seed_takes_what_depth_costs_a_seed() -> None:
-    contrast = {"plain-20": -1, "plain-56": 1, "resnet-20": 1, "resnet-56": -1}
-    values = {
-        "plain-20": dict(enumerate((10.0, 10.1, 10.2, 10.3))),
-        "plain-56": dict(enumerate((20.0, 22.0, 25.0, 29.0))),
-        "resnet-20": dict(enumerate((8.0, 8.1, 8.2, 8.3))),
-        "resnet-56": dict(enumerate((9.0, 9.2, 9.4, 9.6))),
-    }
-    claim = Claim("", "test_error", 1, contrast)
+    plain, residual = ((10.0, 10.1, 10.2, 10.3), (20.0, 22.0, 25.0, 29.0)), ((8.0, 8.1, 8.2, 8.3), (9.0, 9.2, 9.4, 9.6))
+    values = dict(zip(AS_PUBLISHED, (dict(enumerate(errors)) for errors in (*residual, *plain)), strict=True))
+    claim = Claim("", "test_error", 1, {"plain-20": -1, "plain-56": 1, "resnet-20": 1, "resnet-56": -1})
     weighed = weigh(claim, values, 0.95)
     assert weighed.p_ranks == pytest.approx(2 / math.comb(8, 4))  # all of one kind above all of the other
     middle = (weighed.paired_low + weighed.paired_high) / 2
@@ -237,19 +241,3 @@ def test_responses_are_judged_by_the_mean_and_the_median_is_said(files: Callable
     less = claim(plan, "Residual nets respond less: the layers of resnet-20")
     assert less.difference == pytest.approx(-1.0)  # 19 over 19 layers
     assert less.notes == ("Of the median over layers: +0.000 (-0.023 to +0.023; p = 1.000).",)
-
-
-def test_the_table_and_claims_csv_have_the_same(files: Callable[..., Any]) -> None:
-    plan = files(*AS_PUBLISHED)
-    run(plan, {name: AS_PUBLISHED[name] for name in ("resnet-20", "resnet-56")})
-    found, nets = judged(plan), plan.results().nets
-    table = frame(found).set_index("claim")
-    assert [table.index.name, *table.columns] == [*COLUMNS]
-    falls = table.loc["Test error falls from resnet-20 to resnet-56"]
-    assert (falls["verdict"], falls["test"]) == ("shown", "Welch's t, n = 3 and 3")
-    assert falls["difference"] == pytest.approx(-1.7)
-    assert (table["why_not_tested"] != "").tolist() == (table["verdict"] == "not tested").tolist()
-    # Both have a std of 0.1: Welch has 4 degrees, error 0.1 sqrt(2/3), t(0.975, 4) = 2.776445: 1.7 ± 0.2267.
-    line = plan.rows_of(plan.topic(every_claim(found, nets, 0.95)))[0]
-    assert [*line.values()][1:4] == ["**shown**", "-1.70 points", "-1.93 to -1.47"]
-    assert plan.topic(primary_claims(judge(files("resnet-20").results().nets, plan.params.report), {}, 0.95, "")) == ""

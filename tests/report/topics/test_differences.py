@@ -41,9 +41,7 @@ def test_nets_without_runs_or_with_other_settings_have_no_section(files: Callabl
     plan = files("resnet-B-20", "resnet-56", "plain-20")
     for section in (degradation, plain_and_residual):
         assert plan.topic(section(plan.results().nets, 0.95)) == ""
-    for name in plan.params.models:
-        for seed in range(3):
-            plan.train(name, seed, 8.0 + seed)
+    plan.train_all(dict.fromkeys(plan.params.models, (8.0, 9.0, 10.0)))
     assert plan.topic(degradation(plan.results().nets, 0.95)) == ""  # options A and B
     assert plan.topic(plain_and_residual(plan.results().nets, 0.95)) != ""  # a plain net has no option
 
@@ -87,9 +85,7 @@ def test_depths_of_a_kind_and_kinds_of_a_depth_are_compared_by_image(files: Call
 
 def test_an_ablation_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", "resnet-B-20", "resnet-C-20", seeds=3)
-    for seed in range(3):
-        plan.train("resnet-20", seed, 8.0 + seed)
-        plan.train("resnet-B-20", seed, 7.0 + seed + 0.1 * (seed == 0))
+    plan.train_all({"resnet-20": (8.0, 9.0, 10.0), "resnet-B-20": (7.1, 8.0, 9.0)})
     text = plan.topic(ablations(plan.results().nets, plan.params.report, {}))
     # Stds 0.951 and 1: error 0.797, 3.99 degrees, t = 2.779. By seed -0.9, -1 and -1: std 0.0577, t(0.975, 2) = 4.303.
     found = "-0.97 (-3.18 to +1.25) | -0.97 (-1.11 to -0.82)"
@@ -104,15 +100,13 @@ def test_an_ablation_by_hand(files: Callable[..., Any]) -> None:
 def test_the_net_without_may_be_another_plans(files: Callable[..., Any], tmp_path: Path) -> None:
     root = files("resnet-20", "resnet-B-20", seeds=2)
     own = Files(a_plan("resnet-B-20", seeds=2), tmp_path / "ablations" / "runs")
-    for seed in range(2):
-        root.train("resnet-20", seed, 8.0 + seed, precision="fp32")
-        own.train("resnet-B-20", seed, 7.0 + seed, precision="fp32")
+    root.train_all({"resnet-20": (8.0, 9.0)}, precision="fp32")
+    own.train_all({"resnet-B-20": (7.0, 8.0)}, precision="fp32")
     nets, others = own.results().nets, root.results().nets
     assert own.topic(ablations(nets, own.params.report, {})) == ""
     (row,) = own.rows_of(own.topic(ablations(nets, own.params.report, others)))
     assert [*row.values()][:3] == ["resnet-B-20", "`model.shortcut` B (not A)", "resnet-20"]
     assert row["p of difference"] != "–"
-    for seed in range(2):
-        own.train("resnet-B-20", seed, 7.0 + seed, precision="fp32", data=own.data(official=False))
+    own.train_all({"resnet-B-20": (7.0, 8.0)}, precision="fp32", data=own.data(official=False))
     (row,) = own.rows_of(own.topic(ablations(own.results().nets, own.params.report, others)))
     assert (row["test error, %"], row["p of difference"]) == ("7.50 ± 0.71 (n = 2)", "–")  # of other data

@@ -74,7 +74,7 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
         plan.train("resnet-20", seed, error, seconds=7200.0)
     plan.train("plain-20", 0, status="interrupted", iteration=24_000, seconds=3600.0)
     claims = [
-        SimpleNamespace(claim=SimpleNamespace(sentence=sentence, nets=["plain-20", other], unit="points"), **numbers)
+        SimpleNamespace(sentence=sentence, nets=["plain-20", other], unit="points", **numbers)
         for sentence, other, numbers in (("a", "resnet-20", TESTED), ("b", "resnet-32", {"test": ""}))
     ]
     times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
