@@ -14,13 +14,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet.report import markdown, style
-from resnet.report.section import Block, Details, Picture, Section
-from resnet.report.table import Table, as_html
+from resnet.report import style
+from resnet.report.markdown import Markdown, as_html, paragraphs_as_html
+from resnet.report.section import Section, filled
 
 
 def page(
@@ -41,32 +40,13 @@ def page(
         files: names of what has the same in full precision.
         runs: the runs' folder as seen from the page, if cells are to link to their files.
     """
-
-    def written(block: Block, folder: str | None) -> Markup:
-        """A block in HTML; empty if there is nothing to show."""
-        if isinstance(block, Table):
-            return Markup(as_html(block, folder))
-        if isinstance(block, Picture):
-            caption, shown = markdown.as_html(markdown.Markdown(block.caption)), figures.get(block.name)
-            return Markup(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>" if shown else "")
-        if isinstance(block, Details):
-            content = joined(block.blocks, folder)
-            details = Markup("<details><summary>{}</summary>{}</details>")
-            return details.format(block.summary, content) if content else content
-        return Markup(markdown.paragraphs_as_html(block))
-
-    def joined(blocks: Sequence[Block], folder: str | None) -> Markup:
-        return Markup("\n").join(filter(None, (written(block, folder) for block in blocks)))
-
-    filled = dict[str, list[tuple[str, Markup]]]()
-    for heading, sections in pages.items():
-        for section in sections:
-            if content := joined(section.blocks, section.runs or runs):
-                filled.setdefault(heading, []).append((section.title, content))
+    shown = {heading: content for heading, sections in pages.items() if (content := filled(sections, figures))}
     loader = PackageLoader("resnet.report", ".")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    jinja.filters |= {"paragraphs": paragraphs_as_html, "inline": as_html, "caption": lambda x: as_html(Markdown(x))}
     template = jinja.get_template("page.html.jinja")
-    return f"{template.render(title=title, pages=filled, drawings=drawings, files=files)}\n"
+    text = template.render(title=title, pages=shown, figures=figures, drawings=drawings, files=files, runs=runs)
+    return f"{text}\n"
 
 
 def element(figure: Figure, name: str) -> str:

@@ -10,7 +10,7 @@ from resnet.report import protocol, words
 from resnet.report.markdown import Markdown, bold, bullets, code, escaped, link
 from resnet.report.results import Net, Nets, NotCounted
 from resnet.report.samples import prediction
-from resnet.report.section import Details, Section
+from resnet.report.section import Section
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, System
 from resnet.results.iteration_time import IterationTime
@@ -221,7 +221,7 @@ def every_run(nets: Nets, runs: str | None) -> Section:
         record = run.record
         line = {
             "net": Cell(name),
-            "result file": Cell(run.file, link=run.file),
+            "result file": Cell(link(run.file, runs) if runs else run.file),
             "seed": Cell(str(run.seed), run.seed),
             "status": Cell(record.status),
             "iterations": Cell(f"{record.iteration:,} of {record.iterations:,}", record.iteration),
@@ -234,5 +234,4 @@ def every_run(nets: Nets, runs: str | None) -> Section:
             "version": Cell(str(record.identity.version)),
         }
         lines.append(line)
-    shown = Details("Every training run; its folder has the curve and the predictions", (table(lines, left=2),))
-    return Section("", (shown,) if lines else (), runs)
+    return Section("", (table(lines, 2, "Every training run; its folder has the curve and the predictions"),))

@@ -16,7 +16,7 @@ from matplotlib.ticker import EngFormatter
 from pandas import DataFrame
 
 from resnet.report import style, words
-from resnet.report.markdown import bullets, escaped
+from resnet.report.markdown import bullets, escaped, link
 from resnet.report.results import Net, Nets
 from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
@@ -302,10 +302,10 @@ def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -
             "usual loop, images/s": Cell(f"{words.repeats(x.usual_images_per_second)}, {x.usual_precision}"),
             "this one, images/s": Cell(f"{words.repeats(x.images_per_second)}, {x.precision}"),
             "ratio": Cell(f"{ratio:.2f} {between}", ratio),
-            "result file": Cell(file, link=file),
+            "result file": Cell(link(file, runs) if runs else file),
         }
         lines.append(line)
-    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)), runs)
+    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)))
 
 
 # benchmark.csv.
