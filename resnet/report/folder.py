@@ -12,6 +12,7 @@ from resnet.params import Params, Settings
 from resnet.params.problems import first_problem
 from resnet.results import DamagedFile, Record, ThroughputRecord, TrainingRecord
 from resnet.results.consistency import METRICS
+from resnet.results.plan_runs import NO_FOLDER
 
 PARTS = ("model", "train", "throughput")
 """Of a net's settings."""
@@ -31,26 +32,26 @@ def plan_of(runs: Path) -> Params:
         The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
         result file holds is at its default. Without any net where there are no results that are whole.
     """
-    results, models, data = Folder(runs), dict[str, Any](), dict[str, Any]()
-
-    def settings_of(record: TrainingRecord | ThroughputRecord) -> dict[str, Any]:
-        return {"net": record.net, "depth": record.depth} | {part: record.settings.get(part) or {} for part in PARTS}
-
-    for name in results.entries(runs / "throughput", ".json"):
-        if throughput := results.read(ThroughputRecord, f"throughput/{name}.json"):
-            models[throughput.name] = settings_of(throughput)
-    for net in results.entries(runs / "train"):
-        files = [f"train/{net}/{seed}/{METRICS}" for seed in results.entries(runs / "train" / net)]
-        records = [record for file in files if (record := results.read(TrainingRecord, file)) and record.name == net]
-        if records:
-            models[net] = settings_of(records[0])
-            models[net]["train"] = {**models[net]["train"], "seeds": sorted({record.seed for record in records})}
-            data = {"validation": records[0].data.validation_images, "split_seed": records[0].data.split_seed}
+    folder, data = Folder(runs), dict[str, Any]()
+    models = {record.name: _settings_of(record) for _, record in folder.all(ThroughputRecord, "throughput/*.json")}
+    trained = dict[str, list[TrainingRecord]]()
+    for file, record in folder.all(TrainingRecord, f"train/*/*/{METRICS}"):
+        if file.split("/")[1] == record.name:
+            trained.setdefault(record.name, []).append(record)
+    for name, (first, *others) in trained.items():
+        models[name] = _settings_of(first)
+        models[name]["train"] |= {"seeds": sorted({record.seed for record in (first, *others)})}
+        data = {"validation": first.data.validation_images, "split_seed": first.data.split_seed}
     by_depth = sorted(models.items(), key=lambda item: (item[1]["net"], item[1]["depth"], item[0]))
     try:
         return Params.model_validate({"data": data, "models": dict(by_depth)})
     except ValidationError as error:
         raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
+
+
+def _settings_of(record: TrainingRecord | ThroughputRecord) -> dict[str, Any]:
+    settings = {part: dict(record.settings.get(part) or {}) for part in PARTS}
+    return {"net": record.net, "depth": record.depth, **settings}
 
 
 class Folder:
@@ -61,21 +62,15 @@ class Folder:
         self.damaged: list[tuple[str, str]] = []
         """Files that were left out, below the folder, and what is wrong with each."""
 
-    def leave_out(self, path: Path, problem: str) -> None:
-        self.damaged.append((path.relative_to(self.runs).as_posix(), problem))
-
-    def entries(self, folder: Path, suffix: str = "") -> list[str]:
-        """Folders in a folder, or what ends with `suffix`, without it, sorted; hidden ones are not results."""
-        try:
-            there = list(folder.iterdir()) if os.path.lexists(folder) else []
-        except OSError:
-            self.leave_out(folder, "not a folder that can be read")
-            return []
-        names = [path.name for path in there if suffix or path.is_dir()]
-        return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix) and name[0] != ".")
+    def find(self, pattern: str) -> list[str]:
+        """Files by a pattern, sorted; what is hidden is no result."""
+        top = pattern.split("/")[0]
+        if os.path.lexists(self.runs / top) and not os.access(f"{self.runs / top}/.", os.R_OK | os.X_OK):
+            self.damaged.append((top, NO_FOLDER))
+        return sorted(path.relative_to(self.runs).as_posix() for path in self.runs.glob(pattern.replace("*", "[!.]*")))
 
     def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
-        """Read a result, if there is one and it is whole; of a net, where its settings are given."""
+        """Read a result, if there is one and it is whole; of a net, if its settings are given."""
         path = self.runs / file
         try:
             result = record.read(path) if os.path.lexists(path) else None
@@ -84,11 +79,10 @@ class Folder:
                 ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
                 raise DamagedFile(path, f"holds {name} ({net}, depth {depth}), but the parameters' {ours}")
         except DamagedFile as error:
-            self.leave_out(error.path, error.problem)
+            self.damaged.append((file, error.problem))
             return None
         return result
 
-    def all(self, record: type[R], kind: str) -> list[tuple[str, R]]:
-        """Every whole result file of a folder, with its path."""
-        files = [f"{kind}/{name}.json" for name in self.entries(self.runs / kind, ".json")]
-        return [(file, result) for file in files if (result := self.read(record, file))]
+    def all(self, record: type[R], pattern: str) -> list[tuple[str, R]]:
+        """Every whole result file of a pattern, with its path."""
+        return [(file, result) for file in self.find(pattern) if (result := self.read(record, file))]

@@ -194,14 +194,15 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
+    published = folder.read(PublishedRecords, "published.json")
+    sweeps = [record for _, record in folder.all(SweepRecord, "sweep/*.json")]
+    latency = folder.all(LatencyRecord, "latency/*.json")
+    usual_loop = folder.all(UsualLoopRecord, "usual-loop/*.json")
     # The forecast is a file of the runs' folder, or of a folder of its own.
     forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
-    latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
     left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
-    for kind in ("describe", "throughput", "responses"):
-        names = folder.entries(runs / kind, ".json")
-        left_out += [(f"{kind}/{name}.json", "the plan does not name it") for name in names if name not in nets]
+    measured = [file for kind in ("describe", "throughput", "responses") for file in folder.find(f"{kind}/*.json")]
+    left_out += [(file, "the plan does not name it") for file in measured if Path(file).stem not in nets]
     return Results(
         params,
         nets,
@@ -209,7 +210,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         latency,
         usual_loop,
         tuple(published.evaluations) if published else (),
-        sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
+        sorted(sweeps, key=lambda x: (x.net, x.depth, x.name)),
         next(filter(None, forecasts), None),
         [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],
     )
