@@ -29,7 +29,6 @@ from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, HistoryRow
 
-COLUMNS = ("name", "net", "depth", "seed", *HistoryRow._fields)
 BEFORE = 100
 """Iterations before the learning rate falls, whose training error is compared."""
 
@@ -37,7 +36,9 @@ BEFORE = 100
 def frame(nets: Nets) -> DataFrame:
     """A row a point of every learning curve, for `curves.csv`; what is not finite is missing."""
     points = [(x.name, x.kind, x.depth, run.seed, *row) for x in nets.values() for run in x.runs for row in run.curve]
-    return DataFrame(points, columns=COLUMNS).replace([np.inf, -np.inf], np.nan)
+    return DataFrame(points, columns=["name", "net", "depth", "seed", *HistoryRow._fields]).replace(
+        [np.inf, -np.inf], np.nan
+    )
 
 
 def drawn_runs(net: Net) -> list[Run]:
@@ -101,10 +102,9 @@ def panels(nets: Nets) -> dict[str, list[Net]]:
     """The nets of each panel by depth; as in the paper, those beyond 110 layers are with the deepest of the others."""
     shown = [nets[x] for x in ladders.of_usual_length(nets) if by_run(nets[x], "test_error").size]
     shown = sorted(shown, key=lambda net: net.depth)
-    residual = [net for net in shown if net.kind == "resnet" and net.depth <= ladders.DEEPEST]
     beyond = [net for net in shown if net.kind == "resnet" and net.depth > ladders.DEEPEST]
-    apart = [*residual[-1:], *beyond] if beyond else []
-    titled = {KIND_NAMES["plain"]: [net for net in shown if net.kind == "plain"], KIND_NAMES["resnet"]: residual}
+    titled = {title: [x for x in shown if x.kind == kind and x not in beyond] for kind, title in KIND_NAMES.items()}
+    apart = [*titled[KIND_NAMES["resnet"]][-1:], *beyond] if beyond else []
     titled[f"residual nets, {words.listed(str(net.depth) for net in apart)} layers"] = apart
     return {title: members for title, members in titled.items() if members}
 
@@ -120,12 +120,20 @@ def _draw_net(axes: Any, net: Net) -> Series:
     return mean
 
 
-def _name_lines(axes: Any, ends: Mapping[Net, float], top: float) -> None:
-    """Depth and runs of each line, in the order in which they end."""
+def _draw_panel(axes: Any, nets: Sequence[Net], longest: int, top: int | None) -> None:
+    """The curves of some nets, named in the order in which they end; `top`: of the scale."""
+    tests = {net: _draw_net(axes, net) for net in nets}
+    for fall in {x for net in nets for x in falls(net) if x < longest}:
+        axes.axvline(fall, gid="fall", **FALL)
+    if top is None:  # about twice the median error of the median net
+        top = min(100, 10 * max(1, math.ceil(statistics.median(test.median() for test in tests.values()) / 5)))
+    axes.set(xlim=(0, longest), ylim=(0, top))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    _iterations(axes)
     handles = []
-    for net in sorted(ends, key=ends.__getitem__, reverse=True):
+    for net, end in sorted(((net, test.iloc[-1]) for net, test in tests.items()), key=lambda item: -item[1]):
         label = f"{net.depth} layers, n = {len(drawn_runs(net))}{'' if net.done else ', unfinished'}"
-        label += f", above {top:g} %" if ends[net] > top else ""
+        label += f", above {top:g} %" if end > top else ""
         handles.append(style.entry(label, color=depth_colour(net.depth), lw=1.9))
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, handlelength=1)
 
@@ -141,16 +149,7 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     title, width = f"Learning curves on {ladders.run_on(nets, data)}", max(5.5, 4.4 * len(titled))
     drawn, every = style.panels(width, 3.7, titled, title)
     for axes, of_panel in zip(every, titled.values(), strict=True):
-        tests = {net: _draw_net(axes, net) for net in of_panel}
-        for fall in {x for net in of_panel for x in falls(net) if x < longest}:
-            axes.axvline(fall, gid="fall", **FALL)
-        # The paper's scale; of other runs about twice the median error of the median net.
-        middle = statistics.median(test.median() for test in tests.values())
-        top = 20 if papers else min(100, 10 * max(1, math.ceil(middle / 5)))
-        axes.set(xlim=(0, longest), ylim=(0, top))
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        _iterations(axes)
-        _name_lines(axes, {net: float(test.iloc[-1]) for net, test in tests.items()}, top)
+        _draw_panel(axes, of_panel, longest, 20 if papers else None)
     every[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
@@ -183,27 +182,27 @@ def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
     """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
     lines, worse, usual = list[dict[str, Cell]](), list[str](), ladders.of_usual_length(nets)
     for kind in KIND_NAMES:
-        names = [x for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
-        compared = [nets[x] for x in names if not ladders.incomparable(nets[names[0]], nets[x])]
+        several = [nets[x] for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
+        compared = [net for net in several if not ladders.incomparable(several[0], net)]
         if len(compared) < 2:
             continue
-        shallower, *_, deeper = compared
-        lows, line = list[float](), {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
+        deep, shallow = compared[-1], compared[0]
+        lows, line = list[float](), {"difference in points": Cell(f"{deep.name} minus {shallow.name}")}
         for title, measure in MEASURES.items():
-            ours, others = (sample(measure(net, run) for run in net.done) for net in (deeper, shallower))
+            ours, others = (sample(measure(net, run) for run in net.done) for net in (deep, shallow))
             line[title] = Cell(words.NONE)
             if ours and others and (test := welch(ours, others)):
                 ends = test.interval(confidence)
                 line[title] = Cell(words.difference(test.value, ends), test.value)
                 lows.append(ends.low)
         lines.append(line)
-        worse += [deeper.name] if min(lows, default=0) > 0 else []
+        worse += [escaped(deep.name)] if min(lows, default=0) > 0 else []
     note = (
         f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
         f"The training error before the rate falls is the mean of {BEFORE} iterations."
     )
-    learned = f" {escaped(words.listed(worse))}: training error is higher too."
-    note += f"{learned} This is slower learning, not overfitting." if worse else ""
+    if worse:
+        note += f" {words.listed(worse)}: training error is higher too. This is slower learning, not overfitting."
     return table(lines), note if lines else ""
 
 
@@ -214,14 +213,13 @@ def correlation(nets: Nets) -> str:
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     of_nets = errors.groupby("net")
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
-    r = [x["before"].corr(x["test"]) if len(x) >= FEWEST else math.nan for x in (errors, within)]
-    if math.isnan(r[0]):
+    if len(errors) < FEWEST or math.isnan(r := errors["before"].corr(errors["test"])):
         return ""
-    inside = f" and r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
-    return (
-        "Correlation of test error at the end with training error before the rate falls: "
-        f"r = {r[0]:.2f} over {len(errors)} runs{'' if math.isnan(r[1]) else inside}."
-    )
+    text = "Correlation of test error at the end with training error before the rate falls: "
+    text += f"r = {r:.2f} over {len(errors)} runs"
+    if len(within) >= FEWEST and not math.isnan(r := within["before"].corr(within["test"])):
+        text += f" and r = {r:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
+    return f"{text}."
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
@@ -245,6 +243,7 @@ def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> S
 FILE = Path(__file__).parents[1] / "published-curves.csv"
 PAIR = (20, 56)
 """Layers of the residual nets that are compared."""
+WHOSE = ("ours", "others'")
 EPOCH = 391
 """Iterations of an epoch of theirs: 50,000 images by 128."""
 SHOWN = (2, 4, 8, 16, 32)
@@ -260,17 +259,18 @@ Both = Mapping[tuple[int, str], tuple[DataFrame, DataFrame]]
 
 def both(nets: Sequence[Net]) -> Both:
     """Our runs of these nets until the rate falls, over the epochs of others, and others' at the first rate."""
-    found, rows = dict[tuple[int, str], tuple[DataFrame, DataFrame]](), pd.read_csv(FILE)
+    rows = pd.read_csv(FILE)
     rows = rows[rows["learning_rate"] == rows["learning_rate"].max()]
+    found = {(depth, whose): (DataFrame(), DataFrame()) for depth in PAIR for whose in WHOSE}
+    for net in nets:
+        ends = range(EPOCH, falls(net)[0] + 1, EPOCH)
+        errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in drawn_runs(net)}
+        found[net.depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
     for depth in PAIR:
-        for net in (net for net in nets if net.depth == depth):
-            ends, runs = range(EPOCH, falls(net)[0] + 1, EPOCH), drawn_runs(net)
-            errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in runs}
-            found[depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
         theirs = rows[rows["net"] == f"resnet-{depth}"]
         training, test = (theirs.pivot_table(f"{x}_error", "iterations", "source") for x in ("training", "test"))
         found[depth, "others'"] = training.dropna(), test.dropna()
-    return {key: curves for key, curves in found.items() if len(curves[0])}
+    return found
 
 
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
@@ -286,7 +286,7 @@ def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
 
 def lag(curves: Both, whose: str) -> DataFrame:
     """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
-    shallow, deep = (curves[depth, whose][0] if (depth, whose) in curves else DataFrame() for depth in PAIR)
+    shallow, deep = (curves[depth, whose][0] for depth in PAIR)
     return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
@@ -303,7 +303,7 @@ def published_table(curves: Both) -> Table:
         return Cell(f"{words.spread(values.mean, values.std, None)}{at}", values.mean) if values else Cell(words.NONE)
 
     lines = []
-    for (depth, whose), (training, test) in curves.items():
+    for (depth, whose), (training, test) in ((key, pair) for key, pair in curves.items() if pair[0].size):
         line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
         for end in (EPOCH * epoch for epoch in SHOWN):
             line[f"{end - EPOCH + 1:,} to {end:,}"] = cell(_over_runs(training, end))
@@ -316,9 +316,7 @@ def same_pace(curves: Both, confidence: float) -> str:
     """Ours minus others' training error over the same iterations, of each net."""
     end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
     for depth in PAIR:
-        ours, theirs = (
-            _over_runs(curves[key][0], end) if key in curves else None for key in ((depth, "ours"), (depth, "others'"))
-        )
+        ours, theirs = (_over_runs(curves[depth, whose][0], end) for whose in WHOSE)
         if ours and theirs and (test := welch(ours, theirs)):
             points = words.difference(test.value, test.interval(confidence))
             parts.append(f"{points} points in resnet-{depth} ({test.test})")
@@ -339,14 +337,16 @@ def overtaking(curves: Both, fall: int) -> str:
     return f"{text} Ours {when}." if ours.size else text
 
 
-def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
-    """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
+def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
+    """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry, none without a run."""
+    if not curves.size:
+        return []
     curves, colour = curves.loc[:REACH], depth_colour(depth)
     look: dict[str, Any] = {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
     axes.plot(curves, color=colour, **({"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
     if whose == "ours":
         axes.plot(curves.mean(axis=1), color=colour, gid=f"mean-{depth}", **look)
-    return style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)
+    return [style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)]
 
 
 def published_figure(curves: Both, fall: int) -> Figure:
@@ -354,8 +354,8 @@ def published_figure(curves: Both, fall: int) -> Figure:
     titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
     title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
     drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
-    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items()]
-    for whose in ("ours", "others'"):
+    handles = [entry for key, (training, _) in curves.items() for entry in _draw_runs(left, training, *key)]
+    for whose in WHOSE:
         _draw_runs(right, lag(curves, whose), PAIR[1], whose)
     for at in (x for _, behind in lag(curves, "others'").items() if (x := overtaken(behind))):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))

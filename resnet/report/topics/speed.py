@@ -21,7 +21,7 @@ from resnet.report.results import Net, Nets
 from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES
-from resnet.report.table import Cell, Table, table
+from resnet.report.table import Cell, table
 from resnet.results import LatencyRecord, UsualLoopRecord
 
 KINDS = ("training", "inference")
@@ -194,25 +194,6 @@ def throughput(nets: Nets) -> Section:
 # Distance from the peaks.
 
 
-def peaks_table(steps: DataFrame) -> Table:
-    """Achieved against reachable, one row a net and kind of step."""
-    lines = []
-    x: Any
-    for x in steps.itertuples():
-        moved = statistics.median(x.moved)
-        line = {
-            "net": Cell(x.name),
-            "step": Cell(x.kind),
-            "GFLOP/s": Cell(words.repeats(x.flops, 1, 1e9), statistics.median(x.flops)),
-            "of a matrix product": Cell(words.shares(x.flops, x.product, "Winograd or drift")),
-            "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
-            "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
-            "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
-        }
-        lines.append(line)
-    return table(lines, left=2)
-
-
 def _notes(steps: DataFrame) -> Iterator[str]:
     """What the shares are shares of, and what was counted."""
     for device, measured in steps.groupby("device", sort=False):
@@ -276,15 +257,28 @@ def peaks_figure(nets: Nets) -> Figure | None:
 
 
 def roofline(nets: Nets) -> Section:
-    """The table of shares, and the figure."""
-    steps = frame(nets).dropna(subset="product")
+    """Achieved against reachable, a row a net and kind of step, and the figure."""
+    steps, lines = frame(nets).dropna(subset="product"), list[dict[str, Cell]]()
+    x: Any
+    for x in steps.itertuples():
+        moved = statistics.median(x.moved)
+        line = {
+            "net": Cell(x.name),
+            "step": Cell(x.kind),
+            "GFLOP/s": Cell(words.repeats(x.flops, 1, 1e9), statistics.median(x.flops)),
+            "of a matrix product": Cell(words.shares(x.flops, x.product, "Winograd or drift")),
+            "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
+            "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
+            "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
+        }
+        lines.append(line)
     caption = (
         "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
         "and a copy reach there at best."
     )
     picture = Picture("roofline", caption, "roofline (not measured)", partial(peaks_figure, nets))
-    notes = bullets(_notes(steps)) if len(steps) else ""
-    return Section("Distance from the machine's peaks", (peaks_table(steps), notes, picture))
+    notes = bullets(_notes(steps)) if lines else ""
+    return Section("Distance from the machine's peaks", (table(lines, left=2), notes, picture))
 
 
 # The usual loop.
@@ -342,7 +336,3 @@ def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataF
             kind = "infer" if row.passes == "inference" else row.passes
             add(model, kind, row, row, row.mode, measured.system.timed_on, "latency")
     return DataFrame(rows, columns=BENCHMARK)
-
-
-def reading(nets: Nets) -> Section:
-    return Section("How to read this", (bullets(READING) if nets else "",))
