@@ -92,9 +92,9 @@ def _hours(seconds: float) -> Cell:
 def _one_more(net: Net, confidence: float) -> str:
     """The interval in which one more run ends."""
     values = net.over_seeds("test_error")
-    if values and (more := prediction(values, values.mean)):
-        half = more.interval(confidence).high
-        return words.interval_of_mean((max(0.0, values.mean - half), min(100.0, values.mean + half)))
+    if values and (more := prediction(values, 0.0)):
+        low, high = more.interval(confidence)
+        return words.interval_of_mean((max(0.0, low), min(100.0, high)))
     return words.NONE
 
 
@@ -107,10 +107,6 @@ def _repetition(judged: Any) -> str:
     return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.claim.unit}"
 
 
-def _command(names: Sequence[str], plan: str) -> Markdown:
-    return code(" ".join(["dvc repro", *(f"{plan and f'{plan}:'}train@{name}" for name in names)]))
-
-
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
     """The primary claims, as they are judged, and the nets: by command, hours and tolerance.
 
@@ -119,10 +115,14 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     """
     seconds = {name: times[name].seconds if name in times else math.nan for name in nets}
     whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
+
+    def command(names: Sequence[str]) -> Markdown:
+        return code(" ".join(["dvc repro", *(f"{plan and f'{plan}:'}train@{name}" for name in names)]))
+
     of_claims = [
         {
             "claim": Cell(x.claim.sentence),
-            "command": Cell(_command(x.claim.nets, plan)),
+            "command": Cell(command(x.claim.nets)),
             "hours": _hours(sum(whole[name] for name in x.claim.nets)),
             "here, and the tolerance": Cell(_repetition(x)),
         }
@@ -130,12 +130,12 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     ]
     of_nets, spent, left = list[dict[str, Cell]](), list[float](), list[float]()
     for net in sorted(nets.values(), key=lambda net: (net.kind != "resnet", net.depth)):
-        segments, made = [part for run in net.runs for part in run.record.segments], net.planned - net.runs_left
-        spent.append(math.fsum(part.seconds / part.side_by_side for part in segments))
+        made = net.planned - net.runs_left
+        spent.append(math.fsum(x.seconds / x.side_by_side for run in net.runs for x in run.record.segments))
         left.append(net.iterations_left * seconds[net.name] if net.iterations_left else 0.0)
         line = {
             "net": Cell(net.name),
-            "command": Cell(_command([net.name], plan)),
+            "command": Cell(command([net.name])),
             "runs made": Cell(f"{made} of {net.planned}", made),
             "hours spent": _hours(spent[-1]),
             "hours left": _hours(left[-1]),
@@ -182,8 +182,7 @@ def _machine(system: System) -> tuple[tuple[str, str], ...]:
 
 
 def _versions(system: System) -> str:
-    packages = (f"{name} {version}" for name, version in sorted(system.versions.items()))
-    return escaped(", ".join([f"Python {system.python}", *packages]))
+    return escaped(", ".join([f"Python {system.python}", *(" ".join(x) for x in sorted(system.versions.items()))]))
 
 
 def _commit(system: System) -> str:
@@ -191,22 +190,18 @@ def _commit(system: System) -> str:
     return f"{code(system.commit)}{modified}" if system.commit else "outside a checkout"
 
 
-def _data(data: DataRecord) -> str:
-    digests = ", ".join(f"{part} {code(digest)}" for part, digest in sorted(data.fingerprint.items()))
-    name = f"{escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
-    split = f"split seed {data.split_seed}, {code(data.split_fingerprint)}"
-    return f"{name}: SHA-256 of {digests}; validation images drawn with {split}."
-
-
 def made_by(nets: Nets, data: DataRecord | None, docs: str | None = None) -> Section:
     """Data, machines, versions and commits, each with what it made; `docs`: the folder as seen from the page."""
     machines = table([{**dict(cells), "made": what} for cells, what in _made(nets, _machine).items()], left=8)
     blocks = list[str | Table]()
     if data:
+        name = f"{escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
+        digests = ", ".join(f"{part} {code(digest)}" for part, digest in sorted(data.fingerprint.items()))
+        split = f"validation images drawn with split seed {data.split_seed}, {code(data.split_fingerprint)}"
         trained = {net.name: net.runs[0].record.precision for net in nets.values() if net.runs}
         precisions = [f"{escaped(who)}: {precision}" for precision, who in words.grouped(trained, len(nets)).items()]
         title = "**Precision of training**; final errors are measured in fp32"
-        blocks += [f"**Data**\n\n- {_data(data)}", f"{title}\n\n{bullets(precisions)}"]
+        blocks += [f"**Data**\n\n- {name}: SHA-256 of {digests}; {split}.", f"{title}\n\n{bullets(precisions)}"]
     for heading, makers in {"Versions": _made(nets, _versions), "Commits": _made(nets, _commit)}.items():
         listed = bullets(f"{maker}: {escaped(what)}" if len(makers) > 1 else maker for maker, what in makers.items())
         blocks += [f"**{heading}**\n\n{listed}"] if makers else []
