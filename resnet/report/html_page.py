@@ -70,28 +70,21 @@ def element(figure: Figure, name: str) -> str:
 
 
 def _shorten(svg: Element) -> None:
-    """Leave out what a page has no use for."""
+    """Leave out what a page has no use for: numbers have a tenth of a point, and text no font."""
+
+    def short(value: str) -> str:
+        value = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 1):g}", value)
+        value = " ".join(value.replace("font-family: 'DejaVu Sans'", "").split())
+        return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
+
     for unused in ("{*}metadata", "{*}defs"):  # the first definition is a rule of style, which would hold for the page
         svg.remove(svg.findall(unused)[0])
     for part in svg.iter():
         part.tag = part.tag.rpartition("}")[2]
         part.text, part.tail = ((text or "").strip() for text in (part.text, part.tail))
-        attributes = [(key.rpartition("}")[2], _short(value)) for key, value in part.items()]
+        attributes = [(key.rpartition("}")[2], short(value)) for key, value in part.items()]
         part.attrib.clear()
         part.attrib.update((key, value) for key, value in attributes if not value.startswith("rotate(-0 "))
-    for group in svg.iter("g"):
-        looks = {use.get("style", "") for use in group.findall("use")}
-        if len(looks) == 1:  # the markers of a line look alike
-            group.set("style", looks.pop())
-            for use in group.findall("use"):
-                use.attrib.pop("style", None)
-
-
-def _short(value: str) -> str:
-    """An attribute with numbers to a tenth of a point, and no font."""
-    value = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 1):g}", value)
-    value = " ".join(value.replace("font-family: 'DejaVu Sans'", "").split())
-    return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
 
 
 def _answer(group: Element, entry: str, texts: Sequence[str]) -> None:

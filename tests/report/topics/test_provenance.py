@@ -133,6 +133,7 @@ def test_every_run_has_its_file_its_configuration_and_version(files: Callable[..
     nets = plan.results().nets
     done, diverged, warm = plan.rows_of(plan.topic(topic.every_run(nets, "../runs")))
     assert done["result file"].endswith("](../runs/train/resnet-20/seed-0/metrics.json)")
+    assert f"| {nets['resnet-20'].runs[0].file} |" in plan.topic(topic.every_run(nets, None))
     values = ["done", "64,000 of 64,000", "8.00", "0.50", "8.00", "–", "20.0 min"]
     assert list(done.values())[3:10] == values
     assert (done["configuration"], done["version"]) == (
