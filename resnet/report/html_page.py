@@ -33,8 +33,8 @@ def page(
     """The whole page.
 
     Args:
-        title: of the page.
-        pages: sections by the title of their page; a page without content is left out.
+        title: its own.
+        pages: sections by the title of their page; what is empty is left out.
         figures: what `element` makes of the pictures, by name.
         drawings: SVG elements by their titles.
         files: names of what has the same in full precision.

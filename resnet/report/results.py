@@ -30,7 +30,7 @@ from resnet.results import (
     TrainingRecord,
     UsualLoopRecord,
 )
-from resnet.results.consistency import METRICS, RunFiles
+from resnet.results.consistency import METRICS
 from resnet.results.iteration_time import IterationTime, Sources, iteration_times
 from resnet.results.plan_runs import read_plan_runs
 
@@ -175,21 +175,20 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
-
-    def file(of_run: RunFiles) -> str:
-        return (of_run.folder / METRICS).relative_to(runs).as_posix()
-
-    folder, trained, nets = Folder(runs), read_plan_runs(params, runs, version), dict[str, Net]()
+    folder, trained = Folder(runs), read_plan_runs(params, runs, version)
+    nets, of_nets = dict[str, Net](), dict[str, list[Run]]()
+    for (name, seed), x in trained.runs.items():
+        file = (x.folder / METRICS).relative_to(runs).as_posix()
+        of_nets.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
     for name in params.models:
         settings = params.settings(name)
-        own = [(seed, files) for (net, seed), files in trained.runs.items() if net == name]
         nets[name] = Net(
             name,
             settings.net,
             settings.depth,
             settings,
             frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(Run(seed, file(x), x.record, x.curve or [], x.predictions) for seed, x in own),
+            tuple(of_nets.get(name, ())),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),

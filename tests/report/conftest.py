@@ -202,12 +202,11 @@ class Files:
         record = PublishedRecord(name=name, depth=depth, responses=measured, **(counts | texts | digests | fields))
         PublishedRecords(evaluations=(*before, record), system=a_system()).write(path)
 
-    def responses(self, name: str, *seeds: Sequence[float], data: DataRecord | None = None) -> Path:
+    def responses(self, name: str, *seeds: Sequence[float]) -> None:
         """Write the layer responses of seeds 0, 1, ...: one standard deviation a layer."""
-        path = self.runs / "responses" / f"{name}.json"
         ResponsesRecord(
             **self._net(name, counts=False),
-            data=data or some_data(),
+            data=some_data(),
             images=5_000,
             layers=tuple(f"layer{k}" for k in range(len(seeds[0]))),
             seeds=tuple(
@@ -215,17 +214,15 @@ class Files:
             ),
             settings=self.params.settings(name).model_dump(mode="json", include={"model"}),
             system=a_system(),
-        ).write(path)
-        return path
+        ).write(self.runs / "responses" / f"{name}.json")
 
-    def describe(self, name: str) -> Path:
+    def describe(self, name: str) -> None:
         net = self._net(name)
         sizes = {key: net.pop(key) for key in ("parameters", "multiply_adds")}
         layer = Layer(name="all", kind="conv", kernel="3x3", stride=1, output=(10,), **sizes)
-        path = self.runs / "describe" / f"{name}.json"
         shortcut = self.params.settings(name).model.shortcut
-        DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,)).write(path)
-        return path
+        record = DescriptionRecord(**net, shortcut=shortcut, classes=10, layers=(layer,))
+        record.write(self.runs / "describe" / f"{name}.json")
 
     def throughput(
         self,
@@ -241,7 +238,6 @@ class Files:
         def timing(seconds: Sequence[float], memory: int) -> Timing:
             return Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
-        path = self.runs / "throughput" / f"{name}.json"
         ThroughputRecord(
             **net,
             precision="bf16",
@@ -252,11 +248,11 @@ class Files:
             peaks=peaks,
             settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
-        ).write(path)
+        ).write(path := self.runs / "throughput" / f"{name}.json")
         return path
 
-    def latency(self, batch_size: int = 128, device: str = "cpu", backward: float = 2.0) -> Path:
-        """Blocks of 1 to 7 ms forward and `backward` times that backward; ResNet-20 takes 60 ms forward."""
+    def latency(self, device: str = "cpu") -> Path:
+        """Blocks of 1 to 7 ms forward and twice that backward; ResNet-20 takes 60 ms forward."""
 
         def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> LatencyRow:
             return LatencyRow(
@@ -264,7 +260,7 @@ class Files:
                 part=part,
                 depth=depth,
                 passes=passes,
-                batch_size=batch_size,
+                batch_size=128,
                 precision="fp32",
                 mode="eager",
                 parameters=100,
@@ -275,7 +271,7 @@ class Files:
             )
 
         rows = []
-        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 1 + backward)):
+        for passes, times in (("inference", 0.9), ("forward", 1.0), ("forward+backward", 3.0)):
             for k, part in enumerate(PARTS, start=1):
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]
@@ -284,8 +280,7 @@ class Files:
         LatencyRecord(shortcut="A", rows=tuple(rows), peaks=(some_peaks(),), system=a_system(device=device)).write(path)
         return path
 
-    def usual_loop(self) -> Path:
-        path = self.runs / "usual-loop" / "cpu-resnet-20.json"
+    def usual_loop(self) -> None:
         UsualLoopRecord(
             net="resnet",
             depth=20,
@@ -296,14 +291,11 @@ class Files:
             usual_images_per_second=(100.0, 200.0, 300.0),
             images_per_second=(300.0, 500.0, 1200.0),
             system=a_system(device="cpu"),
-        ).write(path)
-        return path
+        ).write(self.runs / "usual-loop" / "cpu-resnet-20.json")
 
-    def forecast(self) -> Path:
-        path = self.runs / "forecast.json"
+    def forecast(self) -> None:
         row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
-        ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
-        return path
+        ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(self.runs / "forecast.json")
 
 
 @pytest.fixture

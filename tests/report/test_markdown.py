@@ -21,9 +21,6 @@ def test_cells_are_escaped_once_and_never_read_as_numbers() -> None:
     assert cells[0] == ["net", "error"]
     assert cells[2:] == [["a\\/b".replace("\\", ""), "0.0200"], ["**c**", "1e5"]]
     assert (cells[1][0][0], cells[1][1][-1]) == (":", ":")  # the first column is flush left, the others right
-
-
-def test_several_columns_flush_left() -> None:
     rule = as_markdown(table([{"a": "1", "b": "2", "c": "3"}], left=2)).splitlines()[1]
     assert [part[0] == ":" for part in rule.strip("|").split("|")] == [True, True, False]
 

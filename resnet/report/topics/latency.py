@@ -57,9 +57,6 @@ def cases(record: LatencyRecord) -> list[Case]:
     return found
 
 
-# The table.
-
-
 def _milliseconds(median: float, rounds: Sequence[float] | None) -> Cell:
     """The median, and ± the standard deviation over the rounds (n)."""
     median *= 1e3
@@ -87,9 +84,6 @@ def _line(case: Case, record: LatencyRecord) -> dict[str, Cell]:
         "of a matrix product": Cell(product),
         "of a copy": Cell(copy),
     }
-
-
-# The figure.
 
 
 def blocks(net: str, depth: int) -> Iterator[tuple[str, str, str, int]]:

@@ -31,9 +31,6 @@ REPEATED = (
 )
 
 
-# What was run, and what keeps its errors from being the paper's.
-
-
 def cautions(nets: Nets, data: DataRecord | None) -> list[str]:
     """What keeps the errors from being the paper's, a Markdown sentence or two each."""
     said = []
@@ -79,9 +76,6 @@ def not_counted(left_out: Sequence[NotCounted]) -> Section:
     """The result files that no number comes from."""
     lines = [{"file": Cell(one.file), "not counted, because": Cell(one.reason)} for one in left_out]
     return Section("Not counted", (table(lines, left=2),))
-
-
-# How to repeat it, and how long that takes.
 
 
 def _hours(seconds: float) -> Cell:
@@ -146,9 +140,6 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     totals = {"net": Cell("all"), "hours spent": _hours(math.fsum(spent)), "hours left": _hours(math.fsum(left))}
     shown = table([*of_nets, dict.fromkeys(of_nets[0], Cell("")) | totals], left=2) if nets else Table()
     return Section("How to repeat it", (table(of_claims, left=2), shown, REPEATED) if nets else ())
-
-
-# What made the results.
 
 
 def _made(nets: Nets, describe: Callable[[System], T]) -> dict[T, str]:

@@ -48,8 +48,6 @@ def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
     return {name: x for name, x in rows.items() if len(x) and np.isfinite(x.to_numpy()).all()}
 
 
-# The figure.
-
 DEPTHS = (20, 56, 110)
 """Of the paper's Figure 7; a plan that has measured none of them shows all of its own."""
 APART = 100
@@ -107,9 +105,6 @@ def figure(nets: Nets, others: Others) -> Figure | None:
         panels[0].set_ylim(bottom=0)
     style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)
     return drawn
-
-
-# The table.
 
 
 def responses_table(nets: Nets, others: Others) -> Table:

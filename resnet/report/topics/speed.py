@@ -89,9 +89,6 @@ def frame(nets: Nets) -> DataFrame:
     return DataFrame(lines, columns=COLUMNS)
 
 
-# Size and speed, a row a net.
-
-
 def _training_time(net: Net) -> Cell:
     """Seconds of a seed by machine; a seed that went on on another machine has none."""
     times: dict[str, list[float]] = {}
@@ -141,12 +138,9 @@ def every_net(nets: Nets) -> Section:
     return Section("Size and speed", (table([_line(net) for net in nets.values()]), bullets(conditions)))
 
 
-# Images/s against depth.
-
-
 def _label(net: Net, device: str, options: Set[str]) -> str:
     """Of the nets that differ from this one in depth alone."""
-    label = KIND_NAMES.get(net.kind, net.kind)
+    label = KIND_NAMES[net.kind]
     label += f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
     grouped = net.flat.get("train.batch_norm_images")
     return f"{label}{f', batch norm of {grouped} images' if grouped else ''}{device}"
@@ -189,9 +183,6 @@ def throughput(nets: Nets) -> Section:
     caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
     picture = Picture("throughput-vs-depth", caption, "throughput (not measured)", partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
-
-
-# Distance from the peaks.
 
 
 def _notes(steps: DataFrame) -> Iterator[str]:
@@ -281,9 +272,6 @@ def roofline(nets: Nets) -> Section:
     return Section("Distance from the machine's peaks", (table(lines, left=2), notes, picture))
 
 
-# The usual loop.
-
-
 def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:
     """Training speed and that of the usual PyTorch loop; `runs`: the runs' folder as seen from the page."""
     lines = []
@@ -301,8 +289,6 @@ def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -
         lines.append(line)
     return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)))
 
-
-# benchmark.csv.
 
 BENCHMARK = [
     *("model", "kind", "batch_size", "samples_per_sec", "step_time", "param_count", "gmacs"),

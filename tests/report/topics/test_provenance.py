@@ -22,9 +22,6 @@ def told(plan: Files, section: Callable[..., Any], *arguments: Any) -> str:
     return plan.topic(section(results.nets, results.data, *arguments))
 
 
-# What was run
-
-
 def test_the_papers_protocol_has_no_caution(files: Callable[..., Files]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-110", "resnet-1202", seeds=1)
     assert told(plan, topic.what_was_run) == "4 nets; 0 of 4 planned runs are done."
@@ -65,9 +62,6 @@ def test_what_is_not_counted_has_its_reason(files: Callable[..., Files]) -> None
     assert plan.topic(topic.not_counted([])) == ""
 
 
-# How to repeat it
-
-
 def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Files]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-32", seeds=3)
     for seed, error in enumerate([8.0, 9.0, 10.0]):
@@ -94,9 +88,6 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
         "all": ["", "7.0", "–", "", ""],
     }
     assert plan.topic(topic.repeat({}, [], {}, 0.95)) == ""
-
-
-# What made it
 
 
 def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., Files]) -> None:
