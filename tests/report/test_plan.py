@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from resnet.report.folder import plan_of
-from resnet.report.results import read_results
+from resnet.report.results import plan_of, read_results
 
 
 def test_results_hold_their_plan(files: Callable[..., Any]) -> None:

@@ -76,7 +76,7 @@ def _holds_together(results: Results) -> None:
             wrong = (run.predictions[:, 0] != run.predictions[:, 1]).sum()
             assert 100 * wrong / len(run.predictions) == record.test_error
     assert all(0 < net.throughput.training.images_per_second < 1e30 for net in results.nets.values() if net.throughput)
-    assert all(x.reason.isprintable() and 0 < len(x.reason) < 250 for x in results.not_counted)
+    assert all(reason.isprintable() and 0 < len(reason) < 250 for _, reason in results.not_counted)
 
 
 def _harmed(whole: Files, folder: Path, draw: Callable[..., Any]) -> Results:

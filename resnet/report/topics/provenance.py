@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from resnet.report import protocol, words
 from resnet.report.markdown import Markdown, bold, bullets, code, escaped, link
-from resnet.report.results import Net, Nets, NotCounted
+from resnet.report.results import Net, Nets
 from resnet.report.samples import prediction
 from resnet.report.section import Section
 from resnet.report.table import Cell, Table, table
@@ -72,9 +72,9 @@ def first_look(nets: Nets, data: DataRecord | None) -> Section:
     return Section("A first look", (text,))
 
 
-def not_counted(left_out: Sequence[NotCounted]) -> Section:
+def not_counted(left_out: Sequence[tuple[str, str]]) -> Section:
     """The result files that no number comes from."""
-    lines = [{"file": Cell(one.file), "not counted, because": Cell(one.reason)} for one in left_out]
+    lines = [{"file": file, "not counted, because": reason} for file, reason in left_out]
     return Section("Not counted", (table(lines, left=2),))
 
 

@@ -85,7 +85,7 @@ def test_runs_of_other_settings_do_not_count(files: Callable[..., Files]) -> Non
     plan.train("resnet-32", 1, 99.0, train={"momentum": 0.8})
     plan.train("resnet-1202", 0, train={"momentum": 0.8})
     assert [row["test error, % (runs)"] for row in one_table(plan)] == ["7.50 (1 of 2)", "not run"]
-    left_out = [left.file for left in plan.results().not_counted]
+    left_out = [file for file, _ in plan.results().not_counted]
     assert left_out == ["train/resnet-32/seed-1/metrics.json", "train/resnet-1202/seed-0/metrics.json"]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from resnet.report.results import NotCounted
 from resnet.report.section import Section
 from resnet.report.topics import provenance as topic
 from resnet.results.iteration_time import IterationTime
@@ -57,7 +56,7 @@ def test_other_data_are_named_and_show_whether_nets_learn(
 
 def test_what_is_not_counted_has_its_reason(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1)
-    left_out = [NotCounted("train/resnet-20/seed-7/metrics.json", "no seed of the plan")]
+    left_out = [("train/resnet-20/seed-7/metrics.json", "no seed of the plan")]
     assert "| train/resnet-20/seed-7/metrics.json | no seed of the plan |" in plan.topic(topic.not_counted(left_out))
     assert plan.topic(topic.not_counted([])) == ""
 
