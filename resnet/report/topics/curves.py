@@ -290,10 +290,10 @@ def lag(curves: Both, whose: str) -> DataFrame:
     return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
-def overtaken(behind: Series) -> int | None:
-    """The iteration from which a column of `lag` is below 0 for good; None if its end is not."""
+def overtaken(behind: DataFrame) -> list[int]:
+    """The iterations from which columns of `lag` are below 0 for good, sorted; of those whose end is."""
     ahead = behind[::-1].cummax() < 0
-    return int(ahead.index[ahead].min()) if ahead.any() else None
+    return sorted(int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any())
 
 
 def published_table(curves: Both) -> Table:
@@ -327,13 +327,12 @@ def same_pace(curves: Both, confidence: float) -> str:
 def overtaking(curves: Both, fall: int) -> str:
     """When the deeper net has the lower training error for good: in others' runs, and in the mean of ours."""
     ours, theirs = lag(curves, "ours"), lag(curves, "others'")
-    reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
     text = (
         f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
-        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, reached))} on."
+        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, overtaken(theirs)))} on."
     )
-    ahead = overtaken(ours.mean(axis=1)) if ours.size else None
-    when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
+    ahead = overtaken(ours.mean(axis=1).to_frame())
+    when = f"is so from iteration {ahead[0]:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
     return f"{text} Ours {when}." if ours.size else text
 
 
@@ -357,7 +356,7 @@ def published_figure(curves: Both, fall: int) -> Figure:
     handles = [entry for key, (training, _) in curves.items() for entry in _draw_runs(left, training, *key)]
     for whose in WHOSE:
         _draw_runs(right, lag(curves, whose), PAIR[1], whose)
-    for at in (x for _, behind in lag(curves, "others'").items() if (x := overtaken(behind))):
+    for at in overtaken(lag(curves, "others'")):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
         look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
         right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
@@ -365,8 +364,7 @@ def published_figure(curves: Both, fall: int) -> Figure:
     for axes, end in ((left, min(REACH, 2 * fall)), (right, REACH)):
         axes.set_xlim(0, 1.02 * end)
         _iterations(axes)
-        if fall < end:
-            axes.axvline(fall, **FALL)
+        axes.axvline(fall, **FALL)
     left.set(ylabel="%", ylim=(0, 90))
     right.set(ylabel="points")
     handles += [style.entry("our learning rate falls", **FALL)] if fall < REACH else []

@@ -303,22 +303,20 @@ def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataF
     training steps. `samples_per_sec` and `step_time` (ms) are of the median repeat; `param_count` is in millions,
     `gmacs` of one image's forward pass.
     """
-    rows = list[list[Any]]()
-
-    def add(model: str, kind: str, timing: Any, case: Any, *conditions: str) -> None:
-        """`timing`: batch size and median seconds; `case`: parameters, multiply-adds and precision."""
-        seconds, size = timing.median_seconds, (case.parameters / 1e6, case.multiply_adds / 1e9)
-        step = timing.batch_size, timing.batch_size / seconds, 1e3 * seconds
-        rows.append([model, kind, *step, *size, case.precision, *conditions])
-
+    timed = list[tuple[Any, ...]]()  # what was timed, its kind, its timing, its size, and the conditions
     for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
-        mode, device = "compiled" if record.settings["train"].get("compile") else "eager", record.system.timed_on
+        mode = "compiled" if record.settings["train"].get("compile") else "eager"
         for kind, timing in (("train", record.training), ("infer", record.inference)):
-            add(net.name, kind, timing, record, mode, device, "throughput")
+            timed.append((net.name, kind, timing, record, mode, record.system.timed_on, "throughput"))
     for _, measured in latency:
         for row in (row for row in measured.rows if row.part == "net"):
             other = row.net == "resnet" and measured.shortcut != "A"
             model = f"{row.net}-{row.depth}" + (f"-option-{measured.shortcut.lower()}" if other else "")
             kind = "infer" if row.passes == "inference" else row.passes
-            add(model, kind, row, row, row.mode, measured.system.timed_on, "latency")
+            timed.append((model, kind, row, row, row.mode, measured.system.timed_on, "latency"))
+    rows = list[list[Any]]()
+    for model, kind, timing, case, *conditions in timed:
+        seconds, size = timing.median_seconds, (case.parameters / 1e6, case.multiply_adds / 1e9)
+        step = timing.batch_size, timing.batch_size / seconds, 1e3 * seconds
+        rows.append([model, kind, *step, *size, case.precision, *conditions])
     return DataFrame(rows, columns=BENCHMARK)

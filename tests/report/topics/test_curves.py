@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from pandas import Series
+from pandas import DataFrame
 
 from resnet.report.style import style
 from resnet.report.topics import curves
@@ -180,11 +180,9 @@ def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
 # Others' curves.
 
 
-@pytest.mark.parametrize(
-    ("values", "iteration"), [([2, 1, -1, -2], 3), ([2, -1, 1, -2], 4), ([-1, -1, -1, -1], 1), ([-1, -1, -1, 0], None)]
-)
-def test_when_a_net_is_ahead_for_good(values: list[float], iteration: int | None) -> None:
-    assert curves.overtaken(Series(values, index=[1, 2, 3, 4])) == iteration
+def test_when_a_net_is_ahead_for_good() -> None:
+    behind = {"a": [2, 1, -1, -2], "b": [2, -1, 1, -2], "c": [-1, -1, -1, -1], "never": [-1, -1, -1, 0]}
+    assert curves.overtaken(DataFrame(behind, index=[1, 2, 3, 4])) == [1, 3, 4]
 
 
 def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
