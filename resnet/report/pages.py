@@ -176,15 +176,15 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
 
     behind, tidy = behind if results.nets else {}, _tidy(judged)
     below = behind.pop(SUMMARY, [])
-    texts = {name: render(of_page, figures, tell_absent=True) for name, of_page in behind.items()}
+    texts = {name: render(shown, figures, tell_absent=True) for name, shown in behind.items()}
     texts = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in texts.items() if text}
     named = [name for name in tidy if name != "mean-curves.csv"]
     links = [*(f"[{TITLES[page]}]({page})" for page in texts), *(f"[{file}]({file})" for file in named)]
     first = render(head, figures)
     rest = [render([*below, Section("", (" · ".join(links),))], figures)] if below else []
-    of_page = {"": [*head, *below]} | {TITLES[name]: of_page for name, of_page in behind.items()}
+    titled = {"": [*head, *below]} | {TITLES[name]: shown for name, shown in behind.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
-    html = page(answer.TITLE, of_page, elements, _drawings(results), [SUMMARY, *named], linked)
+    html = page(answer.TITLE, titled, elements, _drawings(results), [SUMMARY, *named], linked)
 
     texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, *rest)), **texts, **tidy, "index.html": html}
     files = {name: text.encode() for name, text in texts.items()}

@@ -46,13 +46,13 @@ from resnet.results import (
     write_history,
 )
 from tests.report.made_up import (
+    MULTIPLY_ADDS,
     PARAMETERS,
     PARTS,
     a_history,
     a_plan,
     a_system,
     digest,
-    multiply_adds,
     some_data,
     some_peaks,
     unpadded,
@@ -103,7 +103,7 @@ class Files:
         """What most records begin with."""
         settings = self.params.settings(name)
         net = {"name": name, "net": settings.net, "depth": settings.depth}
-        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": multiply_adds(settings.depth)}
+        sizes = {"parameters": PARAMETERS[settings.depth], "multiply_adds": MULTIPLY_ADDS[settings.depth]}
         return net | (sizes if counts else {})
 
     def train(

@@ -29,11 +29,8 @@ def unpadded(text: str) -> str:
 
 PARAMETERS = dict.fromkeys(range(8, 1203, 6), 1_000_000)
 PARAMETERS |= {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
-
-
-def multiply_adds(depth: int) -> int:
-    known = {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
-    return known.get(depth, 2_829_000_000)
+MULTIPLY_ADDS = dict.fromkeys(range(8, 1203, 6), 2_829_000_000)
+MULTIPLY_ADDS |= {20: 40_550_000, 32: 68_860_000, 44: 97_170_000, 56: 125_490_000, 110: 252_890_000}
 
 
 def digest(value: object) -> str:
