@@ -91,6 +91,11 @@ class Files:
         """The Markdown of a topic's section, its tables without their padding."""
         return unpadded(render([section])).strip()
 
+    def written(self, section: Callable[..., Section], *arguments: Any) -> str:
+        """Likewise, of a topic's function of nets, data and more."""
+        results = self.results()
+        return self.topic(section(results.nets, results.data, *arguments))
+
     @staticmethod
     def rows_of(text: str) -> list[dict[str, str]]:
         """The rows of a text's first table, by its headings."""
