@@ -31,29 +31,24 @@ REPEATED = (
 )
 
 
-def cautions(nets: Nets, data: DataRecord | None) -> list[str]:
-    """What keeps the errors from being the paper's, a Markdown sentence or two each."""
-    said = []
-    if data and not data.official:
-        said.append(f"**The data are {escaped(data.name)}, not the official CIFAR-10.** No published error applies.")
+def what_was_run(nets: Nets, data: DataRecord | None) -> Section:
+    """How much of the plan is done, on which data, and what keeps the errors from being the paper's."""
+    planned, done = sum(net.planned for net in nets.values()), sum(len(net.done) for net in nets.values())
+    said = [f"{words.numbered(len(nets), 'net')}; {done:,} of {planned:,} planned runs are done."]
+    if data:
+        name = f"{'official ' if data.official else ''}{escaped(data.name)}"
+        images = f"{data.train_images:,} training, {data.validation_images:,} validation and {data.test_images:,} test"
+        said[0] += f" Data: {name} ({images} images)."
+        if not data.official:
+            said += [f"**The data are {escaped(data.name)}, not the official CIFAR-10.** No published error applies."]
     shared = protocol.shared_deviations(nets.values(), data)
     if shared:
         said.append(f"**{'; '.join(x.sentence for x in shared)}.** These errors do not compare with the paper's.")
     own = {net.name: [x.sentence for x in protocol.deviations(net, data) if x not in shared] for net in nets.values()}
     alike = words.grouped({name: "; ".join(sentences) for name, sentences in own.items() if sentences}, 0)
-    own_sentences = (f"**{escaped(who)}: {sentences}.**" for sentences, who in alike.items())
-    return said + [f"{sentence} This does not compare with the paper's error." for sentence in own_sentences]
-
-
-def what_was_run(nets: Nets, data: DataRecord | None) -> Section:
-    """How much of the plan is done, on which data, and the cautions."""
-    planned, done = sum(net.planned for net in nets.values()), sum(len(net.done) for net in nets.values())
-    counted = f"{words.numbered(len(nets), 'net')}; {done:,} of {planned:,} planned runs are done."
-    if data:
-        name = f"{'official ' if data.official else ''}{escaped(data.name)}"
-        images = f"{data.train_images:,} training, {data.validation_images:,} validation and {data.test_images:,} test"
-        counted += f" Data: {name} ({images} images)."
-    return Section("", (counted, *cautions(nets, data)) if nets else ())
+    for sentences, who in alike.items():
+        said.append(f"**{escaped(who)}: {sentences}.** This does not compare with the paper's error.")
+    return Section("", tuple(said) if nets else ())
 
 
 def first_look(nets: Nets, data: DataRecord | None) -> Section:
