@@ -62,8 +62,12 @@ def element(figure: Figure, name: str) -> str:
     _shorten(svg)
     for group in svg.findall(".//g[@id]"):
         gid = group.attrib.pop("id")
-        if gid in marks:
-            _answer(group, *marks[gid])
+        if gid in marks:  # a tooltip for every mark of the series, or one for all of it
+            entry, texts = marks[gid]
+            group.set("data-entry", entry)
+            points = group.findall(".//use") or group.findall("path")
+            for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
+                SubElement(point, "title").text = text
         elif gid.startswith("legend_"):
             _switches(group, {entry for entry, _ in marks.values()})
     return ElementTree.tostring(svg, encoding="unicode")
@@ -85,14 +89,6 @@ def _shorten(svg: Element) -> None:
         attributes = [(key.rpartition("}")[2], short(value)) for key, value in part.items()]
         part.attrib.clear()
         part.attrib.update((key, value) for key, value in attributes if not value.startswith("rotate(-0 "))
-
-
-def _answer(group: Element, entry: str, texts: Sequence[str]) -> None:
-    """Give every mark of a series its text as a tooltip, or the whole series if it has one text."""
-    group.set("data-entry", entry)
-    points = group.findall(".//use") or group.findall("path")
-    for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
-        SubElement(point, "title").text = text
 
 
 def _switches(legend: Element, entries: Collection[str]) -> None:

@@ -7,7 +7,7 @@ volumes (`resnet/nets/layers.py`): a lower bound of what was moved. `benchmark.c
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -138,22 +138,19 @@ def every_net(nets: Nets) -> Section:
     return Section("Size and speed", (table([_line(net) for net in nets.values()]), bullets(conditions)))
 
 
-def _label(net: Net, device: str, options: Set[str]) -> str:
-    """Of the nets that differ from this one in depth alone."""
-    label = KIND_NAMES[net.kind]
-    label += f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
-    grouped = net.flat.get("train.batch_norm_images")
-    return f"{label}{f', batch norm of {grouped} images' if grouped else ''}{device}"
-
-
 def figure(nets: Nets) -> Figure | None:
     """Training left, inference right, both axes logarithmic; bars are the standard deviation over the repeats."""
     speed = frame(nets)
     if speed.empty:
         return None
     devices, options = [*speed["device"].unique()], {nets[name].shortcut for name in speed["name"]} - {"none"}
-    named = [f", {device}" if len(devices) > 1 else "" for device in speed["device"]]
-    speed["series"] = [_label(nets[name], device, options) for name, device in zip(speed["name"], named, strict=True)]
+    series = []  # nets that differ in depth alone
+    for net, device in zip(map(nets.__getitem__, speed["name"]), speed["device"], strict=True):
+        option = f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
+        grouped = net.flat.get("train.batch_norm_images")
+        images = f", batch norm of {grouped} images" if grouped else ""
+        series.append(f"{KIND_NAMES[net.kind]}{option}{images}{f', {device}' if len(devices) > 1 else ''}")
+    speed["series"] = series
     where, depths = f" on {devices[0]}" if len(devices) == 1 else "", sorted(set(speed["depth"]))
     drawn, axes = style.panels(8.6, 4.2, KINDS, f"Throughput{where}, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
