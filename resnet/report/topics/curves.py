@@ -109,20 +109,17 @@ def panels(nets: Nets) -> dict[str, list[Net]]:
     return {title: members for title, members in titled.items() if members}
 
 
-def _draw_net(axes: Any, net: Net) -> Series:
-    """Test error bold and each run's thin, training error dashed. Gives the mean test error in %."""
-    colour, tests, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
-    training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
-    axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
-    if tests.shape[1] > 1:
-        axes.plot(tests, color=colour, lw=0.4, alpha=0.45)
-    axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
-    return mean
-
-
 def _draw_panel(axes: Any, nets: Sequence[Net], longest: int, top: int | None) -> None:
-    """The curves of some nets, named in the order in which they end; `top`: of the scale."""
-    tests = {net: _draw_net(axes, net) for net in nets}
+    """Test error bold and each run's thin, training error dashed; nets are named in the order in which they end."""
+    tests = dict[Net, Series]()
+    for net in nets:
+        colour, runs, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
+        training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
+        axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
+        if runs.shape[1] > 1:
+            axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
+        axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
+        tests[net] = mean
     for fall in {x for net in nets for x in falls(net) if x < longest}:
         axes.axvline(fall, gid="fall", **FALL)
     if top is None:  # about twice the median error of the median net
