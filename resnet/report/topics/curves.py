@@ -309,28 +309,25 @@ def published_table(curves: Both) -> Table:
     return table(lines)
 
 
-def same_pace(curves: Both, confidence: float) -> str:
-    """Ours minus others' training error over the same iterations, of each net."""
-    end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
+def pace(curves: Both, fall: int, confidence: float) -> str:
+    """Ours against others' training error over the same iterations, and when the deeper net has the lower for good."""
+    end, parts, text = EPOCH * SHOWN[len(SHOWN) // 2], list[str](), ""
     for depth in PAIR:
         ours, theirs = (_over_runs(curves[depth, whose][0], end) for whose in WHOSE)
         if ours and theirs and (test := welch(ours, theirs)):
             points = words.difference(test.value, test.interval(confidence))
             parts.append(f"{points} points in resnet-{depth} ({test.test})")
-    over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
-    return f"{over}{words.listed(parts)}; in brackets the {100 * confidence:g} % interval." if parts else ""
-
-
-def overtaking(curves: Both, fall: int) -> str:
-    """When the deeper net has the lower training error for good: in others' runs, and in the mean of ours."""
-    ours, theirs = lag(curves, "ours"), lag(curves, "others'")
-    text = (
-        f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
-        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, overtaken(theirs)))} on."
-    )
-    ahead = overtaken(ours.mean(axis=1).to_frame())
-    when = f"is so from iteration {ahead[0]:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
-    return f"{text} Ours {when}." if ours.size else text
+    if parts:
+        text = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
+        text += f"{words.listed(parts)}; in brackets the {100 * confidence:g} % interval. "
+    reached = words.listed(map(words.count, overtaken(lag(curves, "others'"))))
+    text += f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
+    text += f"resnet-{PAIR[0]} (mean) for good from iterations {reached} on."
+    if (behind := lag(curves, "ours")).size:
+        ahead = overtaken(behind.mean(axis=1).to_frame())
+        never = f"is not so when our rate falls, at iteration {fall:,}"
+        text += f" Ours {f'is so from iteration {ahead[0]:,} on' if ahead else never}."
+    return text
 
 
 def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
@@ -387,5 +384,5 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
         f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
     )
     picture = Picture("published-curves", caption, "", partial(published_figure, curves, fall))
-    sentences = " ".join(filter(None, (same_pace(curves, confidence), overtaking(curves, fall))))
-    return Section("Others' learning curves", (sentences, picture, published_table(curves), note))
+    blocks = (pace(curves, fall, confidence), picture, published_table(curves), note)
+    return Section("Others' learning curves", blocks)
