@@ -24,6 +24,15 @@ def y_of(line: Line2D) -> list[float]:
     return [float(value) for value in np.asarray(line.get_ydata())]
 
 
+def assert_room_for_axes(figure: Figure | None) -> None:
+    assert figure is not None
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        box = axes.get_position()
+        assert box.width > 0.25
+        assert box.height > 0.3
+
+
 def _texts(figure: Figure) -> list[Text]:
     """Every text that is drawn."""
     found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]

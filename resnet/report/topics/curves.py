@@ -288,9 +288,9 @@ def lag(curves: Both, whose: str) -> DataFrame:
 
 
 def overtaken(behind: DataFrame) -> list[int]:
-    """The iterations from which columns of `lag` are below 0 for good, sorted; of those whose end is."""
+    """The iterations from which columns of `lag` are below 0 for good; of those whose end is."""
     ahead = behind[::-1].cummax() < 0
-    return sorted(int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any())
+    return [int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any()]
 
 
 def published_table(curves: Both) -> Table:
@@ -320,7 +320,7 @@ def pace(curves: Both, fall: int, confidence: float) -> str:
     if parts:
         text = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
         text += f"{words.listed(parts)}; in brackets the {100 * confidence:g} % interval. "
-    reached = words.listed(map(words.count, overtaken(lag(curves, "others'"))))
+    reached = words.listed(map(words.count, sorted(overtaken(lag(curves, "others'")))))
     text += f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
     text += f"resnet-{PAIR[0]} (mean) for good from iterations {reached} on."
     if (behind := lag(curves, "ours")).size:
@@ -358,7 +358,8 @@ def published_figure(curves: Both, fall: int) -> Figure:
     for axes, end in ((left, min(REACH, 2 * fall)), (right, REACH)):
         axes.set_xlim(0, 1.02 * end)
         _iterations(axes)
-        axes.axvline(fall, **FALL)
+        if fall < end:
+            axes.axvline(fall, **FALL)
     left.set(ylabel="%", ylim=(0, 90))
     right.set(ylabel="points")
     handles += [style.entry("our learning rate falls", **FALL)] if fall < REACH else []

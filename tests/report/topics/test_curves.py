@@ -172,7 +172,7 @@ def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
 
 def test_when_a_net_is_ahead_for_good() -> None:
     behind = {"a": [2, 1, -1, -2], "b": [2, -1, 1, -2], "c": [-1, -1, -1, -1], "never": [-1, -1, -1, 0]}
-    assert curves.overtaken(DataFrame(behind, index=[1, 2, 3, 4])) == [1, 3, 4]
+    assert curves.overtaken(DataFrame(behind, index=[1, 2, 3, 4])) == [3, 4, 1]
 
 
 def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from resnet.report.style import style
 from resnet.report.topics import speed
-from tests.report.drawn import assert_readable, x_of, y_of
+from tests.report.drawn import assert_readable, assert_room_for_axes, x_of, y_of
 from tests.report.made_up import some_peaks
 
 
@@ -72,8 +72,7 @@ def test_machines_are_lines_that_leave_room_for_the_axes(files: Callable[..., An
         drawn = speed.figure(plan.results().nets)
         assert_readable(drawn)
     assert len(drawn.legends[0].get_texts()) == 2  # type: ignore[union-attr]
-    boxes = [axes.get_position() for axes in drawn.axes]  # type: ignore[union-attr]
-    assert all(box.width > 0.25 and box.height > 0.3 for box in boxes)
+    assert_room_for_axes(drawn)
 
 
 def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
