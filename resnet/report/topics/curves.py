@@ -330,16 +330,14 @@ def pace(curves: Both, fall: int, confidence: float) -> str:
     return text
 
 
-def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> list[Any]:
-    """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry, none without a run."""
-    if not curves.size:
-        return []
+def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
+    """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
     curves, colour = curves.loc[:REACH], depth_colour(depth)
     look: dict[str, Any] = {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
     axes.plot(curves, color=colour, **({"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
     if whose == "ours":
         axes.plot(curves.mean(axis=1), color=colour, gid=f"mean-{depth}", **look)
-    return [style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)]
+    return style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)
 
 
 def published_figure(curves: Both, fall: int) -> Figure:
@@ -347,7 +345,7 @@ def published_figure(curves: Both, fall: int) -> Figure:
     titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
     title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
     drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
-    handles = [entry for key, (training, _) in curves.items() for entry in _draw_runs(left, training, *key)]
+    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items() if training.size]
     for whose in WHOSE:
         _draw_runs(right, lag(curves, whose), PAIR[1], whose)
     for at in overtaken(lag(curves, "others'")):
