@@ -23,7 +23,7 @@ def report(
 ) -> None:
     """Rebuild the tables, the figures and summary.md from result files alone; without parameters, of what is there."""
     from resnet.report import build
-    from resnet.report.folder import plan_of
+    from resnet.report.results import plan_of
     from resnet.training.recipe import VERSION
 
     plan = options.read_params(params, set_)

@@ -14,13 +14,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resnet.report import markdown, style
-from resnet.report.section import Block, Details, Picture, Section
-from resnet.report.table import Table, as_html
+from resnet.report import style
+from resnet.report.markdown import Markdown, as_html, paragraphs_as_html
+from resnet.report.section import Section, filled
 
 
 def page(
@@ -34,39 +33,20 @@ def page(
     """The whole page.
 
     Args:
-        title: of the page.
-        pages: sections by the title of their page; a page without content is left out.
+        title: its own.
+        pages: sections by the title of their page; what is empty is left out.
         figures: what `element` makes of the pictures, by name.
         drawings: SVG elements by their titles.
         files: names of what has the same in full precision.
         runs: the runs' folder as seen from the page, if cells are to link to their files.
     """
-
-    def written(block: Block, folder: str | None) -> Markup:
-        """A block in HTML; empty if there is nothing to show."""
-        if isinstance(block, Table):
-            return Markup(as_html(block, folder))
-        if isinstance(block, Picture):
-            caption, shown = markdown.as_html(markdown.Markdown(block.caption)), figures.get(block.name)
-            return Markup(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>" if shown else "")
-        if isinstance(block, Details):
-            content = joined(block.blocks, folder)
-            details = Markup("<details><summary>{}</summary>{}</details>")
-            return details.format(block.summary, content) if content else content
-        return Markup(markdown.paragraphs_as_html(block))
-
-    def joined(blocks: Sequence[Block], folder: str | None) -> Markup:
-        return Markup("\n").join(filter(None, (written(block, folder) for block in blocks)))
-
-    filled = dict[str, list[tuple[str, Markup]]]()
-    for heading, sections in pages.items():
-        for section in sections:
-            if content := joined(section.blocks, section.runs or runs):
-                filled.setdefault(heading, []).append((section.title, content))
+    shown = {heading: content for heading, sections in pages.items() if (content := filled(sections, figures))}
     loader = PackageLoader("resnet.report", ".")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    jinja.filters |= {"paragraphs": paragraphs_as_html, "inline": as_html, "caption": lambda x: as_html(Markdown(x))}
     template = jinja.get_template("page.html.jinja")
-    return f"{template.render(title=title, pages=filled, drawings=drawings, files=files)}\n"
+    text = template.render(title=title, pages=shown, figures=figures, drawings=drawings, files=files, runs=runs)
+    return f"{text}\n"
 
 
 def element(figure: Figure, name: str) -> str:
@@ -82,44 +62,33 @@ def element(figure: Figure, name: str) -> str:
     _shorten(svg)
     for group in svg.findall(".//g[@id]"):
         gid = group.attrib.pop("id")
-        if gid in marks:
-            _answer(group, *marks[gid])
+        if gid in marks:  # a tooltip for every mark of the series, or one for all of it
+            entry, texts = marks[gid]
+            group.set("data-entry", entry)
+            points = group.findall(".//use") or group.findall("path")
+            for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
+                SubElement(point, "title").text = text
         elif gid.startswith("legend_"):
             _switches(group, {entry for entry, _ in marks.values()})
     return ElementTree.tostring(svg, encoding="unicode")
 
 
 def _shorten(svg: Element) -> None:
-    """Leave out what a page has no use for."""
+    """Leave out what a page has no use for: numbers have a tenth of a point, and text no font."""
+
+    def short(value: str) -> str:
+        value = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 1):g}", value)
+        value = " ".join(value.replace("font-family: 'DejaVu Sans'", "").split())
+        return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
+
     for unused in ("{*}metadata", "{*}defs"):  # the first definition is a rule of style, which would hold for the page
         svg.remove(svg.findall(unused)[0])
     for part in svg.iter():
         part.tag = part.tag.rpartition("}")[2]
         part.text, part.tail = ((text or "").strip() for text in (part.text, part.tail))
-        attributes = [(key.rpartition("}")[2], _short(value)) for key, value in part.items()]
+        attributes = [(key.rpartition("}")[2], short(value)) for key, value in part.items()]
         part.attrib.clear()
         part.attrib.update((key, value) for key, value in attributes if not value.startswith("rotate(-0 "))
-    for group in svg.iter("g"):
-        looks = {use.get("style", "") for use in group.findall("use")}
-        if len(looks) == 1:  # the markers of a line look alike
-            group.set("style", looks.pop())
-            for use in group.findall("use"):
-                use.attrib.pop("style", None)
-
-
-def _short(value: str) -> str:
-    """An attribute with numbers to a tenth of a point, and no font."""
-    value = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{round(float(number[0]), 1):g}", value)
-    value = " ".join(value.replace("font-family: 'DejaVu Sans'", "").split())
-    return re.sub(r"(?<=L)([^A-Z]*) L(?= )", r"\1", value)  # in a path, an `L` after an `L` says nothing
-
-
-def _answer(group: Element, entry: str, texts: Sequence[str]) -> None:
-    """Give every mark of a series its text as a tooltip, or the whole series if it has one text."""
-    group.set("data-entry", entry)
-    points = group.findall(".//use") or group.findall("path")
-    for point, text in zip(points if len(points) == len(texts) else [group], texts, strict=False):
-        SubElement(point, "title").text = text
 
 
 def _switches(legend: Element, entries: Collection[str]) -> None:

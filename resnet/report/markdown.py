@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
 
 
 class Markdown(str):
@@ -51,11 +51,11 @@ def bullets(lines: Iterable[str]) -> str:
 _READER = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def as_html(text: str) -> str:
-    """A sentence or a cell as HTML. Plain text is escaped."""
-    return str(_READER.renderInline(text)) if isinstance(text, Markdown) else html.escape(text)
+def as_html(text: str) -> Markup:
+    """A cell as HTML. Plain text is escaped."""
+    return Markup(_READER.renderInline(text)) if isinstance(text, Markdown) else escape(text)
 
 
-def paragraphs_as_html(text: str) -> str:
+def paragraphs_as_html(text: str) -> Markup:
     """Paragraphs and lists in Markdown as HTML."""
-    return str(_READER.render(text))
+    return Markup(_READER.render(text))

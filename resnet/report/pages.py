@@ -74,14 +74,6 @@ def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
     )
 
 
-def headline(judged: Judgement, others: Judgement | None, plan: str) -> list[Section]:
-    """The answer, the one table and error against depth: what README.md has too."""
-    results, of_others = judged.results, others.results.nets if others else {}
-    sentences = answer.sentences(judged, others, f"dvc repro {plan}".strip())
-    answers = Section("", (bullets(sentences) or answer.NO_NETS,))
-    return [answers, errors.headline(results.nets, results.data, of_others)]
-
-
 def sections(
     judged: Judgement, others: Judgement | None, runs: str | None, docs: str | None, plan: str
 ) -> dict[str, list[Section]]:
@@ -119,7 +111,7 @@ def sections(
             speed.roofline(of_nets),
             latency.by_block(of_nets, results.latency, runs),
             speed.usual_loop(results.usual_loop, runs),
-            speed.reading(of_nets),
+            Section("How to read this", (bullets(speed.READING),)),
         ],
         PROVENANCE: [
             provenance.not_counted(results.not_counted),
@@ -141,18 +133,18 @@ def draw(picture: Picture) -> dict[str, bytes]:
 
 def _tidy(judged: Judgement) -> dict[str, str]:
     """The files in full precision, by name, and `mean-curves.csv`, which `dvc plots` copies into its page twice."""
-    results, confidence = judged.results, judged.results.params.report.confidence
+    of_nets, confidence = judged.results.nets, judged.results.params.report.confidence
     frames = {
-        "table.csv": nets.overview(results.nets, confidence),
-        "errors.csv": nets.seeds(results.nets),
-        "curves.csv": curves.frame(results.nets),
+        "table.csv": nets.overview(of_nets, confidence),
+        "errors.csv": nets.seeds(of_nets),
+        "curves.csv": curves.frame(of_nets),
         "claims.csv": claims.frame(judged.claims),
-        BENCHMARK: speed.benchmark(results.nets, results.latency),
-        "mean-curves.csv": curves.means(results.nets),
+        BENCHMARK: speed.benchmark(of_nets, judged.results.latency),
+        "mean-curves.csv": curves.means(of_nets),
     }
-    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in frames.items()}
-    texts |= {"metrics.json": f"{json.dumps(nets.metrics(results.nets), indent=2, allow_nan=False)}\n"}
-    return {name: text for name, text in texts.items() if name != BENCHMARK or len(frames[BENCHMARK])}
+    shown = {name: x for name, x in frames.items() if name != BENCHMARK or len(x)}
+    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in shown.items()}
+    return texts | {"metrics.json": f"{json.dumps(nets.metrics(of_nets), indent=2, allow_nan=False)}\n"}
 
 
 def _drawings(results: Results) -> dict[str, str]:
@@ -175,29 +167,26 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     judged = Judgement(results, claims.judge(results.nets, results.params.report))
     other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
     linked, docs, plan = where(runs, reports)
-    tidy, head = _tidy(judged), headline(judged, other, plan)
-    behind = sections(judged, other, linked, docs, plan)
-    every = [*head, *chain.from_iterable(behind.values())]
-    below = behind.pop(SUMMARY) if results.nets else []
-    pictures = {block.name: block for section in every for block in section.blocks if isinstance(block, Picture)}
+    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip())) or answer.NO_NETS
+    table = errors.headline(results.nets, results.data, others.nets if others else {})
+    head, behind = [Section("", (answers,)), table], sections(judged, other, linked, docs, plan)
+    blocks = [block for section in chain(head, *behind.values()) for block in section.blocks]
+    pictures = {block.name: block for block in blocks if isinstance(block, Picture)}
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
-    pages = {name: render(of_page, figures, tell_absent=True) for name, of_page in behind.items() if results.nets}
-    pages = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in pages.items() if text}
+    behind, tidy = behind if results.nets else {}, _tidy(judged)
+    below = behind.pop(SUMMARY, [])
+    texts = {name: render(shown, figures, tell_absent=True) for name, shown in behind.items()}
+    texts = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in texts.items() if text}
     named = [name for name in tidy if name != "mean-curves.csv"]
-    links = [*(f"[{TITLES[page]}]({page})" for page in pages), *(f"[{file}]({file})" for file in named)]
+    links = [*(f"[{TITLES[page]}]({page})" for page in texts), *(f"[{file}]({file})" for file in named)]
     first = render(head, figures)
-    rest = render([*below, Section("", (" · ".join(links),))], figures) if below else ""
-    of_page = {"": [*head, *below]} | {title: behind[name] for name, title in TITLES.items()}
+    rest = [render([*below, Section("", (" · ".join(links),))], figures)] if below else []
+    titled = {"": [*head, *below]} | {TITLES[name]: shown for name, shown in behind.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
-    html = page(answer.TITLE, of_page, elements, _drawings(results), [SUMMARY, *named], linked)
+    html = page(answer.TITLE, titled, elements, _drawings(results), [SUMMARY, *named], linked)
 
-    texts = {
-        SUMMARY: "\n".join(filter(None, (f"# {answer.TITLE}\n", first, rest))),
-        **pages,
-        **tidy,
-        "index.html": html,
-    }
+    texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, *rest)), **texts, **tidy, "index.html": html}
     files = {name: text.encode() for name, text in texts.items()}
     paths = {f"figures/{name}.{kind}": figures.get(name, {}).get(kind) for name in pictures for kind in ("svg", "png")}
     files |= {path: content for path, content in paths.items() if content}

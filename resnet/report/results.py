@@ -6,17 +6,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.report.folder import Folder
+from resnet.params.problems import first_problem
 from resnet.report.published import PublishedError, papers_error
 from resnet.report.samples import Sample, sample
 from resnet.results import (
+    DamagedFile,
     DataRecord,
     DescriptionRecord,
     ForecastRecord,
@@ -24,15 +28,21 @@ from resnet.results import (
     LatencyRecord,
     PublishedRecord,
     PublishedRecords,
+    Record,
     ResponsesRecord,
     SweepRecord,
     ThroughputRecord,
     TrainingRecord,
     UsualLoopRecord,
 )
-from resnet.results.consistency import METRICS, RunFiles
+from resnet.results.consistency import METRICS
 from resnet.results.iteration_time import IterationTime, Sources, iteration_times
-from resnet.results.plan_runs import read_plan_runs
+from resnet.results.plan_runs import NO_FOLDER, read_plan_runs
+
+OF_NET = attrgetter("name", "net", "depth")
+PARTS = ("model", "train", "throughput")
+"""Of a net's settings, in its results."""
+R = TypeVar("R", bound=Record)
 
 
 class Run(NamedTuple):
@@ -130,14 +140,6 @@ class Net:
 Nets = Mapping[str, Net]
 
 
-class NotCounted(NamedTuple):
-    """A result file that no number of the report comes from."""
-
-    file: str
-    """Below the runs' folder."""
-    reason: str
-
-
 class Results(NamedTuple):
     """What `pages` hands to the topics, to each what it needs."""
 
@@ -152,7 +154,8 @@ class Results(NamedTuple):
     """Others' weights, evaluated here."""
     sweeps: list[SweepRecord]
     forecast: ForecastRecord | None
-    not_counted: list[NotCounted]
+    not_counted: list[tuple[str, str]]
+    """Files below the runs' folder that no number comes from, each with the reason."""
 
 
 def iteration_seconds(results: Results) -> dict[str, IterationTime]:
@@ -167,6 +170,40 @@ def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     return iteration_times(sources, results.forecast)
 
 
+class Folder:
+    """The folder of result files; what is read of it is whole."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self.damaged: list[tuple[str, str]] = []
+        """Files that were left out, below the folder, and what is wrong with each."""
+
+    def find(self, pattern: str) -> list[str]:
+        """Files by a pattern, sorted; what is hidden is no result."""
+        top = pattern.split("/")[0]
+        if os.path.lexists(self.runs / top) and not os.access(f"{self.runs / top}/.", os.R_OK | os.X_OK):
+            self.damaged.append((top, NO_FOLDER))
+        return sorted(path.relative_to(self.runs).as_posix() for path in self.runs.glob(pattern.replace("*", "[!.]*")))
+
+    def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
+        """Read a result, if there is one and it is whole; of a net, if its settings are given."""
+        path = self.runs / file
+        try:
+            result = record.read(path) if os.path.lexists(path) else None
+            if result and settings and OF_NET(result) != OF_NET(settings):
+                name, net, depth = OF_NET(result)
+                ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
+                raise DamagedFile(path, f"holds {name} ({net}, depth {depth}), but the parameters' {ours}")
+        except DamagedFile as error:
+            self.damaged.append((file, error.problem))
+            return None
+        return result
+
+    def all(self, record: type[R], pattern: str) -> list[tuple[str, R]]:
+        """Every whole result file of a pattern, with its path."""
+        return [(file, result) for file in self.find(pattern) if (result := self.read(record, file))]
+
+
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
     """Read every result file of the plan.
 
@@ -175,33 +212,33 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
-
-    def file(of_run: RunFiles) -> str:
-        return (of_run.folder / METRICS).relative_to(runs).as_posix()
-
-    folder, trained, nets = Folder(runs), read_plan_runs(params, runs, version), dict[str, Net]()
+    folder, trained = Folder(runs), read_plan_runs(params, runs, version)
+    nets, of_nets = dict[str, Net](), dict[str, list[Run]]()
+    for (name, seed), x in trained.runs.items():
+        file = (x.folder / METRICS).relative_to(runs).as_posix()
+        of_nets.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
     for name in params.models:
         settings = params.settings(name)
-        own = [(seed, files) for (net, seed), files in trained.runs.items() if net == name]
         nets[name] = Net(
             name,
             settings.net,
             settings.depth,
             settings,
             frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(Run(seed, file(x), x.record, x.curve or [], x.predictions) for seed, x in own),
+            tuple(of_nets.get(name, ())),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
             folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
-    published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
+    published = folder.read(PublishedRecords, "published.json")
+    sweeps = [record for _, record in folder.all(SweepRecord, "sweep/*.json")]
+    latency = folder.all(LatencyRecord, "latency/*.json")
+    usual_loop = folder.all(UsualLoopRecord, "usual-loop/*.json")
     # The forecast is a file of the runs' folder, or of a folder of its own.
     forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
-    latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
     left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
-    for kind in ("describe", "throughput", "responses"):
-        names = folder.entries(runs / kind, ".json")
-        left_out += [(f"{kind}/{name}.json", "the plan does not name it") for name in names if name not in nets]
+    measured = [file for kind in ("describe", "throughput", "responses") for file in folder.find(f"{kind}/*.json")]
+    left_out += [(file, "the plan does not name it") for file in measured if Path(file).stem not in nets]
     return Results(
         params,
         nets,
@@ -209,7 +246,39 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         latency,
         usual_loop,
         tuple(published.evaluations) if published else (),
-        sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
+        sorted(sweeps, key=lambda x: (x.net, x.depth, x.name)),
         next(filter(None, forecasts), None),
-        [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],
+        [*dict.fromkeys([*left_out, *folder.damaged])],
     )
+
+
+def plan_of(runs: Path) -> Params:
+    """The plan whose results these are, from the settings that they hold: for a folder without its parameters.
+
+    Args:
+        runs: with `train/<net>/seed-<k>/metrics.json` or `throughput/<net>.json`.
+
+    Returns:
+        The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
+        result file holds is at its default. Without any net where there are no results that are whole.
+    """
+    folder, data = Folder(runs), dict[str, Any]()
+    models = {record.name: _settings_of(record) for _, record in folder.all(ThroughputRecord, "throughput/*.json")}
+    trained = dict[str, list[TrainingRecord]]()
+    for file, record in folder.all(TrainingRecord, f"train/*/*/{METRICS}"):
+        if file.split("/")[1] == record.name:
+            trained.setdefault(record.name, []).append(record)
+    for name, (first, *others) in trained.items():
+        models[name] = _settings_of(first)
+        models[name]["train"] |= {"seeds": sorted({record.seed for record in (first, *others)})}
+        data = {"validation": first.data.validation_images, "split_seed": first.data.split_seed}
+    by_depth = sorted(models.items(), key=lambda item: (item[1]["net"], item[1]["depth"], item[0]))
+    try:
+        return Params.model_validate({"data": data, "models": dict(by_depth)})
+    except ValidationError as error:
+        raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
+
+
+def _settings_of(record: TrainingRecord | ThroughputRecord) -> dict[str, Any]:
+    settings = {part: dict(record.settings.get(part) or {}) for part in PARTS}
+    return {"net": record.net, "depth": record.depth, **settings}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -24,21 +24,24 @@ class Picture(NamedTuple):
     draw: Callable[[], Figure | None]
 
 
-class Details(NamedTuple):
-    """What opens on a click."""
-
-    summary: str
-    blocks: tuple[str | Table, ...]
-
-
-Block = str | Table | Details | Picture
+Block = str | Table | Picture
 """A string is Markdown."""
 
 
 class Section(NamedTuple):
-    """A heading with its blocks; a section whose blocks are all empty is left out."""
+    """A heading with its blocks."""
 
     title: str
     blocks: tuple[Block, ...] = ()
-    runs: str | None = None
-    """The runs' folder as seen from the page, if the cells of its tables link to their files in Markdown too."""
+
+
+def filled(sections: Iterable[Section], drawn: Collection[str]) -> list[Section]:
+    """Leave out empty sentences, tables without a row, figures that are not drawn, and sections of these alone."""
+
+    def is_filled(block: Block) -> bool:
+        if isinstance(block, Picture):
+            return block.name in drawn
+        return bool(block.rows if isinstance(block, Table) else block.strip())
+
+    shown = [Section(section.title, tuple(filter(is_filled, section.blocks))) for section in sections]
+    return [section for section in shown if section.blocks]

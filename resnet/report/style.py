@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib import cbook
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -67,9 +66,7 @@ def depth_colour(depth: int) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def panels(
@@ -123,12 +120,11 @@ def saved(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def label(artists: Any, entry: str, texts: Iterable[str] = ()) -> None:
-    """Let a series of a figure answer in the HTML page; the figure itself stays as it is.
+    """Let a series of a figure answer in the HTML page: a click on its entry in the legend hides or shows it.
 
     Args:
-        artists: what `plot`, `errorbar`, `scatter`, `fill_between` or `text` gives. A line without markers answers as
-            a whole, and is thin to hit: plot its points once more, with `alpha=0`.
-        entry: the text of the legend's entry; a click on it hides or shows all with this label in the figure.
+        artists: what `plot`, `errorbar` or `scatter` gives.
+        entry: the text of the legend's entry, for all artists that answer together.
         texts: what a pointer shows: a text a marker, or one for the whole series.
     """
     for artist in cbook.flatten([artists]):

@@ -26,7 +26,7 @@ def y_of(line: Line2D) -> list[float]:
 
 def assert_room_for_axes(figure: Figure | None) -> None:
     assert figure is not None
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     for axes in figure.axes:
         box = axes.get_position()
         assert box.width > 0.25
@@ -47,7 +47,7 @@ def _texts(figure: Figure) -> list[Text]:
 def assert_readable(figure: Figure | None) -> None:
     """No tick shows mathematics, no text is cut, and no two texts overlap."""
     assert figure is not None
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     boxes = [(text.get_text(), Text.get_window_extent(text)) for text in _texts(figure)]
     for place, (name, box) in enumerate(boxes):
         assert "mathdefault" not in name

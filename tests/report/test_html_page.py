@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from resnet.report import style
 from resnet.report.html_page import element, page
-from resnet.report.section import Details, Picture, Section
+from resnet.report.section import Picture, Section
 from resnet.report.table import Cell, table
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -58,7 +58,7 @@ def written(*more: Section) -> str:
 
 
 def test_the_results_come_first_and_the_drawings_last() -> None:
-    text = written(Section("Throughput", (Details("More <1>", ("inside",)),)))
+    text = written(Section("Throughput", (table([{"a": "inside"}], summary="More <1>"),)))
     parts = ["<h1>Depth &amp; error</h1>", "<strong>Depth</strong> <code>helps</code> &lt;b&gt;.", "<figcaption>Error"]
     parts += ("<table>", "<h2>Speed</h2>", "<h3>Throughput</h3>", "More &lt;1&gt;", "inside", DRAWING, "b%20c.json")
     places = [text.index(part) for part in parts]

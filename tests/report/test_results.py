@@ -17,14 +17,9 @@ from resnet.report import pages
 from resnet.report.results import Results, read_results
 from resnet.report.section import Picture
 from resnet.report.style import style
-from resnet.results import (
-    PublishedRecord,
-    PublishedRecords,
-    StoredFile,
-    TrainingRecord,
-)
+from resnet.results import StoredFile, TrainingRecord
 from tests.report.conftest import Files
-from tests.report.made_up import a_plan, a_sweep, a_system, some_data, some_peaks
+from tests.report.made_up import a_plan, a_sweep, a_system, some_peaks
 from tests.results.damages import harm
 
 NETS = ("resnet-20", "resnet-56", "plain-20")
@@ -58,12 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
     plan.usual_loop()
     plan.forecast()
     a_sweep(20, 9.0, 8.0).write(plan.runs / "sweep" / "resnet-20.json")
-    published = PublishedRecord(
-        net="resnet", depth=20, shortcut="A", weights="w.th", data="CIFAR-10", official=True, images=10_000, wrong=827,
-        data_fingerprint=some_data().fingerprint["test"], test_error=8.27, test_loss=0.3, name="theirs",
-        source="an address", parameters=269_722, weights_sha256="0" * 64, normalisation="subtracted",
-    )  # fmt: skip
-    PublishedRecords(evaluations=(published,), system=a_system()).write(plan.runs / "published.json")
+    plan.published("theirs", depth=20, source="an address")
     assert not plan.results().not_counted
     return plan
 
@@ -86,7 +76,7 @@ def _holds_together(results: Results) -> None:
             wrong = (run.predictions[:, 0] != run.predictions[:, 1]).sum()
             assert 100 * wrong / len(run.predictions) == record.test_error
     assert all(0 < net.throughput.training.images_per_second < 1e30 for net in results.nets.values() if net.throughput)
-    assert all(x.reason.isprintable() and 0 < len(x.reason) < 250 for x in results.not_counted)
+    assert all(reason.isprintable() and 0 < len(reason) < 250 for _, reason in results.not_counted)
 
 
 def _harmed(whole: Files, folder: Path, draw: Callable[..., Any]) -> Results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnet.report.style import DEPTHS, depth_colour, entitle, entry, legend_below, new_figure, saved, style
+from resnet.report.style import DEPTHS, depth_colour, entitle, entry, legend_below, new_figure
 
 
 def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
@@ -27,17 +27,3 @@ def test_legends_and_titles_fit() -> None:
         figure = new_figure(width, 2.0)
         entitle(figure, title)
         assert figure.get_suptitle().splitlines() == lines
-
-
-def test_figures_are_the_same_bytes_without_a_date() -> None:
-    def draw() -> list[bytes]:
-        with style():
-            figure = new_figure(2.0, 2.0)
-            figure.subplots().plot([0, 1], [0, 1], gid="line")
-            return [saved(figure, kind) for kind in ("svg", "png")]
-
-    svg, png = draw()
-    assert draw() == [svg, png]
-    assert b'id="line"' in svg
-    assert b"<dc:date>" not in svg
-    assert b"tEXtSoftware" not in png

@@ -9,7 +9,7 @@ How a topic is written (`errors` is the example):
 3. `..._table(...) -> Table`: a dict of `Cell(text, value, link)` a line, through `table(lines, left)`. Text comes from
    `words`; it is plain, or `Markdown`. `link` is the result file, below the runs' folder.
 4. `figure(...) -> Figure | None`, in Matplotlib through `style`; a `Picture` names it, and `pages` draws it once.
-5. A function named for what it shows gives `Section(title, blocks)`. Blocks are Markdown, `Table`, `Details` or
+5. A function named for what it shows gives `Section(title, blocks)`. Blocks are Markdown, `Table` or
    `Picture`; empty ones are left out, and so is a section without any.
 6. Only runs of the plan's identity are in `net.runs`: a topic never asks whether runs are stale, mixed or of two data.
    Everything else is in `Results.not_counted` with its reason, which `provenance` alone shows.

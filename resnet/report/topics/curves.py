@@ -29,7 +29,6 @@ from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, HistoryRow
 
-COLUMNS = ("name", "net", "depth", "seed", *HistoryRow._fields)
 BEFORE = 100
 """Iterations before the learning rate falls, whose training error is compared."""
 
@@ -37,7 +36,9 @@ BEFORE = 100
 def frame(nets: Nets) -> DataFrame:
     """A row a point of every learning curve, for `curves.csv`; what is not finite is missing."""
     points = [(x.name, x.kind, x.depth, run.seed, *row) for x in nets.values() for run in x.runs for row in run.curve]
-    return DataFrame(points, columns=COLUMNS).replace([np.inf, -np.inf], np.nan)
+    return DataFrame(points, columns=["name", "net", "depth", "seed", *HistoryRow._fields]).replace(
+        [np.inf, -np.inf], np.nan
+    )
 
 
 def drawn_runs(net: Net) -> list[Run]:
@@ -101,31 +102,35 @@ def panels(nets: Nets) -> dict[str, list[Net]]:
     """The nets of each panel by depth; as in the paper, those beyond 110 layers are with the deepest of the others."""
     shown = [nets[x] for x in ladders.of_usual_length(nets) if by_run(nets[x], "test_error").size]
     shown = sorted(shown, key=lambda net: net.depth)
-    residual = [net for net in shown if net.kind == "resnet" and net.depth <= ladders.DEEPEST]
     beyond = [net for net in shown if net.kind == "resnet" and net.depth > ladders.DEEPEST]
-    apart = [*residual[-1:], *beyond] if beyond else []
-    titled = {KIND_NAMES["plain"]: [net for net in shown if net.kind == "plain"], KIND_NAMES["resnet"]: residual}
+    titled = {title: [x for x in shown if x.kind == kind and x not in beyond] for kind, title in KIND_NAMES.items()}
+    apart = [*titled[KIND_NAMES["resnet"]][-1:], *beyond] if beyond else []
     titled[f"residual nets, {words.listed(str(net.depth) for net in apart)} layers"] = apart
     return {title: members for title, members in titled.items() if members}
 
 
-def _draw_net(axes: Any, net: Net) -> Series:
-    """Test error bold and each run's thin, training error dashed. Gives the mean test error in %."""
-    colour, tests, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
-    training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
-    axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
-    if tests.shape[1] > 1:
-        axes.plot(tests, color=colour, lw=0.4, alpha=0.45)
-    axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
-    return mean
-
-
-def _name_lines(axes: Any, ends: Mapping[Net, float], top: float) -> None:
-    """Depth and runs of each line, in the order in which they end."""
+def _draw_panel(axes: Any, nets: Sequence[Net], longest: int, top: int | None) -> None:
+    """Test error bold and each run's thin, training error dashed; nets are named in the order in which they end."""
+    tests = dict[Net, Series]()
+    for net in nets:
+        colour, runs, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
+        training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
+        axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
+        if runs.shape[1] > 1:
+            axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
+        axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
+        tests[net] = mean
+    for fall in {x for net in nets for x in falls(net) if x < longest}:
+        axes.axvline(fall, gid="fall", **FALL)
+    if top is None:  # about twice the median error of the median net
+        top = min(100, 10 * max(1, math.ceil(statistics.median(test.median() for test in tests.values()) / 5)))
+    axes.set(xlim=(0, longest), ylim=(0, top))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    _iterations(axes)
     handles = []
-    for net in sorted(ends, key=ends.__getitem__, reverse=True):
+    for net, end in sorted(((net, test.iloc[-1]) for net, test in tests.items()), key=lambda item: -item[1]):
         label = f"{net.depth} layers, n = {len(drawn_runs(net))}{'' if net.done else ', unfinished'}"
-        label += f", above {top:g} %" if ends[net] > top else ""
+        label += f", above {top:g} %" if end > top else ""
         handles.append(style.entry(label, color=depth_colour(net.depth), lw=1.9))
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, handlelength=1)
 
@@ -141,16 +146,7 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     title, width = f"Learning curves on {ladders.run_on(nets, data)}", max(5.5, 4.4 * len(titled))
     drawn, every = style.panels(width, 3.7, titled, title)
     for axes, of_panel in zip(every, titled.values(), strict=True):
-        tests = {net: _draw_net(axes, net) for net in of_panel}
-        for fall in {x for net in of_panel for x in falls(net) if x < longest}:
-            axes.axvline(fall, gid="fall", **FALL)
-        # The paper's scale; of other runs about twice the median error of the median net.
-        middle = statistics.median(test.median() for test in tests.values())
-        top = 20 if papers else min(100, 10 * max(1, math.ceil(middle / 5)))
-        axes.set(xlim=(0, longest), ylim=(0, top))
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        _iterations(axes)
-        _name_lines(axes, {net: float(test.iloc[-1]) for net, test in tests.items()}, top)
+        _draw_panel(axes, of_panel, longest, 20 if papers else None)
     every[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
@@ -183,26 +179,26 @@ def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
     """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
     lines, worse, usual = list[dict[str, Cell]](), list[str](), ladders.of_usual_length(nets)
     for kind in KIND_NAMES:
-        names = [x for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
-        compared = [nets[x] for x in names if not ladders.incomparable(nets[names[0]], nets[x])]
+        several = [nets[x] for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
+        compared = [net for net in several if not ladders.incomparable(several[0], net)]
         if len(compared) < 2:
             continue
-        shallower, *_, deeper = compared
-        lows, line = list[float](), {"difference in points": Cell(f"{deeper.name} minus {shallower.name}")}
+        deep, shallow = compared[-1], compared[0]
+        lows, line = list[float](), {"difference in points": Cell(f"{deep.name} minus {shallow.name}")}
         for title, measure in MEASURES.items():
-            ours, others = (sample(measure(net, run) for run in net.done) for net in (deeper, shallower))
+            ours, others = (sample(measure(net, run) for run in net.done) for net in (deep, shallow))
             line[title] = Cell(words.NONE)
             if ours and others and (test := welch(ours, others)):
                 line[title] = Cell(words.difference(test, confidence), test.value)
                 lows.append(test.interval(confidence)[0])
         lines.append(line)
-        worse += [deeper.name] if min(lows, default=0) > 0 else []
+        worse += [escaped(deep.name)] if min(lows, default=0) > 0 else []
     note = (
         f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
         f"The training error before the rate falls is the mean of {BEFORE} iterations."
     )
-    learned = f" {escaped(words.listed(worse))}: training error is higher too."
-    note += f"{learned} This is slower learning, not overfitting." if worse else ""
+    if worse:
+        note += f" {words.listed(worse)}: training error is higher too. This is slower learning, not overfitting."
     return table(lines), note if lines else ""
 
 
@@ -213,14 +209,13 @@ def correlation(nets: Nets) -> str:
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     of_nets = errors.groupby("net")
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
-    r = [x["before"].corr(x["test"]) if len(x) >= FEWEST else math.nan for x in (errors, within)]
-    if math.isnan(r[0]):
+    if len(errors) < FEWEST or math.isnan(r := errors["before"].corr(errors["test"])):
         return ""
-    inside = f" and r = {r[1]:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
-    return (
-        "Correlation of test error at the end with training error before the rate falls: "
-        f"r = {r[0]:.2f} over {len(errors)} runs{'' if math.isnan(r[1]) else inside}."
-    )
+    text = "Correlation of test error at the end with training error before the rate falls: "
+    text += f"r = {r:.2f} over {len(errors)} runs"
+    if len(within) >= FEWEST and not math.isnan(r := within["before"].corr(within["test"])):
+        text += f" and r = {r:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
+    return f"{text}."
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
@@ -244,6 +239,7 @@ def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> S
 FILE = Path(__file__).parents[1] / "published-curves.csv"
 PAIR = (20, 56)
 """Layers of the residual nets that are compared."""
+WHOSE = ("ours", "others'")
 EPOCH = 391
 """Iterations of an epoch of theirs: 50,000 images by 128."""
 SHOWN = (2, 4, 8, 16, 32)
@@ -259,17 +255,18 @@ Both = Mapping[tuple[int, str], tuple[DataFrame, DataFrame]]
 
 def both(nets: Sequence[Net]) -> Both:
     """Our runs of these nets until the rate falls, over the epochs of others, and others' at the first rate."""
-    found, rows = dict[tuple[int, str], tuple[DataFrame, DataFrame]](), pd.read_csv(FILE)
+    rows = pd.read_csv(FILE)
     rows = rows[rows["learning_rate"] == rows["learning_rate"].max()]
+    found = {(depth, whose): (DataFrame(), DataFrame()) for depth in PAIR for whose in WHOSE}
+    for net in nets:
+        ends = range(EPOCH, falls(net)[0] + 1, EPOCH)
+        errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in drawn_runs(net)}
+        found[net.depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
     for depth in PAIR:
-        for net in (net for net in nets if net.depth == depth):
-            ends, runs = range(EPOCH, falls(net)[0] + 1, EPOCH), drawn_runs(net)
-            errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in runs}
-            found[depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
         theirs = rows[rows["net"] == f"resnet-{depth}"]
         training, test = (theirs.pivot_table(f"{x}_error", "iterations", "source") for x in ("training", "test"))
         found[depth, "others'"] = training.dropna(), test.dropna()
-    return {key: curves for key, curves in found.items() if len(curves[0])}
+    return found
 
 
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
@@ -285,14 +282,14 @@ def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
 
 def lag(curves: Both, whose: str) -> DataFrame:
     """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
-    shallow, deep = (curves[depth, whose][0] if (depth, whose) in curves else DataFrame() for depth in PAIR)
+    shallow, deep = (curves[depth, whose][0] for depth in PAIR)
     return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
-def overtaken(behind: Series) -> int | None:
-    """The iteration from which a column of `lag` is below 0 for good; None if its end is not."""
+def overtaken(behind: DataFrame) -> list[int]:
+    """The iterations from which columns of `lag` are below 0 for good; of those whose end is."""
     ahead = behind[::-1].cummax() < 0
-    return int(ahead.index[ahead].min()) if ahead.any() else None
+    return [int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any()]
 
 
 def published_table(curves: Both) -> Table:
@@ -302,7 +299,7 @@ def published_table(curves: Both) -> Table:
         return Cell(f"{words.spread(values.mean, values.std, None)}{at}", values.mean) if values else Cell(words.NONE)
 
     lines = []
-    for (depth, whose), (training, test) in curves.items():
+    for (depth, whose), (training, test) in ((key, pair) for key, pair in curves.items() if pair[0].size):
         line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
         for end in (EPOCH * epoch for epoch in SHOWN):
             line[f"{end - EPOCH + 1:,} to {end:,}"] = cell(_over_runs(training, end))
@@ -311,30 +308,24 @@ def published_table(curves: Both) -> Table:
     return table(lines)
 
 
-def same_pace(curves: Both, confidence: float) -> str:
-    """Ours minus others' training error over the same iterations, of each net."""
-    end, parts = EPOCH * SHOWN[len(SHOWN) // 2], []
+def pace(curves: Both, fall: int, confidence: float) -> str:
+    """Ours against others' training error over the same iterations, and when the deeper net has the lower for good."""
+    end, parts, text = EPOCH * SHOWN[len(SHOWN) // 2], list[str](), ""
     for depth in PAIR:
-        ours, theirs = (
-            _over_runs(curves[key][0], end) if key in curves else None for key in ((depth, "ours"), (depth, "others'"))
-        )
+        ours, theirs = (_over_runs(curves[depth, whose][0], end) for whose in WHOSE)
         if ours and theirs and (test := welch(ours, theirs)):
             parts.append(f"{words.difference(test, confidence)} points in resnet-{depth} ({test.test})")
-    over = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
-    return f"{over}{words.listed(parts)}; in brackets the {100 * confidence:g} % interval." if parts else ""
-
-
-def overtaking(curves: Both, fall: int) -> str:
-    """When the deeper net has the lower training error for good: in others' runs, and in the mean of ours."""
-    ours, theirs = lag(curves, "ours"), lag(curves, "others'")
-    reached = sorted(x for _, behind in theirs.items() if (x := overtaken(behind)))
-    text = (
-        f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
-        f"resnet-{PAIR[0]} (mean) for good from iterations {words.listed(map(words.count, reached))} on."
-    )
-    ahead = overtaken(ours.mean(axis=1)) if ours.size else None
-    when = f"is so from iteration {ahead:,} on" if ahead else f"is not so when our rate falls, at iteration {fall:,}"
-    return f"{text} Ours {when}." if ours.size else text
+    if parts:
+        text = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
+        text += f"{words.listed(parts)}; in brackets the {100 * confidence:g} % interval. "
+    reached = words.listed(map(words.count, sorted(overtaken(lag(curves, "others'")))))
+    text += f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
+    text += f"resnet-{PAIR[0]} (mean) for good from iterations {reached} on."
+    if (behind := lag(curves, "ours")).size:
+        ahead = overtaken(behind.mean(axis=1).to_frame())
+        never = f"is not so when our rate falls, at iteration {fall:,}"
+        text += f" Ours {f'is so from iteration {ahead[0]:,} on' if ahead else never}."
+    return text
 
 
 def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
@@ -352,10 +343,10 @@ def published_figure(curves: Both, fall: int) -> Figure:
     titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
     title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
     drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
-    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items()]
-    for whose in ("ours", "others'"):
+    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items() if training.size]
+    for whose in WHOSE:
         _draw_runs(right, lag(curves, whose), PAIR[1], whose)
-    for at in (x for _, behind in lag(curves, "others'").items() if (x := overtaken(behind))):
+    for at in overtaken(lag(curves, "others'")):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
         look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
         right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
@@ -390,5 +381,5 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
         f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
     )
     picture = Picture("published-curves", caption, "", partial(published_figure, curves, fall))
-    sentences = " ".join(filter(None, (same_pace(curves, confidence), overtaking(curves, fall))))
-    return Section("Others' learning curves", (sentences, picture, published_table(curves), note))
+    blocks = (pace(curves, fall, confidence), picture, published_table(curves), note)
+    return Section("Others' learning curves", blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,18 +48,13 @@ class Case(NamedTuple):
 
 
 def cases(record: LatencyRecord) -> list[Case]:
-    def key(row: LatencyRow) -> tuple[Any, ...]:
-        return row.net, row.part, row.depth, row.batch_size, row.precision, row.mode
-
+    key = attrgetter("net", "part", "depth", "batch_size", "precision", "mode")
     found, forward = list[Case](), {key(row): row for row in record.rows if row.passes == "forward"}
-    for both in (row for row in record.rows if row.passes == "forward+backward" and key(row) in forward):
-        alone, in_turn = forward[key(both)], both.backward_seconds
-        backward = statistics.median(in_turn) if in_turn else both.median_seconds - alone.median_seconds
-        found.append(Case(alone, both, backward))
+    for both in record.rows:
+        if both.passes == "forward+backward" and (alone := forward.get(key(both))):
+            in_turn = both.backward_seconds or [both.median_seconds - alone.median_seconds]
+            found.append(Case(alone, both, statistics.median(in_turn)))
     return found
-
-
-# The table.
 
 
 def _milliseconds(median: float, rounds: Sequence[float] | None) -> Cell:
@@ -88,9 +84,6 @@ def _line(case: Case, record: LatencyRecord) -> dict[str, Cell]:
         "of a matrix product": Cell(product),
         "of a copy": Cell(copy),
     }
-
-
-# The figure.
 
 
 def blocks(net: str, depth: int) -> Iterator[tuple[str, str, str, int]]:
@@ -143,11 +136,13 @@ def figure(nets: Nets, measured: Measured, device: str) -> Figure | None:
     record = next((record for _, record in measured if record.system.device == device and cases(record)), None)
     if record is None:
         return None
-    by = dict[tuple[Any, ...], list[Case]]()
-    for case in cases(record):
+
+    def conditions(case: Case) -> tuple[int, bool, str, str]:
         row = case.forward
-        by.setdefault((row.batch_size, row.mode == "eager", row.precision, row.mode), []).append(case)
-    (batch_size, _, precision, mode), shown = max(by.items(), key=lambda item: item[0])
+        return row.batch_size, row.mode == "eager", row.precision, row.mode
+
+    batch_size, _, precision, mode = most = max(map(conditions, cases(record)))
+    shown = [case for case in cases(record) if conditions(case) == most]
     passes = dict[str, DataFrame]()
     for kind in ("resnet", "plain"):
         depths = sorted({net.depth for net in nets.values() if net.kind == kind})

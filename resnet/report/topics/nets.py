@@ -23,8 +23,7 @@ def status(net: Net) -> str:
 
 
 def _over_seeds(values: Sample | None, quantity: str) -> dict[str, Any]:
-    cells = (values.mean, values.std, values.n) if values else (None, None, 0)
-    return {f"{quantity}_{part}": cell for part, cell in zip(("mean", "std", "n"), cells, strict=True)}
+    return {f"{quantity}_{part}": getattr(values, part, 0 if part == "n" else None) for part in ("mean", "std", "n")}
 
 
 def _timing(net: Net, kind: str) -> dict[str, Any]:
@@ -56,9 +55,9 @@ def _row(net: Net, confidence: float) -> dict[str, Any]:
         **_over_seeds(errors, "test_error"),
         "test_error_low": low,
         "test_error_high": high,
-        "test_error_paper": paper.error if paper else None,
-        "test_error_paper_std": paper.std if paper else None,
-        "test_error_paper_n": paper.n if paper else None,
+        "test_error_paper": getattr(paper, "error", None),
+        "test_error_paper_std": getattr(paper, "std", None),
+        "test_error_paper_n": getattr(paper, "n", None),
         **_over_seeds(net.over_seeds("training_error"), "training_error"),
         **_over_seeds(net.over_seeds("validation_error"), "validation_error"),
         **_timing(net, "training"),

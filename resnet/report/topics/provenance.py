@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from resnet.report import protocol, words
 from resnet.report.markdown import Markdown, bold, bullets, code, escaped, link
-from resnet.report.results import Net, Nets, NotCounted
+from resnet.report.results import Net, Nets
 from resnet.report.samples import prediction
-from resnet.report.section import Details, Section
+from resnet.report.section import Section
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, System
 from resnet.results.iteration_time import IterationTime
@@ -31,32 +31,24 @@ REPEATED = (
 )
 
 
-# What was run, and what keeps its errors from being the paper's.
-
-
-def cautions(nets: Nets, data: DataRecord | None) -> list[str]:
-    """What keeps the errors from being the paper's, a Markdown sentence or two each."""
-    said = []
-    if data and not data.official:
-        said.append(f"**The data are {escaped(data.name)}, not the official CIFAR-10.** No published error applies.")
+def what_was_run(nets: Nets, data: DataRecord | None) -> Section:
+    """How much of the plan is done, on which data, and what keeps the errors from being the paper's."""
+    planned, done = sum(net.planned for net in nets.values()), sum(len(net.done) for net in nets.values())
+    said = [f"{words.numbered(len(nets), 'net')}; {done:,} of {planned:,} planned runs are done."]
+    if data:
+        name = f"{'official ' if data.official else ''}{escaped(data.name)}"
+        images = f"{data.train_images:,} training, {data.validation_images:,} validation and {data.test_images:,} test"
+        said[0] += f" Data: {name} ({images} images)."
+        if not data.official:
+            said += [f"**The data are {escaped(data.name)}, not the official CIFAR-10.** No published error applies."]
     shared = protocol.shared_deviations(nets.values(), data)
     if shared:
         said.append(f"**{'; '.join(x.sentence for x in shared)}.** These errors do not compare with the paper's.")
     own = {net.name: [x.sentence for x in protocol.deviations(net, data) if x not in shared] for net in nets.values()}
     alike = words.grouped({name: "; ".join(sentences) for name, sentences in own.items() if sentences}, 0)
-    own_sentences = (f"**{escaped(who)}: {sentences}.**" for sentences, who in alike.items())
-    return said + [f"{sentence} This does not compare with the paper's error." for sentence in own_sentences]
-
-
-def what_was_run(nets: Nets, data: DataRecord | None) -> Section:
-    """How much of the plan is done, on which data, and the cautions."""
-    planned, done = sum(net.planned for net in nets.values()), sum(len(net.done) for net in nets.values())
-    counted = f"{words.numbered(len(nets), 'net')}; {done:,} of {planned:,} planned runs are done."
-    if data:
-        name = f"{'official ' if data.official else ''}{escaped(data.name)}"
-        images = f"{data.train_images:,} training, {data.validation_images:,} validation and {data.test_images:,} test"
-        counted += f" Data: {name} ({images} images)."
-    return Section("", (counted, *cautions(nets, data)) if nets else ())
+    for sentences, who in alike.items():
+        said.append(f"**{escaped(who)}: {sentences}.** This does not compare with the paper's error.")
+    return Section("", tuple(said) if nets else ())
 
 
 def first_look(nets: Nets, data: DataRecord | None) -> Section:
@@ -75,13 +67,10 @@ def first_look(nets: Nets, data: DataRecord | None) -> Section:
     return Section("A first look", (text,))
 
 
-def not_counted(left_out: Sequence[NotCounted]) -> Section:
+def not_counted(left_out: Sequence[tuple[str, str]]) -> Section:
     """The result files that no number comes from."""
-    lines = [{"file": Cell(one.file), "not counted, because": Cell(one.reason)} for one in left_out]
+    lines = [{"file": file, "not counted, because": reason} for file, reason in left_out]
     return Section("Not counted", (table(lines, left=2),))
-
-
-# How to repeat it, and how long that takes.
 
 
 def _hours(seconds: float) -> Cell:
@@ -107,10 +96,6 @@ def _repetition(judged: Any) -> str:
     return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.unit}"
 
 
-def _command(names: Sequence[str], plan: str) -> Markdown:
-    return code(" ".join(["dvc repro", *(f"{plan and f'{plan}:'}train@{name}" for name in names)]))
-
-
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
     """The primary claims, as they are judged, and the nets: by command, hours and tolerance.
 
@@ -119,10 +104,14 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     """
     seconds = {name: times[name].seconds if name in times else math.nan for name in nets}
     whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
+
+    def command(names: Sequence[str]) -> Markdown:
+        return code(" ".join(["dvc repro", *(f"{plan and f'{plan}:'}train@{name}" for name in names)]))
+
     of_claims = [
         {
             "claim": Cell(x.sentence),
-            "command": Cell(_command(x.nets, plan)),
+            "command": Cell(command(x.nets)),
             "hours": _hours(sum(whole[name] for name in x.nets)),
             "here, and the tolerance": Cell(_repetition(x)),
         }
@@ -130,12 +119,12 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     ]
     of_nets, spent, left = list[dict[str, Cell]](), list[float](), list[float]()
     for net in sorted(nets.values(), key=lambda net: (net.kind != "resnet", net.depth)):
-        segments, made = [part for run in net.runs for part in run.record.segments], net.planned - net.runs_left
-        spent.append(math.fsum(part.seconds / part.side_by_side for part in segments))
+        made = net.planned - net.runs_left
+        spent.append(math.fsum(x.seconds / x.side_by_side for run in net.runs for x in run.record.segments))
         left.append(net.iterations_left * seconds[net.name] if net.iterations_left else 0.0)
         line = {
             "net": Cell(net.name),
-            "command": Cell(_command([net.name], plan)),
+            "command": Cell(command([net.name])),
             "runs made": Cell(f"{made} of {net.planned}", made),
             "hours spent": _hours(spent[-1]),
             "hours left": _hours(left[-1]),
@@ -146,9 +135,6 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     totals = {"net": Cell("all"), "hours spent": _hours(math.fsum(spent)), "hours left": _hours(math.fsum(left))}
     shown = table([*of_nets, dict.fromkeys(of_nets[0], Cell("")) | totals], left=2) if nets else Table()
     return Section("How to repeat it", (table(of_claims, left=2), shown, REPEATED) if nets else ())
-
-
-# What made the results.
 
 
 def _made(nets: Nets, describe: Callable[[System], T]) -> dict[T, str]:
@@ -182,8 +168,7 @@ def _machine(system: System) -> tuple[tuple[str, str], ...]:
 
 
 def _versions(system: System) -> str:
-    packages = (f"{name} {version}" for name, version in sorted(system.versions.items()))
-    return escaped(", ".join([f"Python {system.python}", *packages]))
+    return escaped(", ".join([f"Python {system.python}", *(" ".join(x) for x in sorted(system.versions.items()))]))
 
 
 def _commit(system: System) -> str:
@@ -191,22 +176,18 @@ def _commit(system: System) -> str:
     return f"{code(system.commit)}{modified}" if system.commit else "outside a checkout"
 
 
-def _data(data: DataRecord) -> str:
-    digests = ", ".join(f"{part} {code(digest)}" for part, digest in sorted(data.fingerprint.items()))
-    name = f"{escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
-    split = f"split seed {data.split_seed}, {code(data.split_fingerprint)}"
-    return f"{name}: SHA-256 of {digests}; validation images drawn with {split}."
-
-
 def made_by(nets: Nets, data: DataRecord | None, docs: str | None = None) -> Section:
     """Data, machines, versions and commits, each with what it made; `docs`: the folder as seen from the page."""
     machines = table([{**dict(cells), "made": what} for cells, what in _made(nets, _machine).items()], left=8)
     blocks = list[str | Table]()
     if data:
+        name = f"{escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
+        digests = ", ".join(f"{part} {code(digest)}" for part, digest in sorted(data.fingerprint.items()))
+        split = f"validation images drawn with split seed {data.split_seed}, {code(data.split_fingerprint)}"
         trained = {net.name: net.runs[0].record.precision for net in nets.values() if net.runs}
         precisions = [f"{escaped(who)}: {precision}" for precision, who in words.grouped(trained, len(nets)).items()]
         title = "**Precision of training**; final errors are measured in fp32"
-        blocks += [f"**Data**\n\n- {_data(data)}", f"{title}\n\n{bullets(precisions)}"]
+        blocks += [f"**Data**\n\n- {name}: SHA-256 of {digests}; {split}.", f"{title}\n\n{bullets(precisions)}"]
     for heading, makers in {"Versions": _made(nets, _versions), "Commits": _made(nets, _commit)}.items():
         listed = bullets(f"{maker}: {escaped(what)}" if len(makers) > 1 else maker for maker, what in makers.items())
         blocks += [f"**{heading}**\n\n{listed}"] if makers else []
@@ -221,7 +202,7 @@ def every_run(nets: Nets, runs: str | None) -> Section:
         record = run.record
         line = {
             "net": Cell(name),
-            "result file": Cell(run.file, link=run.file),
+            "result file": Cell(link(run.file, runs) if runs else run.file),
             "seed": Cell(str(run.seed), run.seed),
             "status": Cell(record.status),
             "iterations": Cell(f"{record.iteration:,} of {record.iterations:,}", record.iteration),
@@ -234,5 +215,4 @@ def every_run(nets: Nets, runs: str | None) -> Section:
             "version": Cell(str(record.identity.version)),
         }
         lines.append(line)
-    shown = Details("Every training run; its folder has the curve and the predictions", (table(lines, left=2),))
-    return Section("", (shown,) if lines else (), runs)
+    return Section("", (table(lines, 2, "Every training run; its folder has the curve and the predictions"),))

@@ -34,26 +34,19 @@ def by_seed(net: Net) -> DataFrame:
     return rows.replace([np.inf, -np.inf], np.nan).dropna()
 
 
-def token_runs(nets: Nets) -> list[str]:
+def token_runs(nets: Nets) -> list[Net]:
     """Nets of fewer iterations than the paper's and than most nets have: such runs leave no trained weights."""
     whole = min(published().protocol.iterations, ladders.usual_length(nets.values()) or 0)
-    return [name for name, net in nets.items() if net.iterations < whole]
+    return [net for net in nets.values() if net.iterations < whole]
 
 
 def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
     """`by_seed` of the nets by kind and depth, and then of others' weights; without token runs."""
     ordered = sorted(nets.values(), key=lambda net: (net.kind == "plain", net.depth))
-    rows = {net.name: by_seed(net) for net in ordered if net.name not in token_runs(nets)}
+    rows = {net.name: by_seed(net) for net in ordered if net not in token_runs(nets)}
     rows |= {x.name: DataFrame([x.responses.std]) for x in others if x.responses}
     return {name: x for name, x in rows.items() if len(x) and np.isfinite(x.to_numpy()).all()}
 
-
-def profile(rows: DataFrame, *, ordered: bool) -> DataFrame:
-    """A line of Figure 7: mean, low and high over seeds by layer; `ordered`: each seed's layers in descending order."""
-    return over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
-
-
-# The figure.
 
 DEPTHS = (20, 56, 110)
 """Of the paper's Figure 7; a plan that has measured none of them shows all of its own."""
@@ -69,7 +62,7 @@ def lines(nets: Nets, others: Others) -> tuple[dict[str, DataFrame], dict[str, f
     depths |= {x.name: x.depth for x in others}
     rows = {name: x for name, x in measured(nets, others).items() if name in main or name not in nets}
     rows = {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
-    strongest = {name: float(profile(x, ordered=True)["mean"].iloc[0]) for name, x in rows.items()}
+    strongest = {name: float(x.max(axis=1).mean()) for name, x in rows.items()}
     most = APART * statistics.median_low(strongest.values()) if strongest else math.inf
     above = {name: value for name, value in strongest.items() if value > most}
     return {name: x for name, x in rows.items() if name not in above}, above
@@ -95,7 +88,7 @@ def figure(nets: Nets, others: Others) -> Figure | None:
     looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
     for axes, ordered in zip(panels, (False, True), strict=True):
         for name, rows in shown.items():
-            line = profile(rows, ordered=ordered)
+            line = over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
             places = np.arange(1, len(line) + 1)
             axes.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **looks[name])
             if len(rows) > 1:
@@ -112,9 +105,6 @@ def figure(nets: Nets, others: Others) -> Figure | None:
         panels[0].set_ylim(bottom=0)
     style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)
     return drawn
-
-
-# The table.
 
 
 def responses_table(nets: Nets, others: Others) -> Table:
@@ -141,7 +131,7 @@ def _notes(nets: Nets, others: Others) -> str:
     done = {name: {run.seed for run in net.done} for name, net in nets.items() if name in shown}
     without = {name: sorted(seeds - {*shown[name].index}) for name, seeds in done.items()}
     unmeasured = [f"{words.seeds(seeds)} of {escaped(name)}" for name, seeds in without.items() if seeds]
-    few = [nets[name] for name in token_runs(nets) if len(by_seed(nets[name]))]
+    few = [net for net in token_runs(nets) if len(by_seed(net))]
     token = words.listed(f"{escaped(net.name)} ({words.numbered(net.iterations, 'iteration')})" for net in few)
     parts = (
         "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "

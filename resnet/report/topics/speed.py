@@ -7,7 +7,7 @@ volumes (`resnet/nets/layers.py`): a lower bound of what was moved. `benchmark.c
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,12 @@ from matplotlib.ticker import EngFormatter
 from pandas import DataFrame
 
 from resnet.report import style, words
-from resnet.report.markdown import bullets, escaped
+from resnet.report.markdown import bullets, escaped, link
 from resnet.report.results import Net, Nets
 from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES
-from resnet.report.table import Cell, Table, table
+from resnet.report.table import Cell, table
 from resnet.results import LatencyRecord, UsualLoopRecord
 
 KINDS = ("training", "inference")
@@ -89,9 +89,6 @@ def frame(nets: Nets) -> DataFrame:
     return DataFrame(lines, columns=COLUMNS)
 
 
-# Size and speed, a row a net.
-
-
 def _training_time(net: Net) -> Cell:
     """Seconds of a seed by machine; a seed that went on on another machine has none."""
     times: dict[str, list[float]] = {}
@@ -142,25 +139,19 @@ def every_net(nets: Nets) -> Section:
     return Section("Size and speed", (table([_line(net) for net in nets.values()]), bullets(conditions)))
 
 
-# Images/s against depth.
-
-
-def _label(net: Net, device: str, options: Set[str]) -> str:
-    """Of the nets that differ from this one in depth alone."""
-    label = KIND_NAMES.get(net.kind, net.kind)
-    label += f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
-    grouped = net.flat.get("train.batch_norm_images")
-    return f"{label}{f', batch norm of {grouped} images' if grouped else ''}{device}"
-
-
 def figure(nets: Nets) -> Figure | None:
     """Training left, inference right, both axes logarithmic; bars are the standard deviation over the repeats."""
     speed = frame(nets)
     if speed.empty:
         return None
     devices, options = [*speed["device"].unique()], {nets[name].shortcut for name in speed["name"]} - {"none"}
-    named = [f", {device}" if len(devices) > 1 else "" for device in speed["device"]]
-    speed["series"] = [_label(nets[name], device, options) for name, device in zip(speed["name"], named, strict=True)]
+    series = []  # nets that differ in depth alone
+    for net, device in zip(map(nets.__getitem__, speed["name"]), speed["device"], strict=True):
+        option = f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
+        grouped = net.flat.get("train.batch_norm_images")
+        images = f", batch norm of {grouped} images" if grouped else ""
+        series.append(f"{KIND_NAMES[net.kind]}{option}{images}{f', {device}' if len(devices) > 1 else ''}")
+    speed["series"] = series
     where, depths = f" on {devices[0]}" if len(devices) == 1 else "", sorted(set(speed["depth"]))
     drawn, axes = style.panels(8.6, 4.2, KINDS, f"Throughput{where}, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
@@ -190,28 +181,6 @@ def throughput(nets: Nets) -> Section:
     caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
     picture = Picture("throughput-vs-depth", caption, "throughput (not measured)", partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
-
-
-# Distance from the peaks.
-
-
-def peaks_table(steps: DataFrame) -> Table:
-    """Achieved against reachable, one row a net and kind of step."""
-    lines = []
-    x: Any
-    for x in steps.itertuples():
-        moved = statistics.median(x.moved)
-        line = {
-            "net": Cell(x.name),
-            "step": Cell(x.kind),
-            "GFLOP/s": Cell(words.repeats(x.flops, 1, 1e9), statistics.median(x.flops)),
-            "of a matrix product": Cell(words.shares(x.flops, x.product, "Winograd or drift")),
-            "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
-            "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
-            "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
-        }
-        lines.append(line)
-    return table(lines, left=2)
 
 
 def _notes(steps: DataFrame) -> Iterator[str]:
@@ -277,18 +246,28 @@ def peaks_figure(nets: Nets) -> Figure | None:
 
 
 def roofline(nets: Nets) -> Section:
-    """The table of shares, and the figure."""
-    steps = frame(nets).dropna(subset="product")
+    """Achieved against reachable, a row a net and kind of step, and the figure."""
+    steps, lines = frame(nets).dropna(subset="product"), list[dict[str, Cell]]()
+    x: Any
+    for x in steps.itertuples():
+        moved = statistics.median(x.moved)
+        line = {
+            "net": Cell(x.name),
+            "step": Cell(x.kind),
+            "GFLOP/s": Cell(words.repeats(x.flops, 1, 1e9), statistics.median(x.flops)),
+            "of a matrix product": Cell(words.shares(x.flops, x.product, "Winograd or drift")),
+            "bytes/s, at least": Cell(words.per_second(moved, "B/s"), moved),
+            "of a copy": Cell(words.shares(x.moved, x.copy, "caches or drift")),
+            "FLOP a byte, at most": Cell(f"{x.intensity:.0f}", x.intensity),
+        }
+        lines.append(line)
     caption = (
         "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
         "and a copy reach there at best."
     )
     picture = Picture("roofline", caption, "roofline (not measured)", partial(peaks_figure, nets))
-    notes = bullets(_notes(steps)) if len(steps) else ""
-    return Section("Distance from the machine's peaks", (peaks_table(steps), notes, picture))
-
-
-# The usual loop.
+    notes = bullets(_notes(steps)) if lines else ""
+    return Section("Distance from the machine's peaks", (table(lines, left=2), notes, picture))
 
 
 def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:
@@ -303,13 +282,11 @@ def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -
             "usual loop, images/s": Cell(f"{words.repeats(x.usual_images_per_second)}, {x.usual_precision}"),
             "this one, images/s": Cell(f"{words.repeats(x.images_per_second)}, {x.precision}"),
             "ratio": Cell(f"{ratio:.2f} {between}", ratio),
-            "result file": Cell(file, link=file),
+            "result file": Cell(link(file, runs) if runs else file),
         }
         lines.append(line)
-    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)), runs)
+    return Section("Beside the usual PyTorch loop", (USUAL if loops else "", table(lines, left=2)))
 
-
-# benchmark.csv.
 
 BENCHMARK = [
     *("model", "kind", "batch_size", "samples_per_sec", "step_time", "param_count", "gmacs"),
@@ -324,26 +301,20 @@ def benchmark(nets: Nets, latency: Sequence[tuple[str, LatencyRecord]]) -> DataF
     training steps. `samples_per_sec` and `step_time` (ms) are of the median repeat; `param_count` is in millions,
     `gmacs` of one image's forward pass.
     """
-    rows = list[list[Any]]()
-
-    def add(model: str, kind: str, timing: Any, case: Any, *conditions: str) -> None:
-        """`timing`: batch size and median seconds; `case`: parameters, multiply-adds and precision."""
-        seconds, size = timing.median_seconds, (case.parameters / 1e6, case.multiply_adds / 1e9)
-        step = timing.batch_size, timing.batch_size / seconds, 1e3 * seconds
-        rows.append([model, kind, *step, *size, case.precision, *conditions])
-
+    timed = list[tuple[Any, ...]]()  # what was timed, its kind, its timing, its size, and the conditions
     for net, record in ((net, net.throughput) for net in nets.values() if net.throughput):
-        mode, device = "compiled" if record.settings["train"].get("compile") else "eager", record.system.timed_on
+        mode = "compiled" if record.settings["train"].get("compile") else "eager"
         for kind, timing in (("train", record.training), ("infer", record.inference)):
-            add(net.name, kind, timing, record, mode, device, "throughput")
+            timed.append((net.name, kind, timing, record, mode, record.system.timed_on, "throughput"))
     for _, measured in latency:
         for row in (row for row in measured.rows if row.part == "net"):
             other = row.net == "resnet" and measured.shortcut != "A"
             model = f"{row.net}-{row.depth}" + (f"-option-{measured.shortcut.lower()}" if other else "")
             kind = "infer" if row.passes == "inference" else row.passes
-            add(model, kind, row, row, row.mode, measured.system.timed_on, "latency")
+            timed.append((model, kind, row, row, row.mode, measured.system.timed_on, "latency"))
+    rows = list[list[Any]]()
+    for model, kind, timing, case, *conditions in timed:
+        seconds, size = timing.median_seconds, (case.parameters / 1e6, case.multiply_adds / 1e9)
+        step = timing.batch_size, timing.batch_size / seconds, 1e3 * seconds
+        rows.append([model, kind, *step, *size, case.precision, *conditions])
     return DataFrame(rows, columns=BENCHMARK)
-
-
-def reading(nets: Nets) -> Section:
-    return Section("How to read this", (bullets(READING) if nets else "",))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from pandas import Series
+from pandas import DataFrame
 
 from resnet.report.style import style
 from resnet.report.topics import curves
@@ -33,16 +33,6 @@ def history(*errors: float, step: int = 50, test: float = 30.0) -> list[HistoryR
 def names_of(axes: Any) -> list[str]:
     """The lines' names, from top to bottom."""
     return [text.get_text() for text in axes.get_legend().get_texts()]
-
-
-def learned(plan: Files) -> str:
-    results = plan.results()
-    return plan.topic(curves.learning_curves(results.nets, results.data, 0.95))
-
-
-def with_others(plan: Files) -> str:
-    results = plan.results()
-    return plan.topic(curves.with_published_curves(results.nets, results.data, 0.95))
 
 
 def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> None:
@@ -146,14 +136,14 @@ def test_a_deeper_net_that_is_worse_has_learned_less(files: Callable[..., Files]
         ):
             curve = history(90, 70, before + more, 20, 10, 5)
             plan.train(name, seed, error + more, training_error=error - 1 + more, history=curve)
-    plain, residual = plan.rows_of(learned(plan))
+    plain, residual = plan.rows_of(plan.written(curves.learning_curves, 0.95))
     # Welch: 5 ± t(2; 0.975) x sqrt(2 x 0.02 / 2) = 4.303 x 0.1414 = 0.61; before, half of that.
     assert list(plain.values()) == [
         "plain-56 minus plain-20", "+7.00 (+6.70 to +7.30)", "+5.00 (+4.39 to +5.61)", "+5.00 (+4.39 to +5.61)",
     ]  # fmt: skip
     assert residual["test error at the end"] == "-1.00 (-1.61 to -0.39)"
-    assert " plain-56: training error is higher too" in learned(plan)
-    assert "resnet-56: training" not in learned(plan)
+    assert " plain-56: training error is higher too" in plan.written(curves.learning_curves, 0.95)
+    assert "resnet-56: training" not in plan.written(curves.learning_curves, 0.95)
 
 
 def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> None:
@@ -174,17 +164,15 @@ def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
     plan.params.models["resnet-1202"].train["iterations"] = 20
     for name in plan.params.models:
         plan.train(name)
-    assert "resnet-1202 (20 iterations)" in learned(plan)
+    assert "resnet-1202 (20 iterations)" in plan.written(curves.learning_curves, 0.95)
 
 
 # Others' curves.
 
 
-@pytest.mark.parametrize(
-    ("values", "iteration"), [([2, 1, -1, -2], 3), ([2, -1, 1, -2], 4), ([-1, -1, -1, -1], 1), ([-1, -1, -1, 0], None)]
-)
-def test_when_a_net_is_ahead_for_good(values: list[float], iteration: int | None) -> None:
-    assert curves.overtaken(Series(values, index=[1, 2, 3, 4])) == iteration
+def test_when_a_net_is_ahead_for_good() -> None:
+    behind = {"a": [2, 1, -1, -2], "b": [2, -1, 1, -2], "c": [-1, -1, -1, -1], "never": [-1, -1, -1, 0]}
+    assert curves.overtaken(DataFrame(behind, index=[1, 2, 3, 4])) == [3, 4, 1]
 
 
 def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
@@ -194,7 +182,7 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
             curve = history(*[error + 2 * seed] * 16, step=400, test=error + 1)
             plan.train(name, seed, error, history=curve)
     results = plan.results()
-    text = with_others(plan)
+    text = plan.written(curves.with_published_curves, 0.95)
     lines = {row.pop("net"): row for row in plan.rows_of(text)}
     assert list(lines) == ["resnet-20, ours", "resnet-20, others'", "resnet-56, ours", "resnet-56, others'"]
     assert lines["resnet-56, ours"] | {"runs": "2"} == {
@@ -219,12 +207,12 @@ def test_ours_of_other_settings_are_not_set_against_others(
 ) -> None:
     plan = files("resnet-20", seeds=1, train=train)
     plan.train("resnet-20")
-    assert with_others(plan) == ""
+    assert plan.written(curves.with_published_curves, 0.95) == ""
 
 
 def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=1)
     plan.train("resnet-20")
-    text = with_others(plan)
+    text = plan.written(curves.with_published_curves, 0.95)
     assert [row["net"] for row in plan.rows_of(text)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
     assert "Ours" not in text

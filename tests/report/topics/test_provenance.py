@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from resnet.report.results import NotCounted
 from resnet.report.section import Section
 from resnet.report.topics import provenance as topic
 from resnet.results.iteration_time import IterationTime
@@ -17,29 +15,21 @@ from tests.report.conftest import Files
 TESTED = {"difference": 2.0, "low": 2 - 4.302653, "high": 2 + 4.302653, "test": "Welch's t"}
 
 
-def told(plan: Files, section: Callable[..., Any], *arguments: Any) -> str:
-    results = plan.results()
-    return plan.topic(section(results.nets, results.data, *arguments))
-
-
-# What was run
-
-
 def test_the_papers_protocol_has_no_caution(files: Callable[..., Files]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-110", "resnet-1202", seeds=1)
-    assert told(plan, topic.what_was_run) == "4 nets; 0 of 4 planned runs are done."
+    assert plan.written(topic.what_was_run) == "4 nets; 0 of 4 planned runs are done."
     for name in plan.params.models:
         plan.train(name)
     images = "(45,000 training, 5,000 validation and 10,000 test images)"
     expected = f"4 nets; 4 of 4 planned runs are done. Data: official CIFAR-10 {images}."
-    assert told(plan, topic.what_was_run) == expected
+    assert plan.written(topic.what_was_run) == expected
     assert plan.topic(topic.what_was_run({}, None)) == ""
 
 
 def test_what_deviates_in_all_nets_and_in_some(files: Callable[..., Files]) -> None:
     plan = files("resnet-B-20", "resnet-B-32", "resnet-20", seeds=1, train={"iterations": 400}, data={"validation": 0})
     plan.train("resnet-20", data=plan.data(train_images=50_000, validation_images=0))
-    text = told(plan, topic.what_was_run)
+    text = plan.written(topic.what_was_run)
     assert "**Shortened schedule: 400 of the paper's 64,000 iterations" in text
     assert "**resnet-B-20 and resnet-B-32: shortcut option B (the paper: A).**" in text
     assert "**resnet-20: 50,000 training and 0 validation images (the paper: 45,000 and 5,000).**" in text
@@ -50,22 +40,19 @@ def test_other_data_are_named_and_show_whether_nets_learn(
     files: Callable[..., Files], error: float, learned: str
 ) -> None:
     plan = files("resnet-20", seeds=1)
-    assert told(plan, topic.first_look) == ""
+    assert plan.written(topic.first_look) == ""
     plan.train("resnet-20", 0, error, data=plan.data(official=False, name="a|b <script>"))
-    assert "**The data are a\\|b \\<script\\>, not the official CIFAR-10.**" in told(plan, topic.what_was_run)
-    text = told(plan, topic.first_look)
+    assert "**The data are a\\|b \\<script\\>, not the official CIFAR-10.**" in plan.written(topic.what_was_run)
+    text = plan.written(topic.first_look)
     assert learned in text
     assert f"{error:.2f} %, guessing at 90 %" in text
 
 
 def test_what_is_not_counted_has_its_reason(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1)
-    left_out = [NotCounted("train/resnet-20/seed-7/metrics.json", "no seed of the plan")]
+    left_out = [("train/resnet-20/seed-7/metrics.json", "no seed of the plan")]
     assert "| train/resnet-20/seed-7/metrics.json | no seed of the plan |" in plan.topic(topic.not_counted(left_out))
     assert plan.topic(topic.not_counted([])) == ""
-
-
-# How to repeat it
 
 
 def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Files]) -> None:
@@ -96,12 +83,9 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
     assert plan.topic(topic.repeat({}, [], {}, 0.95)) == ""
 
 
-# What made it
-
-
 def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-32", seeds=1)
-    assert "Machines" not in told(plan, topic.made_by)
+    assert "Machines" not in plan.written(topic.made_by)
     cpu = plan.system(
         device="cpu", processor="<b>a_b", fused=True, compiler="g++ 12", commit=None, versions={"torch": "x_y"}
     )
@@ -109,7 +93,7 @@ def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., 
     plan.train("resnet-32", systems=[plan.system(), cpu])
     plan.throughput("resnet-32", system=cpu)
     plan.responses("resnet-20", [1.0])
-    text = told(plan, topic.made_by, "../docs")
+    text = plan.written(topic.made_by, "../docs")
     machine, other = plan.rows_of(text)
     assert machine["processor"] == "Example GPU (cuda, 80.0 GiB); Example processor"
     assert machine["made"] == "training of resnet-20 and resnet-32; layer responses of resnet-20"
@@ -133,6 +117,7 @@ def test_every_run_has_its_file_its_configuration_and_version(files: Callable[..
     nets = plan.results().nets
     done, diverged, warm = plan.rows_of(plan.topic(topic.every_run(nets, "../runs")))
     assert done["result file"].endswith("](../runs/train/resnet-20/seed-0/metrics.json)")
+    assert f"| {nets['resnet-20'].runs[0].file} |" in plan.topic(topic.every_run(nets, None))
     values = ["done", "64,000 of 64,000", "8.00", "0.50", "8.00", "–", "20.0 min"]
     assert list(done.values())[3:10] == values
     assert (done["configuration"], done["version"]) == (

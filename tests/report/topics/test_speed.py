@@ -7,20 +7,15 @@ from typing import Any
 
 import pytest
 
-from resnet.report.results import Results
 from resnet.report.style import style
 from resnet.report.topics import speed
 from tests.report.drawn import assert_readable, assert_room_for_axes, x_of, y_of
 from tests.report.made_up import some_peaks
 
 
-def read(plan: Any) -> Results:
-    return plan.results()
-
-
 def line(plan: Any, name: str) -> dict[str, str]:
     """The texts of a net's row of the table of speed."""
-    shown = speed.every_net(read(plan).nets).blocks[0]
+    shown = speed.every_net(plan.results().nets).blocks[0]
     (row,) = [row for row in shown.rows if row[0].text == name]  # type: ignore[union-attr]
     return dict(zip(shown.columns, (cell.text for cell in row), strict=True))  # type: ignore[union-attr]
 
@@ -40,7 +35,7 @@ def test_size_and_speed_of_a_net(files: Callable[..., Any]) -> None:
         "training time a seed": "20.5 ± 0.7 min (n = 2)",
     }
     assert line(plan, "resnet-32")["parameters"] == "not counted"
-    text = plan.topic(speed.every_net(read(plan).nets))
+    text = plan.topic(speed.every_net(plan.results().nets))
     assert "Images/s and memory of resnet-20: batch 128, bf16, 3 repeats of 5 steps, on Example GPU" in text
 
 
@@ -57,11 +52,11 @@ def test_times_of_machines_are_not_averaged(files: Callable[..., Any]) -> None:
 
 def test_speed_is_drawn_at_the_medians(files: Callable[..., Any]) -> None:
     plan = files("plain-20", "resnet-20", "resnet-56", seeds=1)
-    assert speed.figure(read(plan).nets) is None
+    assert speed.figure(plan.results().nets) is None
     plan.throughput("plain-20")
     plan.throughput("resnet-20")
     plan.throughput("resnet-56", training_seconds=[0.04, 0.05, 0.05])
-    drawn: Any = speed.figure(read(plan).nets)
+    drawn: Any = speed.figure(plan.results().nets)
     training, inference = drawn.axes
     assert (training.get_xscale(), training.get_yscale()) == ("log", "log")
     assert [y_of(bars.lines[0]) for bars in training.containers] == [[10_240.0], [10_240.0, 2_560.0]]
@@ -74,7 +69,7 @@ def test_machines_are_lines_that_leave_room_for_the_axes(files: Callable[..., An
     for k, name in enumerate(plan.params.models):
         plan.throughput(name, system=plan.system(device_name=f"A processor with a long name, model {k % 2}"))
     with style():
-        drawn = speed.figure(read(plan).nets)
+        drawn = speed.figure(plan.results().nets)
         assert_readable(drawn)
     assert len(drawn.legends[0].get_texts()) == 2  # type: ignore[union-attr]
     assert_room_for_axes(drawn)
@@ -84,7 +79,7 @@ def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
     assert plan.topic(speed.usual_loop([], None)) == ""
     plan.usual_loop()
-    text = plan.topic(speed.usual_loop(read(plan).usual_loop, "../runs"))
+    text = plan.topic(speed.usual_loop(plan.results().usual_loop, "../runs"))
     # Ratios within the rounds: 3, 2.5 and 4.
     assert "| 3.00 (2.50 to 4.00, n = 3) | [usual-loop/cpu-resnet-20.json](../runs/usual-loop/" in text
     assert "200.0 ± 100.0 (n = 3), fp32" in text
@@ -92,9 +87,9 @@ def test_ratios_are_those_within_the_rounds(files: Callable[..., Any]) -> None:
 
 def test_shares_of_the_peaks_by_hand(files: Callable[..., Any]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert plan.topic(speed.roofline(read(plan).nets)) == ""
+    assert plan.topic(speed.roofline(plan.results().nets)) == ""
     plan.throughput("resnet-20", peaks=some_peaks())
-    text = plan.topic(speed.roofline(read(plan).nets))
+    text = plan.topic(speed.roofline(plan.results().nets))
     # 40.55 M multiply-adds: 2 x 128 x 40.55e6 = 10.3808 GFLOP forward; 519.04 MB.
     # Inference 4, 4, 5 ms: 2,595.2, 2,595.2, 2,076.2 GFLOP/s; of the best, 2e13: 13.0, 13.0 and 10.4 %.
     # 129.8, 129.8 and 103.8 GB/s, of 1e12.
@@ -104,7 +99,7 @@ def test_shares_of_the_peaks_by_hand(files: Callable[..., Any]) -> None:
     assert "a product of 1024 x 1024 matrices in fp32 reaches 20 TFLOP/s, a copy 1 TB/s" in text
     slow = some_peaks(matmul_flops_per_second=(1e12, 2e12), copy_bytes_per_second=(1e11,))
     plan.throughput("resnet-20", peaks=slow)
-    text = plan.topic(speed.roofline(read(plan).nets))
+    text = plan.topic(speed.roofline(plan.results().nets))
     assert "| 130 ± 15 % (Winograd or drift) | 130 GB/s | 130 ± 15 % (caches or drift) |" in text
 
 
@@ -113,7 +108,7 @@ def test_the_roofline_has_a_mark_a_step_and_a_panel_a_device(files: Callable[...
     plan.throughput("plain-20", peaks=some_peaks())
     plan.throughput("resnet-20", peaks=some_peaks())
     plan.throughput("resnet-56", peaks=some_peaks(), system=plan.system(device_name="Other GPU"))
-    axes, other = speed.peaks_figure(read(plan).nets).axes  # type: ignore[union-attr]
+    axes, other = speed.peaks_figure(plan.results().nets).axes  # type: ignore[union-attr]
     (low, ridge, _), (start, top, end) = x_of(axes.lines[0]), y_of(axes.lines[0])
     assert (ridge, top, end, start) == pytest.approx((20.0, 2e13, 2e13, low * 1e12))
     marks: list[Any] = [*axes.containers]
