@@ -159,11 +159,8 @@ def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
     sources = {}
     for name, net in results.nets.items():
-        batch_size, record, measured = net.settings.train.batch_size, net.throughput, None
-        if record:
-            measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
-        work = float(net.counted.multiply_adds) * batch_size if net.counted else None
-        sources[name] = Sources([run.record.segments[-1] for run in net.runs if run.record.segments], measured, work)
+        records, batch_size = [run.record for run in net.runs], net.settings.train.batch_size
+        sources[name] = Sources.of(batch_size, records, net.throughput, net.description)
     return iteration_times(sources, results.forecast)
 
 
