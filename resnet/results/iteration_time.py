@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from resnet.params.plan import Params, TrainParams
+from resnet.params.plan import Params
 from resnet.results.base import Record
 from resnet.results.consistency import RunFiles
 from resnet.results.measurements import DescriptionRecord, ForecastRecord, ThroughputRecord
@@ -57,23 +57,6 @@ class NetLeft(NamedTuple):
     """None if no result says how fast the net is."""
     hours: float | None
     """Of one device, for all planned runs that have not come to their end; likewise."""
-
-
-def hours_left(iterations: Sequence[int], seconds: float, recipe: TrainParams, images_evaluated: int = 0) -> float:
-    """Give the hours of one device for runs that still have so many iterations to do.
-
-    An image costs an evaluation a third of what it costs an iteration: the forward pass of three passes of equal
-    multiply-adds.
-
-    Args:
-        iterations: of each run.
-        seconds: of an iteration.
-        recipe: says the mini-batch and how often the curve is evaluated.
-        images_evaluated: by each evaluation [0: `seconds` includes its part of the evaluations].
-    """
-    evaluations = sum(1 + left // recipe.evaluate_every for left in iterations)
-    in_batches = evaluations * images_evaluated / recipe.batch_size / 3
-    return (sum(iterations) + in_batches) * seconds / 3600
 
 
 def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dict[str, NetLeft]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from resnet.params.bearing import configuration, differences, effective
 from resnet.params.plan import Params, Settings
 from resnet.results.base import DamagedFile
-from resnet.results.consistency import METRICS, RunFiles, read_run
+from resnet.results.consistency import METRICS, RunFiles, read_run, weights_of
 from resnet.results.training import WEIGHTS, TrainingRecord
 
 ENDED = ("done", "diverged")
@@ -94,27 +94,23 @@ def off_plan(record: TrainingRecord, settings: Settings, version: int | None = N
 def first_damage(run: RunFiles, weights: Path | None = None) -> DamagedFile | None:
     """What is wrong with the first file of a run that has ended; None if all are there and are what it left.
 
-    Args:
-        run: its files.
-        weights: where its weights must be [they are not looked at: a clone has none].
+    Its weights may be absent, as in a clone, unless `weights` says where they must be.
     """
     for name in run.missing:
         return DamagedFile(run.folder / name, "missing")
     if run.damaged:
         return run.damaged[0]
+    place = weights or weights_of(run.folder)
+    if place is None:
+        return None
     try:
-        if weights is not None and WEIGHTS in run.record.files:
-            run.record.files[WEIGHTS].check(weights)
-        elif weights is not None and not weights.exists():
-            return DamagedFile(weights, "missing")
+        if WEIGHTS in run.record.files:
+            run.record.files[WEIGHTS].check(place)
+        elif not place.exists():
+            return DamagedFile(place, "missing")
     except DamagedFile as error:
         return error
     return None
-
-
-def is_complete(run: RunFiles, weights: Path | None = None) -> bool:
-    """Whether a run has ended and left all its files, its weights too if `weights` says where they must be."""
-    return run.record.status in ENDED and first_damage(run, weights) is None
 
 
 def _folders(folder: Path, first: Iterable[str], left_out: list[tuple[Path, str]]) -> list[Path]:
