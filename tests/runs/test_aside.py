@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from safetensors.torch import load_file
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.runs import aside
 from resnet.runs.aside import label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
@@ -97,17 +97,17 @@ def test_a_kill_between_two_renames_parts_nothing(
     weights = places.weights / ".aside" / label(identity(first, places.data.record, "fp32")) / "seed-0"
     weights.mkdir(parents=True)
     (weights / "model.safetensors").write_bytes(b"half")
-    rename, done = aside._rename, 0
+    move, done = shutil.move, 0
 
     def maybe_killed(source: Path, to: Path) -> None:
         nonlocal done
         if done == kill:
             raise Killed
         done += 1
-        rename(source, to)
+        move(source, to)
 
     with monkeypatch.context() as patch:
-        patch.setattr(aside, "_rename", maybe_killed)
+        patch.setattr(shutil, "move", maybe_killed)
         with pytest.raises(Killed):
             places.train(first)
     for settings in (first, other) if next_start == "first" else (other, first):
@@ -203,18 +203,14 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
 
 def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     places.train(tiny())
-    before = state(places)
-    half = places.out / ".aside" / label(identity(tiny(), places.data.record, "fp32")) / ".seed-0.partial"
-    half.mkdir(parents=True)  # of a copy that was killed
-    (half / "half").touch()
-    rename = Path.rename
+    before, rename = state(places), os.rename
 
-    def other_file_system(path: Path, to: Path) -> Path:
-        if not path.name.endswith(".partial"):
+    def other_file_system(source: Path, to: Path) -> None:
+        if Path(source).is_dir():
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        return rename(path, to)
+        rename(source, to)
 
-    monkeypatch.setattr(Path, "rename", other_file_system)
+    monkeypatch.setattr(os, "rename", other_file_system)
     places.train(tiny(learning_rate=0.05))
     assert state(places, aside=True) == before
     assert "already complete" in places.train(tiny())[1]
