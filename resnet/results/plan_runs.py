@@ -39,12 +39,9 @@ class PlanRuns(NamedTuple):
 def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None) -> PlanRuns:
     """Read every training run below `runs_folder` and decide which of them count.
 
-    The plan names no fingerprint of its data: if its runs have several, those that most runs have are the plan's.
-
-    Args:
-        params: the plan.
-        runs_folder: with `train/<net>/seed-<k>`; it may be absent.
-        version: of what an iteration computes today [every version counts].
+    The folder, with `train/<net>/seed-<k>`, may be absent. The plan names no fingerprint of its data: if its runs have
+    several, those that most runs have are the plan's. `version` is that of what an iteration computes today [every
+    version counts].
     """
     runs: dict[Key, RunFiles] = {}
     left_out: list[tuple[Path, str]] = []
@@ -67,10 +64,7 @@ def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None
 def off_plan(record: TrainingRecord, settings: Settings, version: int | None = None) -> str:
     """Say why a record is not of the plan's run of its net and seed; empty if it is.
 
-    Args:
-        record: of a run.
-        settings: what the plan says of its net; precision `auto` takes any.
-        version: of what an iteration computes today [every version].
+    The plan's precision `auto` takes any; `version` is that of what an iteration computes today [every version].
     """
     if (record.name, record.net, record.depth) != (settings.name, settings.net, settings.depth):
         ours = f"{settings.name} is {settings.net}, depth {settings.depth}"

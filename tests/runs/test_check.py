@@ -193,8 +193,8 @@ def test_a_field_that_was_edited_by_hand_is_seen(field: str, root: Path) -> None
     inner = tree["segments"][0] if field == "seconds" else tree
     inner[field] = not inner[field] if field == "recomputed" else inner[field] + 1
     path.write_text(json.dumps(tree, indent=2))
-    edited = "Value error, edited since it was written: its digest is another"
-    assert problems(root)[:1] == [f"{path}: not a TrainingRecord: the file: {edited}"]
+    edited = "not a TrainingRecord: edited since it was written: its digest is another"
+    assert problems(root)[:1] == [f"{path}: {edited}"]
 
 
 def test_responses_of_other_weights_are_seen_without_digests_too(root: Path) -> None:
