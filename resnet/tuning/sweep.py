@@ -70,6 +70,7 @@ def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
     """
     shown = re.sub("://.*@", "://***@", where)  # without a password
     scheme, _, place = where.rpartition("://")
+    engine: dict[str, Any]
     if not scheme:
         file = expanded(where)
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
     (folder / "train/cat").symlink_to(tmp_path / "cats")
     assert_same(read(folder), expected)
     odd = folder / "train/cat/odd.png"
-    for target in (tmp_path / "nowhere", "/dev/zero", None):
+    for target in (str(tmp_path / "nowhere"), "/dev/zero", None):
         os.mkfifo(odd) if target is None else odd.symlink_to(target)
         assert "train/cat/odd.png" in refusal(folder)
         odd.unlink()
@@ -208,8 +208,10 @@ def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
 def test_an_archive_that_is_cut_or_that_another_follows_is_refused(tmp_path: Path, files: Files, kind: str) -> None:
-    path, packed = tmp_path / "archive", gzip.compress if kind == "tar.gz" else bytes
-    whole = (zipped if kind == "zip" else tarred)(path, files).read_bytes()
+    path = tmp_path / "archive"
+    make: Callable[..., Path] = zipped if kind == "zip" else tarred
+    packed: Callable[[bytes], bytes] = gzip.compress if kind == "tar.gz" else bytes
+    whole = make(path, files).read_bytes()
     broken = [packed(whole)[: int(len(packed(whole)) * part)] for part in (0.0, 0.001, 0.1, 0.5, 0.9)]
     if kind != "zip":
         with tarfile.open(path) as archive:  # cut between two members

@@ -66,7 +66,7 @@ def test_every_setting_is_held_against_its_default() -> None:
 @pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_a_setting_bears_on_a_result_if_its_identity_is_another_with_it(net: str, key: str) -> None:
     section = "model" if key in ModelParams.model_fields else "train"
-    kinds = {"model": ModelParams, "train": TrainParams}
+    kinds: dict[str, Any] = {"model": ModelParams, "train": TrainParams}
     changed = {name: kind(**{key: OTHERS[key]} if name == section else {}) for name, kind in kinds.items()}
     another = configuration(net, 8, **changed, precision="fp32") != configuration(
         net, 8, ModelParams(), TrainParams(), "fp32"

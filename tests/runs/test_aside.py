@@ -47,8 +47,14 @@ def places(tmp_path: Path, digits: Data) -> Places:
     return Places(tmp_path / "plan", digits)
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, digits: Data) -> Places:
+    """To be copied by tests that begin alike."""
+    return Places(tmp_path_factory.mktemp("begun") / "plan", digits)
+
+
 def alone(settings: Settings, places: Places) -> Bits:
-    """The weights of a run that nothing has interrupted."""
+    """The weights of a run that nothing has interrupted; it is trained once."""
     folders = seed_folders(places.folder.with_name(f"alone-{settings.train.iterations}"), 0)
     Run(settings, 0, places.data, folders, CPU).execute()
     return load_file(folders.weights_file)
@@ -86,12 +92,14 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
 @pytest.mark.parametrize("next_start", ["first", "other"])
 @pytest.mark.parametrize("kill", range(4))
 def test_a_kill_between_two_renames_parts_nothing(
-    kill: int, next_start: str, tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch
+    kill: int, next_start: str, tiny: Tiny, begun: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two folders of the one run and two of the other move; whichever settings come next, both runs are whole."""
     first, other = tiny(iterations=14), tiny(iterations=12)
-    interrupt(places, 7, first)
-    places.train(other)
+    if not begun.folder.exists():
+        interrupt(begun, 7, first)
+        begun.train(other)
+    places = Places(shutil.copytree(begun.folder, tmp_path / "plan"), begun.data)
     finished = state(places)
     # The unfinished run has weights too, as one that was killed at its very end.
     weights = places.weights / ".aside" / label(identity(first, places.data.record, "fp32")) / "seed-0"
@@ -117,7 +125,7 @@ def test_a_kill_between_two_renames_parts_nothing(
             assert state(places) == finished
         else:
             assert [segment.first_iteration for segment in record.segments] == [0, 7]
-            assert same(load_file(places.file("model.safetensors")), alone(first, places))
+            assert same(load_file(places.file("model.safetensors")), alone(first, begun))
 
 
 def test_the_refusal_names_the_setting_and_leaves_all_as_it_was(tiny: Tiny, places: Places) -> None:

@@ -131,7 +131,9 @@ def _written(file: str, text: str) -> Callable[[Path], object]:
 
 
 def _copied(source: str, to: str) -> Callable[[Path], object]:
-    copy = shutil.copy if source.endswith(".json") else partial(shutil.copytree, dirs_exist_ok=True)
+    copy: Callable[..., object] = (
+        shutil.copy if source.endswith(".json") else partial(shutil.copytree, dirs_exist_ok=True)
+    )
     return lambda root: copy(root / source, root / to)
 
 

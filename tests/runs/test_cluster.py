@@ -76,7 +76,7 @@ def test_a_node_that_is_killed_costs_time_and_no_bit(
     shown = tmp_path / "shown"
     with shown.open("w") as file:
         command = [sys.executable, "-m", "resnet", "plan", "--address", nodes.address, "--live=tensorboard"]
-        here = {"cwd": project, "env": environment(project) | ONE_THREAD}
+        here: dict[str, Any] = {"cwd": project, "env": environment(project) | ONE_THREAD}
         plan = subprocess.Popen(command, **here, stdout=file, stderr=subprocess.STDOUT)
         while not both_train(project):
             assert plan.poll() is None, shown.read_text()
