@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,7 @@ PARAMS = {
 }
 SEED = "runs/train/small/seed-0"
 WEIGHTS = "weights/small/seed-0/model.safetensors"
+DESCRIBED = "runs/describe/small.json"
 CHECKPOINT = "runs/train/begun/seed-0/checkpoint.safetensors"
 
 
@@ -130,11 +130,8 @@ def _written(file: str, text: str) -> Callable[[Path], object]:
     return lambda root: (root / file).write_text(text)
 
 
-def _copied(source: str, to: str) -> Callable[[Path], object]:
-    copy: Callable[..., object] = (
-        shutil.copy if source.endswith(".json") else partial(shutil.copytree, dirs_exist_ok=True)
-    )
-    return lambda root: copy(root / source, root / to)
+def _another_seed(root: Path) -> None:
+    shutil.copytree(root / SEED, root / "runs/train/small/seed-1", dirs_exist_ok=True)
 
 
 def _flipped(file: str, place: int = -3) -> Callable[[Path], None]:
@@ -160,19 +157,16 @@ def _of_other_size(root: Path) -> None:
         (_flipped(WEIGHTS), "weights/small/seed-0/model.safetensors: not what was written"),
         (_written(WEIGHTS, "x"), "weights/small/seed-0/model.safetensors: 1 bytes instead of"),
         (_flipped(CHECKPOINT), "checkpoint.safetensors: not a checkpoint that a run can go on from (the tensors"),
-        (_copied(SEED, "runs/train/small/seed-1"), "runs/train/small/seed-1/metrics.json: holds seed 0, not 1"),
+        (_another_seed, "runs/train/small/seed-1/metrics.json: holds seed 0, not 1"),
         (
             _written("params.yaml", OTHER_SETTINGS),
             "made by other settings than the plan's: train.momentum is 0.9 there",
         ),
         (_of_other_size, "5 parameters and 12,239,488 multiply-adds, its net has 75,290 and"),
-        (_copied("runs/describe/small.json", "runs/describe/other.json"), "other.json: holds small, not other"),
+        (lambda root: (root / DESCRIBED).rename(root / "runs/describe/other.json"), "other.json: holds small, not"),
         (lambda root: shutil.rmtree(root / SEED), "weights/small/seed-0/model.safetensors: weights without a record"),
         (_flipped("data/test_images.npy", -1), "data: the prepared images are not those of data.json"),
-        (
-            lambda root: (root / "runs/describe/loop.json").symlink_to("loop.json"),
-            "loop.json: cannot be read",
-        ),
+        (lambda root: (root / "runs/describe/loop.json").symlink_to("loop.json"), "loop.json: cannot be read"),
         (lambda root: (root / SEED / "test_predictions.npy").unlink(), "test_predictions.npy: missing"),
         (_written("runs/describe/begun.json", "{"), "begun.json: not a DescriptionRecord"),
         (_written("params.yaml", "x: 1"), "params.yaml: x: "),
