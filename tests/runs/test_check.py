@@ -123,7 +123,7 @@ def test_a_check_of_nothing_is_not_well(empty: str, root: Path) -> None:
     assert done.output.startswith(f"{empty}: ")
 
 
-OTHER_SETTINGS = yaml.safe_dump(PARAMS | {"train": TRAIN | {"momentum": 0.8}})
+OTHERS = yaml.safe_dump(PARAMS | {"train": TRAIN | {"momentum": 0.8}})
 
 
 def _written(file: str, text: str) -> Callable[[Path], object]:
@@ -158,10 +158,7 @@ def _of_other_size(root: Path) -> None:
         (_written(WEIGHTS, "x"), "weights/small/seed-0/model.safetensors: 1 bytes instead of"),
         (_flipped(CHECKPOINT), "checkpoint.safetensors: not a checkpoint that a run can go on from (the tensors"),
         (_another_seed, "runs/train/small/seed-1/metrics.json: holds seed 0, not 1"),
-        (
-            _written("params.yaml", OTHER_SETTINGS),
-            "made by other settings than the plan's: train.momentum is 0.9 there",
-        ),
+        (_written("params.yaml", OTHERS), "made by other settings than the plan's: train.momentum is 0.9 there"),
         (_of_other_size, "5 parameters and 12,239,488 multiply-adds, its net has 75,290 and"),
         (lambda root: (root / DESCRIBED).rename(root / "runs/describe/other.json"), "other.json: holds small, not"),
         (lambda root: shutil.rmtree(root / SEED), "weights/small/seed-0/model.safetensors: weights without a record"),
