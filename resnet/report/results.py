@@ -192,8 +192,6 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
     published, sweeps = folder.read(PublishedRecords, "published.json"), folder.all(SweepRecord, "sweep")
-    # The forecast is a file of the runs' folder, or of a folder of its own.
-    forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
     latency, usual_loop = folder.all(LatencyRecord, "latency"), folder.all(UsualLoopRecord, "usual-loop")
     left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
     for kind in ("describe", "throughput", "responses"):
@@ -207,6 +205,6 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         usual_loop,
         tuple(published.evaluations) if published else (),
         sorted((record for _, record in sweeps), key=lambda x: (x.net, x.depth, x.name)),
-        next(filter(None, forecasts), None),
+        folder.read(ForecastRecord, "forecast/forecast.json"),
         [NotCounted(*other) for other in dict.fromkeys([*left_out, *folder.damaged])],
     )

@@ -72,8 +72,7 @@ def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dic
         throughput = _read(ThroughputRecord, folder / "throughput" / f"{name}.json")
         description = _read(DescriptionRecord, folder / "describe" / f"{name}.json")
         sources[name] = Sources.of(recipe.batch_size, records[name], throughput, description)
-    forecast = _read(ForecastRecord, folder / "forecast.json")
-    times = iteration_times(sources, forecast or _read(ForecastRecord, folder / "forecast" / "forecast.json"))
+    times = iteration_times(sources, _read(ForecastRecord, folder / "forecast" / "forecast.json"))
     left = {}
     for name, recipe in plan.items():
         done = sum(recipe.iterations if run.status in ENDED else run.iteration for run in records[name])

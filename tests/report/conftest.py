@@ -300,7 +300,7 @@ class Files:
         return path
 
     def forecast(self) -> Path:
-        path = self.runs / "forecast.json"
+        path = self.runs / "forecast/forecast.json"
         row = ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
         ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()).write(path)
         return path
