@@ -80,7 +80,7 @@ def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
         url, engine = f"postgresql+psycopg://{place}", {"pool_pre_ping": True}
     else:
         raise UserError(f"study {shown}: give a file or postgresql://USER@HOST/DATABASE")
-    times = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
+    times: dict[str, Any] = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
     try:
         try:
             with FileLock(lock):  # two workers would create the tables at once
