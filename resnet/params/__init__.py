@@ -4,12 +4,5 @@ The base sections hold for every net; an entry of `models` names a net and its d
 override keys of `model`, `train` and `throughput` for that net alone. Defaults are the paper's.
 """
 
-from resnet.params.plan import DataParams as DataParams
-from resnet.params.plan import ModelParams as ModelParams
-from resnet.params.plan import Params as Params
-from resnet.params.plan import PublishedWeights as PublishedWeights
-from resnet.params.plan import ReportParams as ReportParams
-from resnet.params.plan import Settings as Settings
-from resnet.params.plan import SweepParams as SweepParams
-from resnet.params.plan import TrainParams as TrainParams
+from resnet.params.plan import *  # noqa: F403
 from resnet.params.reading import load as load

@@ -162,11 +162,8 @@ def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
     sources = {}
     for name, net in results.nets.items():
-        batch_size, record, measured = net.settings.train.batch_size, net.throughput, None
-        if record:
-            measured = IterationTime(batch_size / record.training.images_per_second, record.system.timed_on)
-        work = float(net.counted.multiply_adds) * batch_size if net.counted else None
-        sources[name] = Sources([run.record.segments[-1] for run in net.runs if run.record.segments], measured, work)
+        records, batch_size = [run.record for run in net.runs], net.settings.train.batch_size
+        sources[name] = Sources.of(batch_size, records, net.throughput, net.description)
     return iteration_times(sources, results.forecast)
 
 
@@ -234,8 +231,6 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
     sweeps = [record for _, record in folder.all(SweepRecord, "sweep/*.json")]
     latency = folder.all(LatencyRecord, "latency/*.json")
     usual_loop = folder.all(UsualLoopRecord, "usual-loop/*.json")
-    # The forecast is a file of the runs' folder, or of a folder of its own.
-    forecasts = [folder.read(ForecastRecord, file) for file in ("forecast.json", "forecast/forecast.json")]
     left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
     measured = [file for kind in ("describe", "throughput", "responses") for file in folder.find(f"{kind}/*.json")]
     left_out += [(file, "the plan does not name it") for file in measured if Path(file).stem not in nets]
@@ -247,7 +242,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         usual_loop,
         tuple(published.evaluations) if published else (),
         sorted(sweeps, key=lambda x: (x.net, x.depth, x.name)),
-        next(filter(None, forecasts), None),
+        folder.read(ForecastRecord, "forecast/forecast.json"),
         [*dict.fromkeys([*left_out, *folder.damaged])],
     )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationEr
 
 from resnet.errors import UserError, one_line
 from resnet.files import sha256_of, write_text
+from resnet.params.problems import first_problem
 
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
@@ -93,9 +94,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate_json(contents)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))[:80] or "the file"
-            raise DamagedFile(path, f"not a {cls.__name__}: {where}: {first['msg']}") from error
+            raise DamagedFile(path, f"not a {cls.__name__}: {first_problem(error)}") from error
 
 
 class System(Record):

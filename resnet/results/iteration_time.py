@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from resnet.params.plan import Params, Settings, TrainParams
+from resnet.params.plan import Params
 from resnet.results.base import Record
 from resnet.results.consistency import RunFiles
 from resnet.results.measurements import DescriptionRecord, ForecastRecord, ThroughputRecord
@@ -33,6 +33,22 @@ class Sources(NamedTuple):
     multiply_adds: float | None
     """Of an iteration's mini-batch; None if nobody has counted them."""
 
+    @classmethod
+    def of(
+        cls,
+        batch_size: int,
+        records: Sequence[TrainingRecord],
+        throughput: ThroughputRecord | None,
+        description: DescriptionRecord | None,
+    ) -> Sources:
+        """Take what a net's records say."""
+        measured = None
+        if throughput is not None:
+            measured = IterationTime(batch_size / throughput.training.images_per_second, throughput.system.timed_on)
+        counted = next((record for record in (*records, description, throughput) if record is not None), None)
+        segments = [record.segments[-1] for record in records if record.segments]
+        return cls(segments, measured, None if counted is None else float(counted.multiply_adds * batch_size))
+
 
 class NetLeft(NamedTuple):
     """What is left of one net of a plan."""
@@ -43,57 +59,26 @@ class NetLeft(NamedTuple):
     """Of one device, for all planned runs that have not come to their end; likewise."""
 
 
-def hours_left(iterations: Sequence[int], seconds: float, recipe: TrainParams, images_evaluated: int = 0) -> float:
-    """Give the hours of one device for runs that still have so many iterations to do.
-
-    An image costs an evaluation a third of what it costs an iteration: the forward pass of three passes of equal
-    multiply-adds.
-
-    Args:
-        iterations: of each run.
-        seconds: of an iteration.
-        recipe: says the mini-batch and how often the curve is evaluated.
-        images_evaluated: by each evaluation [0: `seconds` includes its part of the evaluations].
-    """
-    evaluations = sum(1 + left // recipe.evaluate_every for left in iterations)
-    in_batches = evaluations * images_evaluated / recipe.batch_size / 3
-    return (sum(iterations) + in_batches) * seconds / 3600
-
-
 def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dict[str, NetLeft]:
-    """Say what is left of each net of a plan.
-
-    Args:
-        params: the plan.
-        folder: of result files, with `forecast`, `throughput` and `describe`.
-        runs: those that count, as `read_plan_runs` gives them.
+    """Say what is left of each net of a plan: of the runs that count, and the other result files in `folder`.
 
     Raises:
         DamagedFile: a measurement is damaged.
     """
-    plan = {name: params.settings(name) for name in params.models}
+    plan = {name: params.settings(name).train for name in params.models}
     records = {name: [run.record for (net, _), run in runs.items() if net == name] for name in plan}
-    sources = {name: _sources(settings, folder, records[name]) for name, settings in plan.items()}
-    forecast = _read(ForecastRecord, folder / "forecast.json")
-    times = iteration_times(sources, forecast or _read(ForecastRecord, folder / "forecast" / "forecast.json"))
-    return {name: _left(settings.train, records[name], times.get(name)) for name, settings in plan.items()}
-
-
-def _left(recipe: TrainParams, records: Sequence[TrainingRecord], time: IterationTime | None) -> NetLeft:
-    done = sum(recipe.iterations if record.status in ENDED else record.iteration for record in records)
-    left = recipe.iterations * len(recipe.seed_list) - done
-    return NetLeft(time, left * time.seconds / 3600 if time else None if left else 0.0)
-
-
-def _sources(settings: Settings, folder: Path, records: Sequence[TrainingRecord]) -> Sources:
-    throughput = _read(ThroughputRecord, folder / "throughput" / f"{settings.name}.json")
-    description = _read(DescriptionRecord, folder / "describe" / f"{settings.name}.json")
-    batch_size, measured = settings.train.batch_size, None
-    if throughput is not None:
-        measured = IterationTime(batch_size / throughput.training.images_per_second, throughput.system.timed_on)
-    counted = next((record for record in (*records, description, throughput) if record is not None), None)
-    segments = [record.segments[-1] for record in records if record.segments]
-    return Sources(segments, measured, None if counted is None else float(counted.multiply_adds * batch_size))
+    sources = {}
+    for name, recipe in plan.items():
+        throughput = _read(ThroughputRecord, folder / "throughput" / f"{name}.json")
+        description = _read(DescriptionRecord, folder / "describe" / f"{name}.json")
+        sources[name] = Sources.of(recipe.batch_size, records[name], throughput, description)
+    times = iteration_times(sources, _read(ForecastRecord, folder / "forecast" / "forecast.json"))
+    left = {}
+    for name, recipe in plan.items():
+        done = sum(recipe.iterations if run.status in ENDED else run.iteration for run in records[name])
+        iterations, time = recipe.iterations * len(recipe.seed_list) - done, times.get(name)
+        left[name] = NetLeft(time, iterations * time.seconds / 3600 if time else None if iterations else 0.0)
+    return left
 
 
 def _read(kind: type[T], path: Path) -> T | None:

@@ -254,7 +254,7 @@ class ForecastRow(Record):
 
 
 class ForecastRecord(Record):
-    """`runs/forecast.json`: a forecast of the whole plan on this machine, made before it starts."""
+    """`runs/forecast/forecast.json`: a forecast of the whole plan on this machine, made before it starts."""
 
     kind: Literal["forecast"] = "forecast"
     rows: tuple[ForecastRow, ...]

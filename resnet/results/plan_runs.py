@@ -15,7 +15,7 @@ from typing import NamedTuple
 from resnet.params.bearing import configuration, differences, effective
 from resnet.params.plan import Params, Settings
 from resnet.results.base import DamagedFile
-from resnet.results.consistency import METRICS, RunFiles, read_run
+from resnet.results.consistency import METRICS, RunFiles, read_run, weights_of
 from resnet.results.training import WEIGHTS, TrainingRecord
 
 ENDED = ("done", "diverged")
@@ -39,12 +39,9 @@ class PlanRuns(NamedTuple):
 def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None) -> PlanRuns:
     """Read every training run below `runs_folder` and decide which of them count.
 
-    The plan names no fingerprint of its data: if its runs have several, those that most runs have are the plan's.
-
-    Args:
-        params: the plan.
-        runs_folder: with `train/<net>/seed-<k>`; it may be absent.
-        version: of what an iteration computes today [every version counts].
+    The folder, with `train/<net>/seed-<k>`, may be absent. The plan names no fingerprint of its data: if its runs have
+    several, those that most runs have are the plan's. `version` is that of what an iteration computes today [every
+    version counts].
     """
     runs: dict[Key, RunFiles] = {}
     left_out: list[tuple[Path, str]] = []
@@ -67,10 +64,7 @@ def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None
 def off_plan(record: TrainingRecord, settings: Settings, version: int | None = None) -> str:
     """Say why a record is not of the plan's run of its net and seed; empty if it is.
 
-    Args:
-        record: of a run.
-        settings: what the plan says of its net; precision `auto` takes any.
-        version: of what an iteration computes today [every version].
+    The plan's precision `auto` takes any; `version` is that of what an iteration computes today [every version].
     """
     if (record.name, record.net, record.depth) != (settings.name, settings.net, settings.depth):
         ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
@@ -94,27 +88,23 @@ def off_plan(record: TrainingRecord, settings: Settings, version: int | None = N
 def first_damage(run: RunFiles, weights: Path | None = None) -> DamagedFile | None:
     """What is wrong with the first file of a run that has ended; None if all are there and are what it left.
 
-    Args:
-        run: its files.
-        weights: where its weights must be [they are not looked at: a clone has none].
+    Its weights may be absent, as in a clone, unless `weights` says where they must be.
     """
     for name in run.missing:
         return DamagedFile(run.folder / name, "missing")
     if run.damaged:
         return run.damaged[0]
+    place = weights or weights_of(run.folder)
+    if place is None:
+        return None
     try:
-        if weights is not None and WEIGHTS in run.record.files:
-            run.record.files[WEIGHTS].check(weights)
-        elif weights is not None and not weights.exists():
-            return DamagedFile(weights, "missing")
+        if WEIGHTS in run.record.files:
+            run.record.files[WEIGHTS].check(place)
+        elif not place.exists():
+            return DamagedFile(place, "missing")
     except DamagedFile as error:
         return error
     return None
-
-
-def is_complete(run: RunFiles, weights: Path | None = None) -> bool:
-    """Whether a run has ended and left all its files, its weights too if `weights` says where they must be."""
-    return run.record.status in ENDED and first_damage(run, weights) is None
 
 
 def _folders(folder: Path, first: Iterable[str], left_out: list[tuple[Path, str]]) -> list[Path]:

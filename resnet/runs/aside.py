@@ -8,7 +8,6 @@ look into the hidden folder.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from itertools import count
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet.errors import UserError
-from resnet.files import PARTIAL, sha256_of, sync_folder
+from resnet.files import sha256_of, sync_folder
 from resnet.results import Identity, TrainingRecord
 from resnet.runs.folders import Folders
 from resnet.runs.results import Results
@@ -110,27 +109,15 @@ def carry_out(moves: Moves) -> None:
     for source, to in moves:
         if _is_filled(source):
             to.parent.mkdir(parents=True, exist_ok=True)
-            _rename(source, to)
+            if to.is_dir():
+                to.rmdir()  # an empty folder takes no name
+            shutil.move(source, to)  # copies what the system cannot rename, as a folder in a layer of an image
             sync_folder(to.parent)
             sync_folder(source.parent)
 
 
-def _rename(source: Path, to: Path) -> None:
-    """Rename; a folder that the system cannot rename, as one of a layer of an image, is copied whole and removed."""
-    try:
-        source.rename(to)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        copy = to.with_name(f".{to.name}{PARTIAL}")
-        shutil.rmtree(copy, ignore_errors=True)  # of a start that was killed
-        shutil.copytree(source, copy, symlinks=True)
-        copy.rename(to)
-        shutil.rmtree(source)
-
-
 def _is_filled(path: Path) -> bool:
-    """Whether a name has anything; a rename replaces an empty folder."""
+    """Whether a name has anything: an empty folder has nothing."""
     return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
 
 

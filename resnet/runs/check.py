@@ -61,10 +61,6 @@ class Check:
         """All that is wrong, unplanned or stale, a printable line each."""
         return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned, *self.stale)]
 
-    def problem(self, path: Path, what: str) -> None:
-        if (path, what) not in self.problems:
-            self.problems.append((path, what))
-
     @contextmanager
     def looking(self, path: Path, kind: str) -> Iterator[None]:
         """Count a path; what its reader raises is a problem."""
@@ -72,9 +68,9 @@ class Check:
         try:
             yield
         except DamagedFile as error:
-            self.problem(error.path, error.problem)
+            self.problems.append((error.path, error.problem))
         except UserError as error:
-            self.problem(path, str(error).removeprefix(f"{path}: "))
+            self.problems.append((path, str(error).removeprefix(f"{path}: ")))
 
 
 def check(folders: Iterable[Path]) -> Check:
@@ -84,7 +80,7 @@ def check(folders: Iterable[Path]) -> Check:
         before = made.counts.total() + 1, len(made.problems)
         check_plan(folder, made)
         if (made.counts.total(), len(made.problems)) == before:
-            made.problem(folder, "a plan without any results")
+            made.problems.append((folder, "a plan without any results"))
     return made
 
 
@@ -110,26 +106,23 @@ def _check_runs(params: Params, runs: Path, made: Check) -> None:
     records = {path for path, _ in not_counted if path.name == METRICS}
     made.counts["runs"] += len(records | {run.folder / METRICS for run in counted.values()})
     for run in counted.values():
-        for name in run.missing:
-            made.problem(run.folder / name, "missing")
+        made.problems += [(run.folder / name, "missing") for name in run.missing]
         _check_net(run, runs / "describe" / f"{run.record.name}.json", made)
 
 
 def _check_net(run: RunFiles, described: Path, made: Check) -> None:
     """Compare a run's record with its net's layers, if these are described, and its weights with the record."""
-    record = run.record
+    record, weights = run.record, weights_of(run.folder)
     with suppress(DamagedFile):  # absent, or a problem of its own
         net = DescriptionRecord.read(described)
         counts = net.parameters, net.multiply_adds
         if net.classes == len(record.data.classes) and counts != (record.parameters, record.multiply_adds):
             what = f"{record.parameters:,} parameters and {record.multiply_adds:,} multiply-adds"
-            made.problem(run.folder / METRICS, f"{what}, its net has {counts[0]:,} and {counts[1]:,}")
-    path = weights_of(run.folder)
-    if path is None or record.status == "interrupted":
-        return
-    with made.looking(path, "files of weights"):
-        if WEIGHTS in record.files:
-            record.files[WEIGHTS].check(path)
+            made.problems.append((run.folder / METRICS, f"{what}, its net has {counts[0]:,} and {counts[1]:,}"))
+    if weights is not None and record.status != "interrupted":
+        with made.looking(weights, "files of weights"):
+            if WEIGHTS in record.files:
+                record.files[WEIGHTS].check(weights)
 
 
 def _check_files(folder: Path, params: Params, made: Check) -> None:
@@ -137,13 +130,13 @@ def _check_files(folder: Path, params: Params, made: Check) -> None:
 
     def unreadable(error: OSError) -> None:
         if os.path.lexists(error.filename):
-            made.problem(Path(error.filename), f"not a folder that can be read ({error.strerror})")
+            made.problems.append((Path(error.filename), f"not a folder that can be read ({error.strerror})"))
 
     for name, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         folders[:] = sorted(inner for inner in folders if inner[0] != ".")
         for path in (Path(name) / file for file in sorted(files)):
             if path.name == WEIGHTS and path.parent.parent.name in params.models and record_of(path) is None:
-                made.problem(path, "weights without a record")
+                made.problems.append((path, "weights without a record"))
             elif path.name.startswith("checkpoint") and path.suffix == ".safetensors":
                 from resnet.training.checkpoint import read_checkpoint  # PyTorch, for nothing else
 

@@ -16,10 +16,7 @@ from resnet.measuring.throughput import training_stepper, warm_up
 from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
-from resnet.results import DamagedFile, DataRecord, ForecastRecord, ForecastRow
-from resnet.results.consistency import read_run, weights_of
-from resnet.results.iteration_time import hours_left
-from resnet.results.plan_runs import is_complete
+from resnet.results import DataRecord, ForecastRecord, ForecastRow
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.results import Results
@@ -51,13 +48,18 @@ class Forecaster:
 
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
         """Forecast the runs of one net that are left, each with so many iterations after its last checkpoint."""
-        step = self._step_seconds(settings, machine, len(iterations_left)) if iterations_left else 0.0
+        recipe, step = settings.train, 0.0
+        if iterations_left:
+            step = self._step_seconds(settings, machine, len(iterations_left))
+        # An image costs an evaluation the forward pass of an iteration's three passes of equal multiply-adds.
+        evaluations = sum(1 + left // recipe.evaluate_every for left in iterations_left)
+        steps = sum(iterations_left) + evaluations * self.images_evaluated / recipe.batch_size / 3
         row = ForecastRow(
             name=settings.name,
             seeds_left=len(iterations_left),
             step_seconds=step,
             measured=settings.depth <= DEEPEST_MEASURED,
-            hours=hours_left(iterations_left, step, settings.train, self.images_evaluated),
+            hours=steps * step / 3600,
         )
         self.rows.append(row)
         self._nets.append((settings, machine))
@@ -119,19 +121,13 @@ def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs
 
     The iterations that a checkpoint holds there are done.
     """
-    planned = identity(settings, data, machine.precision)
-    seeds = (seed_folders(runs / settings.name, seed) for seed in settings.train.seed_list)
-    results = [Results(settings, planned, folders) for folders in seeds]
-    return [each.iterations_left() for each in results if not _is_complete(each)]
-
-
-def _is_complete(results: Results) -> bool:
-    """Whether a run has ended and its files are whole; its weights may be absent, as in a clone."""
-    try:
-        run = read_run(results.folders.results)
-    except DamagedFile:
-        return False
-    return run.record.identity == results.identity and is_complete(run, weights_of(run.folder))
+    planned, left = identity(settings, data, machine.precision), []
+    for seed in settings.train.seed_list:
+        results = Results(settings, planned, seed_folders(runs / settings.name, seed))
+        record, damage = results.ended(cloned=True)
+        if record is None or damage is not None:
+            left.append(results.iterations_left())
+    return left
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:

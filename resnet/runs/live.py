@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from resnet.errors import UserError, one_line
 from resnet.results import HistoryRow, Segment
@@ -23,10 +22,8 @@ NO_CURVES = {"iteration", "epoch"}
 """Columns of `history.csv` that say where a row is on a curve."""
 
 
-class Viewer(StrEnum):
-    """A program that shows curves."""
-
-    tensorboard = "tensorboard"
+Viewer = Literal["tensorboard"]
+"""A program that shows curves."""
 
 
 def check_installed(viewer: Viewer | None) -> None:
@@ -35,14 +32,12 @@ def check_installed(viewer: Viewer | None) -> None:
     Raises:
         UserError: it is not installed.
     """
-    if viewer is Viewer.tensorboard:
-        try:
+    try:
+        if viewer is not None:
             import torch.utils.tensorboard  # noqa: F401
-        except ImportError as error:
-            raise UserError(
-                "--live tensorboard needs TensorBoard: pip install tensorboard, or this project with its extra "
-                "`tensorboard`"
-            ) from error
+    except ImportError as error:
+        why = "needs TensorBoard: pip install tensorboard, or this project with its extra `tensorboard`"
+        raise UserError(f"--live tensorboard {why}") from error
 
 
 class LiveCurve:

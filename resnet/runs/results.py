@@ -21,20 +21,19 @@ class Results(NamedTuple):
     """Files of another one are another run's."""
     folders: Folders
 
-    def own_record(self) -> TrainingRecord | None:
-        """The record; None if there is none of this run that can be read."""
+    def ended(self, *, cloned: bool = False) -> tuple[TrainingRecord | None, DamagedFile | None]:
+        """The record if this run has ended, and what is wrong with its first file that is not what it has left.
+
+        In a clone the weights may be absent.
+        """
         try:
             record = TrainingRecord.read(self.folders.metrics_file)
         except DamagedFile:
-            return None
-        return record if record.identity == self.identity else None
-
-    def ended(self) -> tuple[TrainingRecord | None, DamagedFile | None]:
-        """The record if the run has ended, and what is wrong with its first file that is not what it has left."""
-        record, weights = self.own_record(), self.folders.weights_file
-        if record is None or record.status not in ENDED:
+            return None, None
+        if record.identity != self.identity or record.status not in ENDED:
             return None, None
         try:
+            weights = None if cloned else self.folders.weights_file
             return record, first_damage(read_run(self.folders.results), weights)
         except DamagedFile as error:
             return record, error

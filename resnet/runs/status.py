@@ -21,7 +21,7 @@ from resnet.errors import one_line
 from resnet.files import is_locked
 from resnet.params import Params, Settings
 from resnet.results import TrainingRecord
-from resnet.results.consistency import RunFiles, weights_of
+from resnet.results.consistency import RunFiles
 from resnet.results.iteration_time import NetLeft, nets_left
 from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
 from resnet.runs.folders import seed_folders
@@ -106,7 +106,7 @@ def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> 
     counted, not_counted = read_plan_runs(params, runs, VERSION)
     usable: dict[Key, RunFiles] = {}
     for key, run in counted.items():
-        damage = first_damage(run, weights_of(run.folder)) if run.record.status in ENDED else None
+        damage = first_damage(run) if run.record.status in ENDED else None
         if damage is None:
             usable[key] = run
         elif (damage.path, damage.problem) not in not_counted:

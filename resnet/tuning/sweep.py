@@ -11,13 +11,12 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import shutil
 import time
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from resnet.errors import Interrupted, UserError, one_line
 from resnet.files import expanded, sha256_of, write_text
 from resnet.nets import kernels
 from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues, System, read_history
+from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues, read_history
 from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.identity import identity
@@ -61,7 +60,7 @@ begin_again = RetryHeartbeatStaleTrialCallback()
 
 
 @contextmanager
-def opened(where: str, dead_after: float) -> Iterator[RDBStorage]:
+def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
     """Open the database of studies, a file or `postgresql://USER@HOST/DATABASE`; it is made if need be.
 
     A trial whose worker shows no sign of life for `dead_after` seconds is begun again by another one, with its values.
@@ -69,45 +68,31 @@ def opened(where: str, dead_after: float) -> Iterator[RDBStorage]:
     Raises:
         UserError: it is neither, cannot be reached, is another version's, or fails in the block.
     """
-    shown = without_password(where)  # before a library reads it: an error of its own would show the password
+    shown = re.sub("://.*@", "://***@", where)  # without a password
     scheme, _, place = where.rpartition("://")
-    engine: dict[str, Any] = {"pool_pre_ping": True}  # a connection may have been closed during the hours of a trial
-    lock: FileLock | nullcontext[None] = nullcontext()
+    engine: dict[str, Any]
     if not scheme:
         file = expanded(where)
         file.parent.mkdir(parents=True, exist_ok=True)
         url, engine = f"sqlite:///{file}", {"connect_args": {"timeout": SECONDS_FOR_LOCK}}
-        lock = FileLock(f"{file}.lock")  # two workers would create the tables of one file at once
     elif scheme in ("postgresql", "postgres"):
-        url = f"postgresql+psycopg://{place}"
+        # A connection may have been closed during the hours of a trial.
+        url, engine = f"postgresql+psycopg://{place}", {"pool_pre_ping": True}
     else:
         raise UserError(f"study {shown}: give a file or postgresql://USER@HOST/DATABASE")
-    interval, grace = max(1, int(dead_after / 5)), max(2, int(dead_after))
-    create = partial(RDBStorage, url, engine, heartbeat_interval=interval, grace_period=grace)
+    times: dict[str, Any] = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
     try:
         try:
-            with lock:
-                try:
-                    storage = create(heartbeat_stale_trial_callback=begin_again)
-                except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-                    # Another worker has made the tables meanwhile.
-                    storage = create(heartbeat_stale_trial_callback=begin_again)
+            with FileLock(lock):  # two workers would create the tables at once
+                storage = RDBStorage(url, engine, heartbeat_stale_trial_callback=begin_again, **times)
         except ImportError as error:
             raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # of another version; a URL's port that is no number
             raise UserError(f"study {shown}: {one_line(error)}; or name another --study") from error
         yield storage
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
         reason = one_line(error.__cause__ or error)
         raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
-
-
-def without_password(where: str) -> str:
-    """The place as it may be shown."""
-    try:
-        return sqlalchemy.make_url(where).render_as_string() if "://" in where else where
-    except (sqlalchemy.exc.ArgumentError, ValueError):  # such as a port that is no number
-        raise UserError("the study's URL cannot be read: give a file or postgresql://USER@HOST/DATABASE") from None
 
 
 def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
@@ -133,10 +118,9 @@ def fair_iterations(schedules: Sequence[Sequence[int]], iterations: int, every: 
     return {at for at in measured[1:] if len(divided[at]) == 1 and divided[at] == divided[at - every] != {0}}
 
 
-def origin(trial: FrozenTrial) -> int:
-    """The number of the first attempt at this trial."""
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
-    return trial.number if first is None else first
+def attempts(trial: FrozenTrial) -> list[int]:
+    """The numbers of the attempts at a trial, this one last: Optuna has another number for each."""
+    return [*RetryHeartbeatStaleTrialCallback.retry_history(trial), trial.number]
 
 
 class NetSweep:
@@ -170,34 +154,31 @@ class NetSweep:
                 differs = " and ".join(there.identity.differences(self.identity))
                 raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
         # No Hyperband: below the first milestone there is nothing to go by.
-        median = MedianPruner(n_startup_trials=self.sweep.pruner_startup_trials)
-        pruner = median if self.sweep.pruner == "median" else NopPruner()
+        startup = self.sweep.pruner_startup_trials
+        pruner = MedianPruner(startup) if self.sweep.pruner == "median" else NopPruner()
         study = optuna.create_study(study_name=self.study_name, storage=storage, pruner=pruner, load_if_exists=True)
         if not study.get_trials(deepcopy=False):
-            milestones = json.dumps(self.own["milestones"])
-            study.enqueue_trial(self.own | {"milestones": milestones}, skip_if_exists=True)
+            own = self.own | {"milestones": json.dumps(self.own["milestones"])}
+            study.enqueue_trial(own, skip_if_exists=True)
         return study
 
     def left(self, study: Study) -> int:
         """How many trials have not ended."""
-        return max(0, self.sweep.trials - sum(trial.state in ENDED for trial in study.get_trials(deepcopy=False)))
+        return max(0, self.sweep.trials - len(study.get_trials(deepcopy=False, states=ENDED)))
 
     def work(self, study: Study) -> None:
         """Run trials until the budget is spent, by whichever worker; a kill may make it exceed by one."""
         while left := self.left(study):
             optuna.storages.fail_stale_trials(study)
             trials = study.get_trials(deepcopy=False)
-            states = Counter(trial.state for trial in trials)
-            running = states[TrialState.RUNNING]
-            if running >= left and not states[TrialState.WAITING]:
+            running = sum(trial.state == TrialState.RUNNING for trial in trials)
+            if running >= left and all(trial.state != TrialState.WAITING for trial in trials):
                 time.sleep(min(1.0, self.sweep.dead_after / 5))  # other workers have the last trials
                 continue
             # Alone, a worker that is killed and started again draws the same values.
-            seed = sha256_of([self.sweep.sampler_seed, len(trials), os.getpid() if running else 0])
+            seed = int(sha256_of([self.sweep.sampler_seed, len(trials), os.getpid() if running else 0])[:8], 16)
             startup = self.sweep.sampler_startup_trials
-            study.sampler = TPESampler(
-                seed=int(seed[:8], 16), n_startup_trials=startup, multivariate=True, constant_liar=True
-            )
+            study.sampler = TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
             try:
                 study.optimize(self.objective, n_trials=1)
             except ValueError as error:  # this process stood still for longer than `dead_after`
@@ -215,7 +196,7 @@ class NetSweep:
             "milestones": trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones]),
         }
         attempt = trial.study.get_trials(deepcopy=False)[trial.number]
-        number = origin(attempt)
+        number = attempts(attempt)[0]
         folder = self.out / "trials" / self.study_name / str(number)
         settings = trial_settings(self.base, sweep, **trial_values(drawn))
         self.console.print(f"{self.name} trial {number}: {drawn}", soft_wrap=True)
@@ -243,7 +224,7 @@ class NetSweep:
             raise
         report((point.iteration, point.validation_error) for point in read_history(run.folders.history_file))
         shutil.rmtree(folder, ignore_errors=True)
-        if record.status == "diverged" or record.validation_error is None:
+        if record.validation_error is None:  # it has diverged
             trial.set_user_attr("diverged", True)
             raise TrialPruned
         self.console.print(f"{self.name} trial {number}: {record.validation_error:.2f} %", soft_wrap=True)
@@ -251,8 +232,8 @@ class NetSweep:
 
     def write(self, study: Study) -> SweepRecord:
         """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
-        attempts = {origin(trial): trial for trial in study.get_trials(deepcopy=False)}
-        trials = [trial_record(place, attempts[number]) for place, number in enumerate(sorted(attempts))]
+        last = {attempts(trial)[0]: trial for trial in study.get_trials(deepcopy=False)}
+        trials = [trial_record(place, last[number]) for place, number in enumerate(sorted(last))]
         trials += [SweepTrial(number=place, state="unfinished") for place in range(len(trials), self.sweep.trials)]
         settings = trial_settings(self.base, self.sweep)
         record = SweepRecord(
@@ -278,15 +259,14 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     """What the record says of a trial, from its last attempt."""
     states: dict[TrialState, SweepState] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
     drawn = len(trial.params) == len(SweepValues.model_fields)  # a worker may be drawing at this moment
-    system = trial.user_attrs.get("system")
     return SweepTrial(
         number=place,
         state="diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished"),
         values=SweepValues(**trial_values(trial.params)) if drawn else None,
         validation_errors=tuple(sorted(trial.intermediate_values.items())),
-        attempts=1 + len(RetryHeartbeatStaleTrialCallback.retry_history(trial)),
+        attempts=len(attempts(trial)),
         seconds=trial.duration.total_seconds() if trial.duration else None,
-        system=System(**system) if system else None,
+        system=trial.user_attrs.get("system"),
     )
 
 
@@ -294,9 +274,8 @@ def best_params(params: Params, record: SweepRecord, best: SweepTrial) -> str:
     """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
     assert best.values is not None, "a complete trial has values"
     tree = params.model_dump(mode="json", exclude={"sweep"})
-    entry = tree["models"][record.name]
-    entry["train"] |= best.values.model_dump(mode="json")
-    tree["models"] = {record.name: entry}
+    tree["models"] = {record.name: tree["models"][record.name]}
+    tree["models"][record.name]["train"] |= best.values.model_dump(mode="json")
     head = (
         f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
         f"{record.iterations} iterations each.\n"
@@ -335,8 +314,9 @@ def sweep_nets(
     # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
     sweeps = [NetSweep(params, name, seen, out, console) for name in dict.fromkeys(nets or sweep.nets)]
-    where = storage or sweep.storage or str(out / "study.db")
-    with opened(where, sweep.dead_after) as rdb:
+    out.mkdir(parents=True, exist_ok=True)
+    database = storage or sweep.storage or str(out / "study.db")
+    with opened(database, out / "study.db.lock", sweep.dead_after) as rdb:
         studies = [(each, each.open(rdb, overwrite)) for each in sweeps]
         forecaster = Forecaster(len(data.validation))
         for each, study in studies:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from resnet import data
-from resnet.data import Data
-from tests.data.makers import Numbered, image_files, read, zipped
+from resnet.data import Data, Source
+from tests.data.makers import Numbered, batch_files, image_files, make_official, read, zipped
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +41,25 @@ def expected(numbered: Numbered) -> dict[str, list[bytes]]:
     }
 
 
+@pytest.fixture(scope="module")
+def files(numbered: Numbered) -> dict[str, bytes]:
+    """The images as a tree of PNG files."""
+    return image_files(numbered)
+
+
 @pytest.fixture
-def split(tmp_path: Path, numbered: Numbered) -> Data:
-    return data.split(read(zipped(tmp_path / "some.zip", image_files(numbered))), 10, 0)
+def batches(numbered: Numbered, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The images as the members of an archive that is taken for the official one."""
+    made = batch_files(numbered)
+    make_official(monkeypatch, made)
+    return made
+
+
+@pytest.fixture
+def source(tmp_path: Path, files: dict[str, bytes]) -> Source:
+    return read(zipped(tmp_path / "some.zip", files))
+
+
+@pytest.fixture
+def split(source: Source) -> Data:
+    return data.split(source, 10, 0)

@@ -22,10 +22,8 @@ from resnet.data.images import canonical, fingerprint
 from tests.data.makers import (
     Numbered,
     assert_same,
-    batch_files,
     encoded,
     image_files,
-    make_official,
     read,
     records,
     refusal,
@@ -35,6 +33,7 @@ from tests.data.makers import (
 )
 
 Expected = dict[str, list[bytes]]
+Files = dict[str, bytes]
 
 
 def test_the_fingerprint_is_what_its_definition_says() -> None:
@@ -73,16 +72,12 @@ def test_a_tree_of_images(tmp_path: Path, numbered: Numbered, expected: Expected
     assert_same(read(makers.get(form, lambda: tree(path, files))()), expected)
 
 
-def test_the_official_archive(
-    tmp_path: Path, numbered: Numbered, expected: Expected, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = batch_files(numbered)
-    make_official(monkeypatch, files)
-    source = read(tarred(tmp_path / "some.tar.gz", files, "w:gz"))
+def test_the_official_archive(tmp_path: Path, expected: Expected, batches: Files) -> None:
+    source = read(tarred(tmp_path / "some.tar.gz", batches, "w:gz"))
     assert_same(source, expected)
     assert source.name == "some"  # not CIFAR-10: its fingerprint is another
-    folder = tree(tmp_path / "folder", files)
-    for path in (zipped(tmp_path / "some.zip", files), folder, folder / "cifar-10-batches-py"):
+    folder = tree(tmp_path / "folder", batches)
+    for path in (zipped(tmp_path / "some.zip", batches), folder, folder / "cifar-10-batches-py"):
         assert_same(read(path), expected)
 
 
@@ -118,25 +113,24 @@ class Marker:
 
 
 @pytest.mark.parametrize("batch", ["data_batch_3", "test_batch", "batches.meta"])
-def test_a_batch_is_unpickled_only_if_it_is_the_official_one(
-    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch, batch: str
-) -> None:
-    files = batch_files(numbered)
-    make_official(monkeypatch, files)
+def test_a_batch_is_unpickled_only_if_it_is_the_official_one(tmp_path: Path, batches: Files, batch: str) -> None:
     marker, name = tmp_path / "it-ran", f"cifar-10-batches-py/{batch}"
     evil = pickle.dumps({"data": Marker(marker), "labels": []}, protocol=2)
-    for content in (evil, files[name][:-1], b""):
-        assert "not the official one" in refusal(tarred(tmp_path / "a.tar", files | {name: content}))
+    for content in (evil, batches[name][:-1], b""):
+        assert "not the official one" in refusal(tarred(tmp_path / "a.tar", batches | {name: content}))
     assert not marker.exists()
-    del files[name]
-    refusal(tarred(tmp_path / "a.tar", files))
+    del batches[name]
+    refusal(tarred(tmp_path / "a.tar", batches))
 
 
-def test_what_file_managers_leave_is_passed_over(tmp_path: Path, numbered: Numbered, expected: Expected) -> None:
+def test_what_file_managers_leave_is_passed_over_and_a_validation_set_mentioned(
+    tmp_path: Path, files: Files, expected: Expected, capsys: pytest.CaptureFixture[str]
+) -> None:
     litter = ("__MACOSX/train/cat/._1.png", "train/.DS_Store", "train/cat/THUMBS.DB", "README.md", "test/dog/Icon\r")
-    files = image_files(numbered) | dict.fromkeys((*litter, "train/@eaDir/cat@SynoEAStream"), b"x")
-    assert_same(read(zipped(tmp_path / "a.zip", files)), expected)
-    assert_same(read(tree(tmp_path / "tree", files)), expected)
+    more = files | dict.fromkeys((*litter, "train/@eaDir/cat@SynoEAStream", "Valid/cat/1.png"), b"x")
+    for path in (zipped(tmp_path / "a.zip", more), tree(tmp_path / "tree", more)):
+        assert_same(read(path), expected)
+        assert "Valid/ is passed over" in capsys.readouterr().err
 
 
 def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
@@ -157,13 +151,6 @@ def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
     assert np.array_equal(source.train.images, np.broadcast_to(np.asarray(grey), source.train.images.shape))
 
 
-def test_a_validation_set_is_mentioned(
-    tmp_path: Path, numbered: Numbered, expected: Expected, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert_same(read(zipped(tmp_path / "a.zip", image_files(numbered) | {"Valid/cat/1.png": b"x"})), expected)
-    assert "Valid/ is passed over" in capsys.readouterr().err
-
-
 # --- What is refused ------------------------------------------------------------------------------
 
 
@@ -171,68 +158,69 @@ def some_png(*shape: int) -> bytes:
     return encoded(np.zeros(shape, dtype=np.uint8), "png")
 
 
-ODD_FILES = {
-    "train/dog/odd one.png": (some_png(3, 32, 33), "33x32 pixels"),
-    "train/dog/large.jpg": (encoded(np.zeros((3, 224, 224), dtype=np.uint8), "jpg"), "224x224 pixels"),
-    "train/dog/clear.png": (some_png(4, 32, 32), "transparent"),
-    "train/dog/cut.png": (some_png(3, 32, 32)[:60], "not a readable"),
-    "train/dog/text.png": (b"not an image", "not a readable"),
-    "train/dog/empty.png": (b"", "not a readable"),
-    "train/dog/picture.txt": (some_png(3, 32, 32), "another kind by its name"),
-    "train/dog/more/1.png": (b"x", "more"),
-    "test/1.png": (b"x", "1.png"),
-}
+def with_file(name: str, content: bytes) -> Callable[[Files], Files]:
+    return lambda files: files | {name: content}
 
 
-@pytest.mark.parametrize("name", ODD_FILES)
-def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, numbered: Numbered, name: str) -> None:
-    content, words = ODD_FILES[name]
-    files = image_files(numbered) | {name: content}
-    for path in (zipped(tmp_path / "a.zip", files, zipfile.ZIP_DEFLATED), tree(tmp_path / "tree", files)):
+def only(*parts: str) -> Callable[[Files], Files]:
+    """A tree without the files whose names have none of these parts."""
+    return lambda files: {name: content for name, content in files.items() if any(part in name for part in parts)}
+
+
+BLACK = some_png(3, 32, 32)
+MANY = {f"{chosen}/{i}/1.png": BLACK for chosen in ("train", "test") for i in range(257)}
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("dog/odd one.png|33x32 pixels", with_file("train/dog/odd one.png", some_png(3, 32, 33))),
+        (
+            "large.jpg|224x224 pixels",
+            with_file("train/dog/large.jpg", encoded(np.zeros((3, 224, 224), np.uint8), "jpg")),
+        ),
+        ("clear.png|transparent", with_file("train/dog/clear.png", some_png(4, 32, 32))),
+        ("cut.png|not a readable", with_file("train/dog/cut.png", BLACK[:60])),
+        ("text.png|not a readable", with_file("train/dog/text.png", b"not an image")),
+        ("empty.png|not a readable", with_file("train/dog/empty.png", b"")),
+        ("picture.txt|another kind by its name", with_file("train/dog/picture.txt", BLACK)),
+        ("more", with_file("train/dog/more/1.png", b"x")),
+        ("1.png", with_file("test/1.png", b"x")),
+        ("neither", only("train/")),
+        ("neither the", lambda _: {"notes.txt": b"x"}),
+        ("nor", lambda files: {f"a/b/{name}": content for name, content in files.items()}),
+        ("more than one", lambda files: files | {f"more/{name}": content for name, content in files.items()}),
+        ("frog", lambda files: {name: files[name] for name in files if not name.startswith("test/frog")}),
+        ("2 to 256", only("/frog/")),
+        ("it has 257", lambda _: MANY),
+        ("has no images", lambda files: files | {"train/zebra/Thumbs.db": b"x", "test/zebra/1.png": BLACK}),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    tmp_path: Path, files: Files, words: str, wrong: Callable[[Files], Files]
+) -> None:
+    odd = wrong(files)
+    for path in (zipped(tmp_path / "a.zip", odd, zipfile.ZIP_DEFLATED), tree(tmp_path / "tree", odd)):
         message = refusal(path)
-        assert words in message
-        assert name.split("/")[2 if words != "more" and name.count("/") > 1 else 1] in message
+        assert [word for word in words.split("|") if word not in message] == []
 
 
-def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, numbered: Numbered) -> None:
-    files = image_files(numbered) | {"train/cat/a\n\x1b[31m.png": some_png(3, 32, 32)}
-    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files))
-
-
-def test_folders_that_do_not_fit_are_refused(tmp_path: Path, numbered: Numbered) -> None:
-    files = image_files(numbered)
-    frogs = {name: content for name, content in files.items() if "/frog/" in name}
-    image = next(iter(files.values()))
-    trees = {
-        "neither": {name: content for name, content in files.items() if name.startswith("train")},
-        "neither the": {"notes.txt": b"x"},
-        "nor": {f"a/b/{name}": content for name, content in files.items()},
-        "more than one": files | {f"more/{name}": content for name, content in files.items()},
-        "frog": {name: content for name, content in files.items() if not name.startswith("test/frog")},
-        "2 to 256": frogs,
-        "it has 257": {f"{chosen}/{i}/1.png": image for chosen in ("train", "test") for i in range(257)},
-        "has no images": files | {"train/zebra/Thumbs.db": b"x", "test/zebra/1.png": image},
-    }
-    for words, wrong in trees.items():
-        assert words in refusal(zipped(tmp_path / "a.zip", wrong))
+def test_a_name_that_cannot_be_printed_and_an_empty_folder_are_refused(tmp_path: Path, files: Files) -> None:
+    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files | {"train/cat/a\n\x1b[31m.png": BLACK}))
     (tmp_path / "empty").mkdir()
     assert "neither" in refusal(tmp_path / "empty")
 
 
 def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
-    tmp_path: Path, numbered: Numbered, expected: Expected
+    tmp_path: Path, files: Files, expected: Expected
 ) -> None:
-    folder = tree(tmp_path / "tree", image_files(numbered))
+    folder = tree(tmp_path / "tree", files)
     (folder / "train/cat").rename(tmp_path / "cats")
     (folder / "train/cat").symlink_to(tmp_path / "cats")
     assert_same(read(folder), expected)
     odd = folder / "train/cat/odd.png"
-    for make in (
-        lambda: odd.symlink_to(tmp_path / "nowhere"),
-        lambda: os.mkfifo(odd),
-        lambda: odd.symlink_to("/dev/zero"),
-    ):
-        make()
+    for target in (str(tmp_path / "nowhere"), "/dev/zero", None):
+        os.mkfifo(odd) if target is None else odd.symlink_to(target)
         assert "train/cat/odd.png" in refusal(folder)
         odd.unlink()
     shutil.rmtree(folder / "test")
@@ -241,38 +229,24 @@ def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
-def test_a_truncated_archive_is_refused(tmp_path: Path, numbered: Numbered, kind: str) -> None:
-    path, files = tmp_path / "whole", image_files(numbered)
-    content = (
-        zipped(path, files) if kind == "zip" else tarred(path, files, "w:gz" if "gz" in kind else "w")
-    ).read_bytes()
+def test_an_archive_that_is_cut_or_that_another_follows_is_refused(tmp_path: Path, files: Files, kind: str) -> None:
+    path = tmp_path / "archive"
+    make: Callable[..., Path] = zipped if kind == "zip" else tarred
+    packed: Callable[[bytes], bytes] = gzip.compress if kind == "tar.gz" else bytes
+    whole = make(path, files).read_bytes()
+    broken = [packed(whole)[: int(len(packed(whole)) * part)] for part in (0.0, 0.001, 0.1, 0.5, 0.9)]
+    if kind != "zip":
+        with tarfile.open(path) as archive:  # cut between two members
+            broken += [packed(whole[: archive.getmembers()[-1].offset]), packed(whole + whole)]
+    path.write_bytes(packed(whole))
     read(path)
-    for part in (0.0, 0.001, 0.1, 0.5, 0.9):
-        short = tmp_path / "short"
-        short.write_bytes(content[: int(len(content) * part)])
-        refusal(short)
-
-
-def test_a_tar_cut_between_two_members_and_one_that_another_follows_are_refused(
-    tmp_path: Path, numbered: Numbered
-) -> None:
-    path = tarred(tmp_path / "a.tar", image_files(numbered))
-    with tarfile.open(path) as archive:
-        last = archive.getmembers()[-1]
-    whole = path.read_bytes()
-    for content in (whole[: last.offset], whole + whole):
+    for content in broken:
         path.write_bytes(content)
         refusal(path)
-        path.write_bytes(gzip.compress(content))
-        refusal(path)
 
 
-def test_a_changed_byte_in_a_compressed_archive_is_found(
-    tmp_path: Path, numbered: Numbered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = batch_files(numbered)
-    make_official(monkeypatch, files)
-    for path in (zipped(tmp_path / "a", image_files(numbered, "webp")), tarred(tmp_path / "b", files, "w:gz")):
+def test_a_changed_byte_in_a_compressed_archive_is_found(tmp_path: Path, numbered: Numbered, batches: Files) -> None:
+    for path in (zipped(tmp_path / "a", image_files(numbered, "webp")), tarred(tmp_path / "b", batches, "w:gz")):
         changed = bytearray(path.read_bytes())
         changed[len(changed) // 2] ^= 1
         path.write_bytes(changed)
@@ -280,15 +254,15 @@ def test_a_changed_byte_in_a_compressed_archive_is_found(
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_a_member_that_leads_outside_or_is_no_file_is_refused(tmp_path: Path, numbered: Numbered, kind: bytes) -> None:
+def test_a_member_that_leads_outside_or_is_no_file_is_refused(tmp_path: Path, files: Files, kind: bytes) -> None:
     member = tarfile.TarInfo("train/cat/odd.png")
     member.type, member.linkname = kind, "../../../../etc/passwd"
-    path = tarred(tmp_path / "a.tar", image_files(numbered))
+    path = tarred(tmp_path / "a.tar", files)
     with tarfile.open(path, "a") as archive:
         archive.addfile(member)
     refusal(path)
     for name in ("../../outside", "/outside"):
-        refusal(tarred(tmp_path / "b.tar", image_files(numbered) | {name: b"x"}))
+        refusal(tarred(tmp_path / "b.tar", files | {name: b"x"}))
 
 
 def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
@@ -316,10 +290,8 @@ def test_digits() -> None:
     assert np.array_equal(np.bincount(source.train.labels) + np.bincount(source.test.labels), DIGITS)
 
 
-def test_the_variable_replaces_official_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: Numbered
-) -> None:
-    one, two = (zipped(tmp_path / f"{name}.zip", image_files(numbered)) for name in ("one", "two"))
+def test_the_variable_replaces_official_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Files) -> None:
+    one, two = (zipped(tmp_path / f"{name}.zip", files) for name in ("one", "two"))
     monkeypatch.setattr(sources, "official_archive", lambda _: two)
     for value, name in ((str(one), "one"), ("digits", "digits"), ("", "two")):
         monkeypatch.setenv("CIFAR10_SOURCE", value)

@@ -13,10 +13,10 @@ from resnet.params import ModelParams, Settings, TrainParams
 from resnet.params.bearing import (
     CURVE_ALONE,
     LATER,
-    SHORTCUTS_ALONE,
+    OF_SHORTCUTS,
     WITHOUT_EFFECT,
     bearing_on_errors,
-    bearing_on_result,
+    bears,
     configuration,
     effective,
 )
@@ -54,34 +54,29 @@ OTHERS: dict[str, Any] = {
 """Every key of `model` and `train`, but for the precision, with another value than its default."""
 
 
-def dotted(model: ModelParams, train: TrainParams) -> dict[str, Any]:
-    sections = {"model": model.model_dump(mode="json"), "train": train.model_dump(mode="json")}
-    return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
-
-
 def test_every_setting_is_held_against_its_default() -> None:
     assert OTHERS.keys() | {"precision"} == ModelParams.model_fields.keys() | TrainParams.model_fields.keys()
     assert not WITHOUT_EFFECT & CURVE_ALONE
     assert TrainParams.model_fields.keys() >= WITHOUT_EFFECT | CURVE_ALONE
-    assert ModelParams.model_fields.keys() >= SHORTCUTS_ALONE
+    assert {f"model.{key}" for key in ModelParams.model_fields} >= OF_SHORTCUTS
     assert OTHERS.keys() >= LATER
 
 
 @pytest.mark.parametrize("key", OTHERS)
 @pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_a_setting_bears_on_a_result_if_its_identity_is_another_with_it(net: str, key: str) -> None:
-    model, train, change = ModelParams(), TrainParams(), {key: OTHERS[key]}
     section = "model" if key in ModelParams.model_fields else "train"
-    changed = (
-        ModelParams(**change) if section == "model" else model,
-        TrainParams(**change) if section == "train" else train,
+    kinds: dict[str, Any] = {"model": ModelParams, "train": TrainParams}
+    changed = {name: kind(**{key: OTHERS[key]} if name == section else {}) for name, kind in kinds.items()}
+    another = configuration(net, 8, **changed, precision="fp32") != configuration(
+        net, 8, ModelParams(), TrainParams(), "fp32"
     )
-    another = configuration(net, 8, *changed, "fp32") != configuration(net, 8, model, train, "fp32")
-    name, settings = f"{section}.{key}", dotted(*changed)
-    assert (name in bearing_on_result(net, settings)) == another
+    name, sections = f"{section}.{key}", {part: values.model_dump(mode="json") for part, values in changed.items()}
+    assert bears(net, name) == another
+    settings = effective(net, sections, "fp32")
+    assert settings["train.precision"] == "fp32"
+    assert (name in settings) == another
     assert (name in bearing_on_errors(net, settings)) == (another and key not in CURVE_ALONE)
-    sections = {"model": changed[0].model_dump(mode="json"), "train": changed[1].model_dump(mode="json")}
-    assert effective(net, sections, "fp32") == bearing_on_result(net, settings) | {"train.precision": "fp32"}
 
 
 def test_how_often_a_curve_is_measured_bears_on_its_points_and_on_no_error(

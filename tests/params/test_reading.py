@@ -26,12 +26,7 @@ def test_the_committed_file_is_the_papers_protocol() -> None:
     params = load(ROOT / "params.yaml")
     train = params.train
     assert (train.iterations, train.batch_size, train.learning_rate) == (64_000, 128, 0.1)
-    assert (train.milestones, train.decay, train.momentum, train.weight_decay) == (
-        [0.5, 0.75],
-        0.1,
-        0.9,
-        1e-4,
-    )
+    assert (train.milestones, train.decay, train.momentum, train.weight_decay) == ([0.5, 0.75], 0.1, 0.9, 1e-4)
     assert (params.data.validation, params.model.shortcut, train.warmup) == (5000, "A", False)
     warmed = [name for name in params.models if params.settings(name).train.warmup]
     assert warmed == ["resnet-110", "resnet-1202"]
@@ -61,6 +56,8 @@ def test_assignments_come_over_the_file_and_entries_over_both(tmp_path: Path) ->
     assert params.settings("a").train.seed_list == [7]
     assert params.settings("a").model.shortcut == "B"
     assert params.settings_for("resnet", 8).train.seed_list == [0, 1]
+    with pytest.raises(UserError, match="a is plain-8, not resnet-8"):
+        params.settings_for("resnet", 8, "a")
 
 
 BEYOND_REASON = [
@@ -93,6 +90,7 @@ STRANGE = [
         ("models.x={net: resnet, depth: 21}", "the nearest are 20 and 26"),
         ("models.x={net: resnet, depth: 20, train: {lr: 1}}", "models.x.train.lr: unknown key"),
         ("models.x={net: vgg, depth: 20}", "models.x.net"),
+        ("models={a: {net: resnet, depth: 8}, A: {net: resnet, depth: 14}}", "take for one"),
         ("train", "KEY=VALUE"),
         ("train.iterations.a=1", "is a value, not a section"),
         *((f"train.{key}", "train") for key in BEYOND_REASON),
@@ -127,11 +125,10 @@ def test_yaml_is_what_dvc_takes_it_for(text: str) -> None:
     assert type(ours) is type(read(parse_yaml))
 
 
-def test_nothing_is_none_and_a_number_may_be_none_at_all() -> None:
+def test_yaml_1_2_has_other_numbers_and_words() -> None:
     assert parse("", "x") is parse("~", "x") is None
     assert math.isnan(parse(".nan", "x"))
-    assert parse("010", "x") == 10
-    assert parse("no", "x") == "no"
+    assert (parse("010", "x"), parse("no", "x")) == (10, "no")
 
 
 @pytest.mark.parametrize(
@@ -162,11 +159,6 @@ def test_what_is_refused_is_one_short_line(text: str, says: str, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_is_another_net() -> None:
-    with pytest.raises(UserError, match="resnet-20 is resnet-20, not plain-20"):
-        load(ROOT / "params.yaml").settings_for("plain", 20, "resnet-20")
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -181,11 +173,6 @@ def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
         load(file)
     with pytest.raises(UserError, match=r"--name|depth"):
         load(None).settings_for("resnet", 8 if name else 7, name or None)
-
-
-def test_two_names_that_are_one_folder() -> None:
-    with pytest.raises(UserError, match="take for one"):
-        load(None, ["models={a: {net: resnet, depth: 8}, A: {net: resnet, depth: 14}}"])
 
 
 WORDS = st.sampled_from(

@@ -271,7 +271,8 @@ class Files:
 
     def forecast(self) -> Path:
         row = records.ForecastRow(name="resnet-20", seeds_left=5, step_seconds=0.1, measured=True, hours=12.3)
-        return self._write("forecast.json", records.ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system()))
+        record = records.ForecastRecord(rows=(row,), limit_hours=24.0, system=a_system())
+        return self._write("forecast/forecast.json", record)
 
 
 @pytest.fixture

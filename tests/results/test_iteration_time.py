@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from resnet.params import TrainParams
 from resnet.results import ForecastRecord, ForecastRow, Segment
-from resnet.results.iteration_time import IterationTime, Sources, hours_left, iteration_times, nets_left
+from resnet.results.iteration_time import IterationTime, Sources, iteration_times, nets_left
 from resnet.results.plan_runs import read_plan_runs
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan, a_system
@@ -95,11 +94,3 @@ def test_what_is_left_is_what_no_run_that_counts_has_done(tmp_path: Path) -> Non
     plan.describe("resnet-56")
     left = nets_left(plan.params, plan.runs, read_plan_runs(plan.params, plan.runs).runs)
     assert left["resnet-56"].time == (pytest.approx(own * 125_490_000 / 40_550_000), "Example GPU")
-
-
-def test_an_evaluation_costs_a_third_of_an_iteration_an_image() -> None:
-    recipe = TrainParams(iterations=12, batch_size=16, evaluate_every=6)
-    # 1,600 images of a third of an iteration's 16 each are 33.3 iterations: once, and thrice, at 6, 12 and the end.
-    assert hours_left([5, 12], 7.2, recipe, 1600) == pytest.approx((17 + 4 * 100 / 3) * 0.002)
-    assert hours_left([5, 12], 7.2, recipe) == pytest.approx(17 * 0.002)
-    assert hours_left([], 7.2, recipe, 1600) == 0

@@ -11,7 +11,7 @@ import pytest
 from resnet.params import load
 from resnet.results import StoredFile, TrainingRecord
 from resnet.results.consistency import read_run
-from resnet.results.plan_runs import first_damage, is_complete, read_plan_runs
+from resnet.results.plan_runs import first_damage, read_plan_runs
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan
 
@@ -37,7 +37,7 @@ def with_digests(metrics: Path, weights: bytes) -> Path:
 def test_every_committed_run_counts(folder: str, runs: int) -> None:
     read = read_plan_runs(load(ROOT / folder / "params.yaml"), ROOT / folder / "runs", version=1)
     assert len(read.runs) == runs
-    assert all(is_complete(run) for run in read.runs.values())
+    assert all(first_damage(run) is None for run in read.runs.values())
     assert read.not_counted == []
 
 
@@ -72,18 +72,18 @@ def test_a_run_counts_by_its_settings_its_data_and_its_version(plan: Files) -> N
     assert ("resnet-20", 2) in read_plan_runs(plan.params, plan.runs).runs
 
 
-def test_a_run_is_complete_if_all_that_it_left_is_there(plan: Files) -> None:
+def test_a_run_is_whole_if_all_that_it_left_is_there(plan: Files) -> None:
     metrics = plan.train("resnet-20", 0, wrong=np.arange(100) % 5 == 0)
     weights = with_digests(metrics, b"weights")
-    assert is_complete(read_run(metrics.parent), weights)
+    assert first_damage(read_run(metrics.parent), weights) is None
     weights.write_bytes(b"another")
-    assert is_complete(read_run(metrics.parent))
-    assert not is_complete(read_run(metrics.parent), weights)
+    for place in (None, weights):
+        assert "another digest" in first_damage(read_run(metrics.parent), place).problem  # type: ignore[union-attr]
     weights.unlink()
+    assert first_damage(read_run(metrics.parent)) is None  # as in a clone
     assert first_damage(read_run(metrics.parent), weights).problem == "missing"  # type: ignore[union-attr]
     metrics.with_name("history.csv").unlink()
-    assert not is_complete(read_run(metrics.parent))
-    assert not is_complete(read_run(plan.train("plain-20", 0, status="interrupted", iteration=5).parent))
+    assert first_damage(read_run(metrics.parent)).path.name == "history.csv"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("place", ["", "train", "train/resnet-20", "train/resnet-20/seed-0"])

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
-from resnet.results import TrainingRecord
-from resnet.runs import aside
 from resnet.runs.aside import label
 from resnet.runs.folders import seed_folders
 from resnet.runs.identity import identity
 from resnet.runs.run import Run
-from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 from tests.pipeline.project import ROOT, run
-from tests.runs.conftest import Tiny, interrupt_at
+from tests.runs.conftest import Places, Tiny, interrupt_at
 
 pytestmark = pytest.mark.usefixtures("quick_forecast")
 
@@ -34,34 +31,15 @@ class Killed(BaseException):
     """In place of a kill: nothing catches it."""
 
 
-class Places:
-    """The three folders of a net, apart as a plan may have them, and what its commands show."""
+def interrupt(places: Places, iteration: int, settings: Settings) -> None:
+    folders = seed_folders(places.out, 0, places.weights, places.checkpoints)
+    interrupt_at(iteration, Run(settings, 0, places.data, folders, CPU))
 
-    def __init__(self, folder: Path, data: Data) -> None:
-        self.folder, self.data = folder, data
-        self.out, self.weights, self.checkpoints = folder / "r/net", folder / "w/net", folder / "c/net"
 
-    def train(self, settings: Settings, seed: int = 0, *, overwrite: bool = True) -> tuple[TrainingRecord, str]:
-        self.folder.mkdir(exist_ok=True)
-        with (self.folder / "shown").open("w+") as file:
-            (record,) = train_seeds(
-                settings, [seed], self.data, self.out, CPU, weights=self.weights, checkpoints=self.checkpoints,
-                overwrite=overwrite, console=Console(file=file, width=400),
-            )  # fmt: skip
-            file.seek(0)
-            return record, file.read()
-
-    def interrupt_at(self, iteration: int, settings: Settings) -> None:
-        folders = seed_folders(self.out, 0, self.weights, self.checkpoints)
-        interrupt_at(iteration, Run(settings, 0, self.data, folders, CPU))
-
-    def state(self, aside: bool = False) -> dict[str, bytes]:
-        """The files in place or set aside, by name."""
-        files = (path for path in self.folder.rglob("seed-0/*") if (".aside" in path.parts) == aside)
-        return {path.name: path.read_bytes() for path in files}
-
-    def bits(self) -> Bits:
-        return load_file(self.weights / "seed-0/model.safetensors")
+def state(places: Places, aside: bool = False) -> dict[str, bytes]:
+    """The files in place or set aside, by name."""
+    files = (path for path in places.folder.rglob("seed-0/*") if (".aside" in path.parts) == aside)
+    return {path.name: path.read_bytes() for path in files}
 
 
 @pytest.fixture
@@ -69,8 +47,14 @@ def places(tmp_path: Path, digits: Data) -> Places:
     return Places(tmp_path / "plan", digits)
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, digits: Data) -> Places:
+    """To be copied by tests that begin alike."""
+    return Places(tmp_path_factory.mktemp("begun") / "plan", digits)
+
+
 def alone(settings: Settings, places: Places) -> Bits:
-    """The weights of a run that nothing has interrupted."""
+    """The weights of a run that nothing has interrupted; it is trained once."""
     folders = seed_folders(places.folder.with_name(f"alone-{settings.train.iterations}"), 0)
     Run(settings, 0, places.data, folders, CPU).execute()
     return load_file(folders.weights_file)
@@ -84,7 +68,7 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     tiny: Tiny, digits: Data, places: Places
 ) -> None:
     first, other = tiny(iterations=30), tiny(iterations=12)
-    places.interrupt_at(17, first)
+    interrupt(places, 17, first)
     _, shown = places.train(other)
     own = identity(first, digits.record, "fp32")
     where = places.out / ".aside" / label(own) / "seed-0"
@@ -93,70 +77,72 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     assert f"earlier results are taken back from {where}" in shown
     assert "30 iterations, 13 left, forecast" in shown
     assert [segment.first_iteration for segment in record.segments] == [0, 17]
-    assert same(places.bits(), alone(first, places))
+    assert same(load_file(places.file("model.safetensors")), alone(first, places))
     # The experiment's results come back the same way, with no training at all.
     record, shown = places.train(other)
     assert "already complete" in shown
     assert (record.status, record.iterations) == ("done", 12)
-    assert same(places.bits(), alone(other, places))
+    assert same(load_file(places.file("model.safetensors")), alone(other, places))
     # They come back without a flag if nothing is in the way.
-    shutil.rmtree(places.out / "seed-0")
-    shutil.rmtree(places.weights / "seed-0")
+    for folder in (places.out, places.weights):
+        shutil.rmtree(folder / "seed-0")
     assert places.train(first, overwrite=False)[0].iterations == 30
 
 
 @pytest.mark.parametrize("next_start", ["first", "other"])
 @pytest.mark.parametrize("kill", range(4))
 def test_a_kill_between_two_renames_parts_nothing(
-    kill: int, next_start: str, tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch
+    kill: int, next_start: str, tiny: Tiny, begun: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two folders of the one run and two of the other move; whichever settings come next, both runs are whole."""
     first, other = tiny(iterations=14), tiny(iterations=12)
-    places.interrupt_at(7, first)
-    places.train(other)
-    finished = places.state()
+    if not begun.folder.exists():
+        interrupt(begun, 7, first)
+        begun.train(other)
+    places = Places(shutil.copytree(begun.folder, tmp_path / "plan"), begun.data)
+    finished = state(places)
     # The unfinished run has weights too, as one that was killed at its very end.
     weights = places.weights / ".aside" / label(identity(first, places.data.record, "fp32")) / "seed-0"
     weights.mkdir(parents=True)
     (weights / "model.safetensors").write_bytes(b"half")
-    rename, done = aside._rename, 0
+    move, done = shutil.move, 0
 
     def maybe_killed(source: Path, to: Path) -> None:
         nonlocal done
         if done == kill:
             raise Killed
         done += 1
-        rename(source, to)
+        move(source, to)
 
     with monkeypatch.context() as patch:
-        patch.setattr(aside, "_rename", maybe_killed)
+        patch.setattr(shutil, "move", maybe_killed)
         with pytest.raises(Killed):
             places.train(first)
     for settings in (first, other) if next_start == "first" else (other, first):
         record, shown = places.train(settings)
         if settings is other:
             assert "already complete" in shown
-            assert places.state() == finished
+            assert state(places) == finished
         else:
             assert [segment.first_iteration for segment in record.segments] == [0, 7]
-            assert same(places.bits(), alone(first, places))
+            assert same(load_file(places.file("model.safetensors")), alone(first, begun))
 
 
 def test_the_refusal_names_the_setting_and_leaves_all_as_it_was(tiny: Tiny, places: Places) -> None:
     places.train(tiny())
-    before = places.state()
+    before = state(places)
     with pytest.raises(UserError, match=r"train.learning_rate is 0.1 there and 0.05 here\): pass --overwrite"):
         places.train(tiny(learning_rate=0.05), overwrite=False)
     hours = tiny(iterations=10**7).model_copy(update={"limits": tiny().limits.model_copy(update={"hours": 0.01})})
     with pytest.raises(UserError, match="forecast"):
         places.train(hours)
-    assert places.state() == before
+    assert state(places) == before
 
 
 def test_what_cannot_be_read_is_set_aside(tiny: Tiny, places: Places) -> None:
     """A checkpoint, then a record, then weights alone."""
-    places.interrupt_at(7, tiny())
-    checkpoint, metrics = places.checkpoints / "seed-0/checkpoint.safetensors", places.out / "seed-0/metrics.json"
+    interrupt(places, 7, tiny())
+    checkpoint, metrics = places.checkpoints / "seed-0/checkpoint.safetensors", places.file("metrics.json")
     checkpoint.write_bytes(damaged := checkpoint.read_bytes()[:100])
     checkpoint.with_name("checkpoint.previous.safetensors").unlink()  # which would go on in its place
     with pytest.raises(UserError, match="pass --overwrite to move it aside"):
@@ -172,7 +158,7 @@ def test_what_cannot_be_read_is_set_aside(tiny: Tiny, places: Places) -> None:
         places.train(tiny(), overwrite=False)
     places.train(tiny())
     assert (places.out / ".aside/unidentified/seed-0/metrics.json").read_text() == "{"
-    whole = (places.weights / "seed-0/model.safetensors").read_bytes()
+    whole = places.file("model.safetensors").read_bytes()
     assert (places.weights / ".aside/unidentified/seed-0/model.safetensors").read_bytes() == whole
 
     metrics.unlink()
@@ -181,14 +167,14 @@ def test_what_cannot_be_read_is_set_aside(tiny: Tiny, places: Places) -> None:
 
 
 def test_a_checkpoint_is_found_again_under_a_record_that_git_brought_back(tiny: Tiny, places: Places) -> None:
-    places.interrupt_at(5, tiny())
-    committed = (places.out / "seed-0/metrics.json").read_bytes()
-    places.interrupt_at(3, tiny())
+    interrupt(places, 5, tiny())
+    committed = places.file("metrics.json").read_bytes()
+    interrupt(places, 3, tiny())
     places.train(tiny(momentum=0.8))
     for folder in (places.out, places.weights):
         shutil.rmtree(folder / "seed-0")
     (places.out / "seed-0").mkdir()
-    (places.out / "seed-0/metrics.json").write_bytes(committed)
+    places.file("metrics.json").write_bytes(committed)
     record, _ = places.train(tiny(), overwrite=False)
     assert [segment.first_iteration for segment in record.segments] == [0, 5, 8]
 
@@ -198,11 +184,12 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
     """Git brings back another record; a kill right after the results were written leaves a checkpoint."""
     if not apart:
         places.checkpoints = places.out
-    places.interrupt_at(5, tiny())
+    interrupt(places, 5, tiny())
     checkpoint = places.checkpoints / "seed-0/checkpoint.safetensors"
     saved = checkpoint.read_bytes()
     places.train(tiny())
-    whole, bits = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}, places.bits()
+    whole = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}
+    bits = load_file(places.file("model.safetensors"))
     places.train(tiny(momentum=0.8))
     for state in ("another record", "damaged"):
         checkpoint.parent.mkdir(exist_ok=True)
@@ -214,7 +201,7 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
                 shutil.rmtree(folder / ".aside")
         record, shown = places.train(tiny())
         assert [segment.first_iteration for segment in record.segments] == [0, 5]
-        assert same(places.bits(), bits)
+        assert same(load_file(places.file("model.safetensors")), bits)
         now = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}
         assert all(now[name] == whole[name] for name in ("history.csv", "test_predictions.npy"))
     assert "not complete: " in shown
@@ -224,20 +211,16 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
 
 def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     places.train(tiny())
-    before = places.state()
-    half = places.out / ".aside" / label(identity(tiny(), places.data.record, "fp32")) / ".seed-0.partial"
-    half.mkdir(parents=True)  # of a copy that was killed
-    (half / "half").touch()
-    rename = Path.rename
+    before, rename = state(places), os.rename
 
-    def other_file_system(path: Path, to: Path) -> Path:
-        if not path.name.endswith(".partial"):
+    def other_file_system(source: Path, to: Path) -> None:
+        if Path(source).is_dir():
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        return rename(path, to)
+        rename(source, to)
 
-    monkeypatch.setattr(Path, "rename", other_file_system)
+    monkeypatch.setattr(os, "rename", other_file_system)
     places.train(tiny(learning_rate=0.05))
-    assert places.state(aside=True) == before
+    assert state(places, aside=True) == before
     assert "already complete" in places.train(tiny())[1]
 
 

@@ -14,7 +14,7 @@ from resnet.data import Data
 from resnet.params import Settings
 from resnet.results import TrainingRecord, read_history
 from resnet.runs.folders import Folders
-from resnet.runs.live import IMAGES_PER_SECOND, Viewer
+from resnet.runs.live import IMAGES_PER_SECOND
 from resnet.runs.run import Run, train_side_by_side
 from tests.conftest import CPU, Command
 from tests.pipeline.project import commit, run
@@ -25,7 +25,7 @@ Curve = dict[str, list[tuple[int, float]]]
 
 
 def shown(settings: Settings, data: Data, folder: Path, seed: int = 0) -> Run:
-    return Run(settings, seed, data, Folders(folder, folder, folder), CPU, live=Viewer.tensorboard)
+    return Run(settings, seed, data, Folders(folder, folder, folder), CPU, live="tensorboard")
 
 
 def curves(folder: Path) -> Curve:

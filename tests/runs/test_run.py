@@ -113,21 +113,14 @@ def test_seeds_differ_and_a_seed_repeats_itself(device: torch.device, tiny: Tiny
     assert not same_weights(tmp_path / "a", tmp_path / "c")
 
 
-def test_a_checkpoint_of_another_configuration_or_a_damaged_one_is_refused_in_one_line(
-    tiny: Tiny, digits: Data, tmp_path: Path
-) -> None:
+def test_a_checkpoint_of_another_configuration_is_refused(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         run(tiny(), digits, tmp_path).execute(stop_after(6))
     record = TrainingRecord.read(tmp_path / "metrics.json")
     assert (record.status, record.iteration, record.test_error) == ("interrupted", 5, None)
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    assert read_checkpoint(checkpoint)[0].iteration == 5
+    assert read_checkpoint(tmp_path / "checkpoint.safetensors")[0].iteration == 5
     with pytest.raises(UserError, match="another configuration"):
         run(tiny(learning_rate=0.05), digits, tmp_path).execute()
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    with pytest.raises(UserError, match="not a checkpoint") as caught:
-        run(tiny(), digits, tmp_path).execute()
-    assert "\n" not in str(caught.value)
 
 
 def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
@@ -138,10 +131,8 @@ def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
         run(tiny(), digits, tmp_path / "resumed").execute(stop_after(6))
     monkeypatch.setattr("resnet.runs.segment.source", lambda: "other code")
     resumed = run(tiny(), digits, tmp_path / "resumed").execute()
-    assert [(segment.first_iteration, segment.source) for segment in resumed.segments] == [
-        (0, source()),
-        (5, "other code"),
-    ]
+    segments = [(segment.first_iteration, segment.source) for segment in resumed.segments]
+    assert segments == [(0, source()), (5, "other code")]
     assert resumed.identity == whole.identity
     assert same_weights(tmp_path / "whole", tmp_path / "resumed")
 

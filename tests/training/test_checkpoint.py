@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -115,9 +116,12 @@ def test_a_checkpoint_of_an_earlier_commit_is_taken_up(tmp_path: Path) -> None:
 def test_no_damage_is_taken_up_and_none_ends_in_a_traceback(
     saved: Run, tiny: Tiny, digits: Data, tmp_path: Path
 ) -> None:
-    """Two hundred random damages; a net that nothing was loaded into stays as it was."""
+    """The first byte of each tensor, scalars too, and random damages; a net that took nothing up stays as it was."""
     whole = (tmp_path / NEWEST).read_bytes()
     header_end = 8 + int.from_bytes(whole[:8], "little")
+    places = json.loads(whole[8:header_end])
+    del places["__metadata__"]
+    assert {name.split(".")[0] for name in places} == {"net", "momentum", "losses", "wrong"}
     run = started(tiny(), digits, tmp_path / "fresh")
     untouched, damaged, rng = state(run), tmp_path / "damaged.safetensors", random.Random(0)
     kinds: list[Callable[[], bytes]] = [
@@ -133,10 +137,9 @@ def test_no_damage_is_taken_up_and_none_ends_in_a_traceback(
         lambda: whole[:header_end] + bytes(len(whole) - header_end),
         lambda: rng.choice([b"", b"{}", b"\0" * 8, b"\xff" * 8, b"\x02" + b"\0" * 7 + b"{}"]),
     ]
-    for number in range(200):
-        content = kinds[number % len(kinds)]()
-        if content == whole:
-            continue
+    contents = [flipped(whole, header_end + place["data_offsets"][0], 0) for place in places.values()]
+    contents += [content for number in range(200) if (content := kinds[number % len(kinds)]()) != whole]
+    for content in contents:
         damaged.write_bytes(content)
         with pytest.raises(DamagedCheckpoint) as caught:
             take_up(damaged, run)
@@ -155,20 +158,6 @@ def test_no_damage_is_taken_up_and_none_ends_in_a_traceback(
     assert same(state(run), state(saved))
 
 
-def test_every_bit_of_every_tensor_counts(saved: Run, tmp_path: Path) -> None:
-    """The first byte of each tensor: the sum is over all of them, scalars too."""
-    path = tmp_path / NEWEST
-    whole = path.read_bytes()
-    size = int.from_bytes(whole[:8], "little")
-    places = json.loads(whole[8 : 8 + size])
-    del places["__metadata__"]
-    assert {name.split(".")[0] for name in places} == {"net", "momentum", "losses", "wrong"}
-    for place in places.values():
-        path.write_bytes(flipped(whole, 8 + size + place["data_offsets"][0], 0))
-        with pytest.raises(DamagedCheckpoint, match="the tensors are not what was written"):
-            read_checkpoint(path)
-
-
 @pytest.mark.parametrize("momentum", [0, 0.9])
 def test_a_run_without_momentum_and_one_without_iterations_are_whole_too(
     momentum: float, tiny: Tiny, digits: Data, tmp_path: Path
@@ -179,41 +168,36 @@ def test_a_run_without_momentum_and_one_without_iterations_are_whole_too(
         assert same(state(started(tiny(momentum=momentum), digits, tmp_path)), state(run))
 
 
+def raising(number: int) -> Callable[..., None]:
+    def fail(*arguments: object, **keywords: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
 def test_the_checkpoint_before_stays_until_the_run_ends(
     saved: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*arguments: object, **keywords: object) -> None:
-        raise OSError(28, "No space left on device")
-
     assert previous(tmp_path / NEWEST) == tmp_path / PREVIOUS
     assert generations(tmp_path) == [5, 10]
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr("resnet.training.checkpoint.save_file", full)
+        patch.setattr("resnet.training.checkpoint.save_file", raising(errno.ENOSPC))
         saved.save()
     assert generations(tmp_path) == [5, 10]
-    assert not list(tmp_path.glob(".*"))
-    advance(saved, 2)
-    saved.finish("done")
-    left = ["history.csv", "metrics.json", "model.safetensors", "test_predictions.npy"]
-    assert sorted(os.listdir(tmp_path)) == left
-
-
-def test_generations_turn_after_a_kill_between_two_names_and_without_links(
-    saved: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A kill can leave one file under both names; the next save must still turn them."""
+    # A kill can leave one file under both names; the next save must still turn them.
     os.replace(tmp_path / NEWEST, tmp_path / PREVIOUS)
     os.link(tmp_path / PREVIOUS, tmp_path / NEWEST)
     advance(saved, 1).save()
     assert generations(tmp_path) == [10, 11]
-    assert not list(tmp_path.glob(".*"))
-
-    def no_links(*arguments: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_links)
-    saved.save()
+    with monkeypatch.context() as patch:  # a file system without links
+        patch.setattr(os, "link", raising(errno.EPERM))
+        saved.save()
     assert generations(tmp_path) == [11, 11]
+    assert not list(tmp_path.glob(".*"))
+    advance(saved, 1)
+    saved.finish("done")
+    left = ["history.csv", "metrics.json", "model.safetensors", "test_predictions.npy"]
+    assert sorted(os.listdir(tmp_path)) == left
 
 
 @pytest.mark.parametrize("damage", ["a bit", "cut", "gone"])
@@ -223,11 +207,16 @@ def test_a_damaged_checkpoint_costs_the_iterations_since_the_one_before(
     whole = Run(tiny(), 0, digits, Folders(*[tmp_path / "whole"] * 3), CPU)
     whole.execute()
     newest = tmp_path / NEWEST
-    content = newest.read_bytes()
+    content, before = newest.read_bytes(), (tmp_path / PREVIOUS).read_bytes()
     if damage == "gone":
         newest.unlink()
     else:
         newest.write_bytes(flipped(content, len(content) - 1, 3) if damage == "a bit" else content[:100])
+    (tmp_path / PREVIOUS).write_bytes(b"damaged too")
+    with pytest.raises(UserError, match=r"^[^\n]*delete the checkpoints beside it to start over$"):
+        started(tiny(), digits, tmp_path)
+    assert iterations_saved(newest, saved.identity) == 0
+    (tmp_path / PREVIOUS).write_bytes(before)
     capsys.readouterr()
     assert iterations_saved(newest, saved.identity) == 5
     again = advance(started(tiny(), digits, tmp_path), 1)
@@ -242,35 +231,17 @@ def test_a_damaged_checkpoint_costs_the_iterations_since_the_one_before(
     assert same(*weights)
 
 
-def test_two_damaged_checkpoints_are_one_line(saved: Run, tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    (tmp_path / NEWEST).write_bytes(b"damaged")
-    (tmp_path / PREVIOUS).write_bytes(b"")
-    run = Run(tiny(), 0, digits, saved.folders, CPU)
-    with pytest.raises(UserError, match="delete the checkpoints beside it to start over") as caught:
-        run.start()
-    assert "\n" not in str(caught.value)
-    assert iterations_saved(tmp_path / NEWEST, run.identity) == 0
-
-
-def test_other_threads_and_other_operations_are_said(
+def test_other_arithmetic_is_said(
     saved: Run, tiny: Tiny, digits: Data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said() -> str:
-        capsys.readouterr()
-        started(tiny(), digits, tmp_path)
-        return capsys.readouterr().err
-
-    assert said() == ""
+    capsys.readouterr()
+    started(tiny(), digits, tmp_path)
+    assert capsys.readouterr().err == ""
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads + 1)
-        (line,) = said().splitlines()
+        started(tiny(), digits, tmp_path)
     finally:
         torch.set_num_threads(threads)
+    (line,) = capsys.readouterr().err.splitlines()
     assert f"at iteration 10 in other arithmetic: threads {threads + 1} (before: {threads})" in line
-    segment = saved.segment
-    segment.system = segment.system.model_copy(update={"fused": not segment.system.fused})
-    saved.save()
-    (line,) = said().splitlines()
-    assert "compiled operations" in line
-    assert "threads" not in line
