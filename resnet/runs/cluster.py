@@ -130,18 +130,24 @@ def without_rays_log() -> Iterator[None]:
 
 
 def check_listens(address: str) -> None:
-    """Check that something answers at `host:port`: Ray itself tries for minutes.
+    """Check that something at `host:port` speaks HTTP/2, as Ray does: Ray itself tries for minutes.
 
     Raises:
         UserError: nothing does; Ray says itself what is wrong with an address of another form.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER).close()
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise UserError(f"--address {one_line(address, 100)}: no Ray cluster answers there ({why})") from error
+    if not port.isdecimal():
+        return
+    preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
+    why = "what answers there is not Ray"
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
+            connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
+            if connection.recv(4)[3:] == bytes([settings]):
+                return
+    except (OSError, OverflowError) as error:
+        why = f"no Ray cluster answers there ({getattr(error, 'strerror', None) or error})"
+    raise UserError(f"--address {one_line(address, 100)}: {why}")
 
 
 def _resources(ray: Any, task: Task, placement: Placement, cores: int) -> dict[str, Any]:

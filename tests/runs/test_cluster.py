@@ -6,8 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,10 @@ def test_a_node_that_is_killed_costs_time_and_no_bit(
             time.sleep(0.1)
         nodes.remove_node(nodes.second, allow_graceful=False)
         assert plan.wait() == 0, shown.read_text()
-    states = [line for line in shown.read_text().splitlines() if line.startswith("train@")]
-    assert states == [f"train@{net}: complete" for net in NETS]
+    assert [line for line in shown.read_text().splitlines() if line.startswith("train@")] == [
+        "train@resnet-8: complete",
+        "train@plain-8: complete",
+    ]
 
     records = [record(project, net) for net in NETS]
     assert [held is not None and held.status for held in records] == ["done", "done"]
@@ -137,12 +141,36 @@ def planned(digits: Data, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("address", ["ray://127.0.0.1:9", "[::1]:9", "no.such.host.invalid:6379", "a b:99999999"])
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """The address of something that is not Ray: it says `answer` to everybody."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.sendall(answer)
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "address", ["ray://127.0.0.1:9", "ray://:9", "[::1]:9", "no.such.host.invalid:6379", "a b:99999999"]
+)
 def test_where_nothing_listens_there_is_no_cluster(address: str) -> None:
     with pytest.raises(UserError, match="no Ray cluster answers there"):
         check_listens(address)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        check_listens(f"127.0.0.1:{server.getsockname()[1]}")
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_what_listens_and_is_not_ray_is_named(answer: bytes) -> None:
+    with listening(answer) as address, pytest.raises(UserError, match=r"not Ray|no Ray cluster"):
+        check_listens(address)
+    with listening(bytes([0, 0, 18, 4, 0, 0, 0, 0, 0])) as address:  # HTTP/2, which may be Ray
+        check_listens(address)
 
 
 def test_rays_own_log_is_not_displayed(capfd: pytest.CaptureFixture[str]) -> None:
