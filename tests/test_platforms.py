@@ -52,9 +52,9 @@ def test_commands_without_what_only_unix_has(tmp_path: Path) -> None:
     assert (tmp_path / "reports/summary.md").exists()
 
 
-def test_the_report_does_not_open_a_window(tmp_path: Path) -> None:
+def test_the_report_opens_no_window_and_loads_no_pytorch(tmp_path: Path) -> None:
     code = "from resnet.report import build; from resnet.params import load; from pathlib import Path as P; "
-    code += "build(load(None), P('runs'), P('reports'))"
+    code += "build(load(None), P('runs'), P('reports')); import sys; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
 
