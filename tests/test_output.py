@@ -93,3 +93,20 @@ def test_simple_terminals(encoding: str) -> None:
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == {"ascii": "8.3 \\xb1 0.1 \\udcff\n", "utf-8": "8.3 ± 0.1 \\udcff\n"}[encoding]
+
+
+def test_ctrl_c_within_an_import_ends_the_command_after_it(tmp_path: Path) -> None:
+    # As in PyTorch's and Triton's imports, what is raised inside is caught; other times it aborts the process.
+    module = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    [x for x in range(1000)]\n"
+    (tmp_path / "native.py").write_text(f"{module}except BaseException:\n    pass\nprint('imported', flush=True)\n")
+    waits = "import sys, time, resnet.cli\nsys.path.insert(0, sys.argv[1])\ndef app(*_, **__):\n    import native\n"
+    program = f"{waits}    time.sleep(60)\nresnet.cli.app = app\nresnet.cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "imported\n", "resnet: interrupted\n")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -46,6 +48,8 @@ def main() -> None:
     """Run the command line, whatever the terminal can show and for however long it is there."""
     output = Output()
     sys.unraisablehook = _raise_again
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
+        signal.signal(signal.SIGINT, _interrupt)
     status = run(sys.argv[1:])
     if (lost := output.lost()) is not None:
         print(f"resnet: standard output cannot be written ({lost.strerror})", file=sys.stderr)
@@ -53,12 +57,28 @@ def main() -> None:
     sys.exit(status)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise Ctrl-C, but only after an import: PyTorch's and Triton's abort, die or go on if it is raised inside."""
+    if any(each.f_code.co_filename.startswith("<frozen importlib") for each, _ in traceback.walk_stack(frame)):
+        _interrupt_later()
+    else:
+        raise KeyboardInterrupt
+
+
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise Ctrl-C again if it fell into a destructor, from which nothing is raised."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        threading.Timer(0.01, _thread.interrupt_main).start()
+        _interrupt_later()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _interrupt_later() -> None:
+    # A signal ends the main thread's waiting, which Python's own `interrupt_main` does not; Windows has no other.
+    kill = getattr(signal, "pthread_kill", lambda *_: _thread.interrupt_main())
+    timer = threading.Timer(0.02, kill, (threading.main_thread().ident, signal.SIGINT))
+    timer.daemon = True
+    timer.start()
 
 
 def _expanded(argument: str) -> str:
