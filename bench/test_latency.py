@@ -129,7 +129,6 @@ def test_latency(
         "mode": case.mode,
         "parameters": row.parameters,
         "multiply_adds": row.multiply_adds,  # of one image's forward pass
-        "bytes": row.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
         "images_per_second": case.batch_size / row.median_seconds,
         "row": row.model_dump(mode="json", exclude={"seconds", "steps"}),
     }

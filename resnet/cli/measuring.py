@@ -187,7 +187,7 @@ def throughput(
     set_: options.Assignments = None,
     format_: options.Format = "table",
 ) -> None:
-    """Measure training and inference: images/s, memory, and how far from this machine's peaks.
+    """Measure training and inference: images/s and memory.
 
     If no net is named, every net is measured whose file does not have these settings already.
     """
@@ -210,24 +210,12 @@ def throughput(
         if format_ == "json":
             print(record.model_dump_json(indent=2))
             continue
-        _print_speed(record, "training", record.training, record.training_work)
-        _print_speed(record, "inference", record.inference, record.inference_work)
-
-
-def _print_speed(
-    record: results.ThroughputRecord, what: str, timing: results.Timing, work: results.StepWork | None
-) -> None:
-    seconds, peaks = timing.median_seconds, record.peaks
-    print(
-        f"{record.name} {what:9}  {timing.images_per_second:10,.1f} ± {timing.images_per_second_std:,.1f} images/s"
-        f"  {1e3 * seconds:10,.1f} ms a step of {timing.batch_size}"
-        f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
-    )
-    if peaks is not None and work is not None:
-        flops, moved = work.flops / seconds, work.bytes / seconds
-        of_product, of_copy = 100 * flops / peaks.flops_per_second, 100 * moved / peaks.bytes_per_second
-        print(f"    {flops / 1e9:10,.1f} GFLOP/s, {of_product:.1f} % of a matrix product's best", end="; ")
-        print(f"{moved / 1e9:,.1f} GB/s at the least, {of_copy:.1f} % of a copy's best")
+        for step, timing in (("training", record.training), ("inference", record.inference)):
+            print(
+                f"{record.name} {step:9}  {timing.images_per_second:10,.1f} ± {timing.images_per_second_std:,.1f}"
+                f" images/s  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
+                f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
+            )
 
 
 def latency(

@@ -25,10 +25,9 @@ from torch import Tensor
 
 from resnet.errors import UserError
 from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
-from resnet.measuring.peaks import measure_peaks
 from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
-from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
+from resnet.nets.layers import ACTIVATION_BYTES
 from resnet.nets.model import he_initialisation
 from resnet.params import Params
 from resnet.results import DamagedFile, LatencyRecord, LatencyRow, Passes
@@ -38,7 +37,8 @@ from resnet.training.draws import generator
 VERSION = 1
 """Of what a figure means: raised, it lets DVC measure anew. Faster code leaves it: a result names its commit."""
 
-PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
+BACKWARD: Passes = "forward+backward"
+PASSES: tuple[Passes, ...] = ("inference", "forward", BACKWARD)
 
 ROUND_SECONDS = 0.02
 """A round repeats a step until it lasts about this long, so that neither clock nor loop bears on it."""
@@ -79,9 +79,8 @@ def net_cases(
 
 def memory_needed(case: Case, shortcut: str) -> int:
     """About how many bytes a step's activations take: each layer's output, kept in several forms."""
-    layers = part_work(case.net, case.part, case.depth, shortcut).weighted
-    volumes = [layer.inputs + layer.outputs for layer in layers]
-    kept = sum(volumes) if case.passes != "inference" else max(volumes)
+    outputs = [layer.outputs for layer in part_work(case.net, case.part, case.depth, shortcut).layers]
+    kept = sum(outputs) if case.passes != "inference" else 2 * max(outputs)
     return 3 * kept * case.batch_size * ACTIVATION_BYTES[case.precision]
 
 
@@ -148,7 +147,6 @@ def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float])
         **vars(case),
         parameters=work.parameters,
         multiply_adds=work.multiply_adds,
-        work=work.step(case.passes, case.batch_size, case.precision),
         steps=steps,
         seconds=tuple(seconds),
     )
@@ -192,13 +190,7 @@ def measure_latency(
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
         cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
         cases += net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)
-    record = LatencyRecord(
-        shortcut=shortcut,
-        rows=(),
-        peaks=(measure_peaks(machine),),
-        system=machine.describe(kernels.available),
-        version=VERSION,
-    )
+    record = LatencyRecord(shortcut=shortcut, rows=(), system=machine.describe(kernels.available), version=VERSION)
     for case in cases:
         if memory_needed(case, shortcut) < machine.free_memory_bytes():
             tell(case.name)

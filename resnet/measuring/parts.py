@@ -69,4 +69,4 @@ def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
 @functools.cache
 def part_work(net: str, part: str, depth: int | None, shortcut: str) -> Work:
     """Count a part's layers; arguments as `build` takes them."""
-    return walk(build(net, part, depth, shortcut), SHAPES[part], reads_images(part))
+    return walk(build(net, part, depth, shortcut), SHAPES[part])

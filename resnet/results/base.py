@@ -15,7 +15,8 @@ from resnet.params.problems import first_problem
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
 RETIRED = {
-    "energy_joules", "inference_energy", "kernel_seconds", "launch_seconds", "processes", "training_energy",
+    "energy_joules", "inference_energy", "inference_work", "kernel_seconds", "launch_seconds", "peaks", "processes",
+    "training_energy", "training_work", "work",
 }  # fmt: skip
 """Fields of earlier files that nothing reads: they are passed over."""
 

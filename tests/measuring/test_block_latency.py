@@ -96,7 +96,6 @@ def test_the_pipelines_set(tmp_path: Path) -> None:
     forward, both = record.rows[:2]
     assert (forward.passes, both.passes) == ("forward", "forward+backward")
     assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
-    assert len(record.peaks) == 1
 
     file = tmp_path / "cpu.json"
     assert not has_measured(file, params, CPU)
@@ -128,7 +127,6 @@ def test_a_measurement_that_is_stopped_leaves_what_it_has(
     record = LatencyRecord.read(earlier)
     assert [row.passes for row in record.rows] == 2 * ["forward", "forward+backward"]
     assert not has_measured(earlier, load(None, asked), CPU)
-    assert len(record.peaks) == 1
 
 
 def pytest_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -159,9 +157,6 @@ def test_benchmarks_as_typed_at_the_root(tmp_path: Path, command: Command) -> No
     info = bench["extra_info"]
     assert (info["device"], info["mode"], info["parameters"], info["multiply_adds"]) == ("cpu", "eager", 650, 640)
     assert info["images_per_second"] == pytest.approx(128 / bench["stats"]["median"])
-    # Read 64 features twice, write their gradient; 10 logits and their gradients.
-    size = 4 if info["precision"] == "fp32" else 2
-    assert info["bytes"] == 128 * (3 * 64 + 2 * 10) * size + 3 * 650 * 4
 
     taken = command("latency", "--from", made, "--out", "runs/latency")
     assert taken.returncode == 0, taken.stderr

@@ -49,9 +49,6 @@ def test_training_and_inference_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_
     for timing in (record.training, record.inference):
         assert (timing.batch_size, timing.steps, len(timing.step_seconds)) == (2, 2, 3)
     assert record.training.median_seconds > record.inference.median_seconds
-    assert record.peaks is not None
-    assert record.peaks.precision == record.precision
-    assert len(record.peaks.matmul_flops_per_second) == 6
 
     file = tmp_path / "plain-8.json"
     assert not has_measured(file, net())
