@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -238,13 +237,9 @@ def latency(
         if has_measured(file, plan, machine):
             print(f"{file} has these settings already: delete it to measure anew")
             return
-        # A measurement that is stopped leaves what it has beside the result, whose earlier form stays.
-        stopped = out / f"{file.name}.partial"
-        record = measure_latency(plan, machine, partial(print, file=sys.stderr), lambda record: record.write(stopped))
+        record = measure_latency(plan, machine)
     path = out / f"{record.system.device}.json"
     record.write(path)
-    if benchmarks is None:
-        stopped.unlink(missing_ok=True)
     print(f"{path}: {len(record.rows)} latencies on {record.system.device_name}")
 
 

@@ -32,11 +32,6 @@ def percent(value: float | None) -> str:
     return NONE if missing(value) else f"{value:.2f}"
 
 
-def rounded_parameters(value: float) -> str:
-    """Round as the paper does: 0.27M, 1.7M, 19.4M."""
-    return f"{value / 1e6:.{2 if value < 1e6 else 1}f}M"
-
-
 def multiply_adds(value: float | None) -> str:
     """In millions: 40.55M, 2,829M."""
     return NONE if value is None else f"{value / 1e6:,.{2 if value < 1e9 else 0}f}M"

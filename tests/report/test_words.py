@@ -18,7 +18,6 @@ from resnet.report import words
         (words.setting(1e-5), "1e-05"),
         (words.setting(None), "none"),
         (words.setting([0.5, 0.75]), "0.5 and 0.75"),
-        (words.rounded_parameters(19_421_274), "19.4M"),
         (words.multiply_adds(2_829_000_000), "2,829M"),
         (words.images_per_second(10.42, 0.71), "10.4 ± 0.7"),
         (words.images_per_second(float("nan")), "–"),
