@@ -197,7 +197,8 @@ def throughput(
     from resnet.measuring.throughput import has_measured, measure_throughput
     from resnet.training.devices import choose_machine
 
-    classes, folder = prepared_classes(plan.data.dir), out or Path("runs/throughput")
+    classes, device = prepared_classes(plan.data.dir), choose_machine(chosen[0].train).device.type
+    folder = (out or Path("runs/throughput")) / ("" if device == "cpu" else device)  # one device's files stay
     files = [(each, out if named else folder / f"{each.name}.json") for each in chosen]
     if not named:
         files = [(each, file) for each, file in files if file and not has_measured(file, each, classes)]

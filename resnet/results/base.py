@@ -70,6 +70,11 @@ def read_contents(path: Path) -> bytes:
         raise DamagedFile(path, "missing" if missing else f"cannot be read ({error.strerror})") from error
 
 
+def of_any_device(file: Path) -> Path:
+    """A measurement's file: a CPU's `NAME.json` if there is one, else an accelerator's, `DEVICE/NAME.json`."""
+    return file if file.exists() else min(file.parent.glob(f"*/{file.name}"), default=file)
+
+
 class Record(BaseModel):
     """A result file or a part of one. Unknown fields are refused: a record means what it says."""
 
