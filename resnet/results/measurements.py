@@ -118,8 +118,7 @@ class ThroughputRecord(Record):
 
 
 Passes = Literal["inference", "forward", "forward+backward"]
-"""`inference`: evaluation mode. `forward`: training mode, which stores what a backward pass needs.
-`forward+backward`: that and the gradients, without an update."""
+"""`resnet/measuring/block_latency.py` says what each is."""
 
 
 class LatencyRow(Record):
