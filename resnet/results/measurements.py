@@ -97,7 +97,7 @@ class Timing(Record):
 
 
 class ThroughputRecord(Record):
-    """`runs/throughput/<name>.json`: speed and memory of a net on this machine."""
+    """`runs/throughput/<name>.json`, of a GPU in a folder of its own: speed and memory of a net on this machine."""
 
     kind: Literal["throughput"] = "throughput"
     name: str
