@@ -116,16 +116,13 @@ class Case:
         return f"{what.removeprefix('both-')}-{self.passes}-b{self.batch_size}-{self.precision}-{self.mode}"
 
 
-def part_cases(passes: Passes, batch_size: int, precision: str, mode: str) -> Iterator[Case]:
-    """Every part: stem, the blocks of residual and plain nets, head."""
+def all_cases(
+    passes: Passes, batch_size: int, precision: str, mode: str, nets: Iterable[str], depths: Iterable[int]
+) -> Iterator[Case]:
+    """Stem and head, the blocks of residual and plain nets, and whole nets."""
     for net, part in product(("both", "resnet", "plain"), PARTS):
         if (part in SHARED) == (net == "both"):
             yield Case(net, part, passes, batch_size, precision, mode)
-
-
-def net_cases(
-    depths: Iterable[int], passes: Passes, batch_size: int, precision: str, mode: str, nets: Sequence[str]
-) -> Iterator[Case]:
     for net, depth in product(nets, depths):
         yield Case(net, "net", passes, batch_size, precision, mode, depth)
 
@@ -228,8 +225,7 @@ def measure_latency(params: Params, machine: Machine) -> LatencyRecord:
     if params.model.width != 1:
         tell(f"of the paper's nets, of width 1: the plan's, of width {params.model.width}, are not timed")
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
-        parts = part_cases(BACKWARD, batch_size, machine.precision, mode)
-        for case in (*parts, *net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)):
+        for case in all_cases(BACKWARD, batch_size, machine.precision, mode, plan.nets, plan.depths):
             if memory_needed(case, shortcut) < machine.free_memory_bytes():
                 tell(case.name)
                 rows += measure(case, machine, plan.seconds, shortcut)

@@ -19,12 +19,12 @@ from resnet.measuring.block_latency import (
     SHAPES,
     SHARED,
     Case,
+    all_cases,
     build,
     build_step,
     from_benchmarks,
     has_measured,
     measure_latency,
-    part_cases,
     part_work,
     plan_rounds,
     take,
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_part_of_both_nets_once() -> None:
-    names = [case.name for case in part_cases("forward", 128, "bf16", "eager")]
+    names = [case.name for case in all_cases("forward", 128, "bf16", "eager", [], [])]
     assert len(names) == len(set(names)) == 12
     assert "stem-forward-b128-bf16-eager" in names
     assert "plain-stage2-down-forward-b128-bf16-eager" in names
