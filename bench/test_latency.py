@@ -23,12 +23,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from resnet.measuring.block_latency import (
     PASSES,
     Case,
+    all_cases,
     build_step,
     latency_row,
     memory_needed,
     modes,
-    net_cases,
-    part_cases,
     plan_rounds,
 )
 from resnet.measuring.stopwatch import wall_clock
@@ -51,18 +50,16 @@ def default_set() -> Iterator[Case]:
     for mode in [mode for mode in modes(MACHINE) if mode != "compiled"]:
         usual: tuple[tuple[Passes, int], ...] = (("inference", 1), ("forward", 128), ("forward+backward", 128))
         for passes, batch_size in usual:
-            yield from part_cases(passes, batch_size, PRECISION, mode)
-            yield from net_cases(DEPTHS, passes, batch_size, PRECISION, mode, NETS)
+            yield from all_cases(passes, batch_size, PRECISION, mode, NETS, DEPTHS)
         few: tuple[tuple[Passes, int], ...] = (("inference", 1), ("forward+backward", 8))
         for passes, batch_size in few:
-            yield from net_cases([DEEPEST], passes, batch_size, PRECISION, mode, NETS[:1])
+            yield Case(NETS[0], "net", passes, batch_size, PRECISION, mode, DEEPEST)
 
 
 def full_grid() -> Iterator[Case]:
     grid = itertools.product(modes(MACHINE), ("fp32", "bf16"), PASSES, (1, 128, 1024))
     for mode, precision, passes, batch_size in grid:
-        yield from part_cases(passes, batch_size, precision, mode)
-        yield from net_cases((*DEPTHS, DEEPEST), passes, batch_size, precision, mode, NETS)
+        yield from all_cases(passes, batch_size, precision, mode, NETS, (*DEPTHS, DEEPEST))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -129,7 +126,6 @@ def test_latency(
         "mode": case.mode,
         "parameters": row.parameters,
         "multiply_adds": row.multiply_adds,  # of one image's forward pass
-        "bytes": row.work.bytes,  # inputs, outputs and weights of its layers: a lower bound
         "images_per_second": case.batch_size / row.median_seconds,
         "row": row.model_dump(mode="json", exclude={"seconds", "steps"}),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -187,7 +186,7 @@ def throughput(
     set_: options.Assignments = None,
     format_: options.Format = "table",
 ) -> None:
-    """Measure training and inference: images/s, memory, and how far from this machine's peaks.
+    """Measure training and inference: images/s and memory.
 
     If no net is named, every net is measured whose file does not have these settings already.
     """
@@ -198,7 +197,8 @@ def throughput(
     from resnet.measuring.throughput import has_measured, measure_throughput
     from resnet.training.devices import choose_machine
 
-    classes, folder = prepared_classes(plan.data.dir), out or Path("runs/throughput")
+    classes, device = prepared_classes(plan.data.dir), choose_machine(chosen[0].train).device.type
+    folder = (out or Path("runs/throughput")) / ("" if device == "cpu" else device)  # one device's files stay
     files = [(each, out if named else folder / f"{each.name}.json") for each in chosen]
     if not named:
         files = [(each, file) for each, file in files if file and not has_measured(file, each, classes)]
@@ -210,24 +210,12 @@ def throughput(
         if format_ == "json":
             print(record.model_dump_json(indent=2))
             continue
-        _print_speed(record, "training", record.training, record.training_work)
-        _print_speed(record, "inference", record.inference, record.inference_work)
-
-
-def _print_speed(
-    record: results.ThroughputRecord, what: str, timing: results.Timing, work: results.StepWork | None
-) -> None:
-    seconds, peaks = timing.median_seconds, record.peaks
-    print(
-        f"{record.name} {what:9}  {timing.images_per_second:10,.1f} ± {timing.images_per_second_std:,.1f} images/s"
-        f"  {1e3 * seconds:10,.1f} ms a step of {timing.batch_size}"
-        f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
-    )
-    if peaks is not None and work is not None:
-        flops, moved = work.flops / seconds, work.bytes / seconds
-        of_product, of_copy = 100 * flops / peaks.flops_per_second, 100 * moved / peaks.bytes_per_second
-        print(f"    {flops / 1e9:10,.1f} GFLOP/s, {of_product:.1f} % of a matrix product's best", end="; ")
-        print(f"{moved / 1e9:,.1f} GB/s at the least, {of_copy:.1f} % of a copy's best")
+        for step, timing in (("training", record.training), ("inference", record.inference)):
+            print(
+                f"{record.name} {step:9}  {timing.images_per_second:10,.1f} ± {timing.images_per_second_std:,.1f}"
+                f" images/s  {1e3 * timing.median_seconds:10,.1f} ms a step of {timing.batch_size}"
+                f"  {timing.peak_memory_bytes / 2**30:.2f} GiB  {record.precision} on {record.system.device}"
+            )
 
 
 def latency(
@@ -250,13 +238,9 @@ def latency(
         if has_measured(file, plan, machine):
             print(f"{file} has these settings already: delete it to measure anew")
             return
-        # A measurement that is stopped leaves what it has beside the result, whose earlier form stays.
-        stopped = out / f"{file.name}.partial"
-        record = measure_latency(plan, machine, partial(print, file=sys.stderr), lambda record: record.write(stopped))
+        record = measure_latency(plan, machine)
     path = out / f"{record.system.device}.json"
     record.write(path)
-    if benchmarks is None:
-        stopped.unlink(missing_ok=True)
     print(f"{path}: {len(record.rows)} latencies on {record.system.device_name}")
 
 

@@ -12,8 +12,11 @@ On a GPU a round is what repeated steps take in a stream of steps; `graphed` is 
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -21,15 +24,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnet.errors import UserError
-from resnet.measuring.parts import PARTS, SHAPES, SHARED, build, part_work, reads_images
-from resnet.measuring.peaks import measure_peaks
 from resnet.measuring.stopwatch import Clock, Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
-from resnet.nets.layers import ACTIVATION_BYTES, BACKWARD
-from resnet.nets.model import he_initialisation
+from resnet.nets.layers import ACTIVATION_BYTES, Work, walk
+from resnet.nets.model import FILTERS, DepthNet, he_initialisation
 from resnet.params import Params
 from resnet.results import DamagedFile, LatencyRecord, LatencyRow, Passes
 from resnet.system import Machine
@@ -38,10 +39,63 @@ from resnet.training.draws import generator
 VERSION = 1
 """Of what a figure means: raised, it lets DVC measure anew. Faster code leaves it: a result names its commit."""
 
-PASSES: tuple[Passes, ...] = ("inference", "forward", "forward+backward")
+BACKWARD: Passes = "forward+backward"
+PASSES: tuple[Passes, ...] = ("inference", "forward", BACKWARD)
+
+PARTS = {
+    "stem": (3, 32, 32),
+    "stage1-identity": (FILTERS[0], 32, 32),
+    "stage2-down": (FILTERS[0], 32, 32),
+    "stage2-identity": (FILTERS[1], 16, 16),
+    "stage3-down": (FILTERS[1], 16, 16),
+    "stage3-identity": (FILTERS[2], 8, 8),
+    "head": (FILTERS[2], 8, 8),
+}
+"""With the shape of each part's input. Stage 1 has no down-sampling block: all of its blocks keep the shape."""
+
+SHAPES = PARTS | {"net": (3, 32, 32)}
+
+SHARED = ("stem", "head")
+"""Parts that plain and residual nets have in common."""
+
+SHALLOWEST = 14
+"""The least depth of a net that has every part."""
 
 ROUND_SECONDS = 0.02
 """A round repeats a step until it lasts about this long, so that neither clock nor loop bears on it."""
+
+
+class Stem(nn.Module):
+    """The first convolution with its batch norm and ReLU, as `DepthNet.forward` runs them."""
+
+    def __init__(self, net: DepthNet) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = net.conv1, net.bn1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, 3, 32, 32) to (N, 16, 32, 32)."""
+        return kernels.batch_norm_relu(kernels.conv3x3(x, self.conv1), self.bn1)
+
+
+def take(net: DepthNet, part: str) -> nn.Module:
+    """Take a part out of a net of depth `SHALLOWEST` or more."""
+    if part == "net":
+        return net
+    if part in SHARED:
+        return Stem(net) if part == "stem" else nn.Sequential(net.avgpool, nn.Flatten(), net.fc)
+    stage, kind = part.removeprefix("stage").split("-")
+    return net.get_submodule(f"layer{stage}.{0 if kind == 'down' else 1}")
+
+
+def build(net: str, part: str, depth: int | None, shortcut: str) -> nn.Module:
+    """Build one of `PARTS`, or `net` of a depth; `net` is `resnet`, `plain`, or `both` for parts that these share."""
+    return take(DepthNet("resnet" if net == "both" else net, depth or SHALLOWEST, shortcut), part)
+
+
+@functools.cache
+def part_work(net: str, part: str, depth: int | None, shortcut: str) -> Work:
+    """Count a part's layers; arguments as `build` takes them."""
+    return walk(build(net, part, depth, shortcut), SHAPES[part])
 
 
 @dataclass(frozen=True)
@@ -62,26 +116,21 @@ class Case:
         return f"{what.removeprefix('both-')}-{self.passes}-b{self.batch_size}-{self.precision}-{self.mode}"
 
 
-def part_cases(passes: Passes, batch_size: int, precision: str, mode: str) -> Iterator[Case]:
-    """Every part: stem, the blocks of residual and plain nets, head."""
-    for net in ("both", "resnet", "plain"):
-        for part in PARTS:
-            if (part in SHARED) == (net == "both"):
-                yield Case(net, part, passes, batch_size, precision, mode)
-
-
-def net_cases(
-    depths: Iterable[int], passes: Passes, batch_size: int, precision: str, mode: str, nets: Sequence[str]
+def all_cases(
+    passes: Passes, batch_size: int, precision: str, mode: str, nets: Iterable[str], depths: Iterable[int]
 ) -> Iterator[Case]:
+    """Stem and head, the blocks of residual and plain nets, and whole nets."""
+    for net, part in product(("both", "resnet", "plain"), PARTS):
+        if (part in SHARED) == (net == "both"):
+            yield Case(net, part, passes, batch_size, precision, mode)
     for net, depth in product(nets, depths):
         yield Case(net, "net", passes, batch_size, precision, mode, depth)
 
 
 def memory_needed(case: Case, shortcut: str) -> int:
     """About how many bytes a step's activations take: each layer's output, kept in several forms."""
-    layers = part_work(case.net, case.part, case.depth, shortcut).weighted
-    volumes = [layer.inputs + layer.outputs for layer in layers]
-    kept = sum(volumes) if case.passes != "inference" else max(volumes)
+    outputs = [layer.outputs for layer in part_work(case.net, case.part, case.depth, shortcut).layers]
+    kept = sum(outputs) if case.passes != "inference" else 2 * max(outputs)
     return 3 * kept * case.batch_size * ACTIVATION_BYTES[case.precision]
 
 
@@ -93,7 +142,7 @@ def modes(machine: Machine) -> tuple[str, ...]:
 def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
     """Build a step; a call runs it and does not wait for its end."""
     machine = machine.at(case.precision)
-    device, images = machine.device, reads_images(case.part)
+    device, images = machine.device, case.part in ("stem", "net")  # which need no gradient
     module = build(case.net, case.part, case.depth, shortcut)
     he_initialisation(module, generator(0, "initialisation"))
     module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -123,7 +172,7 @@ def build_step(case: Case, machine: Machine, shortcut: str = "A") -> Step:
             return torch.autograd.grad(y, wanted, gradient)
 
     inference = torch.inference_mode()(forward)
-    steps: dict[Passes, Step] = {"inference": inference, "forward": forward, "forward+backward": forward_backward}
+    steps: dict[Passes, Step] = {"inference": inference, "forward": forward, BACKWARD: forward_backward}
     step = steps[case.passes]
     if case.mode != "graphed":
         return step
@@ -141,17 +190,11 @@ def plan_rounds(step: Step, clock: Clock, seconds: float, least: int = 3) -> tup
     return length, max(least, min(30, round(seconds / (length * once))))
 
 
-def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float]) -> LatencyRow:
+def latency_row(case: Case, shortcut: str, steps: int, seconds: Sequence[float], **measured: Any) -> LatencyRow:
     """Make a row of the result from timed rounds."""
     work = part_work(case.net, case.part, case.depth, shortcut)
-    return LatencyRow(
-        **vars(case),
-        parameters=work.parameters,
-        multiply_adds=work.multiply_adds,
-        work=work.step(case.passes, case.batch_size, case.precision),
-        steps=steps,
-        seconds=tuple(seconds),
-    )
+    sizes = {"parameters": work.parameters, "multiply_adds": work.multiply_adds}
+    return LatencyRow(**vars(case), **sizes, steps=steps, seconds=tuple(seconds), **measured)
 
 
 def measure(case: Case, machine: Machine, seconds: float, shortcut: str = "A") -> list[LatencyRow]:
@@ -164,50 +207,37 @@ def measure(case: Case, machine: Machine, seconds: float, shortcut: str = "A") -
     cases, clock = [replace(case, passes="forward"), case], wall_clock(machine)
     steps = [build_step(each, machine, shortcut) for each in cases]
     lengths, rounds = zip(*(plan_rounds(step, clock, seconds) for step in steps), strict=True)
-    timed = time_in_turn(steps, clock, lengths, max(rounds))
-    forward, both = map(latency_row, cases, [shortcut] * 2, lengths, timed)
-    backward = tuple(longer - shorter for shorter, longer in zip(*timed, strict=True))
-    return [forward, both.model_copy(update={"backward_seconds": backward})]
+    forward, both = time_in_turn(steps, clock, lengths, max(rounds))
+    backward = tuple(longer - shorter for shorter, longer in zip(forward, both, strict=True))
+    return [
+        latency_row(cases[0], shortcut, lengths[0], forward),
+        latency_row(cases[1], shortcut, lengths[1], both, backward_seconds=backward),
+    ]
 
 
-def measure_latency(
-    params: Params,
-    machine: Machine,
-    tell: Callable[[str], object] = lambda line: None,
-    keep: Callable[[LatencyRecord], object] = lambda record: None,
-) -> LatencyRecord:
-    """Time the parts and nets that `params.latency` names.
+def measure_latency(params: Params, machine: Machine) -> LatencyRecord:
+    """Time the parts and nets that `params.latency` names, and print each name before.
 
-    Args:
-        params: the `latency` section says what; modes that the device does not have are left out. Nets are the
-            paper's, of width 1 with 10 classes.
-        machine: where, and in which precision.
-        tell: given the name of every case before it is timed.
-        keep: given what is measured so far, after every case.
+    Modes that the device does not have are left out. Nets are the paper's, of width 1 with 10 classes.
     """
-    plan, shortcut = params.latency, params.model.shortcut
+    plan, shortcut, rows = params.latency, params.model.shortcut, list[LatencyRow]()
+    tell = functools.partial(print, file=sys.stderr)
     if params.model.width != 1:
         tell(f"of the paper's nets, of width 1: the plan's, of width {params.model.width}, are not timed")
-    cases: list[Case] = []
     for mode, batch_size in product([mode for mode in plan.modes if mode in modes(machine)], plan.batch_sizes):
-        cases += part_cases(BACKWARD, batch_size, machine.precision, mode)
-        cases += net_cases(plan.depths, BACKWARD, batch_size, machine.precision, mode, plan.nets)
-    record = LatencyRecord(
+        for case in all_cases(BACKWARD, batch_size, machine.precision, mode, plan.nets, plan.depths):
+            if memory_needed(case, shortcut) < machine.free_memory_bytes():
+                tell(case.name)
+                rows += measure(case, machine, plan.seconds, shortcut)
+            else:
+                tell(f"{case.name}: left out, its activations do not fit in memory")
+    return LatencyRecord(
         shortcut=shortcut,
-        rows=(),
-        peaks=(measure_peaks(machine),),
+        rows=tuple(rows),
         system=machine.describe(kernels.available),
+        settings=_settings(params),
         version=VERSION,
     )
-    for case in cases:
-        if memory_needed(case, shortcut) < machine.free_memory_bytes():
-            tell(case.name)
-            rows = (*record.rows, *measure(case, machine, plan.seconds, shortcut))
-            record = record.model_copy(update={"rows": rows})
-            keep(record)
-        else:
-            tell(f"{case.name}: left out, its activations do not fit in memory")
-    return record.model_copy(update={"settings": _settings(params)})  # which what was stopped does not have
 
 
 def _settings(params: Params) -> dict[str, Any]:
@@ -216,25 +246,22 @@ def _settings(params: Params) -> dict[str, Any]:
 
 def has_measured(file: Path, params: Params, machine: Machine) -> bool:
     """Whether a file holds what would be measured on this kind of device in this precision."""
-    try:
+    with suppress(DamagedFile):  # or absent
         record = LatencyRecord.read(file)
-    except DamagedFile:
-        return False
-    precisions = {row.precision for row in record.rows}
-    return (record.settings, record.version, precisions) == (_settings(params), VERSION, {machine.precision})
+        precisions = {row.precision for row in record.rows}
+        return (record.settings, record.version, precisions) == (_settings(params), VERSION, {machine.precision})
+    return False
 
 
 def from_benchmarks(path: Path) -> LatencyRecord:
-    """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`, or of a measurement that was stopped.
+    """Read the latencies of `pytest --benchmark-only --benchmark-json=FILE`.
 
     Raises:
-        UserError: the file is neither.
+        UserError: the file is something else.
         OSError: it cannot be read.
     """
     try:
         tree: Any = json.loads(path.read_text(encoding="utf-8"))
-        if tree.get("kind") == "latency":
-            return LatencyRecord.read(path)
         rows = [
             {**bench["extra_info"]["row"], "seconds": bench["stats"]["data"], "steps": bench["stats"]["iterations"]}
             for bench in tree["benchmarks"]

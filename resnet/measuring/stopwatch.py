@@ -1,9 +1,6 @@
 """The one way to time a step: warmed up, then rounds of several steps between two readings of a clock.
 
-    times = time_in_turn([step, other], wall_clock(machine), steps=[5, 5], rounds=3, warmup=2)
-
-Steps that are compared are timed in turn, a round of each, so that a busy machine meets all alike. A clock
-waits for the device before it is read.
+Steps that are compared are timed in turn, a round of each, so that a busy machine meets all alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Speed and memory of a net on this machine, beside what the machine reaches at its best."""
+"""Speed and memory of a net on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from pydantic import ValidationError
 
 from resnet.data import Data, Images, Source, split
-from resnet.measuring.peaks import measure_peaks, together
 from resnet.measuring.stopwatch import Step, graphed, steps_that_fill, time_in_turn, wall_clock
 from resnet.nets import kernels
 from resnet.nets.layers import work
@@ -78,16 +77,11 @@ def _ready(stepper: Stepper, settings: Settings, machine: Machine, classes: int)
 
 
 def measure_throughput(settings: Settings, machine: Machine, classes: int = 10) -> ThroughputRecord:
-    """Measure training and inference of a net, a round of each in turn, and the machine's peaks.
-
-    The peaks are measured before and after, so that a machine that others use is compared with itself.
-    """
+    """Measure training and inference of a net, a round of each in turn."""
     plan, net = settings.throughput, work(settings, classes)
     ready = [_ready(stepper, settings, machine, classes) for stepper in (inference_stepper, training_stepper)]
     steps, counts, _ = zip(*ready, strict=True)
-    before = measure_peaks(machine, plan.repeats)
     times = time_in_turn(steps, wall_clock(machine), counts, plan.repeats)
-    after = measure_peaks(machine, plan.repeats)
 
     inference, training = (
         Timing(batch_size=plan.batch_size, steps=count, step_seconds=seconds, peak_memory_bytes=peak)
@@ -102,9 +96,6 @@ def measure_throughput(settings: Settings, machine: Machine, classes: int = 10) 
         precision=machine.precision,
         training=training,
         inference=inference,
-        training_work=net.training_step(plan.batch_size, machine.precision),
-        inference_work=net.step("inference", plan.batch_size, machine.precision),
-        peaks=together(before, after),
         settings=settings.model_dump(mode="json", include={"model", "train", "throughput"}),
         system=machine.describe(kernels.available),
         version=VERSION,

@@ -108,10 +108,8 @@ def sections(
         SPEED: [
             speed.every_net(of_nets),
             speed.throughput(of_nets),
-            speed.roofline(of_nets),
-            latency.by_block(of_nets, results.latency, runs),
+            latency.by_block(results.latency, runs),
             speed.usual_loop(results.usual_loop, runs),
-            Section("How to read this", (bullets(speed.READING),)),
         ],
         PROVENANCE: [
             provenance.not_counted(results.not_counted),

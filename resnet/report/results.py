@@ -34,6 +34,7 @@ from resnet.results import (
     ThroughputRecord,
     TrainingRecord,
     UsualLoopRecord,
+    of_any_device,
 )
 from resnet.results.consistency import METRICS
 from resnet.results.iteration_time import IterationTime, Sources, iteration_times
@@ -215,7 +216,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         file = (x.folder / METRICS).relative_to(runs).as_posix()
         of_nets.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
     for name in params.models:
-        settings = params.settings(name)
+        settings, timed = params.settings(name), of_any_device(runs / f"throughput/{name}.json")
         nets[name] = Net(
             name,
             settings.net,
@@ -224,7 +225,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             frozenset({*params.models[name].model, *params.models[name].train}),
             tuple(of_nets.get(name, ())),
             folder.read(DescriptionRecord, f"describe/{name}.json", settings),
-            folder.read(ThroughputRecord, f"throughput/{name}.json", settings),
+            folder.read(ThroughputRecord, timed.relative_to(runs).as_posix(), settings),
             folder.read(ResponsesRecord, f"responses/{name}.json", settings),
         )
     published = folder.read(PublishedRecords, "published.json")

@@ -69,13 +69,10 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def panels(
-    width: float, height: float, titles: Iterable[str], title: str, columns: int = 0, **options: Any
-) -> tuple[Figure, list[Any]]:
-    """A figure with its title and axes with theirs, in a row or `columns`; `options` are Matplotlib's of `subplots`."""
+def panels(width: float, height: float, titles: Iterable[str], title: str, **options: Any) -> tuple[Figure, list[Any]]:
+    """A figure with its title, and axes with theirs in a row; `options` are Matplotlib's of `subplots`."""
     figure, titles = new_figure(width, height), [*titles]
-    columns = columns or len(titles)
-    axes = [*figure.subplots(-(-len(titles) // columns), columns, squeeze=False, **options).flat]
+    axes = [*figure.subplots(1, len(titles), squeeze=False, **options).flat]
     for panel, of_panel in zip(axes, titles, strict=True):
         panel.set_title(of_panel)
     entitle(figure, title)

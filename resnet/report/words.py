@@ -32,11 +32,6 @@ def percent(value: float | None) -> str:
     return NONE if missing(value) else f"{value:.2f}"
 
 
-def rounded_parameters(value: float) -> str:
-    """Round as the paper does: 0.27M, 1.7M, 19.4M."""
-    return f"{value / 1e6:.{2 if value < 1e6 else 1}f}M"
-
-
 def multiply_adds(value: float | None) -> str:
     """In millions: 40.55M, 2,829M."""
     return NONE if value is None else f"{value / 1e6:,.{2 if value < 1e9 else 0}f}M"
@@ -95,19 +90,6 @@ def size(value: float) -> str:
     """Bytes in MiB or GiB."""
     mebibytes = value / 2**20
     return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.1f} GiB"
-
-
-def per_second(value: float, unit: str) -> str:
-    """Write `96.5 GFLOP/s` or `1.2 TB/s`, three figures."""
-    power, prefix = next(((p, x) for p, x in ((1e12, "T"), (1e9, "G"), (1e6, "M")) if value >= p), (1.0, ""))
-    return f"{value / power:.3g} {prefix}{unit}"
-
-
-def shares(values: Sequence[float], whole: float, over: str) -> str:
-    """Write the median and spread of a few repeats as `26 ± 3 %` of a whole; `over` says why it is above 100 %."""
-    percents = [100 * value / whole for value in values]
-    median, std = statistics.median(percents), statistics.stdev(percents) if len(percents) > 1 else None
-    return f"{spread(median, std, None, 0 if median >= 10 else 1)} %" + (f" ({over})" if median > 100 else "")
 
 
 def duration(seconds: float, std: float | None = None) -> str:

@@ -15,7 +15,8 @@ from resnet.params.problems import first_problem
 Status = Literal["done", "interrupted", "diverged", "not run"]
 
 RETIRED = {
-    "energy_joules", "inference_energy", "kernel_seconds", "launch_seconds", "processes", "training_energy",
+    "energy_joules", "inference_energy", "inference_work", "kernel_seconds", "launch_seconds", "peaks", "processes",
+    "training_energy", "training_work", "work",
 }  # fmt: skip
 """Fields of earlier files that nothing reads: they are passed over."""
 
@@ -67,6 +68,11 @@ def read_contents(path: Path) -> bytes:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise DamagedFile(path, "missing" if missing else f"cannot be read ({error.strerror})") from error
+
+
+def of_any_device(file: Path) -> Path:
+    """A measurement's file: a CPU's `NAME.json` if there is one, else an accelerator's, `DEVICE/NAME.json`."""
+    return file if file.exists() else min(file.parent.glob(f"*/{file.name}"), default=file)
 
 
 class Record(BaseModel):

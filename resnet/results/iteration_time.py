@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from resnet.params.plan import Params
-from resnet.results.base import Record
+from resnet.results.base import Record, of_any_device
 from resnet.results.consistency import RunFiles
 from resnet.results.measurements import DescriptionRecord, ForecastRecord, ThroughputRecord
 from resnet.results.plan_runs import ENDED, Key
@@ -69,7 +69,7 @@ def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dic
     records = {name: [run.record for (net, _), run in runs.items() if net == name] for name in plan}
     sources = {}
     for name, recipe in plan.items():
-        throughput = _read(ThroughputRecord, folder / "throughput" / f"{name}.json")
+        throughput = _read(ThroughputRecord, of_any_device(folder / "throughput" / f"{name}.json"))
         description = _read(DescriptionRecord, folder / "describe" / f"{name}.json")
         sources[name] = Sources.of(recipe.batch_size, records[name], throughput, description)
     times = iteration_times(sources, _read(ForecastRecord, folder / "forecast" / "forecast.json"))

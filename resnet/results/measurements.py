@@ -96,49 +96,8 @@ class Timing(Record):
         return statistics.stdev(rates) if len(rates) > 1 else 0.0
 
 
-class Peaks(Record):
-    """What the machine reached in the same run, one figure a repeat."""
-
-    precision: str
-    matrix_size: Positive
-    """Rows and columns of the square matrices whose product was timed."""
-    matmul_flops_per_second: Rates
-    """Two floating-point operations a multiply-add."""
-    copied_bytes: Positive
-    copy_bytes_per_second: Rates
-    """Bytes read and bytes written, together."""
-
-    @property
-    def flops_per_second(self) -> float:
-        """The best repeat: what the machine reaches if nothing disturbs it."""
-        return max(self.matmul_flops_per_second)
-
-    @property
-    def bytes_per_second(self) -> float:
-        """The best repeat."""
-        return max(self.copy_bytes_per_second)
-
-    def roof(self, intensity: float) -> float:
-        """FLOP/s that a step of `intensity` FLOP a byte can reach at most (the roofline model)."""
-        return min(self.flops_per_second, intensity * self.bytes_per_second)
-
-
-class StepWork(Record):
-    """What one step has to compute and to move, counted from the layers' volumes (`resnet/nets/layers.py`)."""
-
-    flops: Positive
-    """Two a multiply-add of the convolutions and the fully connected layer, over the whole batch."""
-    bytes: Positive
-    """Read and written at the least, if no layer's output stays in a cache."""
-
-    @property
-    def intensity(self) -> float:
-        """FLOP a byte."""
-        return self.flops / self.bytes
-
-
 class ThroughputRecord(Record):
-    """`runs/throughput/<name>.json`: speed and memory of a net on this machine."""
+    """`runs/throughput/<name>.json`, of a GPU in a folder of its own: speed and memory of a net on this machine."""
 
     kind: Literal["throughput"] = "throughput"
     name: str
@@ -151,10 +110,6 @@ class ThroughputRecord(Record):
     """Augmentation, forward pass, backward pass and update."""
     inference: Timing
     """Forward pass in evaluation mode."""
-    training_work: StepWork | None = None
-    """Of a training step: forward pass, backward pass and update."""
-    inference_work: StepWork | None = None
-    peaks: Peaks | None = None
     settings: dict[str, Any]
     """The effective `model`, `train` and `throughput` sections of the parameters."""
     system: System
@@ -163,8 +118,7 @@ class ThroughputRecord(Record):
 
 
 Passes = Literal["inference", "forward", "forward+backward"]
-"""`inference`: evaluation mode. `forward`: training mode, which stores what a backward pass needs.
-`forward+backward`: that and the gradients, without an update."""
+"""`resnet/measuring/block_latency.py` says what each is."""
 
 
 class LatencyRow(Record):
@@ -184,7 +138,6 @@ class LatencyRow(Record):
     parameters: Count
     multiply_adds: Count
     """Of one image's forward pass."""
-    work: StepWork
     steps: Positive
     """Steps timed together in a round."""
     seconds: Repeats
@@ -203,8 +156,6 @@ class LatencyRecord(Record):
     kind: Literal["latency"] = "latency"
     shortcut: str
     rows: tuple[LatencyRow, ...]
-    peaks: tuple[Peaks, ...]
-    """One for each precision of the rows."""
     system: System
     settings: dict[str, Any] | None = None
     """The effective `latency` and `model` sections of the parameters; None of benchmarks and of earlier files."""

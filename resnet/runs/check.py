@@ -142,8 +142,13 @@ def _check_files(folder: Path, params: Params, made: Check) -> None:
 
                 with made.looking(path, "checkpoints"):
                     read_checkpoint(path)
-            elif path.suffix == ".json" and (kind := BY_NAME.get(path.name) or BY_FOLDER.get(path.parent.name)):
+            elif path.suffix == ".json" and (kind := BY_NAME.get(path.name) or _by_folder(path)):
                 _check_measurement(path, kind, made)
+
+
+def _by_folder(path: Path) -> type[Record] | None:
+    """Of an accelerator's measurement too, which is in a folder of its own."""
+    return BY_FOLDER.get(path.parent.name) or BY_FOLDER.get(path.parents[1].name)
 
 
 def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:

@@ -1,4 +1,4 @@
-"""Latency by block: the model's own modules, the clock against torch.utils.benchmark, pytest's options."""
+"""Latency by block: parts add up to the net, the clock against torch.utils.benchmark, pytest's options."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch.utils.benchmark import Timer
 
-from resnet.cli.measuring import latency
-from resnet.cli.options import DEFAULT_PARAMS
 from resnet.errors import UserError
-from resnet.measuring import block_latency as measuring
 from resnet.measuring.block_latency import (
+    PARTS,
+    SHAPES,
+    SHARED,
     Case,
+    all_cases,
+    build,
     build_step,
     from_benchmarks,
     has_measured,
     measure_latency,
-    part_cases,
+    part_work,
     plan_rounds,
+    take,
 )
 from resnet.measuring.stopwatch import time_round, wall_clock
+from resnet.nets.model import DepthNet, ResidualBlock
 from resnet.params import load
-from resnet.results import LatencyRecord, LatencyRow
+from resnet.results import LatencyRecord
 from resnet.system import Machine
 from tests.conftest import CPU, Command
 
@@ -37,10 +40,39 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_part_of_both_nets_once() -> None:
-    names = [case.name for case in part_cases("forward", 128, "bf16", "eager")]
+    names = [case.name for case in all_cases("forward", 128, "bf16", "eager", [], [])]
     assert len(names) == len(set(names)) == 12
     assert "stem-forward-b128-bf16-eager" in names
     assert "plain-stage2-down-forward-b128-bf16-eager" in names
+
+
+@pytest.mark.parametrize("net", ["resnet", "plain"])
+def test_parts_in_a_row_are_the_net(net: str) -> None:
+    whole = DepthNet(net, 14).eval()
+    x = y = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        for part in PARTS:
+            if part == "stage1-identity":
+                y = whole.layer1[0](y)
+            assert tuple(y.shape[1:]) == SHAPES[part]
+            y = take(whole, part)(y)
+        assert torch.equal(y, whole(x))
+
+
+def test_a_part_has_the_shortcut_that_is_asked_for() -> None:
+    block = build("resnet", "stage2-down", None, "B")
+    assert isinstance(block, ResidualBlock)
+    assert len(list(block.downsample.parameters())) == 3
+
+
+@pytest.mark.parametrize(("net", "depth"), [("resnet", 20), ("plain", 110)])
+def test_parts_add_up_to_the_net(net: str, depth: int) -> None:
+    n = (depth - 2) // 6
+    times = dict.fromkeys(PARTS, 1) | {"stage1-identity": n, "stage2-identity": n - 1, "stage3-identity": n - 1}
+    whole = part_work(net, "net", depth, "A")
+    parts = {part: part_work("both" if part in SHARED else net, part, None, "A") for part in PARTS}
+    assert sum(times[part] * parts[part].multiply_adds for part in PARTS) == whole.multiply_adds
+    assert sum(times[part] * parts[part].parameters for part in PARTS) == whole.parameters
 
 
 def test_the_steps_do_what_they_say(device: torch.device) -> None:
@@ -80,12 +112,11 @@ def test_times_agree_with_torch_utils_benchmark(device: torch.device) -> None:
     pytest.fail(f"ours over torch.utils.benchmark's: {ratios}")
 
 
-def test_the_pipelines_set(tmp_path: Path) -> None:
+def test_the_pipelines_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}", "model.width=2"]
     params = load(None, asked)
-    lines: list[str] = []
-    record = measure_latency(params, CPU, lines.append)
-    told, *names = lines
+    record = measure_latency(params, CPU)
+    told, *names = capsys.readouterr().err.splitlines()
     assert "of width 2, are not timed" in told
     assert {row.parameters for row in record.rows if row.part == "net"} == {75_290}  # of the paper's width
     # 12 parts and a net, forward and forward + backward; the CPU has no graphs.
@@ -96,7 +127,6 @@ def test_the_pipelines_set(tmp_path: Path) -> None:
     forward, both = record.rows[:2]
     assert (forward.passes, both.passes) == ("forward", "forward+backward")
     assert both.backward_seconds == tuple(b - f for f, b in zip(forward.seconds, both.seconds, strict=True))
-    assert len(record.peaks) == 1
 
     file = tmp_path / "cpu.json"
     assert not has_measured(file, params, CPU)
@@ -104,31 +134,6 @@ def test_the_pipelines_set(tmp_path: Path) -> None:
     assert has_measured(file, load(None, [*asked, "train.iterations=5"]), CPU)
     assert not has_measured(file, load(None, [*asked, "latency.seconds=0.002"]), CPU)
     assert not has_measured(file, params, CPU.at("bf16"))
-
-
-def test_a_measurement_that_is_stopped_leaves_what_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    real, times = measuring.measure, iter(range(9))
-
-    def measure(*arguments: Any) -> list[LatencyRow]:
-        if next(times) == 2:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(measuring, "measure", measure)
-    asked = ["latency={nets: [plain], depths: [8], batch_sizes: [2], seconds: 0.001}", "train.device=cpu"]
-    earlier = tmp_path / "cpu.json"
-    earlier.write_text("what an earlier measurement left")
-    with pytest.raises(KeyboardInterrupt):
-        latency(out=tmp_path, benchmarks=None, params=DEFAULT_PARAMS, set_=asked)
-    assert earlier.read_text() == "what an earlier measurement left"
-    latency(out=tmp_path, benchmarks=tmp_path / "cpu.json.partial", params=DEFAULT_PARAMS, set_=None)
-    record = LatencyRecord.read(earlier)
-    assert [row.passes for row in record.rows] == 2 * ["forward", "forward+backward"]
-    assert not has_measured(earlier, load(None, asked), CPU)
-    assert len(record.peaks) == 1
 
 
 def pytest_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -159,9 +164,6 @@ def test_benchmarks_as_typed_at_the_root(tmp_path: Path, command: Command) -> No
     info = bench["extra_info"]
     assert (info["device"], info["mode"], info["parameters"], info["multiply_adds"]) == ("cpu", "eager", 650, 640)
     assert info["images_per_second"] == pytest.approx(128 / bench["stats"]["median"])
-    # Read 64 features twice, write their gradient; 10 logits and their gradients.
-    size = 4 if info["precision"] == "fp32" else 2
-    assert info["bytes"] == 128 * (3 * 64 + 2 * 10) * size + 3 * 650 * 4
 
     taken = command("latency", "--from", made, "--out", "runs/latency")
     assert taken.returncode == 0, taken.stderr

@@ -126,27 +126,6 @@ def test_a_gpu_evaluates_in_large_batches_everywhere() -> None:
     assert [evaluation_batch_size(machine) for machine in (nvidia, apple, CPU)] == [2500, 2500, 500]
 
 
-def others(net: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The state dict as DataParallel and a `linear` layer name it, without batch norm's counters."""
-    state = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
-    return {f"module.{name.replace('fc.', 'linear.')}": tensor for name, tensor in state.items()}
-
-
-@pytest.mark.parametrize("kind", ["flat", "legacy", "with NumPy"])
-def test_others_files_are_read(kind: str, net: torch.nn.Module, tmp_path: Path) -> None:
-    state, path = others(net), tmp_path / "weights.th"
-    if kind == "flat":
-        torch.save(state, path)
-    elif kind == "legacy":
-        torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=False)
-    else:
-        torch.save({"state_dict": state, "best": np.float64(91.7), "epoch": np.int64(3)}, path)
-    other = resnet(8)
-    load_weights(other, path)
-    mine = net.state_dict()
-    assert all(torch.equal(tensor, mine[name]) for name, tensor in other.state_dict().items())
-
-
 def test_projections_named_shortcut_are_found(tmp_path: Path) -> None:
     built = resnet(8, "B")
     torch.save({k.replace("downsample", "shortcut"): v for k, v in built.state_dict().items()}, tmp_path / "b.pt")
@@ -160,35 +139,27 @@ class Harm:
         return os.mkdir, ("harmed",)
 
 
-BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "absent": (lambda path: None, "no such file"),
-    "code": (lambda path: torch.save({"state_dict": Harm()}, path), "run its code"),
-    "another depth": (lambda path: torch.save(resnet(14).state_dict(), path), "another net"),
-    "another width": (
-        lambda path: torch.save(resnet(8).state_dict() | {"fc.weight": torch.zeros(100, 64)}, path),
-        r"fc\.weight is \(100, 64\) instead of \(10, 64\)",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_what_is_not_this_nets_weights_is_refused_in_one_line(
-    kind: str, net: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_would_run_code_is_refused(
+    net: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make, says = BAD[kind]
-    path = tmp_path / "w.pt"
-    make(path)
-    with pytest.raises(UserError, match=says) as caught:
-        load_weights(net, path)
-    assert "\n" not in str(caught.value)
+    torch.save({"state_dict": Harm()}, "w.pt")
+    with pytest.raises(UserError, match="run its code"):
+        load_weights(net, Path("w.pt"))
     assert not (tmp_path / "harmed").exists()
+    torch.save(resnet(8).state_dict() | {"fc.weight": torch.zeros(100, 64)}, "w.pt")
+    with pytest.raises(UserError, match=r"fc\.weight is \(100, 64\) instead of \(10, 64\)"):
+        load_weights(net, Path("w.pt"))
 
 
 def test_the_command_prints_the_error_for_others_normalisation(
     net: torch.nn.Module, digits: Data, tmp_path: Path, command: Command
 ) -> None:
-    torch.save({"state_dict": others(net)}, tmp_path / "w.th")
+    """Of a file in PyTorch's first format, with NumPy's numbers, and names of DataParallel and a `linear` layer."""
+    state = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
+    state = {f"module.{name.replace('fc.', 'linear.')}": tensor for name, tensor in state.items()}
+    theirs = {"state_dict": state, "best": np.float64(91.7), "epoch": np.int64(3)}
+    torch.save(theirs, tmp_path / "w.th", _use_new_zipfile_serialization=False)
     mean, std = [0.3, 0.4, 0.5], [0.2, 0.25, 0.3]
     done = command(
         "evaluate", "--net", "resnet", "--depth", "8", "--weights", "w.th", "--data", "digits",

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from resnet.cli.measuring import throughput as main
 from resnet.measuring import throughput
 from resnet.measuring.stopwatch import Step
 from resnet.measuring.throughput import Stepper, has_measured, measure_throughput
 from resnet.params import Settings, load
 from resnet.results import ThroughputRecord
 from resnet.system import Machine
+from resnet.training import devices
 from tests.conftest import CPU
+from tests.report.conftest import Files
+from tests.report.made_up import a_plan, a_system
 
 THROUGHPUT = "throughput={batch_size: 4, warmup_steps: 1, steps: 2, repeats: 3}"
 
@@ -49,9 +53,6 @@ def test_training_and_inference_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_
     for timing in (record.training, record.inference):
         assert (timing.batch_size, timing.steps, len(timing.step_seconds)) == (2, 2, 3)
     assert record.training.median_seconds > record.inference.median_seconds
-    assert record.peaks is not None
-    assert record.peaks.precision == record.precision
-    assert len(record.peaks.matmul_flops_per_second) == 6
 
     file = tmp_path / "plain-8.json"
     assert not has_measured(file, net())
@@ -98,3 +99,21 @@ def test_a_file_of_an_earlier_form_counts(tmp_path: Path) -> None:
     del tree["settings"]["model"]["width"], tree["settings"]["train"]["batch_norm_images"]
     ThroughputRecord.model_validate(tree).write(file)
     assert has_measured(file, net("throughput={batch_size: 2, warmup_steps: 1, steps: 1, repeats: 1}"))
+
+
+def test_an_accelerators_file_leaves_the_cpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = Files(a_plan("resnet-20", seeds=1), tmp_path / "runs")
+    Path("params.yaml").write_text("models: {resnet-20: {net: resnet, depth: 20}}")
+    ours = ThroughputRecord.read(plan.throughput("resnet-20", system=a_system(device="cpu")))
+    before = plan.runs.joinpath("throughput/resnet-20.json").read_bytes()
+    theirs = ours.model_copy(update={"system": a_system(device="mps")})
+    monkeypatch.setattr(devices, "choose_machine", lambda train: Machine(torch.device("mps"), "fp32"))
+    monkeypatch.setattr(throughput, "measure_throughput", lambda *arguments: theirs)
+    main(params=Path("params.yaml"), net=None, depth=None, name=None, out=None, set_=None, format_="table")
+    assert ThroughputRecord.read(plan.runs / "throughput/mps/resnet-20.json") == theirs
+    assert plan.runs.joinpath("throughput/resnet-20.json").read_bytes() == before
+    assert plan.results().nets["resnet-20"].throughput == ours
+    plan.runs.joinpath("throughput/resnet-20.json").unlink()
+    assert plan.results().nets["resnet-20"].throughput == theirs
+    assert not plan.results().not_counted

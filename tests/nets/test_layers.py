@@ -1,11 +1,11 @@
-"""The layer table, exact for every depth of the paper; multiply-adds and bytes of a step counted by hand."""
+"""The layer table, exact for every depth of the paper; multiply-adds counted by hand."""
 
 from __future__ import annotations
 
 import pytest
 from torch import nn
 
-from resnet.nets.layers import describe, walk, work
+from resnet.nets.layers import describe, walk
 from resnet.nets.model import DepthNet, count_parameters
 from resnet.params import load
 
@@ -50,32 +50,8 @@ def test_projections_are_counted() -> None:
 
 def test_one_convolution_by_hand() -> None:
     conv = nn.Conv2d(2, 4, kernel_size=3, stride=2, padding=1, bias=False)
-    counted = walk(conv, (2, 8, 8), reads_images=False)
-    # Input 2 x 8 x 8 = 128 numbers, output 4 x 4 x 4 = 64, weight 4 x 2 x 3 x 3 = 72.
+    counted = walk(conv, (2, 8, 8))  # output 4 x 4 x 4, weight 4 x 2 x 3 x 3 = 72
     assert (counted.parameters, counted.multiply_adds) == (72, 72 * 16)
-    assert counted.flops("forward", 10) == 2 * 10 * 72 * 16
-    assert counted.flops("forward+backward", 10) == 3 * 2 * 10 * 72 * 16
-    assert counted.bytes("inference", 10, "fp32") == 10 * (128 + 64) * 4 + 72 * 4
-    # Input read twice and its gradient written; output written and its gradient read; the weight
-    # read twice and its gradient written.
-    assert counted.bytes("forward+backward", 10, "bf16") == 10 * (3 * 128 + 2 * 64) * 2 + 3 * 72 * 4
-    assert counted.update_bytes() == 5 * 72 * 4
-
-
-def test_images_need_no_gradient() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(4, 4, 1, bias=False))
-    counted = walk(net, (3, 2, 2))
-    assert counted.multiply_adds == 12 * 4 + 16 * 4
-    assert counted.flops("forward+backward", 1) == 2 * (2 * 12 * 4 + 3 * 16 * 4)
-    assert counted.bytes("forward+backward", 1, "fp32") == 4 * (2 * 12 + 2 * 16 + 3 * 16 + 2 * 16) + 4 * 3 * 28
-
-
-def test_a_training_step_counts_three_forward_passes() -> None:
-    counted = work(load(None).settings_for("resnet", 20))
-    training, inference = counted.training_step(128, "bf16"), counted.step("inference", 128, "bf16")
-    assert inference.flops == 2 * 128 * 40_551_040
-    assert training.flops == 3 * inference.flops
-    assert training.bytes == counted.bytes("forward+backward", 128, "bf16") + counted.update_bytes()
 
 
 def test_a_wider_net_has_wider_layers_by_hand() -> None:

@@ -29,7 +29,6 @@ from tests.report.made_up import (
     a_system,
     digest,
     some_data,
-    some_peaks,
     unpadded,
 )
 
@@ -215,22 +214,15 @@ class Files:
         training_seconds: Sequence[float] = (0.01, 0.0125, 0.016),
         inference_seconds: Sequence[float] = (0.004, 0.004, 0.005),
         system: records.System | None = None,
-        peaks: records.Peaks | None = None,
     ) -> Path:
-        net = self._net(name)
-        flops, moved = 2 * 128 * net["multiply_adds"], 128 * net["multiply_adds"] // 10
-
         def timing(seconds: Sequence[float], memory: int) -> records.Timing:
             return records.Timing(batch_size=128, steps=5, step_seconds=tuple(seconds), peak_memory_bytes=memory)
 
         record = records.ThroughputRecord(
-            **net,
+            **self._net(name),
             precision="bf16",
             training=timing(training_seconds, 2 * 2**30),
             inference=timing(inference_seconds, 512 * 2**20),
-            training_work=records.StepWork(flops=3 * flops, bytes=4 * moved) if peaks else None,
-            inference_work=records.StepWork(flops=flops, bytes=moved) if peaks else None,
-            peaks=peaks,
             settings=self.params.settings(name).model_dump(mode="json", include={"model", "train", "throughput"}),
             system=system or a_system(),
         )
@@ -241,8 +233,7 @@ class Files:
 
         def row(net: str, part: str, depth: int | None, passes: Any, milliseconds: float) -> records.LatencyRow:
             place = {"net": net, "part": part, "depth": depth, "passes": passes, "batch_size": 128}
-            work = records.StepWork(flops=2_000_000, bytes=1_000_000)
-            sizes = {"parameters": 100, "multiply_adds": 1000, "work": work}
+            sizes = {"parameters": 100, "multiply_adds": 1000}
             seconds = tuple(1e-3 * milliseconds * k for k in (0.5, 1.0, 2.0))
             return records.LatencyRow(**place, **sizes, precision="fp32", mode="eager", steps=2, seconds=seconds)
 
@@ -252,7 +243,7 @@ class Files:
                 nets = ("both",) if part in ("stem", "head") else ("resnet", "plain")
                 rows += [row(net, part, None, passes, k * times) for net in nets]
             rows.append(row("resnet", "net", 20, passes, 60 * times))
-        record = {"shortcut": "A", "rows": rows, "peaks": (some_peaks(),), "system": a_system(device=device)}
+        record = {"shortcut": "A", "rows": rows, "system": a_system(device=device)}
         return self._write(f"latency/{device}.json", records.LatencyRecord(**record))
 
     def usual_loop(self) -> Path:

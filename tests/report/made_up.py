@@ -30,17 +30,6 @@ def digest(value: object) -> str:
 PARTS = ("stem", "stage1-identity", "stage2-down", "stage2-identity", "stage3-down", "stage3-identity", "head")
 
 
-def some_peaks(**changes: Any) -> records.Peaks:
-    fields: dict[str, Any] = {
-        "precision": "fp32",
-        "matrix_size": 1024,
-        "matmul_flops_per_second": (8e12, 1e13, 2e13),
-        "copied_bytes": 2**30,
-        "copy_bytes_per_second": (1e12, 1e12, 1e12),
-    }
-    return records.Peaks(**(fields | changes))
-
-
 def a_system(**changes: Any) -> records.System:
     fields: dict[str, Any] = {
         "device": "cuda",

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from resnet.report.results import Results
 from resnet.report.style import style
-from resnet.report.topics import curves, errors, latency, responses, speed, tuning
+from resnet.report.topics import curves, errors, responses, speed
 from tests.report.conftest import Files
 from tests.report.drawn import assert_readable
-from tests.report.made_up import a_plan, a_sweep, some_peaks
+from tests.report.made_up import a_plan
 
 NAMES = (*(f"resnet-{depth}" for depth in (20, 32, 44, 56, 110, 1202)), *(f"plain-{d}" for d in (20, 32, 44, 56, 110)))
 FIGURES: dict[str, Callable[[Results], Figure | None]] = {
@@ -20,9 +20,6 @@ FIGURES: dict[str, Callable[[Results], Figure | None]] = {
     "curves": lambda x: curves.figure(x.nets, x.data),
     "responses": lambda x: responses.figure(x.nets, x.published),
     "speed": lambda x: speed.figure(x.nets),
-    "roofline": lambda x: speed.peaks_figure(x.nets),
-    "latency": lambda x: latency.figure(x.nets, x.latency, "cpu"),
-    "tuning": lambda x: tuning.figure(x.sweeps),
 }
 
 
@@ -35,13 +32,10 @@ def extreme(tmp_path_factory: pytest.TempPathFactory) -> Results:
         for seed in range(1 if depth > 56 else 3):
             plan.train(name, seed, 90.0 if name == "plain-110" else 0.01 + 5 * (place % 5) ** 2 + seed)
         step = 10.0 ** (place % 6 - 3)
-        plan.throughput(name, (step, 1.5 * step, 3 * step), (step / 9, step / 8, step / 7), peaks=some_peaks())
+        plan.throughput(name, (step, 1.5 * step, 3 * step), (step / 9, step / 8, step / 7))
         if depth < 1202:
             strongest = 17_099.0 if name == "plain-110" else 13.8
             plan.responses(name, [strongest, *(0.2 + k % 7 for k in range(depth - 2))])
-    plan.latency()
-    for depth, own in ((20, None), (32, 89.5)):
-        a_sweep(depth, own, 0.4).write(plan.runs / "sweep" / f"resnet-{depth}.json")
     return plan.results()
 
 

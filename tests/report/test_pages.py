@@ -92,7 +92,6 @@ def test_the_summary_is_the_answer_the_one_table_and_figure_6(whole: Any) -> Non
         assert "[Summary](summary.md)" in (whole.reports / page).read_text()
     file = "train/resnet-20/seed-0/metrics.json"
     assert f"[{file}](../runs/{file})" in (whole.reports / "provenance.md").read_text()
-    assert "Not drawn: roofline (not measured); latency by depth on a CPU" in (whole.reports / "speed.md").read_text()
 
 
 def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: Any) -> None:

@@ -70,7 +70,7 @@ def test_fields_that_nothing_reads_any_more_are_passed_over_and_belong_to_the_di
     record["segments"][0] |= {"processes": 1, "energy_joules": None}
     metrics.write_text(json.dumps(record))
     assert TrainingRecord.read(metrics).segments[0].side_by_side == 1
-    throughput.write_text(json.dumps(speed | {"training_energy": None, "inference_energy": {"images": [1]}}))
+    throughput.write_text(json.dumps(speed | {"training_energy": None, "peaks": {"precision": "fp32"}}))
     assert ThroughputRecord.read(throughput).training.batch_size == 128
     TrainingRecord.read(metrics).write(metrics)
     metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"processes": 1}))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from resnet.report import protocol, words
-from resnet.report.markdown import Markdown, bold, bullets, code, escaped, link
+from resnet.report.markdown import bold, bullets, code, escaped, link
 from resnet.report.results import Net, Nets
 from resnet.report.samples import prediction
 from resnet.report.section import Section
-from resnet.report.table import Cell, Table, table
+from resnet.report.table import Cell, table
 from resnet.results import DataRecord, System
 from resnet.results.iteration_time import IterationTime
 
-T = TypeVar("T")
 Times = Mapping[str, IterationTime]
 """Of a training iteration, by net."""
 
@@ -24,10 +23,10 @@ LEARNED = 0.8
 
 REPEATED = (
     "The same machine, software and number of threads give the same bits. Anything else rounds differently, which "
-    "at 56 layers changes a run as much as another seed does. *One more run* is the interval in which one more run of "
-    "the net ends, by its runs here. *A repetition* is the interval in which the difference ends if all runs are made "
-    "again. Hours are wall-clock hours on shared cores, for planning: load decides them as much as depth does. A "
-    "claim's hours are from nothing, at the measured speed."
+    "at 56 layers changes a run as much as another seed does. *Here* is a net's test error in %, or a claim's "
+    "difference. *A repetition* is the interval in which one more run of the net ends, or the difference if all runs "
+    "are made again. Hours are wall-clock hours from nothing, and left, at the measured speed on shared cores: load "
+    "decides them as much as depth does."
 )
 
 
@@ -78,121 +77,97 @@ def _hours(seconds: float) -> Cell:
     return Cell(words.NONE) if math.isnan(seconds) else Cell(f"{seconds / 3600:,.1f}", seconds)
 
 
-def _one_more(net: Net, confidence: float) -> str:
-    """The interval in which one more run ends."""
-    values = net.over_seeds("test_error")
+def _of_net(net: Net, confidence: float) -> tuple[str, str]:
+    """Its test error, and the interval in which one more run ends."""
+    values, again = net.over_seeds("test_error"), words.NONE
     if values and (more := prediction(values, 0.0)):
-        low, high = more.interval(confidence)
-        return words.interval_of_mean((max(0.0, low), min(100.0, high)))
-    return words.NONE
+        again = words.interval_of_mean(more.interval(confidence))
+    return words.sample(values, "not run"), again
 
 
-def _repetition(judged: Any) -> str:
-    """The interval in which the difference ends if all runs are made again: its own, larger by the square root of 2."""
+def _of_claim(judged: Any) -> tuple[str, str]:
+    """Its difference, and the interval of all runs made again: its own, larger by the square root of 2."""
     if not judged.test:
-        return "not tested yet"
+        return "not tested yet", words.NONE
     value = judged.difference
     low, high = (value + math.sqrt(2) * (end - value) for end in (judged.low, judged.high))
-    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.unit}"
+    return f"{value:+.2f} {judged.unit}", words.interval((low, high))
 
 
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
-    """The primary claims, as they are judged, and the nets: by command, hours and tolerance.
+    """The nets and the primary claims, as they are judged: by command, hours and tolerance.
 
     `times` are of an iteration, and has no net whose speed is unknown; `plan` is the path of its `dvc.yaml` if that is
     not in the working directory.
     """
-    seconds = {name: times[name].seconds if name in times else math.nan for name in nets}
-    whole = {name: net.planned * net.iterations * seconds[name] for name, net in nets.items()}
 
-    def command(names: Sequence[str]) -> Markdown:
-        return code(" ".join(["dvc repro", *(f"{plan and f'{plan}:'}train@{name}" for name in names)]))
-
-    of_claims = [
-        {
-            "claim": Cell(x.sentence),
-            "command": Cell(command(x.nets)),
-            "hours": _hours(sum(whole[name] for name in x.nets)),
-            "here, and the tolerance": Cell(_repetition(x)),
+    def line(what: str, names: Sequence[str], here: str = "", again: str = "") -> dict[str, Cell]:
+        targets = [f"{plan and f'{plan}:'}train@{name}" for name in names]
+        made = whole = left = 0.0
+        for net in map(nets.__getitem__, names):
+            seconds = times[net.name].seconds if net.name in times else math.nan
+            made += net.planned - net.runs_left
+            whole += net.planned * net.iterations * seconds
+            left += net.iterations_left * seconds if net.iterations_left else 0.0
+        return {
+            "net or claim": Cell(what),
+            "command": Cell(code(" ".join(["dvc repro", *targets]))),
+            "runs made": Cell(f"{made:.0f} of {sum(nets[name].planned for name in names)}", made),
+            "hours": _hours(whole),
+            "hours left": _hours(left),
+            "here": Cell(here),
+            f"a repetition, {100 * confidence:g} %": Cell(again),
         }
-        for x in claims
-    ]
-    of_nets, spent, left = list[dict[str, Cell]](), list[float](), list[float]()
-    for net in sorted(nets.values(), key=lambda net: (net.kind != "resnet", net.depth)):
-        made = net.planned - net.runs_left
-        spent.append(math.fsum(x.seconds / x.side_by_side for run in net.runs for x in run.record.segments))
-        left.append(net.iterations_left * seconds[net.name] if net.iterations_left else 0.0)
-        line = {
-            "net": Cell(net.name),
-            "command": Cell(command([net.name])),
-            "runs made": Cell(f"{made} of {net.planned}", made),
-            "hours spent": _hours(spent[-1]),
-            "hours left": _hours(left[-1]),
-            "test error, %": Cell(words.sample(net.over_seeds("test_error"), "not run")),
-            f"one more run, {100 * confidence:g} %": Cell(_one_more(net, confidence)),
-        }
-        of_nets.append(line)
-    totals = {"net": Cell("all"), "hours spent": _hours(math.fsum(spent)), "hours left": _hours(math.fsum(left))}
-    shown = table([*of_nets, dict.fromkeys(of_nets[0], Cell("")) | totals], left=2) if nets else Table()
-    return Section("How to repeat it", (table(of_claims, left=2), shown, REPEATED) if nets else ())
+
+    ordered = sorted(nets.values(), key=lambda net: (net.kind != "resnet", net.depth))
+    lines = [line(net.name, [net.name], *_of_net(net, confidence)) for net in ordered]
+    lines += [line("all", [*nets]) | {"command": Cell(code(f"dvc repro {plan}"))}]
+    lines += [line(x.sentence, x.nets, *_of_claim(x)) for x in claims]
+    return Section("How to repeat it", (table(lines, left=2), REPEATED) if nets else ())
 
 
-def _made(nets: Nets, describe: Callable[[System], T]) -> dict[T, str]:
-    """What each maker made: `training of resnet-20 and plain-20; images/s of resnet-20`."""
-    by = dict[T, dict[str, dict[str, None]]]()
+def _software(system: System) -> dict[str, Cell]:
+    """What decides the bits: rows of one table differ in it."""
+    device = f"{system.device_name} ({system.device}); " if system.device != "cpu" else ""
+    compiled = f"compiled by {system.compiler}" if system.compiler else "compiled"
+    versions = ", ".join([f"Python {system.python}", *(" ".join(x) for x in sorted(system.versions.items()))])
+    return {
+        "processor": Cell(f"{device}{system.processor}"),
+        "instructions": Cell(system.instructions or "not recorded"),
+        "threads": Cell(str(system.threads)),
+        "operations": Cell({None: words.NONE, True: compiled, False: "PyTorch's own"}[system.fused]),
+        "software": Cell(versions),
+    }
+
+
+def made_by(nets: Nets, data: DataRecord | None, docs: str | None = None) -> Section:
+    """The data, and machines with what each made; `docs`: the folder as seen from the page."""
+    made = dict[tuple[Cell, ...], dict[str, dict[str, None]]]()  # kinds of results with their nets, by machine
+    columns = tuple[str, ...]()
     for net in nets.values():
         measured = {"images/s": net.throughput, "layer responses": net.responses}
         systems = [("training", part.system) for run in net.runs for part in run.record.segments]
         for what, system in [*systems, *((what, record.system) for what, record in measured.items() if record)]:
-            by.setdefault(describe(system), {}).setdefault(what, {})[net.name] = None
-    return {
-        maker: "; ".join(f"{what} of {words.listed(names)}" for what, names in of_maker.items())
-        for maker, of_maker in by.items()
-    }
-
-
-def _machine(system: System) -> tuple[tuple[str, str], ...]:
-    memory = f", {words.size(system.device_memory_bytes)}" if system.device_memory_bytes else ""
-    gpu = f"{system.device_name} ({system.device}{memory}); " if system.device != "cpu" else ""
-    compiled = f"compiled by {system.compiler}" if system.compiler else "compiled"
-    cells = {
-        "processor": f"{gpu}{system.processor}",
-        "instructions": system.instructions or "not recorded",
-        "cores": str(system.cores),
-        "threads": str(system.threads),
-        "memory": words.size(system.memory_bytes),
-        "system": system.platform,
-        "operations": {None: words.NONE, True: compiled, False: "PyTorch's own"}[system.fused],
-    }
-    return tuple(cells.items())
-
-
-def _versions(system: System) -> str:
-    return escaped(", ".join([f"Python {system.python}", *(" ".join(x) for x in sorted(system.versions.items()))]))
-
-
-def _commit(system: System) -> str:
-    modified = " **with uncommitted changes**" if system.modified else ""
-    return f"{code(system.commit)}{modified}" if system.commit else "outside a checkout"
-
-
-def made_by(nets: Nets, data: DataRecord | None, docs: str | None = None) -> Section:
-    """Data, machines, versions and commits, each with what it made; `docs`: the folder as seen from the page."""
-    machines = table([{**dict(cells), "made": what} for cells, what in _made(nets, _machine).items()], left=8)
-    blocks = list[str | Table]()
+            cells = _software(system)
+            columns = tuple(cells)
+            made.setdefault(tuple(cells.values()), {}).setdefault(what, {})[net.name] = None
+    lines = [
+        dict(zip(columns, cells, strict=True))
+        | {"made": Cell("; ".join(f"{what} of {words.listed(names)}" for what, names in kinds.items()))}
+        for cells, kinds in made.items()
+    ]
+    said = list[str]()
     if data:
         name = f"{escaped(data.name)} ({'official' if data.official else 'not the official CIFAR-10'})"
         digests = ", ".join(f"{part} {code(digest)}" for part, digest in sorted(data.fingerprint.items()))
         split = f"validation images drawn with split seed {data.split_seed}, {code(data.split_fingerprint)}"
-        trained = {net.name: net.runs[0].record.precision for net in nets.values() if net.runs}
-        precisions = [f"{escaped(who)}: {precision}" for precision, who in words.grouped(trained, len(nets)).items()]
-        title = "**Precision of training**; final errors are measured in fp32"
-        blocks += [f"**Data**\n\n- {name}: SHA-256 of {digests}; {split}.", f"{title}\n\n{bullets(precisions)}"]
-    for heading, makers in {"Versions": _made(nets, _versions), "Commits": _made(nets, _commit)}.items():
-        listed = bullets(f"{maker}: {escaped(what)}" if len(makers) > 1 else maker for maker, what in makers.items())
-        blocks += [f"**{heading}**\n\n{listed}"] if makers else []
-    rest = f"Terms, licences, runs that were made and replaced, and why this length: {link('protocol.md', docs)}."
-    return Section("What made it", (machines, *blocks, rest) if nets else ())
+        said += [f"{name}: SHA-256 of {digests}; {split}."]
+    said += [f"Terms, licences, runs that were made and replaced, and why this length: {link('protocol.md', docs)}."]
+    return Section("What made it", (table(lines, left=6), bullets(said)) if nets else ())
+
+
+def _commit(system: System) -> str:
+    return (system.commit or "no checkout")[:12] + (", changed" if system.modified else "")
 
 
 def every_run(nets: Nets, runs: str | None) -> Section:
@@ -200,19 +175,18 @@ def every_run(nets: Nets, runs: str | None) -> Section:
     lines = []
     for name, run in ((name, run) for name, net in nets.items() for run in net.runs):
         record = run.record
+        warm = f", warm-up {record.warmup_iterations}" if record.warmup_iterations else ""
         line = {
             "net": Cell(name),
             "result file": Cell(link(run.file, runs) if runs else run.file),
-            "seed": Cell(str(run.seed), run.seed),
             "status": Cell(record.status),
-            "iterations": Cell(f"{record.iteration:,} of {record.iterations:,}", record.iteration),
+            "iterations": Cell(f"{record.iteration:,} of {record.iterations:,}{warm}", record.iteration),
             "test error, %": Cell(words.percent(record.test_error), record.test_error),
             "training error, %": Cell(words.percent(record.training_error), record.training_error),
             "validation error, %": Cell(words.percent(record.validation_error), record.validation_error),
-            "warm-up iterations": Cell(words.count(record.warmup_iterations or None), record.warmup_iterations),
             "time": Cell(words.duration(record.seconds), record.seconds),
-            "configuration": Cell(code(record.identity.configuration[:12])),
-            "version": Cell(str(record.identity.version)),
+            "trained in": Cell(record.precision),
+            "commits": Cell("; ".join(dict.fromkeys(_commit(segment.system) for segment in record.segments))),
         }
         lines.append(line)
     return Section("", (table(lines, 2, "Every training run; its folder has the curve and the predictions"),))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from resnet.report.section import Section
+from resnet.report.table import Table
 from resnet.report.topics import provenance as topic
 from resnet.results.iteration_time import IterationTime
 from tests.report.conftest import Files
@@ -65,64 +65,54 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
         for sentence, other, numbers in (("a", "resnet-20", TESTED), ("b", "resnet-32", {"test": ""}))
     ]
     times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
-    first, second = topic.repeat(plan.results().nets, claims, times, 0.95, "tenth/dvc.yaml").blocks[:2]
-    text = plan.topic(Section("", (first,)))
-    # 2 nets of 3 runs of 64,000 iterations of 0.1125 s; 2 ± 4.302653 is larger by the square root of 2.
-    command = "`dvc repro tenth/dvc.yaml:train@plain-20 tenth/dvc.yaml:train@resnet-20`"
-    assert f"| a | {command} | 12.0 | +2.00, a repetition -4.08 to +8.08 points |" in text
-    assert [cells["hours"] for cells in plan.rows_of(text)] == ["12.0", "–"]
-    assert plan.rows_of(text)[1]["here, and the tolerance"] == "not tested yet"
-    lines = {row[0].text: [cell.text for cell in row[2:]] for row in second.rows}  # type: ignore[union-attr]
-    # 9 ± 4.302653 * 1 * sqrt(4/3), one more run. Left of plain-20: 3 * 64,000 - 24,000 iterations.
-    assert lines == {
-        "resnet-20": ["3 of 3", "6.0", "0.0", "9.00 ± 1.00 (n = 3)", "4.03 to 13.97"],
-        "resnet-32": ["0 of 3", "0.0", "–", "not run", "–"],
-        "plain-20": ["0 of 3", "1.0", "5.2", "not run", "–"],
-        "all": ["", "7.0", "–", "", ""],
-    }
+    (shown, _) = topic.repeat(plan.results().nets, claims, times, 0.95, "tenth/dvc.yaml").blocks
+    assert isinstance(shown, Table)
+    one, two, plain, whole, tested, untested = ([cell.text for cell in row[1:]] for row in shown.rows)
+    # 9 ± 4.302653 * 1 * sqrt(4/3), one more run. Left of plain-20: 3 * 64,000 - 24,000 iterations of 0.1125 s.
+    command = "`dvc repro tenth/dvc.yaml:train@"
+    assert one == [f"{command}resnet-20`", "3 of 3", "6.0", "0.0", "9.00 ± 1.00 (n = 3)", "4.03 to 13.97"]
+    assert two == [f"{command}resnet-32`", "0 of 3", "–", "–", "not run", "–"]
+    assert plain == [f"{command}plain-20`", "0 of 3", "6.0", "5.2", "not run", "–"]
+    assert whole == ["`dvc repro tenth/dvc.yaml`", "3 of 9", "–", "–", "", ""]
+    # 2 ± 4.302653 is larger by the square root of 2.
+    both = f"{command}plain-20 tenth/dvc.yaml:train@resnet-20`"
+    assert tested == [both, "3 of 6", "12.0", "5.2", "+2.00 points", "-4.08 to +8.08"]
+    assert untested[2:] == ["–", "–", "not tested yet", "–"]
     assert plan.topic(topic.repeat({}, [], {}, 0.95)) == ""
 
 
-def test_machines_versions_and_commits_name_what_they_made(files: Callable[..., Files]) -> None:
+def test_machines_name_what_they_made(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-32", seeds=1)
-    assert "Machines" not in plan.written(topic.made_by)
-    cpu = plan.system(
-        device="cpu", processor="<b>a_b", fused=True, compiler="g++ 12", commit=None, versions={"torch": "x_y"}
-    )
+    assert "|" not in plan.written(topic.made_by)
+    cpu = plan.system(device="cpu", processor="<b>a_b", fused=True, compiler="g++ 12", versions={"torch": "x_y"})
     plan.train("resnet-20", systems=[plan.system(modified=True)])
     plan.train("resnet-32", systems=[plan.system(), cpu])
     plan.throughput("resnet-32", system=cpu)
     plan.responses("resnet-20", [1.0])
     text = plan.written(topic.made_by, "../docs")
-    machine, other = plan.rows_of(text)
-    assert machine["processor"] == "Example GPU (cuda, 80.0 GiB); Example processor"
-    assert machine["made"] == "training of resnet-20 and resnet-32; layer responses of resnet-20"
-    assert [machine[x] for x in ("cores", "threads", "operations")] == ["16", "8", "–"]
-    assert (other["processor"], other["operations"]) == ("\\<b\\>a\\_b", "compiled by g++ 12")
-    assert other["made"] == "training of resnet-32; images/s of resnet-32"
-    assert "- Python 3.11.7, torch x\\_y: training of resnet-32; images/s of resnet-32" in text
-    assert "` **with uncommitted changes**: training of resnet-20\n" in text
-    assert "- outside a checkout: training of resnet-32" in text
+    machine, other = ([*row.values()] for row in plan.rows_of(text))
+    made = "training of resnet-20 and resnet-32; layer responses of resnet-20"
+    software = "Python 3.11.7, numpy 2.2.0, torch 2.11.0"
+    assert machine == ["Example GPU (cuda); Example processor", "not recorded", "8", "–", software, made]
+    made = "training of resnet-32; images/s of resnet-32"
+    written = ["not recorded", "8", "compiled by g++ 12", "Python 3.11.7, torch x\\_y", made]
+    assert other == ["\\<b\\>a\\_b", *written]
     assert plan.data().fingerprint["test"] in text
-    assert "- all nets: bf16" in text
     assert "[protocol.md](../docs/protocol.md)" in text
 
 
-def test_every_run_has_its_file_its_configuration_and_version(files: Callable[..., Files]) -> None:
+def test_every_run_has_its_file_precision_and_commits(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-110", seeds=2)
     assert plan.topic(topic.every_run(plan.results().nets, None)) == ""
-    plan.train("resnet-20", 0, 8.0)
+    commits = [plan.system(modified=True), plan.system(commit=None), plan.system(commit=None)]
+    plan.train("resnet-20", 0, 8.0, systems=commits)
     plan.train("resnet-20", 1, status="diverged", iteration=1234)
     plan.train("resnet-110", 0)
     nets = plan.results().nets
     done, diverged, warm = plan.rows_of(plan.topic(topic.every_run(nets, "../runs")))
     assert done["result file"].endswith("](../runs/train/resnet-20/seed-0/metrics.json)")
     assert f"| {nets['resnet-20'].runs[0].file} |" in plan.topic(topic.every_run(nets, None))
-    values = ["done", "64,000 of 64,000", "8.00", "0.50", "8.00", "–", "20.0 min"]
-    assert list(done.values())[3:10] == values
-    assert (done["configuration"], done["version"]) == (
-        f"`{nets['resnet-20'].runs[0].record.identity.configuration[:12]}`",
-        "1",
-    )
+    values = ["done", "64,000 of 64,000", "8.00", "0.50", "8.00", "20.0 min", "bf16"]
+    assert [*done.values()][2:] == [*values, "0123456789ab, changed; no checkout"]
     assert (diverged["iterations"], diverged["test error, %"]) == ("1,234 of 64,000", "–")
-    assert warm["warm-up iterations"] == "400"
+    assert warm["iterations"] == "64,000 of 64,000, warm-up 400"
