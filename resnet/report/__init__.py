@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from resnet.errors import UserError
 from resnet.params import Params, load
 
 
@@ -33,8 +34,10 @@ def build(
         The path of summary.md. Standard error names every file that does not count.
 
     Raises:
-        UserError: `readme` has no markers, or the other plan has no parameters; nothing is written.
+        UserError: the plan has no net, `readme` no markers, or the other plan no parameters; nothing is written.
     """
+    if not params.models:
+        raise UserError("the parameters have no models: there is nothing to report")
     # Figures are files: a notebook's or a desktop's choice of a window may not be there.
     os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.

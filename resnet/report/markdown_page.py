@@ -16,20 +16,10 @@ def _written(block: Block) -> str:
     return block.strip("\n")
 
 
-def render(sections: Sequence[Section], drawn: Collection[str] = (), *, tell_absent: bool = False) -> str:
-    """A page in Markdown; what is empty is left out.
-
-    Args:
-        sections: in order.
-        drawn: the names of the figures that there are.
-        tell_absent: whether a last line says which figures are not drawn, and why.
-    """
+def render(sections: Sequence[Section], drawn: Collection[str] = ()) -> str:
+    """A page in Markdown, with the figures that are drawn; what is empty is left out."""
     parts = []
     for title, blocks in filled(sections, drawn):
         content = "\n\n".join(map(_written, blocks))
         parts.append(f"## {title}\n\n{content}" if title else content)
-    pictures = [block for section in sections for block in section.blocks if isinstance(block, Picture)]
-    reasons = [picture.absent for picture in pictures if picture.absent and picture.name not in drawn]
-    if len(parts) > 1 and reasons and tell_absent:
-        parts.append(f"Not drawn: {'; '.join(reasons)}.")
     return "\n\n".join(parts) + "\n" if parts else ""

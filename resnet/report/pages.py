@@ -48,30 +48,24 @@ TITLES = {
 }
 """Of the pages that the summary links to, in order."""
 
-BENCHMARK = "benchmark.csv"
-"""Which there is not without a measured speed."""
-
 MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 """A report's headline is between them in another file, such as README.md; each names the folder of the report."""
 
 
 def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
-    """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` in its repository.
+    """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` as seen from the root.
 
-    Runs are None, and named without a link, if their folder is not next to the reports: a machine's paths stay out.
-    The plan is empty in the root of its repository.
+    The root is the repository's, or the reports' parent. Folders outside it are None, and named without a link: a
+    machine's paths stay out. The plan is empty in the root.
     """
-    pages = Path(os.path.realpath(reports))
-    linked = Path(os.path.relpath(os.path.realpath(runs), pages)).as_posix()
-    near = linked.split("/").count("..") <= 1 and " " not in linked
+    pages = reports.resolve()
     root = next((folder for folder in pages.parents if (folder / ".dvc").is_dir()), pages.parent)
-    there = (root / "docs").is_dir() and (root / ".dvc").is_dir()
-    plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
-    return (
-        linked if near else None,
-        Path(os.path.relpath(root / "docs", pages)).as_posix() if there else None,
-        shlex.quote(plan) if plan != "dvc.yaml" else "",
+    linked, docs = (
+        Path(os.path.relpath(folder, pages)).as_posix() if folder.is_dir() and folder.is_relative_to(root) else None
+        for folder in (runs.resolve(), root / "docs")
     )
+    plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
+    return linked, docs, "" if plan == "dvc.yaml" else shlex.quote(plan)
 
 
 def sections(
@@ -139,11 +133,10 @@ def _tidy(judged: Judgement) -> dict[str, str]:
         "errors.csv": nets.seeds(of_nets),
         "curves.csv": curves.frame(of_nets),
         "claims.csv": claims.frame(judged.claims),
-        BENCHMARK: speed.benchmark(of_nets, judged.results.latency),
+        "benchmark.csv": speed.benchmark(of_nets, judged.results.latency),
         "mean-curves.csv": curves.means(of_nets),
     }
-    shown = {name: x for name, x in frames.items() if name != BENCHMARK or len(x)}
-    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in shown.items()}
+    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in frames.items()}
     return texts | {"metrics.json": f"{json.dumps(nets.metrics(of_nets), indent=2, allow_nan=False)}\n"}
 
 
@@ -167,30 +160,28 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     judged = Judgement(results, claims.judge(results.nets, results.params.report))
     other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
     linked, docs, plan = where(runs, reports)
-    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip())) or answer.NO_NETS
+    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip()))
     table = errors.headline(results.nets, results.data, others.nets if others else {})
     head, behind = [Section("", (answers,)), table], sections(judged, other, linked, docs, plan)
     blocks = [block for section in chain(head, *behind.values()) for block in section.blocks]
     pictures = {block.name: block for block in blocks if isinstance(block, Picture)}
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
-    behind, tidy = behind if results.nets else {}, _tidy(judged)
-    below = behind.pop(SUMMARY, [])
-    texts = {name: render(shown, figures, tell_absent=True) for name, shown in behind.items()}
+    below, tidy = behind.pop(SUMMARY), _tidy(judged)
+    texts = {name: render(shown, figures) for name, shown in behind.items()}
     texts = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in texts.items() if text}
     named = [name for name in tidy if name != "mean-curves.csv"]
     links = [*(f"[{TITLES[page]}]({page})" for page in texts), *(f"[{file}]({file})" for file in named)]
-    first = render(head, figures)
-    rest = [render([*below, Section("", (" · ".join(links),))], figures)] if below else []
+    first, rest = render(head, figures), render([*below, Section("", (" · ".join(links),))], figures)
     titled = {"": [*head, *below]} | {TITLES[name]: shown for name, shown in behind.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
     html = page(answer.TITLE, titled, elements, _drawings(results), [SUMMARY, *named], linked)
 
-    texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, *rest)), **texts, **tidy, "index.html": html}
+    texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, rest)), **texts, **tidy, "index.html": html}
     files = {name: text.encode() for name, text in texts.items()}
     paths = {f"figures/{name}.{kind}": figures.get(name, {}).get(kind) for name in pictures for kind in ("svg", "png")}
     files |= {path: content for path, content in paths.items() if content}
-    return files, {*paths, *TITLES, BENCHMARK} - files.keys(), first
+    return files, {*paths, *TITLES} - files.keys(), first
 
 
 def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:

@@ -19,9 +19,8 @@ class Picture(NamedTuple):
     name: str
     """File name below `figures/`, without its ending."""
     caption: str
-    absent: str
-    """What is not drawn and why, if there is nothing to draw."""
     draw: Callable[[], Figure | None]
+    """None if there is nothing to draw."""
 
 
 Block = str | Table | Picture

@@ -50,7 +50,7 @@ TABLE = table(
 
 
 def written(*more: Section) -> str:
-    results = Section("", ("**Depth** `helps` <b>.\n", Picture("errors", "Error *against* depth.", "", errors), TABLE))
+    results = Section("", ("**Depth** `helps` <b>.\n", Picture("errors", "Error *against* depth.", errors), TABLE))
     pages = {"": [results], "Speed": [Section("Nothing", ("", TABLE._replace(rows=()))), *more], "Absent": []}
     with style.style():
         drawn = {name: element(errors(), name) for name in ("errors", "again")}
@@ -71,7 +71,7 @@ def test_the_results_come_first_and_the_drawings_last() -> None:
 
 
 def test_figures_share_no_identifier_and_every_reference_has_its_own() -> None:
-    text = written(Section("Again", (Picture("again", "", "", errors), Picture("none", "?", "", errors))))
+    text = written(Section("Again", (Picture("again", "", errors), Picture("none", "?", errors))))
     names = re.findall(r'\bid="([^"]+)"', text)
     assert len(set(names)) == len(names)
     assert {*re.findall(r'(?:href="|url\()#([\w-]+)', text)} <= {*names}

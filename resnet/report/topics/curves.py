@@ -229,8 +229,7 @@ def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> S
         "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own, "
         "which may leave out the first iterations."
     )
-    absent = "learning curves (no training run has left one)"
-    picture = Picture("error-vs-iteration", caption, absent, partial(figure, nets, data))
+    picture = Picture("error-vs-iteration", caption, partial(figure, nets, data))
     return Section("Learning curves", (apart, picture, *slower(nets, confidence), correlation(nets)))
 
 
@@ -367,7 +366,7 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
     """Our runs of 20 and 56 layers with others' published curves; empty without any of ours that is like them."""
     like = like_others(nets, data)
     if not like:
-        return Section("Others' learning curves", (Picture("published-curves", "", "", lambda: None),))
+        return Section("Others' learning curves", (Picture("published-curves", "", lambda: None),))
     curves, fall = both(like), min(falls(net)[0] for net in like)
     caption = (
         "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
@@ -380,6 +379,6 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
         "Mean training error in % over these iterations, with the standard deviation over runs. Others' runs are logs "
         f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
     )
-    picture = Picture("published-curves", caption, "", partial(published_figure, curves, fall))
+    picture = Picture("published-curves", caption, partial(published_figure, curves, fall))
     blocks = (pace(curves, fall, confidence), picture, published_table(curves), note)
     return Section("Others' learning curves", blocks)

@@ -175,6 +175,5 @@ def by_block(nets: Nets, measured: Measured, runs: str | None) -> Section:
             f"Bars show where a forward and a backward pass spend their time on a {unit}: latencies of blocks times "
             "their numbers. The time below is that of the whole net, or of the blocks if the net was not measured."
         )
-        absent, draw = f"latency by depth on a {unit} (not measured)", partial(figure, nets, measured, device)
-        content.append(Picture(f"latency-by-depth-{device}", caption, absent, draw))
+        content.append(Picture(f"latency-by-depth-{device}", caption, partial(figure, nets, measured, device)))
     return Section("Latency by block", tuple(content))

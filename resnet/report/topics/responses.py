@@ -153,5 +153,5 @@ def layer_responses(nets: Nets, others: Others) -> Section:
     )
     if above:
         caption += f" Not drawn: {named}, whose strongest layer is more than {APART} times that of the median net."
-    picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, nets, others))
+    picture = Picture("responses", caption, partial(figure, nets, others))
     return Section("Layer responses", (responses_table(nets, others), _notes(nets, others), picture))

@@ -179,7 +179,7 @@ def figure(nets: Nets) -> Figure | None:
 def throughput(nets: Nets) -> Section:
     """Images/s against depth."""
     caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
-    picture = Picture("throughput-vs-depth", caption, "throughput (not measured)", partial(figure, nets))
+    picture = Picture("throughput-vs-depth", caption, partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
 
 
@@ -265,7 +265,7 @@ def roofline(nets: Nets) -> Section:
         "Marks are the medians of what steps reach, and bars the range over repeats. The line is what a matrix product "
         "and a copy reach there at best."
     )
-    picture = Picture("roofline", caption, "roofline (not measured)", partial(peaks_figure, nets))
+    picture = Picture("roofline", caption, partial(peaks_figure, nets))
     notes = bullets(_notes(steps)) if lines else ""
     return Section("Distance from the machine's peaks", (table(lines, left=2), notes, picture))
 

@@ -135,5 +135,5 @@ def tuned(sweeps: Sweeps) -> Section:
     others = words.listed(sorted({sweep.data.name for sweep in sweeps if not sweep.data.official}))
     notes = [f"On {escaped(others)}, not the official CIFAR-10."] if others else []
     text = bullets([*notes, *orders(sweeps), NOTE]) if sweeps else ""
-    picture = Picture("sweep", CAPTION, "", partial(figure, sweeps))
+    picture = Picture("sweep", CAPTION, partial(figure, sweeps))
     return Section("Tuned at equal budget", (table([_line(sweep) for sweep in sweeps], left=2), text, picture))
