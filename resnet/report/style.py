@@ -1,8 +1,5 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
-import re
-import textwrap
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,7 +10,6 @@ import numpy as np
 from matplotlib import cbook
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 COLOURS = ("#222222", "#8a8a8a", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -78,14 +74,8 @@ def panels(
     axes = [*figure.subplots(-(-len(titles) // columns), columns, squeeze=False, **options).flat]
     for panel, of_panel in zip(axes, titles, strict=True):
         panel.set_title(of_panel)
-    entitle(figure, title)
+    figure.suptitle(title, size=11, weight="bold", wrap=True)
     return figure, axes
-
-
-def entitle(figure: Figure, title: str) -> None:
-    """A title in lines that fit; a number in brackets stays with its noun."""
-    together = re.sub(r"(\(\d+) ", "\\1\N{NO-BREAK SPACE}", title)
-    figure.suptitle(textwrap.fill(together, int(10 * figure.get_figwidth())), size=11, weight="bold")
 
 
 def log_ticks(axis: Any, places: Sequence[float], write: Any) -> None:
@@ -98,9 +88,9 @@ def log_ticks(axis: Any, places: Sequence[float], write: Any) -> None:
 def legend_below(figure: Figure, handles: Sequence[Any], most: int = 3) -> None:
     """A legend below the axes, of as many columns as fit: a wider one squeezes the axes."""
     # A character of the legend's 9 points is about 0.065 inches wide, the sign and gaps before it 0.6.
-    widths, whole = [0.6 + 0.065 * len(str(handle.get_label())) for handle in handles], figure.get_figwidth()
-    fitting = (n for n in range(min(most, len(widths)), 1, -1) if sum(map(max, np.array_split(widths, n))) <= whole)
-    figure.legend(handles=handles, loc="outside lower center", ncols=next(fitting, 1))
+    widest = 0.6 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(most, int(figure.get_figwidth() / widest)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def entry(label: str, **look: Any) -> Line2D:
@@ -111,11 +101,7 @@ def entry(label: str, **look: Any) -> Line2D:
 def saved(figure: Figure, kind: str, **options: Any) -> bytes:
     """A figure as SVG or PNG, without a date; `options` are Matplotlib's."""
     content, metadata = BytesIO(), {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    for text in figure.findobj(Text):  # Matplotlib stumbles over what cannot be printed
-        text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text.get_text()))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
-        figure.savefig(content, format=kind, metadata=metadata[kind], **options)
+    figure.savefig(content, format=kind, metadata=metadata[kind], **options)
     return content.getvalue()
 
 
