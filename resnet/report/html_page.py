@@ -30,15 +30,9 @@ def page(
     files: Sequence[str],
     runs: str | None = None,
 ) -> str:
-    """The whole page.
+    """The whole page: sections by the title of their page, SVG elements by name, drawings of nets by their titles.
 
-    Args:
-        title: its own.
-        pages: sections by the title of their page; what is empty is left out.
-        figures: what `element` makes of the pictures, by name.
-        drawings: SVG elements by their titles.
-        files: names of what has the same in full precision.
-        runs: the runs' folder as seen from the page, if cells are to link to their files.
+    `files` have the same in full precision; cells link to their files in `runs`, a folder as seen from the page.
     """
     shown = {heading: content for heading, sections in pages.items() if (content := filled(sections, figures))}
     loader = PackageLoader("resnet.report", ".")

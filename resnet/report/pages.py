@@ -21,9 +21,8 @@ from resnet.report import answer, ladders
 from resnet.report.answer import Judgement
 from resnet.report.html_page import element, page
 from resnet.report.markdown import bullets
-from resnet.report.markdown_page import render
 from resnet.report.results import Results, iteration_seconds
-from resnet.report.section import Picture, Section
+from resnet.report.section import Picture, Section, render
 from resnet.report.style import saved, style
 from resnet.report.topics import (
     against_published,

@@ -17,9 +17,8 @@ from resnet import results as records
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
 from resnet.report import build
-from resnet.report.markdown_page import render
 from resnet.report.results import Results, read_results
-from resnet.report.section import Section
+from resnet.report.section import Section, render
 from tests.report.made_up import (
     MULTIPLY_ADDS,
     PARAMETERS,

@@ -19,10 +19,9 @@ import pytest
 from resnet.errors import UserError
 from resnet.params import load
 from resnet.report import build, pages
-from resnet.report.markdown_page import render
 from resnet.report.pages import MARKERS, make, put, where, with_headline
 from resnet.report.results import read_results
-from resnet.report.section import Block, Picture, Section
+from resnet.report.section import Block, Picture, Section, render
 from resnet.report.style import new_figure, style
 from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
