@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import resource
@@ -25,7 +24,6 @@ from resnet.report.section import Block, Picture, Section, render
 from resnet.report.style import new_figure, style
 from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
-from tests.report.made_up import unpadded
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,10 +59,8 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path, mon
     monkeypatch.undo()
     text = whole.build()
     first = contents(whole.reports)
-    names = {f"{name}.md" for name in ("summary", "statistics", "speed", "provenance")} | {"index.html", "metrics.json"}
-    names |= {f"{name}.csv" for name in ("table", "curves", "errors", "claims", "benchmark", "mean-curves")}
     figures = ("error-vs-iteration", "error-vs-depth", "throughput-vs-depth", "published-curves")
-    assert first.keys() == names | {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
+    assert {x for x in first if "/" in x} == {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     assert "(figures/error-vs-depth.png)](figures/error-vs-depth.svg)" in text
     svg = first["figures/error-vs-iteration.svg"]
     assert b"<dc:date>" not in svg
@@ -80,19 +76,6 @@ def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path, mon
     assert str(tmp_path).encode() not in b"".join(first.values())
 
 
-def test_the_summary_is_the_answer_the_one_table_and_figure_6(whole: Any) -> None:
-    text = whole.build()
-    parts = ["# Does depth help?", "**Reproduced", "**Left", "| net", "error-vs-depth.png"]
-    parts += ["error-vs-iteration.png", "(statistics.md) · ["]
-    places = [text.find(part) for part in parts]
-    assert -1 not in places
-    assert places == sorted(places)
-    for page in ("statistics.md", "speed.md", "provenance.md"):
-        assert "[Summary](summary.md)" in (whole.reports / page).read_text()
-    file = "train/resnet-20/seed-0/metrics.json"
-    assert f"[{file}](../runs/{file})" in (whole.reports / "provenance.md").read_text()
-
-
 def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: Any) -> None:
     whole.build()
     assert (whole.reports / "statistics.md").exists()
@@ -101,14 +84,11 @@ def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: An
     shutil.rmtree(whole.runs)
     text = whole.build()
     assert "**Nothing has been trained yet.**" in text
-    assert "**Left: 6 of 6 runs**, time unknown: `dvc repro`." in text
     assert [path.name for path in (whole.reports / "figures").iterdir()] == ["mine.png"]
     assert (whole.reports / "notes.md").exists()
     assert "![" not in text
     assert (whole.reports / "errors.csv").read_text() == "name,net,depth,seed,test_error\n"
     assert json.loads((whole.reports / "metrics.json").read_text()) == {"done": 0, "planned": 6}
-    with (whole.reports / "table.csv").open(newline="") as file:
-        assert [row["name"] for row in csv.DictReader(file)] == ["plain-20", "resnet-20"]
 
 
 def test_a_section_that_fails_leaves_the_earlier_report_whole(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,17 +96,11 @@ def test_a_section_that_fails_leaves_the_earlier_report_whole(whole: Any, monkey
     before = contents(whole.reports)
     whole.train("resnet-20", 0, 5.0)
 
-    def failing(*_: object) -> Section:
-        raise KeyError("a column that is not there")
-
-    for broken in (failing, lambda *_: Section("", (Picture("line", "", lambda: 1 / 0),))):  # type: ignore[arg-type, return-value]
-        with monkeypatch.context() as patch:
-            patch.setattr(curves, "learning_curves", broken)
-            with pytest.raises((KeyError, ZeroDivisionError)):
-                whole.build()
-        assert contents(whole.reports) == before
-    whole.build()
-    assert contents(whole.reports) != before
+    broken = Section("", (Picture("line", "", lambda: 1 / 0),))  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(curves, "learning_curves", lambda *_: broken)
+    with pytest.raises(ZeroDivisionError):
+        whole.build()
+    assert contents(whole.reports) == before
 
 
 def test_a_full_disk_leaves_the_earlier_files(tmp_path: Path) -> None:
@@ -150,7 +124,6 @@ def test_the_headline_goes_between_a_files_markers(whole: Any) -> None:
     assert text.startswith(f"# Mine\n\n{start}\n\n- **Reproduced")
     assert text.endswith(f"\n\n{end}\n\nMore.\n")
     assert "](reports/figures/error-vs-depth.png)](reports/figures/error-vs-depth.svg)" in text
-    assert "| resnet-20 | 269,722 | 40.55M | 9.00 ± 1.00 (3) |" in unpadded(text)
     build(whole.params, whole.runs, whole.reports, readme)
     assert readme.read_text() == text
 
@@ -194,8 +167,8 @@ def test_another_plan_is_read_from_its_folder(whole: Any, tmp_path: Path) -> Non
     ("runs", "reports", "expected"),
     [
         ("runs", "reports", ("../runs", "../docs", "")),
-        ("a b/runs", "a b/reports", ("../runs", "../../docs", "'a b/dvc.yaml'")),
         ("the runs", "a/b/c", ("../../../the runs", "../../../docs", "a/b/dvc.yaml")),
+        ("a b/runs", "a b/reports", ("../runs", "../../docs", "'a b/dvc.yaml'")),
         ("../elsewhere", "reports", (None, "../docs", "")),
     ],
 )
