@@ -17,14 +17,15 @@ import pytest
 
 from resnet.errors import UserError
 from resnet.params import load
-from resnet.report import build, pages
+from resnet.report import build
 from resnet.report.pages import MARKERS, make, put, where, with_headline
 from resnet.report.results import read_results
 from resnet.report.section import Block, Picture, Section, render
-from resnet.report.style import new_figure, style
+from resnet.report.style import new_figure
 from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
 
+pytestmark = pytest.mark.usefixtures("unsaved")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -42,17 +43,6 @@ def whole(files: Callable[..., Any]) -> Any:
         for seed, error in enumerate([8.0, 9.0, 10.0]):
             plan.train(name, seed, error)
     return plan
-
-
-@pytest.fixture(autouse=True)
-def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are built and not saved, which takes most of a report's time."""
-
-    def built(picture: Picture) -> dict[str, bytes]:
-        with style():
-            return dict.fromkeys(("svg", "png", "html"), b"<svg/>") if picture.draw() else {}
-
-    monkeypatch.setattr(pages, "draw", built)
 
 
 def test_same_files_give_the_same_bytes_anywhere(whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
