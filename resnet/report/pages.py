@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -46,6 +47,8 @@ TITLES = {
     PROVENANCE: "Machines, versions, recipe and files",
 }
 """Of the pages that the summary links to, in order."""
+
+FORMATS = ("svg", "png")
 
 MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 """A report's headline is between them in another file, such as README.md; each names the folder of the report."""
@@ -120,7 +123,7 @@ def draw(picture: Picture) -> dict[str, bytes]:
     with style():
         if (figure := picture.draw()) is None:
             return {}
-        files = {kind: saved(figure, kind) for kind in ("svg", "png")}
+        files = {kind: saved(figure, kind) for kind in FORMATS}
         return files | {"html": element(figure, picture.name).encode()}
 
 
@@ -167,10 +170,10 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
     below, tidy = behind.pop(SUMMARY), _tidy(judged)
-    texts = {name: render(shown, figures) for name, shown in behind.items()}
-    texts = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in texts.items() if text}
+    top = f"[Summary]({SUMMARY})\n\n"
+    texts = {name: f"# {TITLES[name]}\n\n{top}{render(shown, figures)}" for name, shown in behind.items()}
     named = [name for name in tidy if name != "mean-curves.csv"]
-    links = [*(f"[{TITLES[page]}]({page})" for page in texts), *(f"[{file}]({file})" for file in named)]
+    links = [*(f"[{title}]({page})" for page, title in TITLES.items()), *(f"[{file}]({file})" for file in named)]
     first, rest = render(head, figures), render([*below, Section("", (" · ".join(links),))], figures)
     titled = {"": [*head, *below]} | {TITLES[name]: shown for name, shown in behind.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
@@ -178,9 +181,8 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
 
     texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, rest)), **texts, **tidy, "index.html": html}
     files = {name: text.encode() for name, text in texts.items()}
-    paths = {f"figures/{name}.{kind}": figures.get(name, {}).get(kind) for name in pictures for kind in ("svg", "png")}
-    files |= {path: content for path, content in paths.items() if content}
-    return files, {*paths, *TITLES} - files.keys(), first
+    files |= {f"figures/{name}.{kind}": drawn[kind] for name, drawn in figures.items() for kind in FORMATS}
+    return files, {f"figures/{name}.{kind}" for name in pictures for kind in FORMATS} - files.keys(), first
 
 
 def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
@@ -209,16 +211,12 @@ def with_headline(path: Path, made: str, reports: Path) -> str:
     """The text of another file, such as README.md, with a report's headline between its markers.
 
     Raises:
-        UserError: the file cannot be read, or has not each marker once.
+        UserError: the file has not both markers.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
     folder = Path(os.path.relpath(reports, path.parent)).as_posix()
     start, end = (marker.format(folder) for marker in MARKERS)
-    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
-        raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
-    before, after = text.split(start)[0], text.split(end)[1]
-    block = made.replace("(figures/", f"({folder}/figures/")
-    return f"{before}{start}\n\n{block}\n{end}{after}"
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    around = re.fullmatch(f"(.*{re.escape(start)}).*({re.escape(end)}.*)", text, re.DOTALL)
+    if not around:
+        raise UserError(f"{path}: must have the lines {start} and {end}, for the headline between them")
+    return f"{around[1]}\n\n{made.replace('(figures/', f'({folder}/figures/')}\n{around[2]}"

@@ -1,7 +1,7 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import cbook
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.style import context
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 COLOURS = ("#222222", "#8a8a8a", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -46,13 +47,9 @@ DEPTHS = (20, 32, 44, 56, 110, 1202)
 """The paper's."""
 
 
-@contextmanager
-def style() -> Iterator[None]:
+def style() -> AbstractContextManager[None]:
     """Draw in the report's style, whatever the user's matplotlibrc says."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
+    return context(["default", STYLE])
 
 
 def depth_colour(depth: int) -> str:

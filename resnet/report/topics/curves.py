@@ -44,6 +44,10 @@ def by_run(net: Net, quantity: str) -> DataFrame:
     return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna()
 
 
+def has_curve(net: Net) -> bool:
+    return by_run(net, "test_error").size > 0
+
+
 def mean_errors(net: Net) -> DataFrame:
     """Training and test error by iteration, means over the runs that are done.
 
@@ -91,15 +95,13 @@ FALL: dict[str, Any] = {"color": GREY, "lw": 0.9, "ls": ":"}
 
 def panels(nets: Nets) -> dict[str, list[Net]]:
     """The nets of each panel; as in the paper, those beyond 110 layers are in one of their own with that of 110."""
-    shown = [nets[x] for x in ladders.of_usual_length(nets) if by_run(nets[x], "test_error").size]
-    plain, residual = ([net for net in shown if net.kind == kind] for kind in KIND_NAMES)
-    beyond = any(net.depth > ladders.DEEPEST for net in residual)
+    shown, deepest = [nets[x] for x in ladders.of_usual_length(nets)], ladders.DEEPEST
+    plain, residual = ([net for net in shown if net.kind == kind and has_curve(net)] for kind in KIND_NAMES)
+    beyond = max((net.depth for net in residual), default=0) > deepest
     titled = {
         KIND_NAMES["plain"]: plain,
-        KIND_NAMES["resnet"]: [net for net in residual if net.depth <= ladders.DEEPEST],
-        f"residual nets, {ladders.DEEPEST} layers and more": [
-            net for net in residual if beyond and net.depth >= ladders.DEEPEST
-        ],
+        KIND_NAMES["resnet"]: [net for net in residual if net.depth <= deepest],
+        f"residual nets, {deepest} layers and more": [net for net in residual if beyond and net.depth >= deepest],
     }
     return {title: members for title, members in titled.items() if members}
 
@@ -109,12 +111,10 @@ def _draw_panel(axes: Any, nets: Sequence[Net]) -> None:
     tests = {net: by_run(net, "test_error") for net in nets}
     ends = {net: float(runs.iloc[-1].mean()) for net, runs in tests.items()}
     for net in sorted(nets, key=lambda net: -ends[net]):
-        colour, runs = depth_colour(net.depth), tests[net]
-        training = mean_errors(net)["training_error"].dropna()
-        axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
-        axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
+        runs, colour, marker = tests[net], depth_colour(net.depth), "." if len(tests[net]) == 1 else ""
         mean, label = runs.mean(axis=1), f"{net.depth} layers, n = {runs.shape[1]}"
-        marker = "." if len(mean) == 1 else ""
+        axes.plot(mean_errors(net)["training_error"].dropna(), color=colour, gid=f"training-{net.name}", **DASHED)
+        axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
         axes.plot(mean, color=colour, lw=1.9, marker=marker, gid=f"test-{net.name}", label=label)
     for fall in {fall for net in nets for fall in falls(net)}:
         axes.axvline(fall, gid="fall", **FALL)
@@ -232,8 +232,7 @@ Both = Mapping[tuple[int, str], DataFrame]
 
 def both(nets: Sequence[Net]) -> tuple[Both, Both]:
     """Training error over epochs of others and test error: our runs until the rate falls, and others' until theirs."""
-    rows = pd.read_csv(FILE)
-    rows = rows[rows["learning_rate"] == rows["learning_rate"].max()]
+    rows = pd.read_csv(FILE).query("learning_rate == learning_rate.max()")
     training, test = ({(depth, whose): DataFrame() for depth in PAIR for whose in WHOSE} for _ in range(2))
     for net in nets:
         ends = range(EPOCH, falls(net)[0] + 1, EPOCH)
@@ -250,7 +249,7 @@ def both(nets: Sequence[Net]) -> tuple[Both, Both]:
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
     """Our nets of these depths with a curve, whose runs differ from the paper's in length and split at most."""
     named = [name for depth in PAIR if (name := ladders.main_net(nets, "resnet", depth))]
-    drawn = [nets[name] for name in named if by_run(nets[name], "test_error").size and protocol.official(data)]
+    drawn = [nets[name] for name in named if has_curve(nets[name]) and protocol.official(data)]
     return [net for net in drawn if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
 
 
