@@ -15,7 +15,6 @@ from xml.etree.ElementTree import SubElement
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from resnet.report import style
 from resnet.report.markdown import Markdown, as_html, paragraphs_as_html
@@ -58,8 +57,6 @@ def element(figure: Figure, name: str) -> str:
     marks = {f"mark-{place}": artist.mark for place, artist in enumerate(labelled)}
     for gid, artist in zip(marks, labelled, strict=True):
         artist.set_gid(gid)
-    for line in figure.findobj(Line2D):
-        line.get_path().simplify_threshold = 0.5  # a curve loses the points that a screen cannot show
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):  # letters stay letters
         text = " ".join(style.saved(figure, "svg", transparent=True).decode().split())
     text = re.sub(EXACT, lambda number: f"{float(number[0]):.1f}", re.sub(UNUSED, "", text[text.index("<svg") :]))

@@ -28,6 +28,7 @@ STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
     "svg.fonttype": "path",
     "text.parse_math": False,
+    "path.simplify_threshold": 0.5,  # a curve loses the points that nobody can see
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -58,15 +59,11 @@ def depth_colour(depth: int) -> str:
     return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
 
 
-def new_figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def panels(
     width: float, height: float, titles: Iterable[str], title: str, columns: int = 0, **options: Any
 ) -> tuple[Figure, list[Any]]:
     """A figure with its title and axes with theirs, in a row or `columns`; `options` are Matplotlib's of `subplots`."""
-    figure, titles = new_figure(width, height), [*titles]
+    figure, titles = Figure(figsize=(width, height), layout="constrained"), [*titles]
     columns = columns or len(titles)
     axes = [*figure.subplots(-(-len(titles) // columns), columns, squeeze=False, **options).flat]
     for panel, of_panel in zip(axes, titles, strict=True):

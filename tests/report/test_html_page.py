@@ -29,7 +29,7 @@ DRAWING = (
 
 
 def errors() -> Figure:
-    figure = style.new_figure(9.2, 4.0)
+    figure = Figure(figsize=(9.2, 4.0), layout="constrained")
     axes, handles = figure.subplots(), []
     for (kind, values), marker in zip(ERRORS.items(), "so", strict=True):
         drawn = axes.errorbar(DEPTHS, values, yerr=[0.3, 0.4], marker=marker, ms=8, label=kind)

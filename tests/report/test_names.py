@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
 
 from resnet.report import pages
 from resnet.report.markdown import code, link
-from resnet.report.style import new_figure, saved, style
+from resnet.report.style import saved, style
 from resnet.report.table import as_markdown, table
 from tests.report.made_up import a_system, some_data
 
@@ -43,7 +44,7 @@ def test_a_cell_a_piece_of_code_and_a_link(name: str) -> None:
 
 def test_a_figure_draws_a_name_as_it_is_written() -> None:
     with style():
-        figure = new_figure(3.0, 2.0)
+        figure = Figure()
         figure.suptitle("$\\frac{1$ $x_1$")
         assert len(saved(figure, "svg")) > 1000
 

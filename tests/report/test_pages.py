@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from resnet.errors import UserError
 from resnet.params import load
@@ -21,7 +22,6 @@ from resnet.report import build
 from resnet.report.pages import MARKERS, make, put, where, with_headline
 from resnet.report.results import read_results
 from resnet.report.section import Block, Picture, Section, render
-from resnet.report.style import new_figure
 from resnet.report.topics import curves
 from tests.pipeline.project import ROOT
 
@@ -173,7 +173,7 @@ def test_what_pages_link_to_and_the_plan_below_the_root(
 
 
 def test_a_page_leaves_out_what_is_empty() -> None:
-    drawn = Picture("line", "A line.", lambda: new_figure(1.0, 1.0))
+    drawn = Picture("line", "A line.", Figure)
     empty = Picture("nothing", "Nothing.", lambda: None)
     contents: dict[str, Block] = {"": "Top.", "Text": "words\n", "Empty": empty, "Figure": drawn}
     sections = [Section(title, (block,)) for title, block in contents.items()]

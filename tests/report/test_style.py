@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from resnet.report.style import DEPTHS, depth_colour, entry, legend_below, new_figure
+from matplotlib.figure import Figure
+
+from resnet.report.style import DEPTHS, depth_colour, entry, legend_below
 
 
 def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
@@ -17,6 +19,6 @@ def test_a_deeper_net_is_darker_and_each_can_be_read_on_white() -> None:
 
 def test_a_legend_fits() -> None:
     for label, columns in (("short", 3), ("a label of sixty characters that needs all the width there is", 1)):
-        figure = new_figure(6.0, 2.0)
+        figure = Figure((6.0, 2.0))
         legend_below(figure, [entry(label)] * 3)
         assert figure.legends[0]._ncols == columns  # type: ignore[attr-defined]
