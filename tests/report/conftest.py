@@ -106,6 +106,7 @@ class Files:
         seconds: float = 1200.0,
         history: Sequence[records.HistoryRow] | None = None,
         precision: str = "bf16",
+        version: int = 1,
         wrong: NDArray[np.bool_] | None = None,
     ) -> Path:
         """Write `metrics.json` and `history.csv` of one seed; `train` overrides the plan's settings.
@@ -142,7 +143,7 @@ class Files:
             identity=records.Identity(
                 configuration=configuration(settings.net, settings.depth, settings.model, effective, precision),
                 data=data.digest,
-                version=1,
+                version=version,
             ),
             settings=sections,
             segments=tuple(

@@ -41,7 +41,7 @@ def frame(nets: Nets) -> DataFrame:
 def by_run(net: Net, quantity: str) -> DataFrame:
     """A row an iteration at which every run that is done has a finite value, a column a run."""
     curves = {run.seed: {row.iteration: getattr(row, quantity) for row in run.curve} for run in net.done if run.curve}
-    return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna()
+    return DataFrame(curves, dtype=float).dropna()
 
 
 def has_curve(net: Net) -> bool:
@@ -192,11 +192,12 @@ def correlation(nets: Nets) -> str:
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     of_nets = errors.groupby("net")
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
-    if len(errors) < FEWEST or math.isnan(r := errors["before"].corr(errors["test"])):
+    if len(errors) < FEWEST:
         return ""
     text = "Correlation of test error at the end with training error before the rate falls: "
-    text += f"r = {r:.2f} over {len(errors)} runs"
-    if len(within) >= FEWEST and not math.isnan(r := within["before"].corr(within["test"])):
+    text += f"r = {errors['before'].corr(errors['test']):.2f} over {len(errors)} runs"
+    if len(within) >= FEWEST:
+        r = within["before"].corr(within["test"])
         text += f" and r = {r:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
     return f"{text}."
 
@@ -220,10 +221,10 @@ PAIR = (20, 56)
 WHOSE = ("ours", "others'")
 EPOCH = 391
 """Iterations of an epoch of theirs: 50,000 images by 128."""
-SHOWN = (2, 4, 8, 16, 32)
-"""Epochs of theirs in the table."""
+SHOWN = tuple(EPOCH * epoch for epoch in (2, 4, 8, 16, 32))
+"""The ends of the epochs of theirs that the table has."""
 COMPARED = 8 * EPOCH
-"""The end of the epoch in which ours and theirs are compared."""
+"""The end of the one in which ours and theirs are compared."""
 NEAR = 3200
 """The iteration near which the table gives test errors."""
 Both = Mapping[tuple[int, str], DataFrame]
@@ -254,7 +255,7 @@ def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
 
 
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(curves.loc[iteration]) if iteration in curves.index else None
+    return sample(curves.T[iteration]) if iteration in curves.index else None
 
 
 def lag(training: Both, whose: str) -> DataFrame:
@@ -272,17 +273,16 @@ def overtaken(behind: DataFrame) -> list[int]:
 def published_table(training: Both, test: Both) -> Table:
     """Training error over the same iterations, and test error near the iteration of `NEAR`."""
 
-    def cell(values: Sample | None, at: str = "") -> Cell:
+    def cell(curves: DataFrame, iteration: int, at: str = "") -> Cell:
+        values = _over_runs(curves, iteration)
         return Cell(f"{words.spread(values.mean, values.std, None)}{at}", values.mean) if values else Cell(words.NONE)
 
     lines = []
     for (depth, whose), errors in ((key, errors) for key, errors in training.items() if errors.size):
         line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(errors.shape[1]), errors.shape[1])}
-        for end in (EPOCH * epoch for epoch in SHOWN):
-            line[f"{end - EPOCH + 1:,} to {end:,}"] = cell(_over_runs(errors, end))
-        tests = test[depth, whose]
-        at = min(tests.index, key=lambda iteration: abs(iteration - NEAR))
-        lines.append(line | {f"test error near {NEAR:,}": cell(_over_runs(tests, at), f" (at {at:,})")})
+        line |= {f"{end - EPOCH + 1:,} to {end:,}": cell(errors, end) for end in SHOWN}
+        at = min(test[depth, whose].index, key=lambda iteration: abs(iteration - NEAR))
+        lines.append(line | {f"test error near {NEAR:,}": cell(test[depth, whose], at, f" (at {at:,})")})
     return table(lines)
 
 

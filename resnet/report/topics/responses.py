@@ -29,7 +29,7 @@ def by_seed(net: Net) -> DataFrame:
     """Standard deviation of each layer (a column) of each seed (a row) that is done and finite throughout."""
     done, seeds = {run.seed for run in net.done}, net.responses.seeds if net.responses else ()
     rows = DataFrame({seed.seed: seed.std for seed in seeds if seed.seed in done}, dtype=float).T
-    return rows[np.isfinite(rows).all(axis=1)]
+    return rows.replace([np.inf, -np.inf], np.nan).dropna()
 
 
 def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
