@@ -70,9 +70,9 @@ def images_per_second(value: float, std: float | None = None) -> str:
     return NONE if missing(value) else spread(value, std, None, 0 if value >= 100 else 1)
 
 
-def interval(ends: tuple[float, float] | None) -> str:
+def interval(ends: tuple[float, float] | None, decimals: int = 2) -> str:
     """The interval of a difference."""
-    return NONE if ends is None or missing(ends[0]) else f"{ends[0]:+.2f} to {ends[1]:+.2f}"
+    return NONE if ends is None or missing(ends[0]) else f"{ends[0]:+.{decimals}f} to {ends[1]:+.{decimals}f}"
 
 
 def interval_of_mean(ends: tuple[float, float] | None) -> str:

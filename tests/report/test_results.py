@@ -114,3 +114,14 @@ def test_what_is_in_a_folders_place_is_named(place: str, what: str, files: Calla
     shutil.rmtree(path)
     path.write_text("") if what == "file" else path.symlink_to(path.name)
     assert (place or "train", "not a folder that can be read") in plan.results().not_counted
+
+
+def test_measurements_of_nets_that_are_not_the_plans_are_named(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", "resnet-56")
+    described = plan.describe("resnet-20")
+    for name in ("resnet-56", "other"):
+        shutil.copy(described, described.with_stem(name))
+    assert plan.results().not_counted == [
+        ("describe/other.json", "the plan does not name it"),
+        ("describe/resnet-56.json", "holds another net than the plan's of this name"),
+    ]
