@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from resnet.errors import UserError
+from resnet.files import write_text
 from resnet.params import Params, load
 
 
@@ -41,7 +42,7 @@ def build(
     # Figures are files: a notebook's or a desktop's choice of a window may not be there.
     os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
-    from resnet.report.pages import write
+    from resnet.report.pages import SUMMARY, make, put, with_headline
     from resnet.report.results import read_results
 
     results = read_results(params, runs, version)
@@ -51,4 +52,9 @@ def build(
     if params.report.other_plan:
         folder = plan / params.report.other_plan
         others = read_results(load(folder / "params.yaml"), folder / "runs", version)
-    return write(results, others, runs, reports, readme)
+    files, absent, head = make(results, others, runs, reports)
+    text = with_headline(readme, head, reports) if readme else ""
+    put(files, absent, reports)
+    if readme:
+        write_text(readme, text)
+    return reports / SUMMARY

@@ -17,7 +17,7 @@ from pathlib import Path
 from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
-from resnet.files import complete_or_absent, write_text
+from resnet.files import complete_or_absent
 from resnet.report import answer, ladders
 from resnet.report.answer import Judgement
 from resnet.report.html_page import element, page
@@ -195,16 +195,6 @@ def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
             stack.enter_context(complete_or_absent(folder / name)).write_bytes(content)
     for name in absent:
         (folder / name).unlink(missing_ok=True)
-
-
-def write(results: Results, others: Results | None, runs: Path, reports: Path, readme: Path | None = None) -> Path:
-    """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    files, absent, head = make(results, others, runs, reports)
-    text = with_headline(readme, head, reports) if readme else None
-    put(files, absent, reports)
-    if readme and text is not None:
-        write_text(readme, text)
-    return reports / SUMMARY
 
 
 def with_headline(path: Path, made: str, reports: Path) -> str:
