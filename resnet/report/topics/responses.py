@@ -15,7 +15,7 @@ from pandas import DataFrame
 from resnet.report import ladders, style, words
 from resnet.report.markdown import escaped
 from resnet.report.results import Net, Nets
-from resnet.report.samples import over_rows, sample
+from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import depth_colour
 from resnet.report.table import Cell, Table, table
@@ -73,10 +73,11 @@ def figure(nets: Nets, others: Others) -> Figure | None:
     looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
     for axes, ordered in zip(panels, (False, True), strict=True):
         for name, rows in shown.items():
-            line = over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
-            places = np.arange(1, len(line) + 1)
-            axes.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **looks[name])
-            axes.fill_between(places, line["low"], line["high"], color=looks[name]["color"], alpha=0.12, lw=0)
+            values = -np.sort(-rows.to_numpy(), axis=1) if ordered else rows.to_numpy()
+            places, gid = np.arange(1, values.shape[1] + 1), f"{'sorted' if ordered else 'order'}-{name}"
+            axes.plot(places, values.mean(axis=0), gid=gid, **looks[name])
+            low, high = values.min(axis=0), values.max(axis=0)
+            axes.fill_between(places, low, high, color=looks[name]["color"], alpha=0.12, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         axes.set(xlim=(0, None), xlabel="3x3 layer")
     top = TOP * statistics.median(float(rows.mean().max()) for rows in shown.values())
