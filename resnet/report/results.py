@@ -196,7 +196,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
             elif OF_NET(result) != OF_NET(params.settings(name)):
                 left_out.append((file, "holds another net than the plan's of this name"))
             else:
-                whole[name] = result
+                whole.setdefault(name, result)
         return whole
 
     seeds = dict[str, list[Run]]()
@@ -204,7 +204,9 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         file = (x.folder / METRICS).relative_to(runs).as_posix()
         seeds.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
     descriptions, responses = of_nets(DescriptionRecord, "describe"), of_nets(ResponsesRecord, "responses")
-    throughput, nets = of_nets(ThroughputRecord, "throughput"), dict[str, Net]()
+    # A CPU's measurement if there is one, else an accelerator's, which has a folder of its own.
+    throughput = of_nets(ThroughputRecord, "throughput/*") | of_nets(ThroughputRecord, "throughput")
+    nets = dict[str, Net]()
     for name, model in params.models.items():
         settings, runs_of_net = params.settings(name), tuple(seeds.get(name, ()))
         measured = descriptions.get(name), throughput.get(name), responses.get(name)
