@@ -189,7 +189,7 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
 
     def of_nets(record: type[R], folder: str) -> dict[str, R]:
         """The whole files of the plan's nets, by their names."""
-        whole = {}
+        whole = dict[str, R]()
         for file, result in found(record, f"{folder}/{ANY}").items():
             if (name := Path(file).stem) not in params.models:
                 left_out.append((file, "the plan does not name it"))

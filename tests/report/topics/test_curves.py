@@ -180,11 +180,3 @@ def test_ours_of_other_settings_are_not_set_against_others(
     plan = files("resnet-20", seeds=1, train=train)
     plan.train("resnet-20")
     assert plan.written(curves.with_published_curves, 0.95) == ""
-
-
-def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=1)
-    plan.train("resnet-20")
-    text = plan.written(curves.with_published_curves, 0.95)
-    assert [row["net"] for row in plan.rows_of(text)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
-    assert "Ours" not in text
