@@ -164,16 +164,10 @@ def test_every_net_of_a_plan_is_measured_once(typed: Typed, digits_folder: Path,
     assert os.listdir(tmp_path / "runs/responses") == ["wide.json"]
 
 
-def test_a_report_without_parameters_is_of_what_is_there(typed: Typed, digits_folder: Path, tmp_path: Path) -> None:
-    at = f"--set=data.dir={digits_folder}"
-    assert typed("train", "--depth", "8", "--seeds", "0", "--out", "runs/train/resnet-8", at, *QUICK).code == 0
-    done = typed("report", "--set=report.bootstrap_samples=100")
-    assert (done.code, done.err) == (0, "no params.yaml here: the plan is that of runs: resnet-8\n")
-    metrics = json.loads((tmp_path / "reports/metrics.json").read_text())
-    assert (metrics["done"], metrics["planned"], [*metrics["error"]]) == (1, 1, ["resnet-8"])
-    lost = typed("report", "--runs", "nowhere")
-    assert lost.code == 1
-    assert lost.err.startswith("resnet: no params.yaml here, and no results in nowhere")
+def test_a_report_without_a_plan_is_refused(typed: Typed, tmp_path: Path) -> None:
+    done = typed("report")
+    assert (done.code, done.err) == (1, "resnet: the parameters have no models: there is nothing to report\n")
+    assert not (tmp_path / "reports").exists()
 
 
 def test_help_is_quick_to_import_and_the_report_never_loads_torch() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,6 @@ import typer
 from rich.console import Console
 
 from resnet.cli import options
-from resnet.errors import UserError
 
 
 def report(
@@ -21,19 +19,11 @@ def report(
     params: options.ParamsFile = options.DEFAULT_PARAMS,
     set_: options.Assignments = None,
 ) -> None:
-    """Rebuild the tables, the figures and summary.md from result files alone; without parameters, of what is there."""
+    """Rebuild the tables, the figures and summary.md from result files alone."""
     from resnet.report import build
-    from resnet.report.results import plan_of
     from resnet.training.recipe import VERSION
 
-    plan = options.read_params(params, set_)
-    if not plan.models and params == options.DEFAULT_PARAMS and not params.exists():
-        there = plan_of(runs)
-        if not there.models:
-            raise UserError(f"no {params} here, and no results in {runs}: give a plan's --params and --runs")
-        print(f"no {params} here: the plan is that of {runs}: {', '.join(there.models)}", file=sys.stderr)
-        plan = plan.model_copy(update={"models": there.models, "data": there.data})
-    print(build(plan, runs, out, readme, VERSION, params.parent))
+    print(build(options.read_params(params, set_), runs, out, readme, VERSION, params.parent))
 
 
 def check(

@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from resnet.errors import UserError
+from resnet.files import write_text
 from resnet.params import Params, load
 
 
@@ -33,12 +35,14 @@ def build(
         The path of summary.md. Standard error names every file that does not count.
 
     Raises:
-        UserError: `readme` has no markers, or the other plan has no parameters; nothing is written.
+        UserError: the plan has no net, `readme` no markers, or the other plan no parameters; nothing is written.
     """
+    if not params.models:
+        raise UserError("the parameters have no models: there is nothing to report")
     # Figures are files: a notebook's or a desktop's choice of a window may not be there.
     os.environ["MPLBACKEND"] = "agg"
     # Matplotlib, pandas and SciPy take a second to load: `from resnet.report import build` need not wait.
-    from resnet.report.pages import write
+    from resnet.report.pages import SUMMARY, make, put, with_headline
     from resnet.report.results import read_results
 
     results = read_results(params, runs, version)
@@ -48,4 +52,9 @@ def build(
     if params.report.other_plan:
         folder = plan / params.report.other_plan
         others = read_results(load(folder / "params.yaml"), folder / "runs", version)
-    return write(results, others, runs, reports, readme)
+    files, absent, head = make(results, others, runs, reports)
+    text = with_headline(readme, head, reports) if readme else ""
+    put(files, absent, reports)
+    if readme:
+        write_text(readme, text)
+    return reports / SUMMARY

@@ -14,7 +14,6 @@ from resnet.report.topics import against_published
 from resnet.report.topics.claims import Claim
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
-NO_NETS = "The parameters name no net: there is nothing to report."
 
 
 class Judgement(NamedTuple):
@@ -111,11 +110,9 @@ def left(results: Results, command: str) -> str:
 
 
 def sentences(plan: Judgement, other: Judgement | None, command: str) -> list[str]:
-    """The answer, a Markdown sentence each; empty without a net.
+    """The answer, a Markdown sentence each.
 
     Of another plan with these nets, `other`, the depth is said too. `command` runs the plan.
     """
-    if not plan.results.nets:
-        return []
     depths = [depth(one) for one in (plan, other) if one]
     return [reproduced(plan.results), *filter(None, depths), left(plan.results, command)]

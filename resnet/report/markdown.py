@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -30,12 +29,9 @@ def bold(text: str) -> Markdown:
 
 
 def code(text: str) -> Markdown:
-    """Text as code, whatever backticks it holds."""
-    text = " ".join(str(text).split()).replace("|", "\\|")  # a bar would end a table's cell
-    if "`" not in text:
-        return Markdown(f"`{text}`")
-    fence = "`" * (1 + max(len(run) for run in re.findall("`+", text)))
-    return Markdown(f"{fence} {text} {fence}")
+    """Text as code; it has no backtick, and a bar would end a table's cell."""
+    text = " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")
+    return Markdown(f"`{text}`")
 
 
 def link(file: str, folder: str | None) -> Markdown:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -16,14 +17,13 @@ from pathlib import Path
 from resnet.diagrams import Part
 from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
-from resnet.files import complete_or_absent, write_text
+from resnet.files import complete_or_absent
 from resnet.report import answer, ladders
 from resnet.report.answer import Judgement
 from resnet.report.html_page import element, page
 from resnet.report.markdown import bullets
-from resnet.report.markdown_page import render
 from resnet.report.results import Results, iteration_seconds
-from resnet.report.section import Picture, Section
+from resnet.report.section import Picture, Section, render
 from resnet.report.style import saved, style
 from resnet.report.topics import (
     against_published,
@@ -48,30 +48,26 @@ TITLES = {
 }
 """Of the pages that the summary links to, in order."""
 
-BENCHMARK = "benchmark.csv"
-"""Which there is not without a measured speed."""
+FORMATS = ("svg", "png")
 
 MARKERS = ("<!-- results of {} -->", "<!-- end of results of {} -->")
 """A report's headline is between them in another file, such as README.md; each names the folder of the report."""
 
 
 def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
-    """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` in its repository.
+    """What pages link to: the runs and the docs as seen from them, and the plan's `dvc.yaml` as seen from the root.
 
-    Runs are None, and named without a link, if their folder is not next to the reports: a machine's paths stay out.
-    The plan is empty in the root of its repository.
+    The root is the repository's, or the reports' parent. Folders outside it are None, and named without a link: a
+    machine's paths stay out. The plan is empty in the root.
     """
-    pages = Path(os.path.realpath(reports))
-    linked = Path(os.path.relpath(os.path.realpath(runs), pages)).as_posix()
-    near = linked.split("/").count("..") <= 1 and " " not in linked
+    pages = reports.resolve()
     root = next((folder for folder in pages.parents if (folder / ".dvc").is_dir()), pages.parent)
-    there = (root / "docs").is_dir() and (root / ".dvc").is_dir()
-    plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
-    return (
-        linked if near else None,
-        Path(os.path.relpath(root / "docs", pages)).as_posix() if there else None,
-        shlex.quote(plan) if plan != "dvc.yaml" else "",
+    linked, docs = (
+        Path(os.path.relpath(folder, pages)).as_posix() if folder.is_dir() and folder.is_relative_to(root) else None
+        for folder in (runs.resolve(), root / "docs")
     )
+    plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
+    return linked, docs, "" if plan == "dvc.yaml" else shlex.quote(plan)
 
 
 def sections(
@@ -125,7 +121,7 @@ def draw(picture: Picture) -> dict[str, bytes]:
     with style():
         if (figure := picture.draw()) is None:
             return {}
-        files = {kind: saved(figure, kind) for kind in ("svg", "png")}
+        files = {kind: saved(figure, kind) for kind in FORMATS}
         return files | {"html": element(figure, picture.name).encode()}
 
 
@@ -137,11 +133,10 @@ def _tidy(judged: Judgement) -> dict[str, str]:
         "errors.csv": nets.seeds(of_nets),
         "curves.csv": curves.frame(of_nets),
         "claims.csv": claims.frame(judged.claims),
-        BENCHMARK: speed.benchmark(of_nets, judged.results.latency),
+        "benchmark.csv": speed.benchmark(of_nets, judged.results.latency),
         "mean-curves.csv": curves.means(of_nets),
     }
-    shown = {name: x for name, x in frames.items() if name != BENCHMARK or len(x)}
-    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in shown.items()}
+    texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in frames.items()}
     return texts | {"metrics.json": f"{json.dumps(nets.metrics(of_nets), indent=2, allow_nan=False)}\n"}
 
 
@@ -165,30 +160,27 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
     judged = Judgement(results, claims.judge(results.nets, results.params.report))
     other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
     linked, docs, plan = where(runs, reports)
-    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip())) or answer.NO_NETS
+    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip()))
     table = errors.headline(results.nets, results.data, others.nets if others else {})
     head, behind = [Section("", (answers,)), table], sections(judged, other, linked, docs, plan)
     blocks = [block for section in chain(head, *behind.values()) for block in section.blocks]
     pictures = {block.name: block for block in blocks if isinstance(block, Picture)}
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
-    behind, tidy = behind if results.nets else {}, _tidy(judged)
-    below = behind.pop(SUMMARY, [])
-    texts = {name: render(shown, figures, tell_absent=True) for name, shown in behind.items()}
-    texts = {name: f"# {TITLES[name]}\n\n[Summary]({SUMMARY})\n\n{text}" for name, text in texts.items() if text}
+    below, tidy = behind.pop(SUMMARY), _tidy(judged)
+    top = f"[Summary]({SUMMARY})\n\n"
+    texts = {name: f"# {TITLES[name]}\n\n{top}{render(shown, figures)}" for name, shown in behind.items()}
     named = [name for name in tidy if name != "mean-curves.csv"]
-    links = [*(f"[{TITLES[page]}]({page})" for page in texts), *(f"[{file}]({file})" for file in named)]
-    first = render(head, figures)
-    rest = [render([*below, Section("", (" · ".join(links),))], figures)] if below else []
+    links = [*(f"[{title}]({page})" for page, title in TITLES.items()), *(f"[{file}]({file})" for file in named)]
+    first, rest = render(head, figures), render([*below, Section("", (" · ".join(links),))], figures)
     titled = {"": [*head, *below]} | {TITLES[name]: shown for name, shown in behind.items()}
     elements = {name: drawn["html"].decode() for name, drawn in figures.items()}
     html = page(answer.TITLE, titled, elements, _drawings(results), [SUMMARY, *named], linked)
 
-    texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, *rest)), **texts, **tidy, "index.html": html}
+    texts = {SUMMARY: "\n".join((f"# {answer.TITLE}\n", first, rest)), **texts, **tidy, "index.html": html}
     files = {name: text.encode() for name, text in texts.items()}
-    paths = {f"figures/{name}.{kind}": figures.get(name, {}).get(kind) for name in pictures for kind in ("svg", "png")}
-    files |= {path: content for path, content in paths.items() if content}
-    return files, {*paths, *TITLES, BENCHMARK} - files.keys(), first
+    files |= {f"figures/{name}.{kind}": drawn[kind] for name, drawn in figures.items() for kind in FORMATS}
+    return files, {f"figures/{name}.{kind}" for name in pictures for kind in FORMATS} - files.keys(), first
 
 
 def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
@@ -203,30 +195,16 @@ def put(files: dict[str, bytes], absent: Iterable[str], folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def write(results: Results, others: Results | None, runs: Path, reports: Path, readme: Path | None = None) -> Path:
-    """Write the whole report; summary.md takes its place last, and then the headline in another file."""
-    files, absent, head = make(results, others, runs, reports)
-    text = with_headline(readme, head, reports) if readme else None
-    put(files, absent, reports)
-    if readme and text is not None:
-        write_text(readme, text)
-    return reports / SUMMARY
-
-
 def with_headline(path: Path, made: str, reports: Path) -> str:
     """The text of another file, such as README.md, with a report's headline between its markers.
 
     Raises:
-        UserError: the file cannot be read, or has not each marker once.
+        UserError: the file has not both markers.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
     folder = Path(os.path.relpath(reports, path.parent)).as_posix()
     start, end = (marker.format(folder) for marker in MARKERS)
-    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
-        raise UserError(f"{path}: must have the lines {start} and {end}, once each, for the headline between them")
-    before, after = text.split(start)[0], text.split(end)[1]
-    block = made.replace("(figures/", f"({folder}/figures/")
-    return f"{before}{start}\n\n{block}\n{end}{after}"
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    around = re.fullmatch(f"(.*{re.escape(start)}).*({re.escape(end)}.*)", text, re.DOTALL)
+    if not around:
+        raise UserError(f"{path}: must have the lines {start} and {end}, for the headline between them")
+    return f"{around[1]}\n\n{made.replace('(figures/', f'({folder}/figures/')}\n{around[2]}"

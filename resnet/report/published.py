@@ -104,9 +104,3 @@ class Published(Entry):
 @cache
 def published() -> Published:
     return Published.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
-
-
-def papers_error(kind: str, depth: int, shortcut: str) -> PublishedError | None:
-    """What the paper prints of a net with this shortcut (`none` for a plain net), whether or not ours has run."""
-    figures = published().errors_of(kind, depth, shortcut)
-    return next((figure for figure in figures if figure.source == "paper"), None)

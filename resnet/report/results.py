@@ -12,12 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from resnet.errors import UserError
 from resnet.params import Params, Settings
-from resnet.params.problems import first_problem
-from resnet.report.published import PublishedError, papers_error
+from resnet.report.published import PublishedError, published
 from resnet.report.samples import Sample, sample
 from resnet.results import (
     DamagedFile,
@@ -34,15 +31,14 @@ from resnet.results import (
     ThroughputRecord,
     TrainingRecord,
     UsualLoopRecord,
-    of_any_device,
 )
 from resnet.results.consistency import METRICS
 from resnet.results.iteration_time import IterationTime, Sources, iteration_times
-from resnet.results.plan_runs import NO_FOLDER, read_plan_runs
+from resnet.results.plan_runs import read_plan_runs
 
 OF_NET = attrgetter("name", "net", "depth")
-PARTS = ("model", "train", "throughput")
-"""Of a net's settings, in its results."""
+ANY = "[!.]*.json"
+"""Of a folder; what is hidden is no result."""
 R = TypeVar("R", bound=Record)
 
 
@@ -121,7 +117,8 @@ class Net:
     @property
     def papers_error(self) -> PublishedError | None:
         """What the paper prints of this net, whether or not ours has run."""
-        return papers_error(self.kind, self.depth, self.shortcut)
+        figures = published().errors_of(self.kind, self.depth, self.shortcut)
+        return next((figure for figure in figures if figure.source == "paper"), None)
 
     @property
     def iterations_left(self) -> int:
@@ -168,40 +165,6 @@ def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     return iteration_times(sources, results.forecast)
 
 
-class Folder:
-    """The folder of result files; what is read of it is whole."""
-
-    def __init__(self, runs: Path) -> None:
-        self.runs = runs
-        self.damaged: list[tuple[str, str]] = []
-        """Files that were left out, below the folder, and what is wrong with each."""
-
-    def find(self, pattern: str) -> list[str]:
-        """Files by a pattern, sorted; what is hidden is no result."""
-        top = pattern.split("/")[0]
-        if os.path.lexists(self.runs / top) and not os.access(f"{self.runs / top}/.", os.R_OK | os.X_OK):
-            self.damaged.append((top, NO_FOLDER))
-        return sorted(path.relative_to(self.runs).as_posix() for path in self.runs.glob(pattern.replace("*", "[!.]*")))
-
-    def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:
-        """Read a result, if there is one and it is whole; of a net, if its settings are given."""
-        path = self.runs / file
-        try:
-            result = record.read(path) if os.path.lexists(path) else None
-            if result and settings and OF_NET(result) != OF_NET(settings):
-                name, net, depth = OF_NET(result)
-                ours = f"{settings.name} is {settings.net}, depth {settings.depth}"
-                raise DamagedFile(path, f"holds {name} ({net}, depth {depth}), but the parameters' {ours}")
-        except DamagedFile as error:
-            self.damaged.append((file, error.problem))
-            return None
-        return result
-
-    def all(self, record: type[R], pattern: str) -> list[tuple[str, R]]:
-        """Every whole result file of a pattern, with its path."""
-        return [(file, result) for file in self.find(pattern) if (result := self.read(record, file))]
-
-
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:
     """Read every result file of the plan.
 
@@ -210,71 +173,54 @@ def read_results(params: Params, runs: Path, version: int | None = None) -> Resu
         runs: the folder of result files, which may be empty or absent.
         version: of what an iteration computes today [all].
     """
-    folder, trained = Folder(runs), read_plan_runs(params, runs, version)
-    nets, of_nets = dict[str, Net](), dict[str, list[Run]]()
+    trained = read_plan_runs(params, runs, version)
+    left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
+
+    def found(record: type[R], pattern: str) -> dict[str, R]:
+        """Every whole file of a pattern, by its path below `runs`."""
+        whole = {}
+        for path in sorted(runs.glob(pattern)):
+            file = path.relative_to(runs).as_posix()
+            try:
+                whole[file] = record.read(path)
+            except DamagedFile as error:
+                left_out.append((file, error.problem))
+        return whole
+
+    def of_nets(record: type[R], folder: str) -> dict[str, R]:
+        """The whole files of the plan's nets, by their names."""
+        whole = dict[str, R]()
+        for file, result in found(record, f"{folder}/{ANY}").items():
+            if (name := Path(file).stem) not in params.models:
+                left_out.append((file, "the plan does not name it"))
+            elif OF_NET(result) != OF_NET(params.settings(name)):
+                left_out.append((file, "holds another net than the plan's of this name"))
+            else:
+                whole.setdefault(name, result)
+        return whole
+
+    seeds = dict[str, list[Run]]()
     for (name, seed), x in trained.runs.items():
         file = (x.folder / METRICS).relative_to(runs).as_posix()
-        of_nets.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
-    for name in params.models:
-        settings, timed = params.settings(name), of_any_device(runs / f"throughput/{name}.json")
-        nets[name] = Net(
-            name,
-            settings.net,
-            settings.depth,
-            settings,
-            frozenset({*params.models[name].model, *params.models[name].train}),
-            tuple(of_nets.get(name, ())),
-            folder.read(DescriptionRecord, f"describe/{name}.json", settings),
-            folder.read(ThroughputRecord, timed.relative_to(runs).as_posix(), settings),
-            folder.read(ResponsesRecord, f"responses/{name}.json", settings),
-        )
-    published = folder.read(PublishedRecords, "published.json")
-    sweeps = [record for _, record in folder.all(SweepRecord, "sweep/*.json")]
-    latency = folder.all(LatencyRecord, "latency/*.json")
-    usual_loop = folder.all(UsualLoopRecord, "usual-loop/*.json")
-    left_out = [(os.path.relpath(path, runs), reason) for path, reason in trained.not_counted]
-    measured = [file for kind in ("describe", "throughput", "responses") for file in folder.find(f"{kind}/*.json")]
-    left_out += [(file, "the plan does not name it") for file in measured if Path(file).stem not in nets]
+        seeds.setdefault(name, []).append(Run(seed, file, x.record, x.curve or [], x.predictions))
+    descriptions, responses = of_nets(DescriptionRecord, "describe"), of_nets(ResponsesRecord, "responses")
+    # A CPU's measurement if there is one, else an accelerator's, which has a folder of its own.
+    throughput = of_nets(ThroughputRecord, "throughput/*") | of_nets(ThroughputRecord, "throughput")
+    nets = dict[str, Net]()
+    for name, model in params.models.items():
+        settings, runs_of_net = params.settings(name), tuple(seeds.get(name, ()))
+        measured = descriptions.get(name), throughput.get(name), responses.get(name)
+        own_settings = frozenset({*model.model, *model.train})
+        nets[name] = Net(name, settings.net, settings.depth, settings, own_settings, runs_of_net, *measured)
+    published = found(PublishedRecords, "published.json").values()
     return Results(
         params,
         nets,
         next((files.record.data for files in trained.runs.values()), None),
-        latency,
-        usual_loop,
-        tuple(published.evaluations) if published else (),
-        sorted(sweeps, key=lambda x: (x.net, x.depth, x.name)),
-        folder.read(ForecastRecord, "forecast/forecast.json"),
-        [*dict.fromkeys([*left_out, *folder.damaged])],
+        [*found(LatencyRecord, f"latency/{ANY}").items()],
+        [*found(UsualLoopRecord, f"usual-loop/{ANY}").items()],
+        tuple(one for file in published for one in file.evaluations),
+        sorted(found(SweepRecord, f"sweep/{ANY}").values(), key=lambda x: (x.net, x.depth, x.name)),
+        next(iter(found(ForecastRecord, "forecast/forecast.json").values()), None),
+        left_out,
     )
-
-
-def plan_of(runs: Path) -> Params:
-    """The plan whose results these are, from the settings that they hold: for a folder without its parameters.
-
-    Args:
-        runs: with `train/<net>/seed-<k>/metrics.json` or `throughput/<net>.json`.
-
-    Returns:
-        The nets by their names and the seeds that are there; each net's own settings; the split of the data. What no
-        result file holds is at its default. Without any net where there are no results that are whole.
-    """
-    folder, data = Folder(runs), dict[str, Any]()
-    models = {record.name: _settings_of(record) for _, record in folder.all(ThroughputRecord, "throughput/*.json")}
-    trained = dict[str, list[TrainingRecord]]()
-    for file, record in folder.all(TrainingRecord, f"train/*/*/{METRICS}"):
-        if file.split("/")[1] == record.name:
-            trained.setdefault(record.name, []).append(record)
-    for name, (first, *others) in trained.items():
-        models[name] = _settings_of(first)
-        models[name]["train"] |= {"seeds": sorted({record.seed for record in (first, *others)})}
-        data = {"validation": first.data.validation_images, "split_seed": first.data.split_seed}
-    by_depth = sorted(models.items(), key=lambda item: (item[1]["net"], item[1]["depth"], item[0]))
-    try:
-        return Params.model_validate({"data": data, "models": dict(by_depth)})
-    except ValidationError as error:
-        raise UserError(f"{runs}: the settings of its results are no plan: {first_problem(error)}") from error
-
-
-def _settings_of(record: TrainingRecord | ThroughputRecord) -> dict[str, Any]:
-    settings = {part: dict(record.settings.get(part) or {}) for part in PARTS}
-    return {"net": record.net, "depth": record.depth, **settings}

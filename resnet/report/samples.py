@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pandas import DataFrame
 from scipy.special import stdtr, stdtrit
 
 from resnet.report.published import PublishedError
@@ -128,8 +127,3 @@ def holm(ps: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(ps) - rank) * p))
         adjusted[place] = highest
     return adjusted
-
-
-def over_rows(values: DataFrame) -> DataFrame:
-    """Mean, lowest and highest of each column over the rows: a line and its band."""
-    return DataFrame({"mean": values.mean(), "low": values.min(), "high": values.max()})

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of sentences, tables and figures."""
+"""What a page is made of, sections of sentences, tables and figures; and a page in Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from resnet.report.table import Cell, Table
+from resnet.report.table import Cell, Table, as_markdown
 
 Line = dict[str, Cell | str]
 """Of a table, by its headings."""
@@ -19,9 +19,8 @@ class Picture(NamedTuple):
     name: str
     """File name below `figures/`, without its ending."""
     caption: str
-    absent: str
-    """What is not drawn and why, if there is nothing to draw."""
     draw: Callable[[], Figure | None]
+    """None if there is nothing to draw."""
 
 
 Block = str | Table | Picture
@@ -45,3 +44,20 @@ def filled(sections: Iterable[Section], drawn: Collection[str]) -> list[Section]
 
     shown = [Section(section.title, tuple(filter(is_filled, section.blocks))) for section in sections]
     return [section for section in shown if section.blocks]
+
+
+def render(sections: Iterable[Section], drawn: Collection[str] = ()) -> str:
+    """A page in Markdown, with the figures that are drawn; what is empty is left out."""
+
+    def written(block: Block) -> str:
+        if isinstance(block, Table):
+            return as_markdown(block)
+        if isinstance(block, Picture):  # a click shows the drawing instead of the pixels
+            return f"[![{block.caption}](figures/{block.name}.png)](figures/{block.name}.svg)\n\n{block.caption}"
+        return block.strip("\n")
+
+    parts = list[str]()
+    for title, blocks in filled(sections, drawn):
+        parts += [f"## {title}"] if title else []
+        parts += map(written, blocks)
+    return "\n\n".join(parts) + "\n" if parts else ""

@@ -1,10 +1,7 @@
 """What the figures share: colours, style, titles and legends that fit, and how they are saved."""
 
-import re
-import textwrap
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +10,7 @@ import numpy as np
 from matplotlib import cbook
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
+from matplotlib.style import context
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 COLOURS = ("#222222", "#8a8a8a", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -31,6 +28,7 @@ STYLE: Any = {
     "svg.hashsalt": "resnet-depth",
     "svg.fonttype": "path",
     "text.parse_math": False,
+    "path.simplify_threshold": 0.5,  # a curve loses the points that nobody can see
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -50,13 +48,9 @@ DEPTHS = (20, 32, 44, 56, 110, 1202)
 """The paper's."""
 
 
-@contextmanager
-def style() -> Iterator[None]:
+def style() -> AbstractContextManager[None]:
     """Draw in the report's style, whatever the user's matplotlibrc says."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
+    return context(["default", STYLE])
 
 
 def depth_colour(depth: int) -> str:
@@ -65,24 +59,14 @@ def depth_colour(depth: int) -> str:
     return mpl.colors.to_hex(mpl.colormaps["plasma"](place))
 
 
-def new_figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def panels(width: float, height: float, titles: Iterable[str], title: str, **options: Any) -> tuple[Figure, list[Any]]:
     """A figure with its title, and axes with theirs in a row; `options` are Matplotlib's of `subplots`."""
-    figure, titles = new_figure(width, height), [*titles]
+    figure, titles = Figure(figsize=(width, height), layout="constrained"), [*titles]
     axes = [*figure.subplots(1, len(titles), squeeze=False, **options).flat]
     for panel, of_panel in zip(axes, titles, strict=True):
         panel.set_title(of_panel)
-    entitle(figure, title)
+    figure.suptitle(title, size=11, weight="bold", wrap=True)
     return figure, axes
-
-
-def entitle(figure: Figure, title: str) -> None:
-    """A title in lines that fit; a number in brackets stays with its noun."""
-    together = re.sub(r"(\(\d+) ", "\\1\N{NO-BREAK SPACE}", title)
-    figure.suptitle(textwrap.fill(together, int(10 * figure.get_figwidth())), size=11, weight="bold")
 
 
 def log_ticks(axis: Any, places: Sequence[float], write: Any) -> None:
@@ -95,9 +79,9 @@ def log_ticks(axis: Any, places: Sequence[float], write: Any) -> None:
 def legend_below(figure: Figure, handles: Sequence[Any], most: int = 3) -> None:
     """A legend below the axes, of as many columns as fit: a wider one squeezes the axes."""
     # A character of the legend's 9 points is about 0.065 inches wide, the sign and gaps before it 0.6.
-    widths, whole = [0.6 + 0.065 * len(str(handle.get_label())) for handle in handles], figure.get_figwidth()
-    fitting = (n for n in range(min(most, len(widths)), 1, -1) if sum(map(max, np.array_split(widths, n))) <= whole)
-    figure.legend(handles=handles, loc="outside lower center", ncols=next(fitting, 1))
+    widest = 0.6 + 0.065 * max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(most, int(figure.get_figwidth() / widest)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def entry(label: str, **look: Any) -> Line2D:
@@ -108,11 +92,7 @@ def entry(label: str, **look: Any) -> Line2D:
 def saved(figure: Figure, kind: str, **options: Any) -> bytes:
     """A figure as SVG or PNG, without a date; `options` are Matplotlib's."""
     content, metadata = BytesIO(), {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    for text in figure.findobj(Text):  # Matplotlib stumbles over what cannot be printed
-        text.set_text("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text.get_text()))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # of a name in letters that the font lacks
-        figure.savefig(content, format=kind, metadata=metadata[kind], **options)
+    figure.savefig(content, format=kind, metadata=metadata[kind], **options)
     return content.getvalue()
 
 

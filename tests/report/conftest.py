@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from resnet import results as records
 from resnet.params import Params, TrainParams
 from resnet.params.bearing import configuration
-from resnet.report import build
-from resnet.report.markdown_page import render
+from resnet.report import build, pages
 from resnet.report.results import Results, read_results
-from resnet.report.section import Section
+from resnet.report.section import Picture, Section, render
+from resnet.report.style import style
 from tests.report.made_up import (
     MULTIPLY_ADDS,
     PARAMETERS,
@@ -176,14 +176,13 @@ class Files:
         """Add others' weights to `published.json`."""
         path = self.runs / "published.json"
         before = records.PublishedRecords.read(path).evaluations if path.exists() else ()
-        fields = {"net": "resnet", "shortcut": "A", "weights": "file.th", "data": "CIFAR-10", "official": True} | fields
-        counts = {"images": 10_000, "wrong": 827, "test_error": 8.27, "test_loss": 0.4, "parameters": 269_722}
-        texts = {"source": "", "normalisation": "mean", "trained": "50k images"}
-        digests = {"data_fingerprint": digest(0), "weights_sha256": digest(1)}
         layers = tuple(f"layer{k}" for k in range(len(responses or ())))
         measured = records.PublishedResponses(images=5_000, layers=layers, std=tuple(responses)) if responses else None
-        fields = counts | texts | digests | {"name": name, "depth": depth, "responses": measured} | fields
-        record = records.PublishedRecord(**fields)
+        net = {"name": name, "net": "resnet", "depth": depth, "shortcut": "A", "weights": "file.th"}
+        data = {"data": "CIFAR-10", "official": True, "data_fingerprint": digest(0), "weights_sha256": digest(1)}
+        found = {"images": 10_000, "wrong": 827, "test_error": 8.27, "test_loss": 0.4, "parameters": 269_722}
+        texts = {"source": "", "normalisation": "mean", "trained": "50k images", "responses": measured}
+        record = records.PublishedRecord(**(net | data | found | texts | fields))
         self._write("published.json", records.PublishedRecords(evaluations=(*before, record), system=a_system()))
 
     def responses(self, name: str, *seeds: Sequence[float]) -> Path:
@@ -280,3 +279,14 @@ def files(tmp_path: Path) -> Callable[..., Files]:
 def _matplotlib_as_it_was() -> Iterator[None]:
     with mpl.rc_context():
         yield
+
+
+@pytest.fixture
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are built and not saved, which takes most of a report's time."""
+
+    def built(picture: Picture) -> dict[str, bytes]:
+        with style():
+            return dict.fromkeys(("svg", "png", "html"), b"<svg/>") if picture.draw() else {}
+
+    monkeypatch.setattr(pages, "draw", built)

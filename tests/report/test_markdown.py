@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from resnet.report.markdown import bold, bullets, code, escaped, link
-from resnet.report.markdown_page import render
-from resnet.report.section import Section
+from resnet.report.section import Section, render
 from resnet.report.table import as_markdown, table
 
 

@@ -101,12 +101,8 @@ def _line(one: Comparison, report: ReportParams) -> Line:
 
 
 def verdicts(nets: Nets, data: DataRecord | None, report: ReportParams) -> Section:
-    """Every published figure with one word and its numbers; a sentence if none applies."""
-    title, done = "Against published figures", [net.name for net in nets.values() if net.done]
+    """Every published figure with one word and its numbers; and to which nets none applies."""
     alike = protocol.on_the_papers_schedule(nets.values(), data)
-    if done and not alike:
-        why = "another schedule than the paper's" if protocol.official(data) else "other data than CIFAR-10"
-        return Section(title, (f"Does not apply: these are runs on {why}; nothing published is comparable.",))
     lines = [_line(one, report) for one in comparisons(nets, data, report)]
     explained = (
         f"*equivalent*: less than {report.margin:g} points apart, by two one-sided tests (TOST) at "
@@ -114,9 +110,9 @@ def verdicts(nets: Nets, data: DataRecord | None, report: ReportParams) -> Secti
         "*different*: not so, and the interval leaves 0 out; *undecided*: neither. A published figure without a spread "
         "is one more run, with the scatter of ours. The number of figures is not corrected for."
     )
-    other = words.listed(escaped(name) for name in done if name not in alike)
-    left_out = f"Does not apply to {other}: not the paper's schedule." if other else ""
-    return Section(title, (table(lines, left=2), explained, left_out) if lines else ())
+    other = words.listed(escaped(net.name) for net in nets.values() if net.done and net.name not in alike)
+    left_out = f"Does not apply to {other}: not the paper's schedule and data." if other else ""
+    return Section("Against published figures", (table(lines, left=2), explained if lines else "", left_out))
 
 
 # What others published, and others' weights.

@@ -7,8 +7,7 @@ logs in their repositories print them. `source` is the repository with its commi
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-from pandas import DataFrame, Series
+from matplotlib.ticker import MaxNLocator
+from pandas import DataFrame
 
 from resnet.report import ladders, protocol, style, words
 from resnet.report.markdown import escaped
-from resnet.report.published import published
 from resnet.report.results import Net, Nets, Run
 from resnet.report.samples import Sample, sample, welch
-from resnet.report.section import Picture, Section
+from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, HistoryRow
@@ -36,24 +34,22 @@ BEFORE = 100
 def frame(nets: Nets) -> DataFrame:
     """A row a point of every learning curve, for `curves.csv`; what is not finite is missing."""
     points = [(x.name, x.kind, x.depth, run.seed, *row) for x in nets.values() for run in x.runs for row in run.curve]
-    return DataFrame(points, columns=["name", "net", "depth", "seed", *HistoryRow._fields]).replace(
-        [np.inf, -np.inf], np.nan
-    )
-
-
-def drawn_runs(net: Net) -> list[Run]:
-    """The runs that are done; without any, those that have begun."""
-    return [run for run in net.done or net.runs if run.curve]
+    columns = ["name", "net", "depth", "seed", *HistoryRow._fields]
+    return DataFrame(points, columns=columns).replace([np.inf, -np.inf], np.nan)
 
 
 def by_run(net: Net, quantity: str) -> DataFrame:
-    """A row an iteration at which every run has a finite value, a column a run."""
-    curves = {run.seed: {row.iteration: getattr(row, quantity) for row in run.curve} for run in drawn_runs(net)}
-    return DataFrame(curves, dtype=float).replace([np.inf, -np.inf], np.nan).dropna()
+    """A row an iteration at which every run that is done has a finite value, a column a run."""
+    curves = {run.seed: {row.iteration: getattr(row, quantity) for row in run.curve} for run in net.done if run.curve}
+    return DataFrame(curves, dtype=float).dropna()
+
+
+def has_curve(net: Net) -> bool:
+    return by_run(net, "test_error").size > 0
 
 
 def mean_errors(net: Net) -> DataFrame:
-    """Training and test error by iteration, means over the runs that are drawn.
+    """Training and test error by iteration, means over the runs that are done.
 
     Training errors are means of 1, 2, 4, ... rows too, 100 at most: of more points the dashes are not seen.
     """
@@ -65,9 +61,8 @@ def mean_errors(net: Net) -> DataFrame:
 
 def means(nets: Nets) -> DataFrame:
     """A row a net and iteration, for `mean-curves.csv`: errors in %, and the number of seeds."""
-    curves = {(net.name, len(drawn_runs(net))): mean_errors(net).round(2) for net in nets.values()}
-    columns = ["name", "seeds", "iteration", "training_error", "test_error"]
-    return pd.concat(curves, names=columns[:2]).reset_index() if curves else DataFrame(columns=columns)
+    curves = {(net.name, by_run(net, "test_error").shape[1]): mean_errors(net).round(2) for net in nets.values()}
+    return pd.concat(curves, names=["name", "seeds"]).reset_index()
 
 
 def training_error(run: Run, first: int, last: int) -> float | None:
@@ -99,54 +94,43 @@ FALL: dict[str, Any] = {"color": GREY, "lw": 0.9, "ls": ":"}
 
 
 def panels(nets: Nets) -> dict[str, list[Net]]:
-    """The nets of each panel by depth; as in the paper, those beyond 110 layers are with the deepest of the others."""
-    shown = [nets[x] for x in ladders.of_usual_length(nets) if by_run(nets[x], "test_error").size]
-    shown = sorted(shown, key=lambda net: net.depth)
-    beyond = [net for net in shown if net.kind == "resnet" and net.depth > ladders.DEEPEST]
-    titled = {title: [x for x in shown if x.kind == kind and x not in beyond] for kind, title in KIND_NAMES.items()}
-    apart = [*titled[KIND_NAMES["resnet"]][-1:], *beyond] if beyond else []
-    titled[f"residual nets, {words.listed(str(net.depth) for net in apart)} layers"] = apart
+    """The nets of each panel; as in the paper, those beyond 110 layers are in one of their own with that of 110."""
+    shown, deepest = [nets[x] for x in ladders.of_usual_length(nets)], ladders.DEEPEST
+    plain, residual = ([net for net in shown if net.kind == kind and has_curve(net)] for kind in KIND_NAMES)
+    beyond = max((net.depth for net in residual), default=0) > deepest
+    titled = {
+        KIND_NAMES["plain"]: plain,
+        KIND_NAMES["resnet"]: [net for net in residual if net.depth <= deepest],
+        f"residual nets, {deepest} layers and more": [net for net in residual if beyond and net.depth >= deepest],
+    }
     return {title: members for title, members in titled.items() if members}
 
 
-def _draw_panel(axes: Any, nets: Sequence[Net], longest: int, top: int | None) -> None:
+def _draw_panel(axes: Any, nets: Sequence[Net]) -> None:
     """Test error bold and each run's thin, training error dashed; nets are named in the order in which they end."""
-    tests = dict[Net, Series]()
-    for net in nets:
-        colour, runs, curves = depth_colour(net.depth), by_run(net, "test_error"), mean_errors(net)
-        training, mean = (curves[f"{quantity}_error"].dropna() for quantity in ("training", "test"))
-        axes.plot(training, color=colour, gid=f"training-{net.name}", **DASHED)
-        if runs.shape[1] > 1:
-            axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
-        axes.plot(mean, color=colour, lw=1.9, marker="." if len(mean) == 1 else "", gid=f"test-{net.name}")
-        tests[net] = mean
-    for fall in {x for net in nets for x in falls(net) if x < longest}:
+    tests = {net: by_run(net, "test_error") for net in nets}
+    ends = {net: float(runs.iloc[-1].mean()) for net, runs in tests.items()}
+    for net in sorted(nets, key=lambda net: -ends[net]):
+        runs, colour, marker = tests[net], depth_colour(net.depth), "." if len(tests[net]) == 1 else ""
+        mean, label = runs.mean(axis=1), f"{net.depth} layers, n = {runs.shape[1]}"
+        axes.plot(mean_errors(net)["training_error"].dropna(), color=colour, gid=f"training-{net.name}", **DASHED)
+        axes.plot(runs, color=colour, lw=0.4, alpha=0.45)
+        axes.plot(mean, color=colour, lw=1.9, marker=marker, gid=f"test-{net.name}", label=label)
+    for fall in {fall for net in nets for fall in falls(net)}:
         axes.axvline(fall, gid="fall", **FALL)
-    if top is None:  # about twice the median error of the median net
-        top = min(100, 10 * max(1, math.ceil(statistics.median(test.median() for test in tests.values()) / 5)))
-    axes.set(xlim=(0, longest), ylim=(0, top))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set(xlim=(0, nets[0].iterations), ylim=(0, min(100, max(20, 1.5 * max(ends.values())))))
     _iterations(axes)
-    handles = []
-    for net, end in sorted(((net, test.iloc[-1]) for net, test in tests.items()), key=lambda item: -item[1]):
-        label = f"{net.depth} layers, n = {len(drawn_runs(net))}{'' if net.done else ', unfinished'}"
-        label += f", above {top:g} %" if end > top else ""
-        handles.append(style.entry(label, color=depth_colour(net.depth), lw=1.9))
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, handlelength=1)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, handlelength=1)
 
 
 def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     """Error against iterations, a panel a kind; ablations and nets of another length than most are left out."""
-    titled = panels(nets)
-    if not titled:
+    if not (titled := panels(nets)):
         return None
-    members = [net for of_panel in titled.values() for net in of_panel]
-    papers = protocol.official(data) and members[0].iterations == published().protocol.iterations
-    longest = max(run.curve[-1].iteration for net in members for run in drawn_runs(net))
     title, width = f"Learning curves on {ladders.run_on(nets, data)}", max(5.5, 4.4 * len(titled))
     drawn, every = style.panels(width, 3.7, titled, title)
     for axes, of_panel in zip(every, titled.values(), strict=True):
-        _draw_panel(axes, of_panel, longest, 20 if papers else None)
+        _draw_panel(axes, of_panel)
     every[0].set_ylabel("error, %")
     handles = [
         style.entry("test error, mean over n runs", color=GREY, lw=1.9),
@@ -161,15 +145,15 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
 def _iterations(axes: Any) -> None:
     axes.set_xlabel("iterations")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
 # What training errors say of depth.
 
-MEASURES: dict[str, Any] = {
-    "training error before the rate falls": before_fall,
-    "training error at the end": lambda _, run: run.record.training_error,
-    "test error at the end": lambda _, run: run.record.test_error,
+MEASURES: dict[str, Callable[[Net], Sample | None]] = {
+    "training error before the rate falls": lambda net: sample(before_fall(net, run) for run in net.done),
+    "training error at the end": lambda net: net.over_seeds("training_error"),
+    "test error at the end": lambda net: net.over_seeds("test_error"),
 }
 FEWEST = 8
 """Runs from which a correlation is written."""
@@ -177,20 +161,19 @@ FEWEST = 8
 
 def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
     """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
-    lines, worse, usual = list[dict[str, Cell]](), list[str](), ladders.of_usual_length(nets)
+    lines, worse, usual = list[Line](), list[str](), ladders.of_usual_length(nets)
     for kind in KIND_NAMES:
         several = [nets[x] for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
         compared = [net for net in several if not ladders.incomparable(several[0], net)]
         if len(compared) < 2:
             continue
-        deep, shallow = compared[-1], compared[0]
-        lows, line = list[float](), {"difference in points": Cell(f"{deep.name} minus {shallow.name}")}
+        shallow, *_, deep = compared
+        lows, line = list[float](), Line({"difference in points": f"{deep.name} minus {shallow.name}"})
         for title, measure in MEASURES.items():
-            ours, others = (sample(measure(net, run) for run in net.done) for net in (deep, shallow))
-            line[title] = Cell(words.NONE)
-            if ours and others and (test := welch(ours, others)):
-                line[title] = Cell(words.difference(test, confidence), test.value)
-                lows.append(test.interval(confidence)[0])
+            ours, others = measure(deep), measure(shallow)
+            test = welch(ours, others) if ours and others else None
+            line[title] = Cell(words.difference(test, confidence), test and test.value)
+            lows += [test.interval(confidence)[0]] if test else []
         lines.append(line)
         worse += [escaped(deep.name)] if min(lows, default=0) > 0 else []
     note = (
@@ -209,29 +192,25 @@ def correlation(nets: Nets) -> str:
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     of_nets = errors.groupby("net")
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
-    if len(errors) < FEWEST or math.isnan(r := errors["before"].corr(errors["test"])):
+    if len(errors) < FEWEST:
         return ""
     text = "Correlation of test error at the end with training error before the rate falls: "
-    text += f"r = {r:.2f} over {len(errors)} runs"
-    if len(within) >= FEWEST and not math.isnan(r := within["before"].corr(within["test"])):
+    text += f"r = {errors['before'].corr(errors['test']):.2f} over {len(errors)} runs"
+    if len(within) >= FEWEST:
+        r = within["before"].corr(within["test"])
         text += f" and r = {r:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
     return f"{text}."
 
 
 def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
     """Figure 6, and what training errors say of deeper nets."""
-    usual = ladders.of_usual_length(nets)
-    others = [nets[x] for x in ladders.without_ablations(nets) if nets[x].runs and x not in usual]
-    listed = words.listed(f"{escaped(net.name)} ({words.count(net.iterations)} iterations)" for net in others)
-    apart = f"Of another length than most, and not in the figures of errors: {listed}." if listed else ""
     caption = (
         "Bold lines are test error and dashed lines training error of augmented mini-batches, both means over runs, "
         "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own, "
         "which may leave out the first iterations."
     )
-    absent = "learning curves (no training run has left one)"
-    picture = Picture("error-vs-iteration", caption, absent, partial(figure, nets, data))
-    return Section("Learning curves", (apart, picture, *slower(nets, confidence), correlation(nets)))
+    picture = Picture("error-vs-iteration", caption, partial(figure, nets, data))
+    return Section("Learning curves", (picture, *slower(nets, confidence), correlation(nets)))
 
 
 # Ours and others' published curves.
@@ -242,47 +221,46 @@ PAIR = (20, 56)
 WHOSE = ("ours", "others'")
 EPOCH = 391
 """Iterations of an epoch of theirs: 50,000 images by 128."""
-SHOWN = (2, 4, 8, 16, 32)
-"""Epochs of theirs in the table; in the middle one ours and theirs are compared."""
+SHOWN = tuple(EPOCH * epoch for epoch in (2, 4, 8, 16, 32))
+"""The ends of the epochs of theirs that the table has."""
+COMPARED = 8 * EPOCH
+"""The end of the one in which ours and theirs are compared."""
 NEAR = 3200
 """The iteration near which the table gives test errors."""
-REACH = 20_000
-"""Iterations that are drawn."""
-
-Both = Mapping[tuple[int, str], tuple[DataFrame, DataFrame]]
-"""By depth and whose runs they are: training and test error in %, a row an iteration, a column a run."""
+Both = Mapping[tuple[int, str], DataFrame]
+"""By depth and whose runs they are: an error in %, a row an iteration, a column a run."""
 
 
-def both(nets: Sequence[Net]) -> Both:
-    """Our runs of these nets until the rate falls, over the epochs of others, and others' at the first rate."""
-    rows = pd.read_csv(FILE)
-    rows = rows[rows["learning_rate"] == rows["learning_rate"].max()]
-    found = {(depth, whose): (DataFrame(), DataFrame()) for depth in PAIR for whose in WHOSE}
+def both(nets: Sequence[Net]) -> tuple[Both, Both]:
+    """Training error over epochs of others and test error: our runs until the rate falls, and others' until theirs."""
+    rows = pd.read_csv(FILE).query("learning_rate == learning_rate.max()")
+    training, test = ({(depth, whose): DataFrame() for depth in PAIR for whose in WHOSE} for _ in range(2))
     for net in nets:
         ends = range(EPOCH, falls(net)[0] + 1, EPOCH)
-        errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in drawn_runs(net)}
-        found[net.depth, "ours"] = DataFrame(errors, dtype=float).dropna(), by_run(net, "test_error")
+        errors = {run.seed: {end: training_error(run, end - EPOCH, end) for end in ends} for run in net.done}
+        training[net.depth, "ours"] = DataFrame(errors, dtype=float).dropna()
+        test[net.depth, "ours"] = by_run(net, "test_error")
     for depth in PAIR:
         theirs = rows[rows["net"] == f"resnet-{depth}"]
-        training, test = (theirs.pivot_table(f"{x}_error", "iterations", "source") for x in ("training", "test"))
-        found[depth, "others'"] = training.dropna(), test.dropna()
-    return found
+        training[depth, "others'"] = theirs.pivot_table("training_error", "iterations", "source")
+        test[depth, "others'"] = theirs.pivot_table("test_error", "iterations", "source")
+    return training, test
 
 
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
     """Our nets of these depths with a curve, whose runs differ from the paper's in length and split at most."""
     named = [name for depth in PAIR if (name := ladders.main_net(nets, "resnet", depth))]
-    begun = [nets[name] for name in named if drawn_runs(nets[name]) and protocol.official(data)]
-    return [net for net in begun if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
+    drawn = [nets[name] for name in named if has_curve(nets[name]) and protocol.official(data)]
+    return [net for net in drawn if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
 
 
 def _over_runs(curves: DataFrame, iteration: int) -> Sample | None:
-    return sample(np.ravel(curves.loc[iteration]).tolist()) if iteration in curves.index else None
+    return sample(curves.T[iteration]) if iteration in curves.index else None
 
 
-def lag(curves: Both, whose: str) -> DataFrame:
+def lag(training: Both, whose: str) -> DataFrame:
     """Training error of each run of the deeper net minus the mean over runs of the shallower one, in points."""
-    shallow, deep = (curves[depth, whose][0] for depth in PAIR)
+    shallow, deep = (training[depth, whose] for depth in PAIR)
     return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
@@ -292,36 +270,36 @@ def overtaken(behind: DataFrame) -> list[int]:
     return [int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any()]
 
 
-def published_table(curves: Both) -> Table:
+def published_table(training: Both, test: Both) -> Table:
     """Training error over the same iterations, and test error near the iteration of `NEAR`."""
 
-    def cell(values: Sample | None, at: str = "") -> Cell:
+    def cell(curves: DataFrame, iteration: int, at: str = "") -> Cell:
+        values = _over_runs(curves, iteration)
         return Cell(f"{words.spread(values.mean, values.std, None)}{at}", values.mean) if values else Cell(words.NONE)
 
     lines = []
-    for (depth, whose), (training, test) in ((key, pair) for key, pair in curves.items() if pair[0].size):
-        line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(training.shape[1]), training.shape[1])}
-        for end in (EPOCH * epoch for epoch in SHOWN):
-            line[f"{end - EPOCH + 1:,} to {end:,}"] = cell(_over_runs(training, end))
-        at = min(test.index, key=lambda iteration: abs(iteration - NEAR), default=0)
-        lines.append(line | {f"test error near {NEAR:,}": cell(_over_runs(test, at), f" (at {at:,})")})
+    for (depth, whose), errors in ((key, errors) for key, errors in training.items() if errors.size):
+        line = {"net": Cell(f"resnet-{depth}, {whose}"), "runs": Cell(str(errors.shape[1]), errors.shape[1])}
+        line |= {f"{end - EPOCH + 1:,} to {end:,}": cell(errors, end) for end in SHOWN}
+        at = min(test[depth, whose].index, key=lambda iteration: abs(iteration - NEAR))
+        lines.append(line | {f"test error near {NEAR:,}": cell(test[depth, whose], at, f" (at {at:,})")})
     return table(lines)
 
 
-def pace(curves: Both, fall: int, confidence: float) -> str:
+def pace(training: Both, fall: int, confidence: float) -> str:
     """Ours against others' training error over the same iterations, and when the deeper net has the lower for good."""
-    end, parts, text = EPOCH * SHOWN[len(SHOWN) // 2], list[str](), ""
+    parts, text = list[str](), ""
     for depth in PAIR:
-        ours, theirs = (_over_runs(curves[depth, whose][0], end) for whose in WHOSE)
+        ours, theirs = (_over_runs(training[depth, whose], COMPARED) for whose in WHOSE)
         if ours and theirs and (test := welch(ours, theirs)):
             parts.append(f"{words.difference(test, confidence)} points in resnet-{depth} ({test.test})")
     if parts:
-        text = f"Over iterations {end - EPOCH + 1:,} to {end:,} our training error minus others' is "
+        text = f"Over iterations {COMPARED - EPOCH + 1:,} to {COMPARED:,} our training error minus others' is "
         text += f"{words.listed(parts)}; in brackets the {100 * confidence:g} % interval. "
-    reached = words.listed(map(words.count, sorted(overtaken(lag(curves, "others'")))))
+    reached = words.listed(map(words.count, sorted(overtaken(lag(training, "others'")))))
     text += f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
     text += f"resnet-{PAIR[0]} (mean) for good from iterations {reached} on."
-    if (behind := lag(curves, "ours")).size:
+    if (behind := lag(training, "ours")).size:
         ahead = overtaken(behind.mean(axis=1).to_frame())
         never = f"is not so when our rate falls, at iteration {fall:,}"
         text += f" Ours {f'is so from iteration {ahead[0]:,} on' if ahead else never}."
@@ -330,7 +308,7 @@ def pace(curves: Both, fall: int, confidence: float) -> str:
 
 def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
     """Ours: each run thin and their mean bold; others' runs dashed. Gives the legend's entry."""
-    curves, colour = curves.loc[:REACH], depth_colour(depth)
+    colour = depth_colour(depth)
     look: dict[str, Any] = {"lw": 2.0} if whose == "ours" else {"lw": 1.1, "ls": style.DASHED}
     axes.plot(curves, color=colour, **({"lw": 0.5, "alpha": 0.6} if whose == "ours" else look))
     if whose == "ours":
@@ -338,37 +316,31 @@ def _draw_runs(axes: Any, curves: DataFrame, depth: int, whose: str) -> Any:
     return style.entry(f"{depth} layers, {whose}, n = {curves.shape[1]}", color=colour, **look)
 
 
-def published_figure(curves: Both, fall: int) -> Figure:
+def published_figure(training: Both, fall: int) -> Figure:
     """Training error of both nets (left), and that of the deeper minus that of the shallower (right)."""
     titles = ("training error", f"training error, {PAIR[1]} minus {PAIR[0]} layers")
     title = "Ours and others' runs of the same residual nets at a learning rate of 0.1"
     drawn, (left, right) = style.panels(9.6, 3.9, titles, title)
-    handles = [_draw_runs(left, training, *key) for key, (training, _) in curves.items() if training.size]
+    handles = [_draw_runs(left, errors, *key) for key, errors in training.items() if errors.size]
     for whose in WHOSE:
-        _draw_runs(right, lag(curves, whose), PAIR[1], whose)
-    for at in overtaken(lag(curves, "others'")):
+        _draw_runs(right, lag(training, whose), PAIR[1], whose)
+    for at in overtaken(lag(training, "others'")):
         right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
-        look: dict[str, Any] = {"ha": "center", "fontsize": 8, "arrowprops": {"arrowstyle": "-", "lw": 0.6}}
-        right.annotate(f"{at:,}", (at, 0), (0, 32), textcoords="offset points", **look)
     right.axhline(0, color=GREY, lw=0.8)
-    for axes, end in ((left, min(REACH, 2 * fall)), (right, REACH)):
-        axes.set_xlim(0, 1.02 * end)
+    for axes in (left, right):
         _iterations(axes)
-        if fall < end:
-            axes.axvline(fall, **FALL)
-    left.set(ylabel="%", ylim=(0, 90))
-    right.set(ylabel="points")
-    handles += [style.entry("our learning rate falls", **FALL)] if fall < REACH else []
-    style.legend_below(drawn, handles)
+        axes.axvline(fall, **FALL)
+    left.set(ylabel="%", xlim=(0, min(2 * fall, 100 * EPOCH)), ylim=(0, 90))
+    right.set(ylabel="points", xlim=(0, None))
+    style.legend_below(drawn, [*handles, style.entry("our learning rate falls", **FALL)])
     return drawn
 
 
 def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
     """Our runs of 20 and 56 layers with others' published curves; empty without any of ours that is like them."""
-    like = like_others(nets, data)
-    if not like:
-        return Section("Others' learning curves", (Picture("published-curves", "", "", lambda: None),))
-    curves, fall = both(like), min(falls(net)[0] for net in like)
+    if not (like := like_others(nets, data)):
+        return Section("Others' learning curves", (Picture("published-curves", "", lambda: None),))
+    (training, test), fall = both(like), min(falls(net)[0] for net in like)
     caption = (
         "Solid lines are our runs until their learning rate falls (bold: the mean), dashed lines are others' runs. "
         f"Each point is the mean of {EPOCH} iterations. Right: each run of {PAIR[1]} layers minus the mean of the runs "
@@ -380,6 +352,6 @@ def with_published_curves(nets: Nets, data: DataRecord | None, confidence: float
         "Mean training error in % over these iterations, with the standard deviation over runs. Others' runs are logs "
         f"of {links}: akamaster's trainer with 50,000 training images, the paper's first rate and no warm-up."
     )
-    picture = Picture("published-curves", caption, "", partial(published_figure, curves, fall))
-    blocks = (pace(curves, fall, confidence), picture, published_table(curves), note)
+    picture = Picture("published-curves", caption, partial(published_figure, training, fall))
+    blocks = (pace(training, fall, confidence), picture, published_table(training, test), note)
     return Section("Others' learning curves", blocks)

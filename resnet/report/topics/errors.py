@@ -122,8 +122,7 @@ def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
         "runs. Depths with several runs are joined by a line."
         f"{' Hollow markers are published errors.' if _papers_protocol(nets, data) else ''}"
     )
-    absent = "error against depth (no seed is done)"
-    picture = Picture("error-vs-depth", caption, absent, partial(figure, nets, data))
+    picture = Picture("error-vs-depth", caption, partial(figure, nets, data))
     return Section("", (shown, _note(nets, others) if shown.rows else "", picture))
 
 

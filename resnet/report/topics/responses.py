@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from functools import partial
@@ -15,9 +14,8 @@ from pandas import DataFrame
 
 from resnet.report import ladders, style, words
 from resnet.report.markdown import escaped
-from resnet.report.published import published
 from resnet.report.results import Net, Nets
-from resnet.report.samples import over_rows, sample
+from resnet.report.samples import sample
 from resnet.report.section import Picture, Section
 from resnet.report.style import depth_colour
 from resnet.report.table import Cell, Table, table
@@ -34,38 +32,26 @@ def by_seed(net: Net) -> DataFrame:
     return rows.replace([np.inf, -np.inf], np.nan).dropna()
 
 
-def token_runs(nets: Nets) -> list[Net]:
-    """Nets of fewer iterations than the paper's and than most nets have: such runs leave no trained weights."""
-    whole = min(published().protocol.iterations, ladders.usual_length(nets.values()) or 0)
-    return [net for net in nets.values() if net.iterations < whole]
-
-
 def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
-    """`by_seed` of the nets by kind and depth, and then of others' weights; without token runs."""
+    """`by_seed` of the nets by kind and depth, and then of others' weights."""
     ordered = sorted(nets.values(), key=lambda net: (net.kind == "plain", net.depth))
-    rows = {net.name: by_seed(net) for net in ordered if net not in token_runs(nets)}
+    rows = {net.name: by_seed(net) for net in ordered}
     rows |= {x.name: DataFrame([x.responses.std]) for x in others if x.responses}
-    return {name: x for name, x in rows.items() if len(x) and np.isfinite(x.to_numpy()).all()}
+    return {name: x for name, x in rows.items() if len(x)}
 
 
 DEPTHS = (20, 56, 110)
 """Of the paper's Figure 7; a plan that has measured none of them shows all of its own."""
-APART = 100
-"""A net whose strongest layer is more than this many times that of the median net would flatten the others."""
-LOGARITHMIC = 5
-"""The scale is logarithmic if the strongest layer of a net is more than this many times that of the median net."""
+TOP = 20
+"""Times the strongest layer of the median net: what is stronger leaves the figure at the top."""
 
 
-def lines(nets: Nets, others: Others) -> tuple[dict[str, DataFrame], dict[str, float]]:
-    """What the figure draws by net, one a kind and depth, and the strongest layer of nets that it leaves out."""
+def lines(nets: Nets, others: Others) -> dict[str, DataFrame]:
+    """What the figure draws by net, one a kind and depth."""
     main, depths = ladders.without_ablations(nets), {name: net.depth for name, net in nets.items()}
     depths |= {x.name: x.depth for x in others}
     rows = {name: x for name, x in measured(nets, others).items() if name in main or name not in nets}
-    rows = {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
-    strongest = {name: float(x.max(axis=1).mean()) for name, x in rows.items()}
-    most = APART * statistics.median_low(strongest.values()) if strongest else math.inf
-    above = {name: value for name, value in strongest.items() if value > most}
-    return {name: x for name, x in rows.items() if name not in above}, above
+    return {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
 
 
 def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, Any]:
@@ -80,29 +66,24 @@ def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, A
 
 def figure(nets: Nets, others: Others) -> Figure | None:
     """Standard deviation of each 3x3 layer: in order (left) and in descending order (right); bands span the seeds."""
-    shown, _ = lines(nets, others)
-    if not shown:
+    if not (shown := lines(nets, others)):
         return None
     titles, title = ("in the order of the layers", "sorted by magnitude"), "Layer responses after batch norm"
     drawn, panels = style.panels(9.2, 4.6, titles, f"{title}: mean and range over n runs", sharey=True)
     looks = {name: _look(name, rows, nets, others) for name, rows in shown.items()}
     for axes, ordered in zip(panels, (False, True), strict=True):
         for name, rows in shown.items():
-            line = over_rows(DataFrame(-np.sort(-rows.to_numpy(), axis=1)) if ordered else rows)
-            places = np.arange(1, len(line) + 1)
-            axes.plot(places, line["mean"], gid=f"{'sorted' if ordered else 'order'}-{name}", **looks[name])
-            if len(rows) > 1:
-                axes.fill_between(places, line["low"], line["high"], color=looks[name]["color"], alpha=0.12, lw=0)
+            values = -np.sort(-rows.to_numpy(), axis=1) if ordered else rows.to_numpy()
+            places, gid = np.arange(1, values.shape[1] + 1), f"{'sorted' if ordered else 'order'}-{name}"
+            axes.plot(places, values.mean(axis=0), gid=gid, **looks[name])
+            low, high = values.min(axis=0), values.max(axis=0)
+            axes.fill_between(places, low, high, color=looks[name]["color"], alpha=0.12, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         axes.set(xlim=(0, None), xlabel="3x3 layer")
-    strongest = [float(rows.mean().max()) for rows in shown.values()]
-    logarithmic = max(strongest) > LOGARITHMIC * statistics.median(strongest)
-    panels[0].set_ylabel(f"standard deviation{', log scale' if logarithmic else ''}")
-    if logarithmic:
-        panels[0].set_yscale("log")
-        style.log_ticks(panels[0].yaxis, (), "{:g}".format)
-    else:
-        panels[0].set_ylim(bottom=0)
+    top = TOP * statistics.median(float(rows.mean().max()) for rows in shown.values())
+    panels[0].set(yscale="log", ylabel="standard deviation, log scale")
+    panels[0].set_ylim(top=min(top, panels[0].get_ylim()[1]))
+    style.log_ticks(panels[0].yaxis, (), "{:g}".format)
     style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)
     return drawn
 
@@ -122,36 +103,19 @@ def responses_table(nets: Nets, others: Others) -> Table:
     return table(rows)
 
 
-def _notes(nets: Nets, others: Others) -> str:
-    """What was measured, and what was not."""
-    shown = measured(nets, others)
-    records = [net.responses for net in nets.values() if net.responses and net.name in shown]
-    images = {f"{words.count(x.images)} training images of {escaped(x.data.name)}" for x in records}
-    images |= {f"{words.count(x.responses.images)} training images of {escaped(x.data)}" for x in others if x.responses}
-    done = {name: {run.seed for run in net.done} for name, net in nets.items() if name in shown}
-    without = {name: sorted(seeds - {*shown[name].index}) for name, seeds in done.items()}
-    unmeasured = [f"{words.seeds(seeds)} of {escaped(name)}" for name, seeds in without.items() if seeds]
-    few = [net for net in token_runs(nets) if len(by_seed(net))]
-    token = words.listed(f"{escaped(net.name)} ({words.numbered(net.iterations, 'iteration')})" for net in few)
-    parts = (
-        "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
-        f"and positions of {words.listed(sorted(images))}, not augmented, with the nets in evaluation mode. Strongest "
-        "and weakest layer are means over runs of each run's own.",
-        f"Not measured, which takes a run's weights: {words.listed(unmeasured)}." if unmeasured else "",
-        f"Left out, because so few iterations leave no trained weights: {token}." if few else "",
-    )
-    return " ".join(filter(None, parts)) if shown else ""
-
-
 def layer_responses(nets: Nets, others: Others) -> Section:
     """Figure 7, and the mean and the median over layers of every net."""
-    drawn, above = lines(nets, others)
-    named = words.listed(f"{escaped(name)} ({value:,.0f})" for name, value in above.items())
     caption = (
         "How strongly the 3x3 layers respond, as in the paper's Figure 7. Solid: residual nets; dash-dotted: plain nets"
-        f"{'; dotted: weights of others' if drawn.keys() - nets.keys() else ''}."
+        f"{'; dotted: weights of others' if lines(nets, others).keys() - nets.keys() else ''}."
     )
-    if above:
-        caption += f" Not drawn: {named}, whose strongest layer is more than {APART} times that of the median net."
-    picture = Picture("responses", caption, "layer responses (not measured)", partial(figure, nets, others))
-    return Section("Layer responses", (responses_table(nets, others), _notes(nets, others), picture))
+    picture, shown = Picture("responses", caption, partial(figure, nets, others)), responses_table(nets, others)
+    images = {(net.responses.images, net.responses.data.name) for net in nets.values() if net.responses}
+    images |= {(x.responses.images, x.data) for x in others if x.responses}
+    measured_on = words.listed(f"{words.count(n)} training images of {escaped(name)}" for n, name in sorted(images))
+    note = (
+        "Standard deviation of each 3x3 layer's output after batch norm, before ReLU and addition, over all channels "
+        f"and positions of {measured_on}, not augmented, with the nets in evaluation mode. Strongest and weakest layer "
+        "are means over runs of each run's own."
+    )
+    return Section("Layer responses", (shown, note if shown.rows else "", picture))

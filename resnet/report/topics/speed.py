@@ -120,7 +120,7 @@ def figure(nets: Nets) -> Figure | None:
 def throughput(nets: Nets) -> Section:
     """Images/s against depth."""
     caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
-    picture = Picture("throughput-vs-depth", caption, "throughput (not measured)", partial(figure, nets))
+    picture = Picture("throughput-vs-depth", caption, partial(figure, nets))
     return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
 
 

@@ -16,8 +16,6 @@ from resnet.results import HistoryRow
 from tests.report.conftest import Files
 from tests.report.drawn import assert_readable, drawn_line, x_of, y_of
 
-NOT_A_NUMBER = float("nan")
-
 
 def figure(plan: Files) -> Figure | None:
     results = plan.results()
@@ -37,8 +35,8 @@ def names_of(axes: Any) -> list[str]:
 
 def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> None:
     plan = files("plain-20", "resnet-20", seeds=3)
-    plan.train("resnet-20", 0, 8.0)
-    plan.train("resnet-20", 1, 9.0)
+    plan.train("resnet-20", 0, 8.0, history=history(40.0, 4.0, step=32_000, test=20.0))
+    plan.train("resnet-20", 1, 9.0, history=history(42.0, 5.0, step=32_000, test=22.0))
     plan.train("resnet-20", 2, status="interrupted", iteration=6400)
     plan.train("plain-20", 0, 10.0)
     drawn = figure(plan)
@@ -46,28 +44,29 @@ def test_curves_are_means_over_the_done_runs(files: Callable[..., Files]) -> Non
     plain, residual = drawn.axes
     assert (plain.get_title(), residual.get_title()) == ("plain nets", "residual nets")
     assert plain.get_ylim() == residual.get_ylim() == (0, 20)
-    first, second = plan.history(64_000, 8.0, 0), plan.history(64_000, 9.0, 1)
-    pairs = list(zip(first, second, strict=True))
     test, training = drawn_line(drawn, "test-resnet-20"), drawn_line(drawn, "training-resnet-20")
-    measured = [(a.iteration, (a.test_error + b.test_error) / 2) for a, b in pairs if a.test_error and b.test_error]
-    assert x_of(test) == [iteration for iteration, _ in measured]
-    assert y_of(test) == pytest.approx([error for _, error in measured])
-    assert y_of(training) == pytest.approx([(a.training_error + b.training_error) / 2 for a, b in pairs])
+    assert (x_of(test), y_of(test), y_of(training)) == ([32_000, 64_000], [21.0, 8.5], [41.0, 4.5])
     assert (test.get_linestyle(), training.get_linestyle()) == ("-", "--")
     assert test.get_color() == training.get_color() == drawn_line(drawn, "test-plain-20").get_color()
     assert [x_of(line)[0] for line in residual.lines if line.get_gid() == "fall"] == [32_000, 48_000]
     assert names_of(residual) == ["20 layers, n = 2"]
 
 
-def test_panels_of_a_shortened_schedule_have_scales_that_fit(files: Callable[..., Files]) -> None:
-    plan = files("plain-20", "plain-56", "plain-110", "resnet-20", seeds=1, train={"iterations": 6400})
-    for name, error in (("plain-20", 16.0), ("plain-56", 38.0), ("plain-110", 90.0), ("resnet-20", 14.0)):
-        plan.train(name, history=history(error, error, error, error, step=1600, test=error), test_error=error)
+def test_the_panels_their_scales_and_nets_that_are_not_drawn(files: Callable[..., Files]) -> None:
+    names = ("plain-20", "plain-56", "resnet-20", "resnet-B-20", "resnet-32", "resnet-110", "resnet-1202")
+    plan = files(*names, seeds=1, train={"iterations": 6400})
+    ends = {"plain-20": 16.0, "plain-56": 80.0, "resnet-20": 12.0, "resnet-110": 20.0, "resnet-1202": 8.0}
+    for name, error in {**ends, "resnet-B-20": 1.0}.items():
+        plan.train(name, history=history(*[error] * 4, step=1600, test=error), test_error=error)
+    plan.train("resnet-32", status="interrupted", iteration=3200)
     drawn = figure(plan)
     assert drawn is not None
-    # Twice the median over nets, in tens: 2 x 38 and 2 x 14.
-    assert [axes.get_ylim() for axes in drawn.axes] == [(0, 80), (0, 30)]
-    assert names_of(drawn.axes[0])[:2] == ["110 layers, n = 1, above 80 %", "56 layers, n = 1"]
+    titles = ["plain nets", "residual nets", "residual nets, 110 layers and more"]
+    assert [axes.get_title() for axes in drawn.axes] == titles
+    tests = [{str(line.get_gid()) for line in axes.lines if "test" in str(line.get_gid())} for axes in drawn.axes]
+    assert tests[1:] == [{"test-resnet-20", "test-resnet-110"}, {"test-resnet-110", "test-resnet-1202"}]
+    assert [axes.get_ylim() for axes in drawn.axes] == [(0, 100), (0, 30), (0, 30)]
+    assert names_of(drawn.axes[0]) == ["56 layers, n = 1", "20 layers, n = 1"]
     assert_readable(drawn)
 
 
@@ -79,26 +78,7 @@ def test_many_points_of_training_error_are_drawn_as_means(files: Callable[..., F
     assert (len(x_of(line)), x_of(line)[0], y_of(line)[0]) == (100, 20.0, 20.125)
 
 
-def test_the_papers_panels_and_nets_that_are_not_drawn(files: Callable[..., Files]) -> None:
-    names = ("plain-20", "resnet-20", "resnet-B-20", "resnet-32", "resnet-56", "resnet-110", "resnet-1202")
-    plan = files(*names, seeds=2)
-    for name in ("plain-20", "resnet-20", "resnet-B-20", "resnet-110", "resnet-1202"):
-        plan.train(name)
-    plan.train("resnet-56", status="interrupted", iteration=36_000)
-    nothing = [row._replace(training_error=NOT_A_NUMBER, test_error=None) for row in plan.history(100, 10.0, rows=2)]
-    plan.train("resnet-32", status="diverged", iteration=100, history=nothing)
-    drawn = figure(plan)
-    assert drawn is not None
-    assert [axes.get_title() for axes in drawn.axes][1:] == ["residual nets", "residual nets, 110 and 1202 layers"]
-    tests = [{str(line.get_gid()) for line in axes.lines if "test" in str(line.get_gid())} for axes in drawn.axes]
-    assert tests[1] == {"test-resnet-20", "test-resnet-56", "test-resnet-110"}
-    assert tests[2] == {"test-resnet-110", "test-resnet-1202"}
-    assert sorted(names_of(drawn.axes[1])) == ["110 layers, n = 1", "20 layers, n = 1", "56 layers, n = 1, unfinished"]
-    assert_readable(drawn)
-
-
 def test_the_files_have_every_point_and_the_means(files: Callable[..., Files]) -> None:
-    assert curves.means({}).empty
     plan = files("resnet-20", "resnet-1202", seeds=2, train={"iterations": 100})
     first, second = history(90.0, 80.0)
     plan.train("resnet-20", history=[first, second._replace(training_loss=math.inf)])
@@ -159,14 +139,6 @@ def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> N
     assert "r = 0.00 within nets (each run minus the mean of its net, 8 runs)" in found
 
 
-def test_nets_of_another_length_are_named(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", "resnet-1202", seeds=1)
-    plan.params.models["resnet-1202"].train["iterations"] = 20
-    for name in plan.params.models:
-        plan.train(name)
-    assert "resnet-1202 (20 iterations)" in plan.written(curves.learning_curves, 0.95)
-
-
 # Others' curves.
 
 
@@ -196,7 +168,7 @@ def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
     assert "8,602 and 14,467" in text
     assert "Ours is not so when our rate falls, at iteration 3,200." in text
     with style():
-        drawn = curves.published_figure(curves.both(curves.like_others(results.nets, results.data)), 3200)
+        drawn = curves.published_figure(curves.both(curves.like_others(results.nets, results.data))[0], 3200)
     assert y_of(drawn_line(drawn, "mean-20")) == pytest.approx([21.0] * 8)
     assert_readable(drawn)
 
@@ -208,11 +180,3 @@ def test_ours_of_other_settings_are_not_set_against_others(
     plan = files("resnet-20", seeds=1, train=train)
     plan.train("resnet-20")
     assert plan.written(curves.with_published_curves, 0.95) == ""
-
-
-def test_one_depth_of_ours_is_enough(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=1)
-    plan.train("resnet-20")
-    text = plan.written(curves.with_published_curves, 0.95)
-    assert [row["net"] for row in plan.rows_of(text)] == ["resnet-20, ours", "resnet-20, others'", "resnet-56, others'"]
-    assert "Ours" not in text

@@ -71,24 +71,14 @@ def test_the_table_by_hand(plan: Files) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("strongest", "names", "scale"),
-    [
-        (4.0, {"plain-20", "resnet-20", "plain-110"}, "linear"),
-        (99.0, {"plain-20", "resnet-20", "plain-110"}, "log"),
-        (17_000.0, {"plain-20", "resnet-20"}, "linear"),
-    ],
-)
-def test_a_net_far_above_the_others(files: Callable[..., Files], strongest: float, names: set[str], scale: str) -> None:
+def test_a_net_far_above_the_others_leaves_the_figure_at_the_top(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "plain-20", "plain-110", seeds=1)
-    for name, level in (("resnet-20", 1.0), ("plain-20", 1.0), ("plain-110", strongest)):
+    for name, strongest in (("resnet-20", 1.0), ("plain-20", 2.0), ("plain-110", 17_000.0)):
         plan.train(name)
-        plan.responses(name, [level, 0.25, 0.5])
+        plan.responses(name, [strongest, 0.25, 0.5])
     drawn = figure(plan)
     assert drawn is not None
-    assert {str(line.get_gid()).removeprefix("order-") for line in drawn.axes[0].lines} == names
-    assert [axes.get_yscale() for axes in drawn.axes] == [scale, scale]
-    assert ("plain-110 (17,000)" in text(plan)) == ("plain-110" not in names)
+    assert [axes.get_ylim()[1] for axes in drawn.axes] == [40.0, 40.0]
     assert rows(plan)["plain-110"][1] == "0.500 (n = 1)"  # the median, whatever the strongest layer is
     assert_readable(drawn)
 
@@ -104,15 +94,3 @@ def test_depths_that_the_paper_does_not_draw_are_in_the_table_alone(files: Calla
     plan.responses("resnet-20", [1.0, 2.0])
     assert [line.get_gid() for line in figure(plan).axes[0].lines] == ["order-resnet-20"]  # type: ignore[union-attr]
     assert set(rows(plan)) == {"resnet-20", "resnet-32"}
-
-
-def test_runs_without_a_measurement_or_of_a_few_iterations_are_named(files: Callable[..., Files]) -> None:
-    plan = files("resnet-8", "resnet-20", "plain-20", seeds=2, train={"iterations": 400})
-    plan.params.models["resnet-8"].train["iterations"] = 2
-    for name, level in (("resnet-8", 6.7e10), ("resnet-20", 0.5), ("plain-20", 0.9)):
-        for seed in range(2):
-            plan.train(name, seed)
-        plan.responses(name, *[[level, level]] * (1 if name == "resnet-20" else 2))
-    assert list(rows(plan)) == ["resnet-20", "plain-20"]
-    assert "Not measured, which takes a run's weights: seed 1 of resnet-20." in text(plan)
-    assert "resnet-8 (2 iterations)." in text(plan)
