@@ -42,16 +42,22 @@ def measured(nets: Nets, others: Others) -> dict[str, DataFrame]:
 
 DEPTHS = (20, 56, 110)
 """Of the paper's Figure 7; a plan that has measured none of them shows all of its own."""
-TOP = 20
-"""Times the strongest layer of the median net: what is stronger leaves the figure at the top."""
+APART = 100
+"""A net whose strongest layer is more than this many times that of the median net would flatten the others."""
+LOGARITHMIC = 5
+"""The scale is logarithmic if the strongest layer of a net is more than this many times that of the median net."""
 
 
-def lines(nets: Nets, others: Others) -> dict[str, DataFrame]:
-    """What the figure draws by net, one a kind and depth."""
+def lines(nets: Nets, others: Others) -> tuple[dict[str, DataFrame], dict[str, float]]:
+    """What the figure draws by net, one a kind and depth, and the strongest layer of nets that it leaves out."""
     main, depths = ladders.without_ablations(nets), {name: net.depth for name, net in nets.items()}
     depths |= {x.name: x.depth for x in others}
     rows = {name: x for name, x in measured(nets, others).items() if name in main or name not in nets}
-    return {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
+    rows = {name: x for name, x in rows.items() if depths[name] in DEPTHS} or rows
+    strongest = {name: float(x.max(axis=1).mean()) for name, x in rows.items()}
+    most = APART * statistics.median_low(strongest.values()) if strongest else 0.0
+    above = {name: value for name, value in strongest.items() if value > most}
+    return {name: x for name, x in rows.items() if name not in above}, above
 
 
 def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, Any]:
@@ -66,7 +72,8 @@ def _look(name: str, rows: DataFrame, nets: Nets, others: Others) -> dict[str, A
 
 def figure(nets: Nets, others: Others) -> Figure | None:
     """Standard deviation of each 3x3 layer: in order (left) and in descending order (right); bands span the seeds."""
-    if not (shown := lines(nets, others)):
+    shown, _ = lines(nets, others)
+    if not shown:
         return None
     titles, title = ("in the order of the layers", "sorted by magnitude"), "Layer responses after batch norm"
     drawn, panels = style.panels(9.2, 4.6, titles, f"{title}: mean and range over n runs", sharey=True)
@@ -80,10 +87,13 @@ def figure(nets: Nets, others: Others) -> Figure | None:
             axes.fill_between(places, low, high, color=looks[name]["color"], alpha=0.12, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         axes.set(xlim=(0, None), xlabel="3x3 layer")
-    top = TOP * statistics.median(float(rows.mean().max()) for rows in shown.values())
-    panels[0].set(yscale="log", ylabel="standard deviation, log scale")
-    panels[0].set_ylim(top=min(top, panels[0].get_ylim()[1]))
-    style.log_ticks(panels[0].yaxis, (), "{:g}".format)
+    strongest = [float(rows.mean().max()) for rows in shown.values()]
+    panels[0].set_ylabel("standard deviation")
+    if max(strongest) > LOGARITHMIC * statistics.median(strongest):
+        panels[0].set(yscale="log", ylabel="standard deviation, log scale")
+        style.log_ticks(panels[0].yaxis, (), "{:g}".format)
+    else:
+        panels[0].set_ylim(bottom=0)
     style.legend_below(drawn, [style.entry(**look) for look in looks.values()], most=2)
     return drawn
 
@@ -105,10 +115,15 @@ def responses_table(nets: Nets, others: Others) -> Table:
 
 def layer_responses(nets: Nets, others: Others) -> Section:
     """Figure 7, and the mean and the median over layers of every net."""
+    drawn, above = lines(nets, others)
+    theirs = "; dotted: weights of others" if drawn.keys() - nets.keys() else ""
     caption = (
-        "How strongly the 3x3 layers respond, as in the paper's Figure 7. Solid: residual nets; dash-dotted: plain nets"
-        f"{'; dotted: weights of others' if lines(nets, others).keys() - nets.keys() else ''}."
+        "How strongly the 3x3 layers respond, as in the paper's Figure 7. Solid: residual nets; dash-dotted: plain "
     )
+    caption += f"nets{theirs}."
+    if above:
+        apart = words.listed(f"{escaped(name)} ({value:,.0f})" for name, value in above.items())
+        caption += f" Not drawn: {apart}, whose strongest layer is more than {APART} times that of the median net."
     picture, shown = Picture("responses", caption, partial(figure, nets, others)), responses_table(nets, others)
     images = {(net.responses.images, net.responses.data.name) for net in nets.values() if net.responses}
     images |= {(x.responses.images, x.data) for x in others if x.responses}
@@ -118,4 +133,7 @@ def layer_responses(nets: Nets, others: Others) -> Section:
         f"and positions of {measured_on}, not augmented, with the nets in evaluation mode. Strongest and weakest layer "
         "are means over runs of each run's own."
     )
+    for net in (net for net in nets.values() if net.responses):
+        if seeds := sorted({run.seed for run in net.done} - {*by_seed(net).index}):
+            note += f" Not measured, which takes a run's weights: {words.seeds(seeds)} of {escaped(net.name)}."
     return Section("Layer responses", (shown, note if shown.rows else "", picture))

@@ -71,16 +71,34 @@ def test_the_table_by_hand(plan: Files) -> None:
     }
 
 
-def test_a_net_far_above_the_others_leaves_the_figure_at_the_top(files: Callable[..., Files]) -> None:
+@pytest.mark.parametrize(
+    ("strongest", "names", "scale"),
+    [
+        (4.0, {"plain-20", "resnet-20", "plain-110"}, "linear"),
+        (99.0, {"plain-20", "resnet-20", "plain-110"}, "log"),
+        (17_000.0, {"plain-20", "resnet-20"}, "linear"),
+    ],
+)
+def test_a_net_far_above_the_others(files: Callable[..., Files], strongest: float, names: set[str], scale: str) -> None:
     plan = files("resnet-20", "plain-20", "plain-110", seeds=1)
-    for name, strongest in (("resnet-20", 1.0), ("plain-20", 2.0), ("plain-110", 17_000.0)):
+    for name, level in (("resnet-20", 1.0), ("plain-20", 1.0), ("plain-110", strongest)):
         plan.train(name)
-        plan.responses(name, [strongest, 0.25, 0.5])
+        plan.responses(name, [level, 0.25, 0.5])
     drawn = figure(plan)
     assert drawn is not None
-    assert [axes.get_ylim()[1] for axes in drawn.axes] == [40.0, 40.0]
+    assert {str(line.get_gid()).removeprefix("order-") for line in drawn.axes[0].lines} == names
+    assert [axes.get_yscale() for axes in drawn.axes] == [scale, scale]
+    assert ("plain-110 (17,000)" in text(plan)) == ("plain-110" not in names)
     assert rows(plan)["plain-110"][1] == "0.500 (n = 1)"  # the median, whatever the strongest layer is
     assert_readable(drawn)
+
+
+def test_runs_without_a_measurement_are_named(files: Callable[..., Files]) -> None:
+    plan = files("resnet-20", seeds=2)
+    plan.train("resnet-20", 0)
+    plan.train("resnet-20", 1)
+    plan.responses("resnet-20", [0.5, 0.5])
+    assert "Not measured, which takes a run's weights: seed 1 of resnet-20." in text(plan)
 
 
 def test_depths_that_the_paper_does_not_draw_are_in_the_table_alone(files: Callable[..., Files]) -> None:
