@@ -11,7 +11,7 @@ from resnet.report.markdown import code, escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Results, iteration_seconds
 from resnet.report.topics import against_published
-from resnet.report.topics.claims import Claim
+from resnet.report.topics.claims import Judged
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
@@ -21,7 +21,7 @@ class Judgement(NamedTuple):
     """A plan's results with its claims."""
 
     results: Results
-    claims: Sequence[Claim]
+    claims: Sequence[Judged]
 
 
 def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
@@ -44,17 +44,13 @@ def reproduced(results: Results) -> str:
     nets, data, report = results.nets, results.data, results.params.report
     done = [nets[name] for name in ladders.without_ablations(nets) if nets[name].done]
     if not done or data is None:
-        return "**No run is done yet.**" if ladders.started(nets) else "**Nothing has been trained yet.**"
+        return "**No run is done yet.**"
     ours = f"Test error: {words.listed(_ends(done, report.confidence).values())}."
     if not data.official:
         name = escaped(data.name)
         return f"**Not CIFAR-10**: the data are {name}, whose errors the paper's say nothing about. {ours}"
     if not protocol.on_the_papers_schedule(done, data):
-        usual, whole = ladders.usual_length(done), published().protocol.iterations
-        if usual != whole:
-            return f"**A schedule of {usual:,} iterations**, the paper's has {whole:,}. {ours}"
-        first = protocol.deviations(done[0], data)[0].sentence
-        return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {ours}"
+        return f"**{protocol.deviations(done[0], data)[0].sentence}.** {ours}"
     compared = against_published.comparisons(nets, data, report)
     found = {one.net.name: one for one in compared if one.figure.source == "paper"}
     if not found:
@@ -68,31 +64,31 @@ def reproduced(results: Results) -> str:
     return f"{title} points of the paper's test error{rest}: {both}."
 
 
-def _statement(judged: Claim) -> str:
+def _statement(judged: Judged) -> str:
     """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
-    gist = judged.sentence.split(":")[0]
-    gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
-    if not judged.test:
-        return f"{escaped(gist)} (**not tested**, {escaped(judged.why_not_tested)})"
+    sentence, tested = judged.claim.sentence.split(":")[0], judged.tested
+    gist = escaped(sentence[0].lower() + sentence[1:])
+    if not tested:
+        return f"{gist} (**not tested**, {escaped(judged.why_not_tested)})"
     undecided = judged.verdict == "undecided"
-    amount = words.interval((judged.low, judged.high)) if undecided else f"{judged.difference:+.2f}"
-    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.unit})"
+    amount = words.interval((tested.low, tested.high)) if undecided else f"{tested.difference:+.2f}"
+    return f"{gist} (**{judged.verdict}**, {amount} {judged.claim.unit})"
 
 
 def depth(plan: Judgement) -> str:
-    """The verdicts of the primary claims."""
-    results, primary = plan.results, [x for x in plan.claims if x.family == "primary"]
-    if not primary:
+    """The verdicts of the claims."""
+    nets, data = plan.results.nets, plan.results.data
+    if not plan.claims:
         return ""
-    data, length = results.data, ladders.usual_length(results.nets.values())
+    length = ladders.usual_length(nets.values())
     where = f" on {escaped(data.name)}" if data and not data.official else ""
     where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
-    if not any(x.test for x in primary):
-        names = dict.fromkeys(name for x in primary for name in x.contrast)
-        done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
+    if not any(x.tested for x in plan.claims):
+        names = dict.fromkeys(name for x in plan.claims for name in x.claim.contrast)
+        done = words.listed(f"{escaped(name)} {len(nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
-    interim = " Interim: not all planned runs are done." if any(x.interim for x in primary) else ""
-    return f"**Depth{where}**: {'; '.join(map(_statement, primary))}.{interim}"
+    interim = " Interim: not all planned runs are done." if any(x.interim for x in plan.claims) else ""
+    return f"**Depth{where}**: {'; '.join(map(_statement, plan.claims))}.{interim}"
 
 
 def left(results: Results, command: str) -> str:

@@ -80,23 +80,19 @@ def sections(
     """What each page says; summary.md says it below the headline. The last arguments are those of `where`."""
     results, stated = judged
     of_nets, data, report = results.nets, results.data, results.params.report
-    confidence, primary = report.confidence, [x for x in stated if x.family == "primary"]
+    confidence = report.confidence
     return {
         SUMMARY: [
             provenance.first_look(of_nets, data),
-            claims.primary_claims(stated, of_nets, confidence, STATISTICS),
+            claims.verdicts(stated, of_nets, confidence, STATISTICS),
             curves.learning_curves(of_nets, data, confidence),
             curves.with_published_curves(of_nets, data, confidence),
         ],
         STATISTICS: [
             provenance.what_was_run(of_nets, data),
-            errors.every_net(of_nets, data),
-            claims.every_claim(stated, of_nets, confidence),
-            errors.seed_by_seed(of_nets, confidence),
-            differences.degradation(of_nets, confidence),
-            differences.plain_and_residual(of_nets, confidence),
-            differences.images(of_nets, report),
-            differences.ablations(of_nets, report, others.results.nets if others else {}),
+            errors.every_net(of_nets, data, confidence),
+            claims.every_test(stated, of_nets, confidence),
+            differences.every_difference(of_nets, report, others.results.nets if others else {}),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
             against_published.verdicts(of_nets, data, report),
@@ -115,7 +111,7 @@ def sections(
         ],
         PROVENANCE: [
             provenance.not_counted(results.not_counted),
-            provenance.repeat(of_nets, primary, iteration_seconds(results), confidence, plan),
+            provenance.repeat(of_nets, stated, iteration_seconds(results), confidence, plan),
             provenance.made_by(of_nets, data, docs),
             provenance.every_run(of_nets, runs),
         ],

@@ -4,13 +4,17 @@ A sample is a mean, a spread and a number: never one without the others.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pandas import DataFrame
 from scipy.special import stdtr, stdtrit
+from scipy.stats import kendalltau, mannwhitneyu, theilslopes
 
 from resnet.report.published import PublishedError
+
+Values = Mapping[str, Mapping[int, float]]
+"""Of each net, a value by seed."""
 
 
 class Sample(NamedTuple):
@@ -59,9 +63,9 @@ class Difference(NamedTuple):
         half = float(stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
         return self.value - half, self.value + half
 
-    def p(self, bound: float = 0.0) -> float:
-        """Two-sided, against a difference of `bound`."""
-        return float(2 * stdtr(self.degrees, -abs(self.value - bound) / self.error))
+    def p(self) -> float:
+        """Two-sided, against no difference."""
+        return float(2 * stdtr(self.degrees, -abs(self.value) / self.error))
 
     def equivalence_p(self, margin: float) -> float:
         """Two one-sided tests (Schuirmann 1987), against a difference of `margin` or more either way."""
@@ -109,6 +113,64 @@ def paired(differences: Iterable[float]) -> Difference | None:
     if (values := sample(differences)) is None:
         return None
     return _difference(values.mean, math.sqrt(1 / values.n) * (values.std or 0.0), values.n - 1, "paired t")
+
+
+class Evidence(NamedTuple):
+    """What runs say of a contrast of nets, or of a trend with depth: on which side of 0 it is."""
+
+    difference: float
+    low: float
+    """Of its interval."""
+    high: float
+    p: float
+    """Two-sided."""
+    test: str
+    """Its name with n."""
+    paired_low: float = math.nan
+    """Of the interval of the differences by seed, if the nets have the same seeds."""
+    paired_high: float = math.nan
+    p_ranks: float = math.nan
+    """Of a Mann-Whitney test, if the variances differ by more than 4 to 1 and each side has four runs."""
+
+
+def _by_seed(coefficients: Mapping[str, int], values: Values, names: Sequence[str]) -> list[float]:
+    """The part of a contrast that is of these nets, by seed; empty if they have not the same seeds."""
+    seeds = values[names[0]].keys()
+    alike = all(values[name].keys() == seeds for name in names)
+    return [math.fsum(coefficients[name] * values[name][seed] for name in names) for seed in seeds if alike]
+
+
+def compare(coefficients: Mapping[str, int], values: Values, confidence: float) -> Evidence | None:
+    """Test a contrast of two nets, or of two and two: a sum of their means, each times its coefficient.
+
+    None if a net has fewer than two runs, or no run differs.
+    """
+    names, samples = [*coefficients], [x for name in coefficients if (x := sample(values[name].values()))]
+    found = contrast([*coefficients.values()], samples) if len(samples) == len(names) else None
+    if found is None:
+        return None
+    pairs = paired(_by_seed(coefficients, values, names))
+    # An interaction compares what depth costs each seed of the two kinds.
+    half, stds, ranks = len(names) // 2, [x.std or 0.0 for x in samples], math.nan
+    first, second = (_by_seed(coefficients, values, side) for side in (names[:half], names[half:]))
+    if max(stds) ** 2 > 4 * min(stds) ** 2 and min(len(first), len(second)) >= 4:
+        ranks = float(mannwhitneyu(first, [-x for x in second]).pvalue)
+    ends = pairs.interval(confidence) if pairs else (math.nan, math.nan)
+    return Evidence(found.value, *found.interval(confidence), found.p(), found.test, *ends, ranks)
+
+
+def trend(depths: Mapping[str, int], values: Values, confidence: float) -> Evidence | None:
+    """Theil and Sen's slope of 10 layers with Sen's (1968) interval, and Jonckheere and Terpstra's test.
+
+    The test is Kendall's with the depths as ties. None if no run differs.
+    """
+    x, y = zip(*((depth, value) for name, depth in depths.items() for value in values[name].values()), strict=True)
+    if len({*y}) == 1:
+        return None
+    slopes = theilslopes(y, x, confidence)
+    ends = (10 * float(slope) for slope in (slopes.slope, slopes.low_slope, slopes.high_slope))
+    test = f"Jonckheere-Terpstra, n = {len(y)} runs of {len({*x})} depths"
+    return Evidence(*ends, float(kendalltau(x, y).pvalue), test)
 
 
 def versus_published(values: Sample, figure: PublishedError) -> Difference | None:

@@ -1,8 +1,7 @@
-"""Test and training errors over seeds: the one table, error against depth, every net, seed by seed."""
+"""Test and training errors over seeds: the one table, error against depth, and every net with its seeds."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -10,14 +9,13 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from resnet.report import ladders, protocol, style, words
-from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
 from resnet.report.published import published
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import DataRecord, ThroughputRecord
+from resnet.results import DataRecord, ThroughputRecord, TrainingRecord
 
 READING = (
     "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
@@ -25,7 +23,7 @@ READING = (
     "Training error is that of the augmented mini-batches of the last epoch, as they were trained on.",
     "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
     "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
-    "finished do not enter the mean; they are counted under *seeds done*.",
+    "finished do not enter the mean.",
     "The interval of a mean is Student's t, over seeds, cut at 0 and 100 %; that of a difference of means Welch's t.",
 )
 
@@ -42,21 +40,14 @@ def _marked(net: Net, nets: Nets, data: DataRecord | None) -> str:
     return f"{net.name} ({marks[0]})" if marks else net.name
 
 
-def _stops(net: Net, otherwise: str = "", *, seeds: bool = True) -> str:
-    """Where the seeds that have begun and are not done have stopped: `interrupted at 12,000 of 64,000 (seed 3)`."""
-    stopped = [
-        f"{run.record.status} at {words.count(run.record.iteration)} of {words.count(run.record.iterations)}"
-        f"{f' (seed {run.seed})' if seeds else ''}"
-        for run in net.runs
-        if not run.done
-    ]
-    return "; ".join(stopped) or otherwise
+def _stop(record: TrainingRecord) -> str:
+    return f"{record.status} at {words.count(record.iteration)} of {words.count(record.iterations)}"
 
 
 def _with_runs(net: Net) -> Cell:
     """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
     if (values := net.over_seeds("test_error")) is None:
-        return Cell(_stops(net, "not run", seeds=False))
+        return Cell("; ".join(_stop(run.record) for run in net.runs) or "not run")
     runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
     return Cell(f"{words.spread(values.mean, values.std, None)} ({runs})", values.mean, net.done[0].file)
 
@@ -203,39 +194,34 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     return drawn
 
 
-# statistics.md: every net, and seed by seed.
+# statistics.md: every net with its seeds.
 
 
-def _error(net: Net, quantity: str, otherwise: str = words.NONE) -> Cell:
+def _mean(net: Net, quantity: str) -> Cell:
     values = net.over_seeds(quantity)
-    return Cell(words.sample(values, otherwise), values and values.mean, net.done[0].file if values else None)
+    return Cell(words.sample(values), values and values.mean, net.done[0].file if values else None)
 
 
-def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
-    stopped = Counter(run.record.status for run in net.runs if not run.done)
-    begun = f" ({', '.join(f'{stopped[x]} {x}' for x in ('interrupted', 'diverged') if stopped[x])})" if stopped else ""
-    figure = net.papers_error
-    paper = Cell(words.published_error(figure), figure.error if figure else None)
+def _line(net: Net, nets: Nets, data: DataRecord | None, confidence: float) -> Line:
+    """Seeds that have begun and are not done say where they stopped."""
+    seeds, errors, figure = [], net.over_seeds("test_error"), net.papers_error
+    for run in net.runs:
+        seeds.append(f"{_stop(run.record) if not run.done else f'{run.record.test_error:.2f}'} (seed {run.seed})")
+    paper = Cell(words.published_error(figure), figure and figure.error)
     return {
         "net": _marked(net, nets, data),
-        "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
-        "test error, %": _error(net, "test_error", _stops(net, "not run")),
+        "seeds done": Cell(f"{len(net.done)} of {net.planned}", len(net.done)),
+        "test error of each seed, %": ", ".join(seeds) or "not run",
+        "mean ± std": _mean(net, "test_error"),
+        f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(errors and errors.interval(confidence)),
         **({"paper's test error, %": paper} if protocol.official(data) else {}),
-        "training error, %": _error(net, "training_error"),
-        "validation error, %": _error(net, "validation_error"),
+        "training error, %": _mean(net, "training_error"),
+        "validation error, %": _mean(net, "validation_error"),
     }
 
 
-def _notes(nets: Nets, data: DataRecord | None) -> Iterator[str]:
-    """The seeds that are missing, and what the paper's column leaves open."""
-    for net in nets.values():
-        begun = {run.seed for run in net.runs}
-        missing = [seed for seed in net.settings.train.seed_list if begun and seed not in begun]
-        parts = [_stops(net) if net.done else "", f"{words.seeds(missing)} not run" if missing else ""]
-        if any(parts):
-            yield f"{escaped(net.name)}: {'; '.join(filter(None, parts))}."
-    if not protocol.official(data):
-        return
+def _notes(nets: Nets) -> Iterator[str]:
+    """What the paper's column leaves open."""
     figures = [figure for net in nets.values() if (figure := net.papers_error)]
     if any(figure.n is None for figure in figures):
         yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
@@ -244,28 +230,12 @@ def _notes(nets: Nets, data: DataRecord | None) -> Iterator[str]:
         yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
 
 
-def every_net(nets: Nets, data: DataRecord | None) -> Section:
-    """One row a net, in the plan's order; the paper's errors next to ours on its data only."""
+def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
+    """A row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
-    lines = [_line(net, nets, data) for net in nets.values()]
-    return Section("Every net", (table(lines), bullets(_notes(nets, data))))
-
-
-def seed_by_seed(nets: Nets, confidence: float) -> Section:
-    """The test error of every seed that is done, with the interval of the mean."""
-    lines = list[Line]()
-    for net in nets.values():
-        if values := net.over_seeds("test_error"):
-            seeds = ", ".join(f"{run.record.test_error:.2f} (seed {run.seed})" for run in net.done)
-            line: Line = {
-                "net": net.name,
-                "test error of each seed, %": seeds,
-                "mean ± std": Cell(words.sample(values), values.mean),
-                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(values.interval(confidence)),
-            }
-            lines.append(line)
-    return Section("Seed by seed", (table(lines, left=2),))
+    lines = [_line(net, nets, data, confidence) for net in nets.values()]
+    return Section("Every net", (table(lines, left=3), bullets(_notes(nets) if protocol.official(data) else ())))
 
 
 def reading(nets: Nets) -> Section:

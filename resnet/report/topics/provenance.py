@@ -89,15 +89,15 @@ def _one_more(net: Net, confidence: float) -> str:
 
 def _repetition(judged: Any) -> str:
     """The interval in which the difference ends if all runs are made again: its own, larger by the square root of 2."""
-    if not judged.test:
+    if not (tested := judged.tested):
         return "not tested yet"
-    value = judged.difference
-    low, high = (value + math.sqrt(2) * (end - value) for end in (judged.low, judged.high))
-    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.unit}"
+    value = tested.difference
+    low, high = (value + math.sqrt(2) * (end - value) for end in (tested.low, tested.high))
+    return f"{value:+.2f}, a repetition {words.interval((low, high))} {judged.claim.unit}"
 
 
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
-    """The primary claims, as they are judged, and the nets: by command, hours and tolerance.
+    """The claims, as they are judged, and the nets: by command, hours and tolerance.
 
     `times` are of an iteration, and has no net whose speed is unknown; `plan` is the path of its `dvc.yaml` if that is
     not in the working directory.
@@ -110,9 +110,9 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
 
     of_claims = [
         {
-            "claim": Cell(x.sentence),
-            "command": Cell(command(x.nets)),
-            "hours": _hours(sum(whole[name] for name in x.nets)),
+            "claim": Cell(x.claim.sentence),
+            "command": Cell(command(x.claim.nets)),
+            "hours": _hours(sum(whole[name] for name in x.claim.nets)),
             "here, and the tolerance": Cell(_repetition(x)),
         }
         for x in claims
