@@ -38,14 +38,14 @@ class Sample(NamedTuple):
 def sample(values: Iterable[float | None]) -> Sample | None:
     """Make a sample of the finite values; None without any.
 
-    A value that is missing, NaN or infinite was not measured and does not count in n.
+    A value that is missing, NaN or infinite was not measured and does not count in n. Rounding is no spread.
     """
     finite = tuple(float(value) for value in values if value is not None and math.isfinite(value))
     if not (n := len(finite)):
         return None
     mean = math.fsum(finite) / n
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (n - 1)) if n > 1 else None
-    return Sample(mean, std, n, finite)
+    return Sample(mean, std if std is None or std > 1e-12 * max(1.0, abs(mean)) else 0.0, n, finite)
 
 
 class Difference(NamedTuple):
@@ -72,16 +72,11 @@ class Difference(NamedTuple):
         return max(float(stdtr(self.degrees, -(margin + side * self.value) / self.error)) for side in (-1, 1))
 
 
-def _difference(value: float, error: float, degrees: float, test: str) -> Difference | None:
-    # Values without any spread say nothing about what another seed would give.
-    return Difference(value, error, degrees, test) if error > 1e-12 * max(1.0, abs(value)) else None
-
-
 def contrast(coefficients: Sequence[float], groups: Sequence[Sample]) -> Difference | None:
     """A sum of means, each times its coefficient, by a t test that does not suppose equal variances.
 
-    The degrees of freedom are Satterthwaite's (1946); with two groups it is Welch's test.
-    None if a group has one value, or none has any spread.
+    The degrees of freedom are Satterthwaite's (1946); with two groups it is Welch's test. None if a group has one
+    value, or none has any spread: such values say nothing about what another seed would give.
     """
     terms = list(zip(coefficients, groups, strict=True))
     variances = [(c * (group.std or 0.0)) ** 2 / group.n for c, group in terms]
@@ -90,7 +85,7 @@ def contrast(coefficients: Sequence[float], groups: Sequence[Sample]) -> Differe
     degrees = sum(variances) ** 2 / sum(v**2 / (group.n - 1) for v, group in zip(variances, groups, strict=True))
     *first, last = [str(group.n) for group in groups]
     test = f"{'Welch' if len(groups) == 2 else 'Satterthwaite'}'s t, n = {', '.join(first)} and {last}"
-    return _difference(math.fsum(c * group.mean for c, group in terms), math.sqrt(sum(variances)), degrees, test)
+    return Difference(math.fsum(c * group.mean for c, group in terms), math.sqrt(sum(variances)), degrees, test)
 
 
 def welch(first: Sample, second: Sample) -> Difference | None:
@@ -104,15 +99,10 @@ def prediction(values: Sample, single: float) -> Difference | None:
     The standard error is s * sqrt(1 + 1/n), as if theirs scattered like ours: the interval of the difference leaves
     0 out if their run is outside the interval that predicts one more run. None for one value or without spread.
     """
-    error = math.sqrt(1 + 1 / values.n) * (values.std or 0.0)
-    return _difference(values.mean - single, error, values.n - 1, f"prediction of a single run, n = {values.n}")
-
-
-def paired(differences: Iterable[float]) -> Difference | None:
-    """The mean of differences, one a seed; None for one, or without spread."""
-    if (values := sample(differences)) is None:
+    if not values.std:
         return None
-    return _difference(values.mean, math.sqrt(1 / values.n) * (values.std or 0.0), values.n - 1, "paired t")
+    error, test = math.sqrt(1 + 1 / values.n) * values.std, f"prediction of a single run, n = {values.n}"
+    return Difference(values.mean - single, error, values.n - 1, test)
 
 
 class Evidence(NamedTuple):
@@ -149,13 +139,13 @@ def compare(coefficients: Mapping[str, int], values: Values, confidence: float) 
     found = contrast([*coefficients.values()], samples) if len(samples) == len(names) else None
     if found is None:
         return None
-    pairs = paired(_by_seed(coefficients, values, names))
+    pairs = sample(_by_seed(coefficients, values, names))
     # An interaction compares what depth costs each seed of the two kinds.
     half, stds, ranks = len(names) // 2, [x.std or 0.0 for x in samples], math.nan
     first, second = (_by_seed(coefficients, values, side) for side in (names[:half], names[half:]))
     if max(stds) ** 2 > 4 * min(stds) ** 2 and min(len(first), len(second)) >= 4:
         ranks = float(mannwhitneyu(first, [-x for x in second]).pvalue)
-    ends = pairs.interval(confidence) if pairs else (math.nan, math.nan)
+    ends = (pairs.interval(confidence) if pairs and pairs.std else None) or (math.nan, math.nan)
     return Evidence(found.value, *found.interval(confidence), found.p(), found.test, *ends, ranks)
 
 

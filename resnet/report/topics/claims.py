@@ -202,14 +202,10 @@ EXPLAINED = (
     "costs a residual one.",
     "p is two-sided, and corrected for the number of claims (Holm). The corrected p decides: *undecided* at "
     "{level:.2g} or more, and no proof of the contrary. The interval is not corrected.",
-    "Paired by seed: the interval of the differences of the same seeds. A seed has the same batches and augmentation "
-    "in every net. Plain and residual nets of a depth start from the same weights. Nets of two depths start from the "
-    "same weights in the first convolution and in the shallower net's first stage. The verdicts do not use it.",
+    "Paired by seed: the interval of the differences of the same seeds, which share batches, augmentation and some "
+    "first weights. The verdicts do not use it.",
     "p by ranks: Mann-Whitney's, if the variances differ by more than 4 to 1 and four runs of each are done. An "
     "interaction compares what depth costs each seed of the two kinds.",
-    "n counts runs. Another machine rounds differently, and in deep nets that changes a run as much as another seed.",
-    "Interim: until every planned run is done a verdict may change. Looking more than once raises the chance of a "
-    "false one.",
 )
 
 

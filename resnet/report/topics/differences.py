@@ -63,15 +63,12 @@ def resampled_errors(wrong: NDArray[np.bool_], samples: int, generator: np.rando
 
 
 def on_drawn_images(nets: Iterable[Net], report: ReportParams) -> dict[str, NDArray[np.float64]]:
-    """Of each net the error on resampled test sets, the mean over its runs with predictions of the same data."""
-    runs = [(net.name, run) for net in nets for run in net.done if run.predictions is not None]
-    runs = [(name, run) for name, run in runs if run.record.identity.data == runs[0][1].record.identity.data]
-    labels = [run.predictions for _, run in runs if run.predictions is not None]
-    if not labels:
+    """Of each net the error on resampled test sets, the mean over its runs with predictions; all on the same data."""
+    known = [(net.name, x[:, 0] != x[:, 1]) for net in nets for run in net.done if (x := run.predictions) is not None]
+    if not known:
         return {}
-    wrong = np.stack([predicted[:, 0] != predicted[:, 1] for predicted in labels], axis=1)
+    wrong, names = np.stack([x for _, x in known], axis=1), np.array([name for name, _ in known])
     errors = resampled_errors(wrong, report.bootstrap_samples, np.random.default_rng(report.bootstrap_seed))
-    names = np.array([name for name, _ in runs])
     return {str(name): errors[:, names == name].mean(axis=1) for name in np.unique(names)}
 
 
