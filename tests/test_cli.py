@@ -167,7 +167,7 @@ def test_every_net_of_a_plan_is_measured_once(typed: Typed, digits_folder: Path,
 def test_a_report_without_parameters_is_of_what_is_there(typed: Typed, digits_folder: Path, tmp_path: Path) -> None:
     at = f"--set=data.dir={digits_folder}"
     assert typed("train", "--depth", "8", "--seeds", "0", "--out", "runs/train/resnet-8", at, *QUICK).code == 0
-    done = typed("report", "--set=report.bootstrap_samples=100")
+    done = typed("report")
     assert (done.code, done.err) == (0, "no params.yaml here: the plan is that of runs: resnet-8\n")
     metrics = json.loads((tmp_path / "reports/metrics.json").read_text())
     assert (metrics["done"], metrics["planned"], [*metrics["error"]]) == (1, 1, ["resnet-8"])

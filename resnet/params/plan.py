@@ -217,8 +217,6 @@ class ReportParams(Section):
     """The two depths of the primary claims; empty: the shallowest and the deepest with several planned seeds."""
     other_plan: str | None = None
     """The folder, from this plan's, of another plan with the same nets: its errors are a column of the one table."""
-    bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
-    bootstrap_seed: Seed = 0
 
 
 class SweepParams(Section):

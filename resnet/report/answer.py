@@ -9,7 +9,7 @@ from typing import NamedTuple
 from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
 from resnet.report.published import published
-from resnet.report.results import Net, Results, iteration_seconds
+from resnet.report.results import Results, iteration_seconds
 from resnet.report.topics import against_published
 from resnet.report.topics.claims import Judged
 
@@ -24,44 +24,34 @@ class Judgement(NamedTuple):
     claims: Sequence[Judged]
 
 
-def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
-    """The errors of the shallowest and the deepest of the residual nets with several runs, if there are such.
-
-    Nets deeper than 110 layers are apart: `resnet-20 8.32 % (95 % interval 7.05 to 9.59, 2 runs)`.
-    """
-    several = [net for net in nets if len(net.done) > 1 and net.kind == "resnet" and net.depth <= ladders.DEEPEST]
-    by_depth, written = sorted(several or nets, key=lambda net: net.depth), dict[str, str]()
-    for net in (by_depth[0], by_depth[-1]):
-        if values := net.over_seeds("test_error"):
-            interval, runs = words.interval_of_mean(values.interval(confidence)), words.numbered(values.n, "run")
-            between = f"{100 * confidence:g} % interval {interval}, " if values.n > 1 else ""
-            written[net.name] = f"{escaped(net.name)} **{values.mean:.2f} %** ({between}{runs})"
-    return written
-
-
 def reproduced(results: Results) -> str:
-    """Ours against the paper's, or why the two do not compare."""
-    nets, data, report = results.nets, results.data, results.params.report
+    """Ours against the paper's, or why the two do not compare.
+
+    Written out are the shallowest and the deepest of the residual nets up to 110 layers with several runs.
+    """
+    nets, data, report, ends = results.nets, results.data, results.params.report, list[str]()
     done = [nets[name] for name in ladders.without_ablations(nets) if nets[name].done]
     if not done or data is None:
         return "**No run is done yet.**"
-    ours = f"Test error: {words.listed(_ends(done, report.confidence).values())}."
     if not data.official:
-        name = escaped(data.name)
-        return f"**Not CIFAR-10**: the data are {name}, whose errors the paper's say nothing about. {ours}"
+        return f"**Not CIFAR-10**: the data are {escaped(data.name)}, whose errors the paper's say nothing about."
     if not protocol.on_the_papers_schedule(done, data):
-        return f"**{protocol.deviations(done[0], data)[0].sentence}.** {ours}"
+        return f"**{protocol.deviations(done[0], data)[0].sentence}.** These errors do not compare with the paper's."
     compared = against_published.comparisons(nets, data, report)
-    found = {one.net.name: one for one in compared if one.figure.source == "paper"}
+    found = [one for one in compared if one.figure.source == "paper"]
     if not found:
-        return f"**The paper prints no error of these nets.** {ours}"
-    counts = Counter(one.word for one in found.values())
+        return "**The paper prints no error of these nets.**"
+    several = [x for x in found if x.ours.n > 1 and x.net.kind == "resnet" and x.net.depth <= ladders.DEEPEST]
+    by_depth = sorted(several or found, key=lambda one: one.net.depth)
+    for one in by_depth[:1] + by_depth[1:][-1:]:
+        interval, runs = words.interval_of_mean(one.ours.interval(report.confidence)), words.numbered(one.ours.n, "run")
+        between = f"{100 * report.confidence:g} % interval {interval}, " if one.ours.n > 1 else ""
+        papers = words.spread(one.figure.error, one.figure.std, None)
+        ends.append(f"{escaped(one.net.name)} **{one.ours.mean:.2f} %** ({between}{runs}), the paper's {papers} %")
+    counts = Counter(one.word for one in found)
     title = f"**Reproduced: {counts['equivalent']} of {words.numbered(len(found), 'net')}** within {report.margin:g}"
     rest = "".join(f", {counts[word]} {word}" for word in ("different", "undecided") if counts[word])
-    papers = {name: words.spread(one.figure.error, one.figure.std, None) for name, one in found.items()}
-    shown = _ends([nets[name] for name in found], report.confidence).items()
-    both = "; ".join(f"{error}, the paper's {papers[name]} %" for name, error in shown)
-    return f"{title} points of the paper's test error{rest}: {both}."
+    return f"{title} points of the paper's test error{rest}: {'; '.join(ends)}."
 
 
 def _statement(judged: Judged) -> str:

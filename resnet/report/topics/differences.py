@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,7 @@ from resnet.params import ReportParams
 from resnet.report import ladders, words
 from resnet.report.markdown import bullets, code, escaped
 from resnet.report.results import Net, Nets
-from resnet.report.samples import compare
+from resnet.report.samples import compare, sample
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 
@@ -48,31 +46,10 @@ def _changed(net: Net, base: Net) -> str:
     return f"{escaped(net.name)} against {escaped(base.name)}: {words.listed(changes)}."
 
 
-# Paired by image.
-
-
-def resampled_errors(wrong: NDArray[np.bool_], samples: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Errors in % (samples, runs) over test sets drawn anew, with replacement, from the same images.
-
-    `wrong` (images, runs): whether a run misclassified an image. Every run is measured on the same drawn sets: what is
-    compared is paired by image.
-    """
-    images, misses = len(wrong), wrong.astype(np.float64)
-    drawn = (generator.integers(0, images, images, dtype=np.int32) for _ in range(samples))
-    return 100 * np.array([np.bincount(places, minlength=images) @ misses for places in drawn]) / images
-
-
-def on_drawn_images(nets: Iterable[Net], report: ReportParams) -> dict[str, NDArray[np.float64]]:
-    """Of each net the error on resampled test sets, the mean over its runs with predictions; all on the same data."""
-    known = [(net.name, x[:, 0] != x[:, 1]) for net in nets for run in net.done if (x := run.predictions) is not None]
-    if not known:
-        return {}
-    wrong, names = np.stack([x for _, x in known], axis=1), np.array([name for name, _ in known])
-    errors = resampled_errors(wrong, report.bootstrap_samples, np.random.default_rng(report.bootstrap_seed))
-    return {str(name): errors[:, names == name].mean(axis=1) for name in np.unique(names)}
-
-
-# The table.
+def _over_images(net: Net) -> NDArray[np.float64] | None:
+    """Of each test image the share of the runs that misclassify it, in %; None without predictions."""
+    wrong = [x[:, 0] != x[:, 1] for run in net.done if (x := run.predictions) is not None]
+    return 100 * np.mean(wrong, axis=0) if wrong else None
 
 
 def _over_runs(net: Net, base: Net, quantity: str, confidence: float) -> Line:
@@ -96,24 +73,19 @@ def every_difference(nets: Nets, report: ReportParams, others: Nets) -> Section:
     changed, lines = ablations(nets, others), list[Line]()
     pairs = [(net, base) for net, base in [*main_pairs(nets), *changed] if net.done and base.done]
     pairs = [(a, b) for a, b in pairs if a.done[0].record.identity.data == b.done[0].record.identity.data]
-    drawn = on_drawn_images({net.name: net for pair in pairs for net in pair}.values(), report)
-    ends = [(1 - report.confidence) / 2, (1 + report.confidence) / 2]
     for net, base in pairs:
         line: Line = {"difference": f"{net.name} minus {base.name}", "runs": f"{len(net.done)} and {len(base.done)}"}
         for quantity in ("training_error", "test_error"):
             line |= _over_runs(net, base, quantity, report.confidence)
-        line["test error, by image"] = words.NONE
-        if net.name in drawn and base.name in drawn:
-            low, high = np.quantile(drawn[net.name] - drawn[base.name], ends)
-            line["test error, by image"] = words.interval((low, high))
+        ours, theirs = _over_images(net), _over_images(base)
+        images = sample(ours - theirs) if ours is not None and theirs is not None else None
+        line["test error, by image"] = words.interval(images and images.interval(report.confidence))
         lines.append(line)
     explained = (
         "In points. Intervals and p are of Welch's test, over runs; p is not corrected for the number of rows: these "
         "differences say where to look, and *Claims* has what was fixed before the runs. By seed: the interval of the "
-        "differences of the same seeds, which have the same batches and augmentation. By image: the interval over "
-        f"{words.count(report.bootstrap_samples)} test sets drawn with replacement from the test set (seed "
-        f"{report.bootstrap_seed}), the same for every net: how these very nets would compare on other images of the "
-        "kind, and not what other runs would give. Other draws move its ends in the second decimal."
+        "differences of the same seeds, which have the same batches and augmentation. By image: that of the same test "
+        "images, which says how these very nets would compare on other images, and not what other runs would give."
     )
     what = bullets(_changed(net, base) for net, base in changed)
     return Section("Differences between nets", (table(lines), explained if lines else "", what))

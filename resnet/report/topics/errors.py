@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -15,7 +15,7 @@ from resnet.report.results import Net, Nets
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import DataRecord, ThroughputRecord, TrainingRecord
+from resnet.results import DataRecord, TrainingRecord
 
 READING = (
     "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
@@ -60,13 +60,6 @@ def _heading(nets: Nets, data: DataRecord | None) -> str:
     return f"after {length:,} iterations, % (runs)"
 
 
-def _images_per_second(record: ThroughputRecord | None, kind: Literal["training", "inference"]) -> Cell:
-    if record is None:
-        return Cell("not measured")
-    value, std = getattr(record, kind).images_per_second, getattr(record, kind).images_per_second_std
-    return Cell(words.images_per_second(value, std), value)
-
-
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
     """A row a main net, by kind and depth.
 
@@ -88,8 +81,10 @@ def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
             line["the paper, %"] = Cell(text, figure.error if figure else None)
         if any(other.done for other in others.values()):
             line[_heading(others, data)] = _with_runs(other)._replace(link=None) if other else words.NONE
-        line["training, images/s"] = _images_per_second(timed, "training")
-        line["inference, images/s"] = _images_per_second(timed, "inference")
+        for kind in ("training", "inference"):
+            speed, std = (getattr(getattr(timed, kind, None), f"images_per_second{x}", None) for x in ("", "_std"))
+            text = words.images_per_second(speed, std) if timed else "not measured"
+            line[f"{kind}, images/s"] = Cell(text, speed)
         lines.append(line)
     return table(lines)
 
@@ -220,22 +215,18 @@ def _line(net: Net, nets: Nets, data: DataRecord | None, confidence: float) -> L
     }
 
 
-def _notes(nets: Nets) -> Iterator[str]:
-    """What the paper's column leaves open."""
-    figures = [figure for net in nets.values() if (figure := net.papers_error)]
-    if any(figure.n is None for figure in figures):
-        yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
-    yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
-    if any(net.kind == "plain" for net in nets.values()):
-        yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
-
-
 def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
     """A row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
+    figures, notes = [figure for net in nets.values() if (figure := net.papers_error)], list[str]()
+    if any(figure.n is None for figure in figures):
+        notes.append("The paper's errors without an n are single figures: it gives no spread or number of runs.")
+    notes += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
+    if any(net.kind == "plain" for net in nets.values()):
+        notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
     lines = [_line(net, nets, data, confidence) for net in nets.values()]
-    return Section("Every net", (table(lines, left=3), bullets(_notes(nets) if protocol.official(data) else ())))
+    return Section("Every net", (table(lines, left=3), bullets(notes if protocol.official(data) else ())))
 
 
 def reading(nets: Nets) -> Section:

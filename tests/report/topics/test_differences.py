@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from resnet.report.results import Net
-from resnet.report.topics.differences import every_difference, resampled_errors
+from resnet.report.topics.differences import every_difference
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan
 
@@ -55,30 +55,17 @@ def test_nets_of_other_settings_are_no_depths_but_may_be_two_kinds(files: Callab
     assert [*differences(plan)[0]] == ["plain-20 minus resnet-B-20"]  # a plain net has no option
 
 
-def test_resampled_test_sets_have_the_binomial_spread_and_pair_the_runs() -> None:
-    misses = np.stack([wrong(0, 100), wrong(0, 100), wrong(0, 150)], axis=1)
-    errors = resampled_errors(misses, 4000, np.random.default_rng(0))
-    assert errors.shape == (4000, 3)
-    assert np.array_equal(errors[:, 0], errors[:, 1])  # the same images are drawn for every run
-    assert errors[:, 0].mean() == pytest.approx(10, abs=0.1)
-    assert errors[:, 0].std() == pytest.approx(100 * (0.1 * 0.9 / 1000) ** 0.5, rel=0.05)
-    # Paired, only the 50 images on which the runs differ count.
-    assert (errors[:, 2] - errors[:, 0]).std() == pytest.approx(100 * (0.05 * 0.95 / 1000) ** 0.5, rel=0.05)
-
-
 def test_two_depths_by_image(files: Callable[..., Files]) -> None:
-    plan = files("resnet-20", "resnet-56", seeds=2, report={"bootstrap_samples": 2000})
+    plan = files("resnet-20", "resnet-56", seeds=2)
     for seed in range(2):
         plan.train("resnet-20", seed, wrong=wrong(10 * seed, 100 + 30 * seed))
         plan.train("resnet-56", seed, wrong=wrong(0, 60))
-    rows, text = differences(plan)
-    row = rows["resnet-56 minus resnet-20"]
-    assert "2,000 test sets" in text
+    row = differences(plan)[0]["resnet-56 minus resnet-20"]
     # 6 - (10 + 12) / 2. An image of 60 to 99 counts fully, one of 0 to 9 and 100 to 129 half.
     assert row["test error (95 % interval)"].startswith("-5.00")
     low, high = map(float, row["test error, by image"].split(" to "))
-    std = 100 * ((0.04 + 0.04 * 0.25 - 0.05**2) / 1000) ** 0.5
-    assert (low, high) == pytest.approx((-5 - 1.96 * std, -5 + 1.96 * std), abs=0.15)
+    half = 1.962341 * 100 * ((0.04 + 0.04 * 0.25 - 0.05**2) / 999) ** 0.5  # t(0.975, 999)
+    assert (low, high) == pytest.approx((-5 - half, -5 + half), abs=0.0051)
 
 
 def test_an_ablation_is_against_the_main_net_also_of_another_plan(files: Callable[..., Files], tmp_path: Path) -> None:
