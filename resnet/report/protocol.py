@@ -29,7 +29,14 @@ def deviations(net: Net, data: DataRecord | None) -> list[Deviation]:
     for key, theirs in paper.train.items():
         if (ours := settings[f"train.{key}"]) != theirs:
             found.append(Deviation(key, f"{key.replace('_', ' ')} {ours}", str(theirs)))
-    found += _warmup(net)
+    # The paper warms up one net, and says nothing about deeper ones; shallower ones need no warm-up.
+    warms_up, papers = net.settings.train.warmup, "none"
+    unlike = warms_up and net.depth < paper.warmup_depth
+    if net.kind == "resnet" and net.depth == paper.warmup_depth:
+        papers = "at {} until the training error is below {:g} %".format(*paper.warmup.values())
+        unlike = not warms_up or any(settings[f"train.{key}"] != theirs for key, theirs in paper.warmup.items())
+    if unlike:
+        found.append(Deviation("warmup", "its own warm-up" if warms_up else "no warm-up", papers))
     if net.kind == "resnet" and net.shortcut != paper.shortcut:
         found.append(Deviation("shortcut", f"option {net.shortcut}", f"option {paper.shortcut}"))
     if (width := settings["model.width"]) != 1:
@@ -38,18 +45,6 @@ def deviations(net: Net, data: DataRecord | None) -> list[Deviation]:
         mark, papers = (f"{images / 1000:g}k" for images in (data.train_images, paper.train_images))
         found.append(Deviation("split", f"{mark} images", papers))
     return found
-
-
-def _warmup(net: Net) -> list[Deviation]:
-    """The paper warms up one net, and says nothing about deeper ones; shallower ones need no warm-up."""
-    paper, warms_up = published().protocol, net.settings.train.warmup
-    if net.kind == "plain" or net.depth != paper.warmup_depth:
-        return [Deviation("warmup", "warm-up", "none")] if warms_up and net.depth < paper.warmup_depth else []
-    ours, theirs = [net.flat[f"train.{key}"] for key in paper.warmup], [*paper.warmup.values()]
-    if warms_up and ours == theirs:
-        return []
-    mark = f"warm-up at {ours[0]} until {ours[1]:g} %" if warms_up else "no warm-up"
-    return [Deviation("warmup", mark, f"at {theirs[0]} until the training error is below {theirs[1]:g} %")]
 
 
 def shared_deviations(nets: Iterable[Net], data: DataRecord | None) -> list[Deviation]:

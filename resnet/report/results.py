@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from resnet.errors import UserError
 from resnet.params import Params, Settings
 from resnet.params.problems import first_problem
-from resnet.report.published import PublishedError, papers_error
+from resnet.report.published import PublishedError, published
 from resnet.report.samples import Sample, sample
 from resnet.results import (
     DamagedFile,
@@ -121,7 +121,8 @@ class Net:
     @property
     def papers_error(self) -> PublishedError | None:
         """What the paper prints of this net, whether or not ours has run."""
-        return papers_error(self.kind, self.depth, self.shortcut)
+        figures = published().errors_of(self.kind, self.depth, self.shortcut)
+        return next((figure for figure in figures if figure.source == "paper"), None)
 
     @property
     def iterations_left(self) -> int:

@@ -158,9 +158,9 @@ def trend(depths: Mapping[str, int], values: Values, confidence: float) -> Evide
     if len({*y}) == 1:
         return None
     slopes = theilslopes(y, x, confidence)
-    ends = (10 * float(slope) for slope in (slopes.slope, slopes.low_slope, slopes.high_slope))
+    value, low, high = (10 * float(slope) for slope in (slopes.slope, slopes.low_slope, slopes.high_slope))
     test = f"Jonckheere-Terpstra, n = {len(y)} runs of {len({*x})} depths"
-    return Evidence(*ends, float(kendalltau(x, y).pvalue), test)
+    return Evidence(value, low, high, float(kendalltau(x, y).pvalue), test)
 
 
 def versus_published(values: Sample, figure: PublishedError) -> Difference | None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pandas import DataFrame
 
@@ -31,8 +31,8 @@ class Claim(NamedTuple):
 
     sentence: str
     """Without its full stop."""
-    quantity: Literal["test_error", "training_error"]
-    sign: Literal[-1, 1]
+    quantity: str
+    sign: int
     """1: above 0, -1: below."""
     contrast: Mapping[str, int]
     """Nets with the coefficients of their means, which add up to 0. Each must have two runs."""
@@ -63,7 +63,7 @@ class Judged(NamedTuple):
     """What a reader of the verdict must know too, in sentences."""
 
 
-def _claim(sentence: str, quantity: Literal["test_error", "training_error"], sign: Literal[-1, 1], *nets: str) -> Claim:
+def _claim(sentence: str, quantity: str, sign: int, *nets: str) -> Claim:
     """Of two nets, the second minus the first, or of two and two, the first two minus the others."""
     return Claim(sentence.format(*nets), quantity, sign, dict(zip(nets, (-1, 1, 1, -1), strict=False)))
 

@@ -83,26 +83,20 @@ def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
             line[_heading(others, data)] = _with_runs(other)._replace(link=None) if other else words.NONE
         for kind in ("training", "inference"):
             speed, std = (getattr(getattr(timed, kind, None), f"images_per_second{x}", None) for x in ("", "_std"))
-            text = words.images_per_second(speed, std) if timed else "not measured"
+            text = words.images_per_second(speed, std) if speed else "not measured"
             line[f"{kind}, images/s"] = Cell(text, speed)
         lines.append(line)
     return table(lines)
 
 
-def _note(nets: Nets, others: Nets) -> str:
-    """Of what the table's numbers are, and how they were measured."""
+def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
+    """The one table with what its numbers are and how they were measured, and below it error against depth."""
     precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
     measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
     errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, trained in"
     parts = [f"{errors} {words.listed(sorted(precisions))}."] if precisions else []
     parts += [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
-    return " ".join(parts)
-
-
-def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
-    """The one table, and below it error against depth."""
-    shown = one_table(nets, data, others)
     caption = (
         "Test error against depth. Large markers are means with their standard deviation over runs, dots are single "
         "runs. Depths with several runs are joined by a line."
@@ -110,7 +104,7 @@ def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
     )
     absent = "error against depth (no seed is done)"
     picture = Picture("error-vs-depth", caption, absent, partial(figure, nets, data))
-    return Section("", (shown, _note(nets, others) if shown.rows else "", picture))
+    return Section("", (one_table(nets, data, others), " ".join(parts) if nets else "", picture))
 
 
 # The figure: test error against depth, a panel a kind.
@@ -202,7 +196,7 @@ def _line(net: Net, nets: Nets, data: DataRecord | None, confidence: float) -> L
     seeds, errors, figure = [], net.over_seeds("test_error"), net.papers_error
     for run in net.runs:
         seeds.append(f"{_stop(run.record) if not run.done else f'{run.record.test_error:.2f}'} (seed {run.seed})")
-    paper = Cell(words.published_error(figure), figure and figure.error)
+    paper = Cell(words.published_error(figure), figure.error if figure else None)
     return {
         "net": _marked(net, nets, data),
         "seeds done": Cell(f"{len(net.done)} of {net.planned}", len(net.done)),
