@@ -20,7 +20,7 @@ from resnet.files import complete_or_absent, write_text
 from resnet.report import answer, ladders
 from resnet.report.answer import Judgement
 from resnet.report.html_page import element, page
-from resnet.report.markdown import bullets
+from resnet.report.markdown import bullets, link
 from resnet.report.markdown_page import render
 from resnet.report.results import Results, iteration_seconds
 from resnet.report.section import Picture, Section
@@ -99,7 +99,7 @@ def sections(
             against_published.elsewhere(of_nets, data),
             against_published.weights(results.published),
             tuning.tuned(results.sweeps),
-            errors.reading(of_nets),
+            Section("How to read this", (f"Columns and words: {link('report.md', docs)}." if of_nets else "",)),
         ],
         SPEED: [
             speed.every_net(of_nets),

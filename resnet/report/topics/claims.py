@@ -197,18 +197,6 @@ def _line(judged: Judged, tested: Evidence, confidence: float) -> Line:
     }
 
 
-EXPLAINED = (
-    "Difference: the deeper net minus the shallower. Of the first claim: what depth costs a plain net minus what it "
-    "costs a residual one.",
-    "p is two-sided, and corrected for the number of claims (Holm). The corrected p decides: *undecided* at "
-    "{level:.2g} or more, and no proof of the contrary. The interval is not corrected.",
-    "Paired by seed: the interval of the differences of the same seeds, which share batches, augmentation and some "
-    "first weights. The verdicts do not use it.",
-    "p by ranks: Mann-Whitney's, if the variances differ by more than 4 to 1 and four runs of each are done. An "
-    "interaction compares what depth costs each seed of the two kinds.",
-)
-
-
 def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
     """The schedule, if it is shorter than the paper's."""
     lengths = sorted({nets[name].iterations for x in judged for name in x.claim.nets})
@@ -234,8 +222,12 @@ def every_test(judged: Sequence[Judged], nets: Nets, confidence: float) -> Secti
     """The tests of all claims, and in sentences what the verdicts leave open."""
     lines = [_line(x, x.tested, confidence) for x in judged if x.tested]
     left_open = bullets(_sentence(x) for x in judged if x.notes or x.interim or not x.tested)
-    explained = bullets(line.format(level=1 - confidence) for line in EXPLAINED) if lines else ""
-    return Section("Claims", (_conditions(judged, nets), table(lines, left=2), left_open, explained))
+    explained = (
+        "p is two-sided, and corrected for the number of claims (Holm). The corrected p decides: *undecided* at "
+        f"{1 - confidence:.2g} or more, and no proof of the contrary. The interval is not corrected. Paired by seed and "
+        "p by ranks (Mann-Whitney) do not decide; an interaction compares what depth costs a seed of each kind."
+    )
+    return Section("Claims", (_conditions(judged, nets), table(lines, left=2), left_open, explained if lines else ""))
 
 
 def verdicts(judged: Sequence[Judged], nets: Nets, confidence: float, page: str) -> Section:

@@ -17,17 +17,6 @@ from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, TrainingRecord
 
-READING = (
-    "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
-    "each image, measured in fp32. Nothing is chosen on the test set; its curve is for plotting.",
-    "Training error is that of the augmented mini-batches of the last epoch, as they were trained on.",
-    "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
-    "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
-    "finished do not enter the mean.",
-    "The interval of a mean is Student's t, over seeds, cut at 0 and 100 %; that of a difference of means Welch's t.",
-)
-
-
 USUAL = "test error, % (runs)"
 
 # The one table: error, throughput and parameters by depth. summary.md and README.md begin with it.
@@ -221,7 +210,3 @@ def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section
         notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
     lines = [_line(net, nets, data, confidence) for net in nets.values()]
     return Section("Every net", (table(lines, left=3), bullets(notes if protocol.official(data) else ())))
-
-
-def reading(nets: Nets) -> Section:
-    return Section("How to read this", (bullets(READING) if nets else "",))
