@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
-from resnet.report.published import published
 from resnet.report.results import Results, iteration_seconds
 from resnet.report.topics import against_published
 from resnet.report.topics.claims import Judged
@@ -67,12 +66,10 @@ def _statement(judged: Judged) -> str:
 
 def depth(plan: Judgement) -> str:
     """The verdicts of the claims."""
-    nets, data = plan.results.nets, plan.results.data
+    nets, on = plan.results.nets, ladders.run_on(plan.results.nets, plan.results.data)
     if not plan.claims:
         return ""
-    length = ladders.usual_length(nets.values())
-    where = f" on {escaped(data.name)}" if data and not data.official else ""
-    where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
+    where = f" on {escaped(on)}" if on else ""
     if not any(x.tested for x in plan.claims):
         names = dict.fromkeys(name for x in plan.claims for name in x.claim.contrast)
         done = words.listed(f"{escaped(name)} {len(nets[name].done)}" for name in names)

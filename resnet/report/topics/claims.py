@@ -82,24 +82,24 @@ def stated(nets: Nets, report: ReportParams) -> list[Claim]:
 
     On the chosen depths, else on the ends that both kinds have, else on the ends of each kind.
     """
-    upto, ends = dict[str, dict[int, str]](), dict[str, list[str]]()
+    main, ends, claims = dict[str, dict[int, str]](), list[list[str]](), list[Claim]()
     for kind in ("plain", "resnet"):
-        main = [nets[name] for name in ladders.main_nets(nets, kind)]
-        upto[kind] = {net.depth: net.name for net in main if net.planned > 1 and net.depth <= ladders.DEEPEST}
-    shared = sorted(upto["plain"].keys() & upto["resnet"].keys())
-    for kind, names in upto.items():
+        of_kind = (nets[name] for name in ladders.main_nets(nets, kind))
+        main[kind] = {net.depth: net.name for net in of_kind if net.planned > 1 and net.depth <= ladders.DEEPEST}
+    shared = sorted(main["plain"].keys() & main["resnet"].keys())
+    for names in main.values():
         depths = [x for x in report.primary_depths if x in names] or (shared if len(shared) > 1 else sorted(names))
-        ends[kind] = [names[depths[0]], names[depths[-1]]] if len(depths) > 1 else []
-    plain, residual, claims = ends["plain"], ends["resnet"], list[Claim]()
+        ends.append([names[depths[0]], names[depths[-1]]] if len(depths) > 1 else [])
+    plain, residual = ends
     if len(shared) > 1 and plain and residual:
         claims.append(_claim(COST, "test_error", 1, *plain, *residual))
     if plain:
         claims.append(_claim("Plain nets degrade: training error rises from {} to {}", "training_error", 1, *plain))
     if residual:
         claims.append(_claim("Test error falls from {} to {}", "test_error", -1, *residual))
-    if residual and report.primary_depths and len(upto["resnet"]) > 2:
-        over = {name: depth for depth, name in upto["resnet"].items()}
-        sentence = "Test error falls with depth from {} to {}".format(*([*over][place] for place in (0, -1)))
+    if residual and report.primary_depths and len(main["resnet"]) > 2:
+        shallow, *_, deep = over = {name: depth for depth, name in main["resnet"].items()}
+        sentence = f"Test error falls with depth from {shallow} to {deep}"
         claims.append(_claim(sentence, "test_error", -1, *residual)._replace(trend=over))
     planned = {name: replace(net, runs=()) for name, net in nets.items()}
     return [claim for claim in claims if not _differing(planned, claim.nets)]
@@ -224,8 +224,8 @@ def every_test(judged: Sequence[Judged], nets: Nets, confidence: float) -> Secti
     left_open = bullets(_sentence(x) for x in judged if x.notes or x.interim or not x.tested)
     explained = (
         "p is two-sided, and corrected for the number of claims (Holm). The corrected p decides: *undecided* at "
-        f"{1 - confidence:.2g} or more, and no proof of the contrary. The interval is not corrected. Paired by seed and "
-        "p by ranks (Mann-Whitney) do not decide; an interaction compares what depth costs a seed of each kind."
+        f"{1 - confidence:.2g} or more, and no proof of the contrary. The interval is not corrected. Paired by seed "
+        "and p by ranks (Mann-Whitney) do not decide; an interaction compares what depth costs a seed of each kind."
     )
     return Section("Claims", (_conditions(judged, nets), table(lines, left=2), left_open, explained if lines else ""))
 
