@@ -24,8 +24,6 @@ class Sample(NamedTuple):
     std: float | None
     """With divisor n - 1; None for one value, which has no spread."""
     n: int
-    values: tuple[float, ...] = ()
-    """One a seed; others publish none."""
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
         """Student's t interval of the mean; None for one value."""
@@ -40,12 +38,12 @@ def sample(values: Iterable[float | None]) -> Sample | None:
 
     A value that is missing, NaN or infinite was not measured and does not count in n. Rounding is no spread.
     """
-    finite = tuple(float(value) for value in values if value is not None and math.isfinite(value))
+    finite = [float(value) for value in values if value is not None and math.isfinite(value)]
     if not (n := len(finite)):
         return None
     mean = math.fsum(finite) / n
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (n - 1)) if n > 1 else None
-    return Sample(mean, std if std is None or std > 1e-12 * max(1.0, abs(mean)) else 0.0, n, finite)
+    return Sample(mean, std if std is None or std > 1e-12 * max(1.0, abs(mean)) else 0.0, n)
 
 
 class Difference(NamedTuple):

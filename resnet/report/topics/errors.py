@@ -135,7 +135,7 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net]) -> None:
     joined, entry = {place: x.mean for place, x in errors.items() if x.n > 1}, f"ours, {KIND_NAMES[kind]}"
     style.label(panel.plot([*joined], [*joined.values()], color="#999999", lw=1, gid=f"joined-{kind}"), entry)
     for place, values in errors.items():
-        depth, runs = nets[place].depth, sorted(values.values)
+        depth, runs = nets[place].depth, sorted(nets[place].by_seed("test_error").values())
         look: dict[str, Any] = {"color": style.depth_colour(depth), "mew": 0, "ls": ""}
         dots = panel.plot([place + 0.1] * values.n, runs, ".", ms=6, alpha=0.6, gid=f"runs-{kind}-{depth}", **look)
         style.label(dots, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in runs])
