@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
@@ -14,13 +13,6 @@ from resnet.report.topics.claims import Judged
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 NO_NETS = "The parameters name no net: there is nothing to report."
-
-
-class Judgement(NamedTuple):
-    """A plan's results with its claims."""
-
-    results: Results
-    claims: Sequence[Judged]
 
 
 def reproduced(results: Results) -> str:
@@ -64,18 +56,18 @@ def _statement(judged: Judged) -> str:
     return f"{gist} (**{judged.verdict}**, {amount} {judged.claim.unit})"
 
 
-def depth(plan: Judgement) -> str:
+def depth(results: Results, claims: Sequence[Judged]) -> str:
     """The verdicts of the claims."""
-    nets, on = plan.results.nets, ladders.run_on(plan.results.nets, plan.results.data)
-    if not plan.claims:
+    nets, on = results.nets, ladders.run_on(results.nets, results.data)
+    if not claims:
         return ""
     where = f" on {escaped(on)}" if on else ""
-    if not any(x.tested for x in plan.claims):
-        names = dict.fromkeys(name for x in plan.claims for name in x.claim.contrast)
+    if not any(x.tested for x in claims):
+        names = dict.fromkeys(name for x in claims for name in x.claim.contrast)
         done = words.listed(f"{escaped(name)} {len(nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
-    interim = " Interim: not all planned runs are done." if any(x.interim for x in plan.claims) else ""
-    return f"**Depth{where}**: {'; '.join(map(_statement, plan.claims))}.{interim}"
+    interim = " Interim: not all planned runs are done." if any(x.interim for x in claims) else ""
+    return f"**Depth{where}**: {'; '.join(map(_statement, claims))}.{interim}"
 
 
 def left(results: Results, command: str) -> str:
@@ -93,12 +85,11 @@ def left(results: Results, command: str) -> str:
     return f"**Left: {runs:,} of {planned:,} runs**, {takes}: {code(command)}{raised}."
 
 
-def sentences(plan: Judgement, other: Judgement | None, command: str) -> list[str]:
+def sentences(plans: Sequence[tuple[Results, Sequence[Judged]]], command: str) -> list[str]:
     """The answer, a Markdown sentence each; empty without a net.
 
-    Of another plan with these nets, `other`, the depth is said too. `command` runs the plan.
+    Of another plan with these nets, the second, the depth is said too. `command` runs the first.
     """
-    if not plan.results.nets:
-        return []
-    depths = [depth(one) for one in (plan, other) if one]
-    return [reproduced(plan.results), *filter(None, depths), left(plan.results, command)]
+    results = plans[0][0]
+    depths = filter(None, (depth(*plan) for plan in plans))
+    return [reproduced(results), *depths, left(results, command)] if results.nets else []

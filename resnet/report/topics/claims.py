@@ -199,12 +199,10 @@ def _line(judged: Judged, tested: Evidence, confidence: float) -> Line:
 
 def _conditions(judged: Sequence[Judged], nets: Nets) -> str:
     """The schedule, if it is shorter than the paper's."""
-    lengths = sorted({nets[name].iterations for x in judged for name in x.claim.nets})
     papers = published().protocol.iterations
-    if not lengths or lengths[0] >= papers:
-        return ""
-    runs = f"The runs have {words.listed(map(words.count, lengths))} of the paper's {papers:,} iterations."
-    return f"{runs} *Reversed at this length* says nothing about the paper's length."
+    length = min((nets[name].iterations for x in judged for name in x.claim.nets), default=papers)
+    runs = f"The runs have {length:,} of the paper's {papers:,} iterations."
+    return f"{runs} *Reversed at this length* says nothing about the paper's length." if length < papers else ""
 
 
 def _sentence(judged: Judged) -> str:
