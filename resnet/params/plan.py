@@ -212,13 +212,11 @@ class ReportParams(Section):
     confidence: Fraction = 0.95
     """Of intervals; a claim is shown, or contradicted, at a level of 1 minus this."""
     margin: Positive = 0.5
-    """Points of test error within which two nets count as equivalent."""
+    """Points of test error within which a net counts as equivalent to a published one."""
     primary_depths: Annotated[list[Count], Field(max_length=2)] = []
-    """The two depths of the primary claims; empty: the shallowest and the deepest with several planned seeds."""
+    """The two depths of the claims; empty: the shallowest and the deepest with several planned seeds."""
     other_plan: str | None = None
     """The folder, from this plan's, of another plan with the same nets: its errors are a column of the one table."""
-    bootstrap_samples: Annotated[int, _Number, Field(ge=1, le=10**6)] = 10_000
-    bootstrap_seed: Seed = 0
 
 
 class SweepParams(Section):

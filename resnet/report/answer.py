@@ -4,94 +4,69 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from resnet.report import ladders, protocol, words
 from resnet.report.markdown import code, escaped
-from resnet.report.published import published
-from resnet.report.results import Net, Results, iteration_seconds
+from resnet.report.results import Results, iteration_seconds
 from resnet.report.topics import against_published
-from resnet.report.topics.claims import Claim
+from resnet.report.topics.claims import Judged
 
 TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 
 
-class Judgement(NamedTuple):
-    """A plan's results with its claims."""
-
-    results: Results
-    claims: Sequence[Claim]
-
-
-def _ends(nets: Sequence[Net], confidence: float) -> dict[str, str]:
-    """The errors of the shallowest and the deepest of the residual nets with several runs, if there are such.
-
-    Nets deeper than 110 layers are apart: `resnet-20 8.32 % (95 % interval 7.05 to 9.59, 2 runs)`.
-    """
-    several = [net for net in nets if len(net.done) > 1 and net.kind == "resnet" and net.depth <= ladders.DEEPEST]
-    by_depth, written = sorted(several or nets, key=lambda net: net.depth), dict[str, str]()
-    for net in (by_depth[0], by_depth[-1]):
-        if values := net.over_seeds("test_error"):
-            interval, runs = words.interval_of_mean(values.interval(confidence)), words.numbered(values.n, "run")
-            between = f"{100 * confidence:g} % interval {interval}, " if values.n > 1 else ""
-            written[net.name] = f"{escaped(net.name)} **{values.mean:.2f} %** ({between}{runs})"
-    return written
-
-
 def reproduced(results: Results) -> str:
-    """Ours against the paper's, or why the two do not compare."""
-    nets, data, report = results.nets, results.data, results.params.report
+    """Ours against the paper's, or why the two do not compare.
+
+    Written out are the shallowest and the deepest of the residual nets up to 110 layers with several runs.
+    """
+    nets, data, report, ends = results.nets, results.data, results.params.report, list[str]()
     done = [nets[name] for name in ladders.without_ablations(nets) if nets[name].done]
     if not done or data is None:
-        return "**No run is done yet.**" if ladders.started(nets) else "**Nothing has been trained yet.**"
-    ours = f"Test error: {words.listed(_ends(done, report.confidence).values())}."
+        return "**No run is done yet.**"
     if not data.official:
-        name = escaped(data.name)
-        return f"**Not CIFAR-10**: the data are {name}, whose errors the paper's say nothing about. {ours}"
+        return f"**Not CIFAR-10**: the data are {escaped(data.name)}, whose errors the paper's say nothing about."
     if not protocol.on_the_papers_schedule(done, data):
-        usual, whole = ladders.usual_length(done), published().protocol.iterations
-        if usual != whole:
-            return f"**A schedule of {usual:,} iterations**, the paper's has {whole:,}. {ours}"
-        first = protocol.deviations(done[0], data)[0].sentence
-        return f"**Not the paper's experiment**: {first[0].lower()}{first[1:]}. {ours}"
+        return f"**{protocol.deviations(done[0], data)[0].sentence}.** These errors do not compare with the paper's."
     compared = against_published.comparisons(nets, data, report)
-    found = {one.net.name: one for one in compared if one.figure.source == "paper"}
+    found = [one for one in compared if one.figure.source == "paper"]
     if not found:
-        return f"**The paper prints no error of these nets.** {ours}"
-    counts = Counter(one.word for one in found.values())
+        return "**The paper prints no error of these nets.**"
+    several = [x for x in found if x.ours.n > 1 and x.net.kind == "resnet" and x.net.depth <= ladders.DEEPEST]
+    by_depth = sorted(several or found, key=lambda one: one.net.depth)
+    for one in by_depth[:1] + by_depth[1:][-1:]:
+        interval, runs = words.interval_of_mean(one.ours.interval(report.confidence)), words.numbered(one.ours.n, "run")
+        between = f"{100 * report.confidence:g} % interval {interval}, " if one.ours.n > 1 else ""
+        papers = words.spread(one.figure.error, one.figure.std, None)
+        ends.append(f"{escaped(one.net.name)} **{one.ours.mean:.2f} %** ({between}{runs}), the paper's {papers} %")
+    counts = Counter(one.word for one in found)
     title = f"**Reproduced: {counts['equivalent']} of {words.numbered(len(found), 'net')}** within {report.margin:g}"
     rest = "".join(f", {counts[word]} {word}" for word in ("different", "undecided") if counts[word])
-    papers = {name: words.spread(one.figure.error, one.figure.std, None) for name, one in found.items()}
-    shown = _ends([nets[name] for name in found], report.confidence).items()
-    both = "; ".join(f"{error}, the paper's {papers[name]} %" for name, error in shown)
-    return f"{title} points of the paper's test error{rest}: {both}."
+    return f"{title} points of the paper's test error{rest}: {'; '.join(ends)}."
 
 
-def _statement(judged: Claim) -> str:
+def _statement(judged: Judged) -> str:
     """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
-    gist = judged.sentence.split(":")[0]
-    gist = gist if gist.split("-")[0] in ("resnet", "plain") else gist[0].lower() + gist[1:]
-    if not judged.test:
-        return f"{escaped(gist)} (**not tested**, {escaped(judged.why_not_tested)})"
+    sentence, tested = judged.claim.sentence.split(":")[0], judged.tested
+    gist = escaped(sentence[0].lower() + sentence[1:])
+    if not tested:
+        return f"{gist} (**not tested**, {escaped(judged.why_not_tested)})"
     undecided = judged.verdict == "undecided"
-    amount = words.interval((judged.low, judged.high)) if undecided else f"{judged.difference:+.2f}"
-    return f"{escaped(gist)} (**{judged.verdict}**, {amount} {judged.unit})"
+    amount = words.interval((tested.low, tested.high)) if undecided else f"{tested.difference:+.2f}"
+    return f"{gist} (**{judged.verdict}**, {amount} {judged.claim.unit})"
 
 
-def depth(plan: Judgement) -> str:
-    """The verdicts of the primary claims."""
-    results, primary = plan.results, [x for x in plan.claims if x.family == "primary"]
-    if not primary:
+def depth(results: Results, claims: Sequence[Judged]) -> str:
+    """The verdicts of the claims."""
+    nets, on = results.nets, ladders.run_on(results.nets, results.data)
+    if not claims:
         return ""
-    data, length = results.data, ladders.usual_length(results.nets.values())
-    where = f" on {escaped(data.name)}" if data and not data.official else ""
-    where += "" if length == published().protocol.iterations else f" after {length:,} iterations"
-    if not any(x.test for x in primary):
-        names = dict.fromkeys(name for x in primary for name in x.contrast)
-        done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
+    where = f" on {escaped(on)}" if on else ""
+    if not any(x.tested for x in claims):
+        names = dict.fromkeys(name for x in claims for name in x.claim.contrast)
+        done = words.listed(f"{escaped(name)} {len(nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
-    interim = " Interim: not all planned runs are done." if any(x.interim for x in primary) else ""
-    return f"**Depth{where}**: {'; '.join(map(_statement, primary))}.{interim}"
+    interim = " Interim: not all planned runs are done." if any(x.interim for x in claims) else ""
+    return f"**Depth{where}**: {'; '.join(map(_statement, claims))}.{interim}"
 
 
 def left(results: Results, command: str) -> str:
@@ -109,10 +84,10 @@ def left(results: Results, command: str) -> str:
     return f"**Left: {runs:,} of {planned:,} runs**, {takes}: {code(command)}{raised}."
 
 
-def sentences(plan: Judgement, other: Judgement | None, command: str) -> list[str]:
+def sentences(plans: Sequence[tuple[Results, Sequence[Judged]]], command: str) -> list[str]:
     """The answer, a Markdown sentence each.
 
-    Of another plan with these nets, `other`, the depth is said too. `command` runs the plan.
+    Of another plan with these nets, the second, the depth is said too. `command` runs the first.
     """
-    depths = [depth(one) for one in (plan, other) if one]
-    return [reproduced(plan.results), *filter(None, depths), left(plan.results, command)]
+    results = plans[0][0]
+    return [reproduced(results), *filter(None, (depth(*plan) for plan in plans)), left(results, command)]

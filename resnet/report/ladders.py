@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from resnet.params.bearing import CURVE_ALONE, OF_SHORTCUTS, WITHOUT_EFFECT, bearing_on_errors
 from resnet.report.published import published
-from resnet.report.results import Net
-from resnet.report.samples import Difference, paired, welch
+from resnet.report.results import Net, Nets
 from resnet.results import DataRecord
-
-Nets = Mapping[str, Net]
 
 DEEPEST = 110
 """Deeper nets are apart, as ResNet-1202 in the paper's Figure 6."""
@@ -80,14 +77,3 @@ def incomparable(first: Net, second: Net) -> list[str]:
     ignored = OF_SHORTCUTS if first.kind != second.kind else ()
     differing = differing_settings(first, second)
     return [key for key in differing if not key.startswith("train.warmup") and key not in ignored]
-
-
-def compared(first: Net, second: Net, quantity: str) -> tuple[Difference | None, Difference | None]:
-    """The first net's mean minus the second's: by Welch's test, and paired by seed if both have the same seeds."""
-    ours, theirs = first.over_seeds(quantity), second.over_seeds(quantity)
-    same_data = len({net.done[0].record.identity.data for net in (first, second) if net.done}) == 1
-    if not same_data or ours is None or theirs is None or (found := welch(ours, theirs)) is None:
-        return None, None
-    same_seeds = [run.seed for run in first.done] == [run.seed for run in second.done]
-    pairs = zip(ours.values, theirs.values, strict=True) if same_seeds else ()
-    return found, paired(a - b for a, b in pairs)

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
@@ -19,9 +19,8 @@ from resnet.diagrams import draw as drawn_net
 from resnet.errors import UserError
 from resnet.files import complete_or_absent
 from resnet.report import answer, ladders
-from resnet.report.answer import Judgement
 from resnet.report.html_page import element, page
-from resnet.report.markdown import bullets
+from resnet.report.markdown import bullets, link
 from resnet.report.results import Results, iteration_seconds
 from resnet.report.section import Picture, Section, render
 from resnet.report.style import saved, style
@@ -38,6 +37,7 @@ from resnet.report.topics import (
     speed,
     tuning,
 )
+from resnet.report.topics.claims import Judged
 
 SUMMARY, STATISTICS, SPEED, PROVENANCE = "summary.md", "statistics.md", "speed.md", "provenance.md"
 
@@ -71,35 +71,30 @@ def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
 
 
 def sections(
-    judged: Judgement, others: Judgement | None, runs: str | None, docs: str | None, plan: str
+    results: Results, judged: Sequence[Judged], others: Results | None, runs: str | None, docs: str | None, plan: str
 ) -> dict[str, list[Section]]:
     """What each page says; summary.md says it below the headline. The last arguments are those of `where`."""
-    results, stated = judged
     of_nets, data, report = results.nets, results.data, results.params.report
-    confidence, primary = report.confidence, [x for x in stated if x.family == "primary"]
+    confidence = report.confidence
     return {
         SUMMARY: [
             provenance.first_look(of_nets, data),
-            claims.primary_claims(stated, of_nets, confidence, STATISTICS),
+            claims.verdicts(judged, of_nets, confidence, STATISTICS),
             curves.learning_curves(of_nets, data, confidence),
             curves.with_published_curves(of_nets, data, confidence),
         ],
         STATISTICS: [
             provenance.what_was_run(of_nets, data),
-            errors.every_net(of_nets, data),
-            claims.every_claim(stated, of_nets, confidence),
-            errors.seed_by_seed(of_nets, confidence),
-            differences.degradation(of_nets, confidence),
-            differences.plain_and_residual(of_nets, confidence),
-            differences.images(of_nets, report),
-            differences.ablations(of_nets, report, others.results.nets if others else {}),
+            errors.every_net(of_nets, data, confidence),
+            claims.every_test(judged, of_nets, confidence),
+            differences.every_difference(of_nets, report, others.nets if others else {}),
             responses.layer_responses(of_nets, results.published),
             against_published.table_6(of_nets, data),
             against_published.verdicts(of_nets, data, report),
             against_published.elsewhere(of_nets, data),
             against_published.weights(results.published),
             tuning.tuned(results.sweeps),
-            errors.reading(of_nets),
+            Section("How to read this", (f"Columns and words: {link('report.md', docs)}." if of_nets else "",)),
         ],
         SPEED: [
             speed.every_net(of_nets),
@@ -109,7 +104,7 @@ def sections(
         ],
         PROVENANCE: [
             provenance.not_counted(results.not_counted),
-            provenance.repeat(of_nets, primary, iteration_seconds(results), confidence, plan),
+            provenance.repeat(of_nets, judged, iteration_seconds(results), confidence, plan),
             provenance.made_by(of_nets, data, docs),
             provenance.every_run(of_nets, runs),
         ],
@@ -125,15 +120,15 @@ def draw(picture: Picture) -> dict[str, bytes]:
         return files | {"html": element(figure, picture.name).encode()}
 
 
-def _tidy(judged: Judgement) -> dict[str, str]:
+def _tidy(results: Results, judged: Sequence[Judged]) -> dict[str, str]:
     """The files in full precision, by name, and `mean-curves.csv`, which `dvc plots` copies into its page twice."""
-    of_nets, confidence = judged.results.nets, judged.results.params.report.confidence
+    of_nets, confidence = results.nets, results.params.report.confidence
     frames = {
         "table.csv": nets.overview(of_nets, confidence),
         "errors.csv": nets.seeds(of_nets),
         "curves.csv": curves.frame(of_nets),
-        "claims.csv": claims.frame(judged.claims),
-        "benchmark.csv": speed.benchmark(of_nets, judged.results.latency),
+        "claims.csv": claims.frame(judged),
+        "benchmark.csv": speed.benchmark(of_nets, results.latency),
         "mean-curves.csv": curves.means(of_nets),
     }
     texts = {name: x.to_csv(index=False, lineterminator="\n") for name, x in frames.items()}
@@ -157,17 +152,17 @@ def make(results: Results, others: Results | None, runs: Path, reports: Path) ->
         The files by their path below the reports, summary.md first; paths that it has nothing for, and where an
         earlier report may have left a file; what summary.md begins with, and README.md has.
     """
-    judged = Judgement(results, claims.judge(results.nets, results.params.report))
-    other = Judgement(others, claims.judge(others.nets, others.params.report)) if others else None
+    plans = [(x, claims.judge(x.nets, x.params.report)) for x in (results, others) if x]
+    judged = plans[0][1]
     linked, docs, plan = where(runs, reports)
-    answers = bullets(answer.sentences(judged, other, f"dvc repro {plan}".strip()))
+    answers = bullets(answer.sentences(plans, f"dvc repro {plan}".strip()))
     table = errors.headline(results.nets, results.data, others.nets if others else {})
-    head, behind = [Section("", (answers,)), table], sections(judged, other, linked, docs, plan)
+    head, behind = [Section("", (answers,)), table], sections(results, judged, others, linked, docs, plan)
     blocks = [block for section in chain(head, *behind.values()) for block in section.blocks]
     pictures = {block.name: block for block in blocks if isinstance(block, Picture)}
     figures = {name: drawn for name, picture in pictures.items() if (drawn := draw(picture))}
 
-    below, tidy = behind.pop(SUMMARY), _tidy(judged)
+    below, tidy = behind.pop(SUMMARY), _tidy(results, judged)
     top = f"[Summary]({SUMMARY})\n\n"
     texts = {name: f"# {TITLES[name]}\n\n{top}{render(shown, figures)}" for name, shown in behind.items()}
     named = [name for name in tidy if name != "mean-curves.csv"]

@@ -12,49 +12,39 @@ class Deviation(NamedTuple):
     """One way in which a net's runs are not the paper's."""
 
     key: str
-    sentence: str
-    """Complete, without the full stop."""
     mark: str
-    """The same in a word or two, for a table's cell."""
+    """What is ours, in a word or two, for a table's cell."""
+    papers: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.mark} (the paper: {self.papers})"
 
 
 def deviations(net: Net, data: DataRecord | None) -> list[Deviation]:
     """How a net of the plan deviates; `data`: what its runs were trained on."""
     paper, settings, found = published().protocol, net.flat, list[Deviation]()
-    ours, theirs = net.iterations, paper.iterations
-    if ours != theirs:
-        shorter = f"Shortened schedule: {ours:,} of the paper's {theirs:,} iterations"
-        longer = f"Lengthened schedule: {ours:,} iterations, the paper's {theirs:,}"
-        found.append(Deviation("iterations", shorter if ours < theirs else longer, f"{ours:,} iterations"))
-    for key, of_paper in paper.train.items():
-        if (value := settings[f"train.{key}"]) != of_paper:
-            mark = f"{key.replace('_', ' ')} {value}"
-            found.append(Deviation(key, f"{mark} (the paper: {of_paper})", mark))
-    found += _warmup(net)
+    if net.iterations != paper.iterations:
+        found.append(Deviation("iterations", f"{net.iterations:,} iterations", f"{paper.iterations:,}"))
+    for key, theirs in paper.train.items():
+        if (ours := settings[f"train.{key}"]) != theirs:
+            found.append(Deviation(key, f"{key.replace('_', ' ')} {ours}", str(theirs)))
+    # The paper warms up one net, and says nothing about deeper ones; shallower ones need no warm-up.
+    warms_up, papers = net.settings.train.warmup, "none"
+    unlike = warms_up and net.depth < paper.warmup_depth
+    if net.kind == "resnet" and net.depth == paper.warmup_depth:
+        papers = "at {} until the training error is below {:g} %".format(*paper.warmup.values())
+        unlike = not warms_up or any(settings[f"train.{key}"] != theirs for key, theirs in paper.warmup.items())
+    if unlike:
+        found.append(Deviation("warmup", "its own warm-up" if warms_up else "no warm-up", papers))
     if net.kind == "resnet" and net.shortcut != paper.shortcut:
-        sentence = f"shortcut option {net.shortcut} (the paper: {paper.shortcut})"
-        found.append(Deviation("shortcut", sentence, f"option {net.shortcut}"))
+        found.append(Deviation("shortcut", f"option {net.shortcut}", f"option {paper.shortcut}"))
     if (width := settings["model.width"]) != 1:
-        found.append(Deviation("width", f"{width} times the paper's filters", f"width {width}"))
+        found.append(Deviation("width", f"width {width}", "1"))
     if data and net.runs and data.official and data.train_images != paper.train_images:
-        split = f"{data.train_images:,} training and {data.validation_images:,} validation images"
-        papers = f"the paper: {paper.train_images:,} and {paper.validation_images:,}"
-        found.append(Deviation("split", f"{split} ({papers})", f"{data.train_images / 1000:g}k images"))
+        mark, papers = (f"{images / 1000:g}k" for images in (data.train_images, paper.train_images))
+        found.append(Deviation("split", f"{mark} images", papers))
     return found
-
-
-def _warmup(net: Net) -> list[Deviation]:
-    """The paper warms up one net, and says nothing about deeper ones; shallower ones need no warm-up."""
-    paper, warms_up = published().protocol, net.settings.train.warmup
-    if net.kind == "plain" or net.depth != paper.warmup_depth:
-        unlike = warms_up and net.depth < paper.warmup_depth
-        return [Deviation("warmup", "a warm-up (the paper: none)", "warm-up")] if unlike else []
-    ours, theirs = [net.flat[f"train.{key}"] for key in paper.warmup], [*paper.warmup.values()]
-    if warms_up and ours == theirs:
-        return []
-    mark = f"warm-up at {ours[0]} until {ours[1]:g} %" if warms_up else "no warm-up"
-    papers = f"at {theirs[0]} until the training error is below {theirs[1]:g} %"
-    return [Deviation("warmup", f"{mark} (the paper: {papers})", mark)]
 
 
 def shared_deviations(nets: Iterable[Net], data: DataRecord | None) -> list[Deviation]:

@@ -91,10 +91,9 @@ class Published(Entry):
 
     def errors_of(self, net: str, depth: int, shortcut: str | None = None) -> list[PublishedError]:
         """Everything published about a net, in the file's order; of residual nets with this shortcut, if given."""
+        shortcuts = {source: shortcut if net == "plain" else x.shortcut for source, x in self.sources.items()}
         figures = [figure for figure in self.test_errors if (figure.net, figure.depth) == (net, depth)]
-        if shortcut is None or net == "plain":
-            return figures
-        return [figure for figure in figures if self.sources[figure.source].shortcut == shortcut]
+        return [figure for figure in figures if shortcut in (None, shortcuts[figure.source])]
 
     def parameters_of(self, depth: int, shortcut: str) -> str | None:
         """The paper's count: its nets have shortcut A, and plain nets as many parameters; B and C have more."""

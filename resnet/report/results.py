@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,9 +131,14 @@ class Net:
     def runs_left(self) -> int:
         return self.planned - sum(run.record.status != "interrupted" for run in self.runs)
 
+    def by_seed(self, quantity: str) -> dict[int, float]:
+        """A number of the records of the seeds that are done, where it is finite."""
+        values = {run.seed: getattr(run.record, quantity) for run in self.done}
+        return {seed: x for seed, x in values.items() if x is not None and math.isfinite(x)}
+
     def over_seeds(self, quantity: str) -> Sample | None:
-        """A number of the records of the seeds that are done; None without any."""
-        return sample(getattr(run.record, quantity) for run in self.done)
+        """The same as a sample; None without any."""
+        return sample(self.by_seed(quantity).values())
 
 
 Nets = Mapping[str, Net]

@@ -41,7 +41,7 @@ responses: {}
 evaluate: {}
 latency: {}
 limits: {}
-report: {bootstrap_samples: 100}
+report: {}
 models: {resnet-8: {net: resnet, depth: 8, train: {precision: fp32, device: cpu}}}
 """
 

@@ -29,7 +29,6 @@ SETTINGS = (
     "--set=models={resnet-8: {net: resnet, depth: 8}}",
 )
 SWEEP = "--set=sweep={nets: [resnet-8], trials: 3, iterations: 6, evaluate_every: 2, dead_after: 5}"
-SAMPLES = "--set=report.bootstrap_samples=100"
 
 
 class Victim(NamedTuple):
@@ -128,7 +127,7 @@ def trained(folder: Path) -> Victim:
 
 def reported(folder: Path) -> Victim:
     """`resnet report` over an earlier report of the same files."""
-    call = resnet("report", *SETTINGS, SAMPLES)
+    call = resnet("report", *SETTINGS)
     return Victim("resnet report", call, folder, lambda: files(folder / "reports", ""), ())
 
 

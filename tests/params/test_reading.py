@@ -67,7 +67,7 @@ BEYOND_REASON = [
     *(f"{'k' * 100_000}=1", f"device={'k' * 100_000}", f"seeds=[{'0, ' * 10_000}0]"),
 ]
 STRANGE = [
-    *("report.bootstrap_samples=10000000000", "models.a={net: resnet, depth: 6000002}", "data.dir=2026-01-02"),
+    *("report.margin=1e13", "models.a={net: resnet, depth: 6000002}", "data.dir=2026-01-02"),
     *(f"{'a.' * 60_002}b=1", f"models.x.model.{'a.' * 10}b=1", "data.dir=", "models=3", "models.x="),
     *("models.x.train=3", "models.=3", "=3"),
 ]

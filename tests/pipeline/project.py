@@ -25,7 +25,7 @@ train:
   checkpoint_every: 2
 throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}
 responses: {images: 50}
-report: {bootstrap_samples: 200}
+report: {}
 latency: {nets: [resnet], depths: [8], batch_sizes: [2], modes: [eager], seconds: 0.01}
 limits: {hours: 1}
 """

@@ -26,7 +26,7 @@ responses: {images: 50}
 evaluate: {}
 latency: {nets: [], depths: [], batch_sizes: [2], modes: [eager], seconds: 0.01}
 limits: {}
-report: {bootstrap_samples: 200}
+report: {}
 models:
   resnet-8: {net: resnet, depth: 8}
 """

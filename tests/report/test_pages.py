@@ -73,7 +73,7 @@ def test_nothing_run_leaves_out_what_is_empty_and_removes_what_it_made(whole: An
     (whole.reports / "notes.md").write_text("a user's own")
     shutil.rmtree(whole.runs)
     text = whole.build()
-    assert "**Nothing has been trained yet.**" in text
+    assert "**No run is done yet.**" in text
     assert [path.name for path in (whole.reports / "figures").iterdir()] == ["mine.png"]
     assert (whole.reports / "notes.md").exists()
     assert "![" not in text

@@ -38,7 +38,7 @@ def _with_digests(metrics: Path) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """A plan with a file of every kind."""
-    plan = Files(a_plan(*NETS, seeds=2, report={"bootstrap_samples": 50}), tmp_path_factory.mktemp("whole") / "runs")
+    plan = Files(a_plan(*NETS, seeds=2), tmp_path_factory.mktemp("whole") / "runs")
     for place, name in enumerate(NETS):
         for seed in (0, 1):
             wrong = np.arange(500) % (7 + place + seed) == 0

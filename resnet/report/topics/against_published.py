@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from resnet.params import ReportParams
 from resnet.report import ladders, protocol, words
-from resnet.report.ladders import Nets
 from resnet.report.markdown import bold, bullets, escaped
 from resnet.report.published import PublishedError, TestError, published
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.samples import Difference, Sample, versus_published
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table

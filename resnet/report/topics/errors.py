@@ -1,34 +1,21 @@
-"""Test and training errors over seeds: the one table, error against depth, every net, seed by seed."""
+"""Test and training errors over seeds: the one table, error against depth, and every net with its seeds."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from resnet.report import ladders, protocol, style, words
-from resnet.report.ladders import Nets
 from resnet.report.markdown import bullets, escaped
 from resnet.report.published import published
-from resnet.report.results import Net
+from resnet.report.results import Net, Nets
 from resnet.report.section import Line, Picture, Section
 from resnet.report.style import KIND_NAMES
 from resnet.report.table import Cell, Table, table
-from resnet.results import DataRecord, ThroughputRecord
-
-READING = (
-    "Test error is the share of misclassified test images in %, of the last iterate, from a single view of "
-    "each image, measured in fp32. Nothing is chosen on the test set; its curve is for plotting.",
-    "Training error is that of the augmented mini-batches of the last epoch, as they were trained on.",
-    "`8.51 ± 0.22 (n = 5)` is the mean and the sample standard deviation (divisor n - 1) over the n seeds "
-    "that are done; one seed has no spread and is written `8.75 (n = 1)`. Seeds that diverged or have not "
-    "finished do not enter the mean; they are counted under *seeds done*.",
-    "The interval of a mean is Student's t, over seeds, cut at 0 and 100 %; that of a difference of means Welch's t.",
-)
-
+from resnet.results import DataRecord, TrainingRecord
 
 USUAL = "test error, % (runs)"
 
@@ -42,21 +29,14 @@ def _marked(net: Net, nets: Nets, data: DataRecord | None) -> str:
     return f"{net.name} ({marks[0]})" if marks else net.name
 
 
-def _stops(net: Net, otherwise: str = "", *, seeds: bool = True) -> str:
-    """Where the seeds that have begun and are not done have stopped: `interrupted at 12,000 of 64,000 (seed 3)`."""
-    stopped = [
-        f"{run.record.status} at {words.count(run.record.iteration)} of {words.count(run.record.iterations)}"
-        f"{f' (seed {run.seed})' if seeds else ''}"
-        for run in net.runs
-        if not run.done
-    ]
-    return "; ".join(stopped) or otherwise
+def _stop(record: TrainingRecord) -> str:
+    return f"{record.status} at {words.count(record.iteration)} of {words.count(record.iterations)}"
 
 
 def _with_runs(net: Net) -> Cell:
     """`8.32 ± 0.14 (2 of 5)`: mean ± std, and the runs that are done of those planned."""
     if (values := net.over_seeds("test_error")) is None:
-        return Cell(_stops(net, "not run", seeds=False))
+        return Cell("; ".join(_stop(run.record) for run in net.runs) or "not run")
     runs = f"{len(net.done)} of {net.planned}" if len(net.done) < net.planned else str(net.planned)
     return Cell(f"{words.spread(values.mean, values.std, None)} ({runs})", values.mean, net.done[0].file)
 
@@ -67,13 +47,6 @@ def _heading(nets: Nets, data: DataRecord | None) -> str:
     if length in (None, published().protocol.iterations) or not protocol.official(data):
         return USUAL
     return f"after {length:,} iterations, % (runs)"
-
-
-def _images_per_second(record: ThroughputRecord | None, kind: Literal["training", "inference"]) -> Cell:
-    if record is None:
-        return Cell("not measured")
-    value, std = getattr(record, kind).images_per_second, getattr(record, kind).images_per_second_std
-    return Cell(words.images_per_second(value, std), value)
 
 
 def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
@@ -97,33 +70,29 @@ def one_table(nets: Nets, data: DataRecord | None, others: Nets) -> Table:
             line["the paper, %"] = Cell(text, figure.error if figure else None)
         if any(other.done for other in others.values()):
             line[_heading(others, data)] = _with_runs(other)._replace(link=None) if other else words.NONE
-        line["training, images/s"] = _images_per_second(timed, "training")
-        line["inference, images/s"] = _images_per_second(timed, "inference")
+        for kind in ("training", "inference"):
+            speed, std = (getattr(getattr(timed, kind, None), f"images_per_second{x}", None) for x in ("", "_std"))
+            text = words.images_per_second(speed, std) if speed else "not measured"
+            line[f"{kind}, images/s"] = Cell(text, speed)
         lines.append(line)
     return table(lines)
 
 
-def _note(nets: Nets, others: Nets) -> str:
-    """Of what the table's numbers are, and how they were measured."""
+def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
+    """The one table with what its numbers are and how they were measured, and below it error against depth."""
     precisions = {run.record.precision for net in (*nets.values(), *others.values()) for run in net.done}
     timed = [x for name, net in nets.items() if (x := net.throughput or (name in others and others[name].throughput))]
     measured = dict.fromkeys(escaped(words.measured(record)) for record in timed)
     errors = "Errors are means ± standard deviations over runs (in brackets how many), of the last iterate, trained in"
     parts = [f"{errors} {words.listed(sorted(precisions))}."] if precisions else []
     parts += [f"Images/s are medians ± standard deviations over repeats: {conditions}." for conditions in measured]
-    return " ".join(parts)
-
-
-def headline(nets: Nets, data: DataRecord | None, others: Nets) -> Section:
-    """The one table, and below it error against depth."""
-    shown = one_table(nets, data, others)
     caption = (
         "Test error against depth. Large markers are means with their standard deviation over runs, dots are single "
         "runs. Depths with several runs are joined by a line."
         f"{' Hollow markers are published errors.' if _papers_protocol(nets, data) else ''}"
     )
     picture = Picture("error-vs-depth", caption, partial(figure, nets, data))
-    return Section("", (shown, _note(nets, others) if shown.rows else "", picture))
+    return Section("", (one_table(nets, data, others), " ".join(parts) if nets else "", picture))
 
 
 # The figure: test error against depth, a panel a kind.
@@ -165,7 +134,7 @@ def _draw_ours(panel: Any, kind: str, nets: Sequence[Net]) -> None:
     joined, entry = {place: x.mean for place, x in errors.items() if x.n > 1}, f"ours, {KIND_NAMES[kind]}"
     style.label(panel.plot([*joined], [*joined.values()], color="#999999", lw=1, gid=f"joined-{kind}"), entry)
     for place, values in errors.items():
-        depth, runs = nets[place].depth, sorted(values.values)
+        depth, runs = nets[place].depth, sorted(nets[place].by_seed("test_error").values())
         look: dict[str, Any] = {"color": style.depth_colour(depth), "mew": 0, "ls": ""}
         dots = panel.plot([place + 0.1] * values.n, runs, ".", ms=6, alpha=0.6, gid=f"runs-{kind}-{depth}", **look)
         style.label(dots, entry, [f"a run of {kind}-{depth}: {value:.2f} %" for value in runs])
@@ -202,70 +171,41 @@ def figure(nets: Nets, data: DataRecord | None) -> Figure | None:
     return drawn
 
 
-# statistics.md: every net, and seed by seed.
+# statistics.md: every net with its seeds.
 
 
-def _error(net: Net, quantity: str, otherwise: str = words.NONE) -> Cell:
+def _mean(net: Net, quantity: str) -> Cell:
     values = net.over_seeds(quantity)
-    return Cell(words.sample(values, otherwise), values and values.mean, net.done[0].file if values else None)
+    return Cell(words.sample(values), values and values.mean, net.done[0].file if values else None)
 
 
-def _line(net: Net, nets: Nets, data: DataRecord | None) -> Line:
-    stopped = Counter(run.record.status for run in net.runs if not run.done)
-    begun = f" ({', '.join(f'{stopped[x]} {x}' for x in ('interrupted', 'diverged') if stopped[x])})" if stopped else ""
-    figure = net.papers_error
+def _line(net: Net, nets: Nets, data: DataRecord | None, confidence: float) -> Line:
+    """Seeds that have begun and are not done say where they stopped."""
+    seeds, errors, figure = [], net.over_seeds("test_error"), net.papers_error
+    for run in net.runs:
+        seeds.append(f"{_stop(run.record) if not run.done else f'{run.record.test_error:.2f}'} (seed {run.seed})")
     paper = Cell(words.published_error(figure), figure.error if figure else None)
     return {
         "net": _marked(net, nets, data),
-        "seeds done": Cell(f"{len(net.done)} of {net.planned}{begun}", len(net.done)),
-        "test error, %": _error(net, "test_error", _stops(net, "not run")),
+        "seeds done": Cell(f"{len(net.done)} of {net.planned}", len(net.done)),
+        "test error of each seed, %": ", ".join(seeds) or "not run",
+        "mean ± std": _mean(net, "test_error"),
+        f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(errors and errors.interval(confidence)),
         **({"paper's test error, %": paper} if protocol.official(data) else {}),
-        "training error, %": _error(net, "training_error"),
-        "validation error, %": _error(net, "validation_error"),
+        "training error, %": _mean(net, "training_error"),
+        "validation error, %": _mean(net, "validation_error"),
     }
 
 
-def _notes(nets: Nets, data: DataRecord | None) -> Iterator[str]:
-    """The seeds that are missing, and what the paper's column leaves open."""
-    for net in nets.values():
-        begun = {run.seed for run in net.runs}
-        missing = [seed for seed in net.settings.train.seed_list if begun and seed not in begun]
-        parts = [_stops(net) if net.done else "", f"{words.seeds(missing)} not run" if missing else ""]
-        if any(parts):
-            yield f"{escaped(net.name)}: {'; '.join(filter(None, parts))}."
-    if not protocol.official(data):
-        return
-    figures = [figure for net in nets.values() if (figure := net.papers_error)]
-    if any(figure.n is None for figure in figures):
-        yield "The paper's errors without an n are single figures: it gives no spread or number of runs."
-    yield from (f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note)
-    if any(net.kind == "plain" for net in nets.values()):
-        yield "The paper prints no test error for plain nets: they are in its Figure 6 only."
-
-
-def every_net(nets: Nets, data: DataRecord | None) -> Section:
-    """One row a net, in the plan's order; the paper's errors next to ours on its data only."""
+def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
+    """A row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
-    lines = [_line(net, nets, data) for net in nets.values()]
-    return Section("Every net", (table(lines), bullets(_notes(nets, data))))
-
-
-def seed_by_seed(nets: Nets, confidence: float) -> Section:
-    """The test error of every seed that is done, with the interval of the mean."""
-    lines = list[Line]()
-    for net in nets.values():
-        if values := net.over_seeds("test_error"):
-            seeds = ", ".join(f"{run.record.test_error:.2f} (seed {run.seed})" for run in net.done)
-            line: Line = {
-                "net": net.name,
-                "test error of each seed, %": seeds,
-                "mean ± std": Cell(words.sample(values), values.mean),
-                f"{100 * confidence:g} % interval of the mean": words.interval_of_mean(values.interval(confidence)),
-            }
-            lines.append(line)
-    return Section("Seed by seed", (table(lines, left=2),))
-
-
-def reading(nets: Nets) -> Section:
-    return Section("How to read this", (bullets(READING) if nets else "",))
+    figures, notes = [figure for net in nets.values() if (figure := net.papers_error)], list[str]()
+    if any(figure.n is None for figure in figures):
+        notes.append("The paper's errors without an n are single figures: it gives no spread or number of runs.")
+    notes += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
+    if any(net.kind == "plain" for net in nets.values()):
+        notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
+    lines = [_line(net, nets, data, confidence) for net in nets.values()]
+    return Section("Every net", (table(lines, left=3), bullets(notes if protocol.official(data) else ())))

@@ -87,8 +87,7 @@ def metrics(nets: Nets) -> dict[str, Any]:
     Runs done and planned; mean test error in % and its std over seeds by net, ablations left out.
     """
     samples = {name: nets[name].over_seeds("test_error") for name in ladders.without_ablations(nets)}
-    numbers: dict[str, Any] = {"done": sum(len(net.done) for net in nets.values())}
-    numbers["planned"] = sum(net.planned for net in nets.values())
+    numbers = {"done": sum(len(net.done) for net in nets.values()), "planned": sum(x.planned for x in nets.values())}
     errors = {name: round(values.mean, 2) for name, values in samples.items() if values}
     stds = {name: round(values.std, 2) for name, values in samples.items() if values and values.std is not None}
-    return numbers | ({"error": errors} if errors else {}) | ({"std": stds} if stds else {})
+    return numbers | {key: values for key, values in (("error", errors), ("std", stds)) if values}

@@ -87,15 +87,15 @@ def _of_net(net: Net, confidence: float) -> tuple[str, str]:
 
 def _of_claim(judged: Any) -> tuple[str, str]:
     """Its difference, and the interval of all runs made again: its own, larger by the square root of 2."""
-    if not judged.test:
+    if not (tested := judged.tested):
         return "not tested yet", words.NONE
-    value = judged.difference
-    low, high = (value + math.sqrt(2) * (end - value) for end in (judged.low, judged.high))
-    return f"{value:+.2f} {judged.unit}", words.interval((low, high))
+    value = tested.difference
+    low, high = (value + math.sqrt(2) * (end - value) for end in (tested.low, tested.high))
+    return f"{value:+.2f} {judged.claim.unit}", words.interval((low, high))
 
 
 def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, plan: str = "") -> Section:
-    """The nets and the primary claims, as they are judged: by command, hours and tolerance.
+    """The nets and the claims, as they are judged: by command, hours and tolerance.
 
     `times` are of an iteration, and has no net whose speed is unknown; `plan` is the path of its `dvc.yaml` if that is
     not in the working directory.
@@ -122,7 +122,7 @@ def repeat(nets: Nets, claims: Sequence[Any], times: Times, confidence: float, p
     ordered = sorted(nets.values(), key=lambda net: (net.kind != "resnet", net.depth))
     lines = [line(net.name, [net.name], *_of_net(net, confidence)) for net in ordered]
     lines += [line("all", [*nets]) | {"command": Cell(code(f"dvc repro {plan}"))}]
-    lines += [line(x.sentence, x.nets, *_of_claim(x)) for x in claims]
+    lines += [line(x.claim.sentence, x.claim.nets, *_of_claim(x)) for x in claims]
     return Section("How to repeat it", (table(lines, left=2), REPEATED) if nets else ())
 
 

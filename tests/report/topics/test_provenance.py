@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from resnet.report.samples import Evidence
 from resnet.report.table import Table
 from resnet.report.topics import provenance as topic
+from resnet.report.topics.claims import Claim
 from resnet.results.iteration_time import IterationTime
 from tests.report.conftest import Files
 
-TESTED = {"difference": 2.0, "low": 2 - 4.302653, "high": 2 + 4.302653, "test": "Welch's t"}
+TESTED = Evidence(2.0, 2 - 4.302653, 2 + 4.302653, 0.2, "Welch's t")
 
 
 def test_the_papers_protocol_has_no_caution(files: Callable[..., Files]) -> None:
@@ -30,9 +32,9 @@ def test_what_deviates_in_all_nets_and_in_some(files: Callable[..., Files]) -> N
     plan = files("resnet-B-20", "resnet-B-32", "resnet-20", seeds=1, train={"iterations": 400}, data={"validation": 0})
     plan.train("resnet-20", data=plan.data(train_images=50_000, validation_images=0))
     text = plan.written(topic.what_was_run)
-    assert "**Shortened schedule: 400 of the paper's 64,000 iterations" in text
-    assert "**resnet-B-20 and resnet-B-32: shortcut option B (the paper: A).**" in text
-    assert "**resnet-20: 50,000 training and 0 validation images (the paper: 45,000 and 5,000).**" in text
+    assert "**400 iterations (the paper: 64,000).**" in text
+    assert "**resnet-B-20 and resnet-B-32: option B (the paper: option A).**" in text
+    assert "**resnet-20: 50k images (the paper: 45k).**" in text
 
 
 @pytest.mark.parametrize(("error", "learned"), [(20.0, "It works: 1 of 1 net "), (80.0, "no net has learned")])
@@ -61,8 +63,8 @@ def test_claims_and_nets_by_command_hours_and_tolerance(files: Callable[..., Fil
         plan.train("resnet-20", seed, error, seconds=7200.0)
     plan.train("plain-20", 0, status="interrupted", iteration=24_000, seconds=3600.0)
     claims = [
-        SimpleNamespace(sentence=sentence, nets=["plain-20", other], unit="points", **numbers)
-        for sentence, other, numbers in (("a", "resnet-20", TESTED), ("b", "resnet-32", {"test": ""}))
+        SimpleNamespace(claim=Claim(sentence, "test_error", 1, {"plain-20": 1, other: -1}), tested=tested)
+        for sentence, other, tested in (("a", "resnet-20", TESTED), ("b", "resnet-32", None))
     ]
     times = {name: IterationTime(0.1125, "Example GPU") for name in ("plain-20", "resnet-20")}
     (shown, _) = topic.repeat(plan.results().nets, claims, times, 0.95, "tenth/dvc.yaml").blocks
