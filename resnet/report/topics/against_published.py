@@ -109,9 +109,11 @@ def verdicts(nets: Nets, data: DataRecord | None, report: ReportParams) -> Secti
         "*different*: not so, and the interval leaves 0 out; *undecided*: neither. A published figure without a spread "
         "is one more run, with the scatter of ours. The number of figures is not corrected for."
     )
-    other = words.listed(escaped(net.name) for net in nets.values() if net.done and net.name not in alike)
-    left_out = f"Does not apply to {other}: not the paper's schedule and data." if other else ""
-    return Section("Against published figures", (table(lines, left=2), explained if lines else "", left_out))
+    other = [escaped(net.name) for net in nets.values() if net.done and net.name not in alike]
+    left_out = f"Does not apply{f' to {words.listed(other)}' if lines else ''}: not the paper's schedule and data."
+    return Section(
+        "Against published figures", (table(lines, left=2), explained if lines else "", left_out if other else "")
+    )
 
 
 # What others published, and others' weights.
