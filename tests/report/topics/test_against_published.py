@@ -48,10 +48,10 @@ def test_nothing_published_applies_to_a_short_schedule_other_data_or_another_net
     plan = files("resnet-20", "plain-20", seeds=2, train={"iterations": 400})
     assert verdicts(plan) == ""  # nothing was run
     plan.train("resnet-20", 0, 40.0)
-    assert "Does not apply to resnet-20" in verdicts(plan)
+    assert "Does not apply: not the paper" in verdicts(plan)
     assert plan.written(topic.table_6) == ""
     plan.train("resnet-20", 0, data=plan.data(official=False))
-    assert "Does not apply to resnet-20" in verdicts(plan)
+    assert "Does not apply: not the paper" in verdicts(plan)
     assert plan.written(topic.elsewhere) == ""
     plan = files("resnet-20", model={"shortcut": "B"})
     plan.train("resnet-20")
