@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +19,6 @@ from filelock import FileLock, Timeout
 from resnet.errors import UserError
 
 PARTIAL = ".partial"
-HOST = "".join(character for character in platform.node() if character.isalnum())[:40]
-"""Of this machine, in the names of temporary files: only its own processes can be seen to be dead."""
 PATIENCE = 1.0
 """Seconds for which a lock is tried: a process that only looks whether it is free has it for a moment."""
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -48,10 +45,11 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
     What a killed process left of the same file goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{escape(path.name)}.{HOST}-*{PARTIAL}"):
-        if not psutil.pid_exists(int(leftover.stem.rpartition("-")[2])):
+    for leftover in path.parent.glob(f".{escape(path.name)}.*{PARTIAL}"):
+        writer = leftover.stem.rpartition(".")[2]
+        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
             leftover.unlink(missing_ok=True)
-    partial = path.with_name(f".{path.name}.{HOST}-{os.getpid()}{PARTIAL}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -75,7 +73,7 @@ def remove_partials(folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a rename in it outlives a loss of power."""
-    with suppress(OSError):  # Windows and some network file systems cannot
+    with suppress(OSError):  # some network file systems cannot
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -108,14 +106,13 @@ def locked(path: Path, work: str, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         UserError: another process has the lock, and this one does not wait.
-        OSError: the system does not permit the lock.
+        OSError: the lock's file cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _lock_of(path)
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout as error:
-        _check_permitted(lock)
         if not wait:
             raise UserError(f"{path}: another run is {work}") from error
         print(f"{path}: waiting for another process to finish {work}", file=sys.stderr)
@@ -152,16 +149,6 @@ def _free(lock: FileLock) -> None:
         with suppress(OSError):
             os.unlink(lock.lock_file)
     lock.release()
-
-
-def _check_permitted(lock: FileLock) -> None:
-    """Raise what forbids a lock for ever, which `filelock` takes for another process that has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    with suppress(BlockingIOError, FileNotFoundError), open(lock.lock_file, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @cache

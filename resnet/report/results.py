@@ -36,8 +36,8 @@ from resnet.results import (
     UsualLoopRecord,
 )
 from resnet.results.consistency import METRICS
-from resnet.results.iteration_time import IterationTime, Sources, iteration_times
-from resnet.results.plan_runs import NO_FOLDER, read_plan_runs
+from resnet.results.iteration_time import IterationTime, iteration_time
+from resnet.results.plan_runs import read_plan_runs
 
 OF_NET = attrgetter("name", "net", "depth")
 PARTS = ("model", "train", "throughput")
@@ -160,11 +160,12 @@ class Results(NamedTuple):
 
 def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
-    sources = {}
+    times = {}
     for name, net in results.nets.items():
-        records, batch_size = [run.record for run in net.runs], net.settings.train.batch_size
-        sources[name] = Sources.of(batch_size, records, net.throughput, net.description)
-    return iteration_times(sources, results.forecast)
+        records = [run.record for run in net.runs]
+        if time := iteration_time(net.settings, records, results.forecast, net.throughput):
+            times[name] = time
+    return times
 
 
 class Folder:
@@ -179,7 +180,7 @@ class Folder:
         """Files by a pattern, sorted; what is hidden is no result."""
         top = pattern.split("/")[0]
         if os.path.lexists(self.runs / top) and not os.access(f"{self.runs / top}/.", os.R_OK | os.X_OK):
-            self.damaged.append((top, NO_FOLDER))
+            self.damaged.append((top, "not a folder that can be read"))
         return sorted(path.relative_to(self.runs).as_posix() for path in self.runs.glob(pattern.replace("*", "[!.]*")))
 
     def read(self, record: type[R], file: str, settings: Settings | None = None) -> R | None:

@@ -57,13 +57,11 @@ def read_history(path: Path) -> list[HistoryRow]:
         if tuple(next(reader, ())) != HistoryRow._fields:
             raise ValueError(f"the columns are not {', '.join(HistoryRow._fields)}")
         rows = []
-        for cells in reader:
-            if len(cells) != len(HistoryRow._fields):
-                raise ValueError(f"{len(cells)} cells")
-            errors = (float(cell) if cell else None for cell in cells[5:])
-            rows.append(HistoryRow(int(cells[0]), *map(float, cells[1:5]), *errors))
+        for iteration, *means, validation, test in reader:
+            errors = (float(cell) if cell else None for cell in (validation, test))
+            rows.append(HistoryRow(int(iteration), *map(float, means), *errors))
         return rows
-    except (ValueError, csv.Error) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise DamagedFile(path, f"not a learning curve: line {reader.line_num}: {error}") from error
 
 
@@ -75,13 +73,13 @@ def read_predictions(path: Path) -> NDArray[np.uint8]:
     Raises:
         DamagedFile: the file cannot be read or is not such an array.
     """
-    file = io.BytesIO(read_contents(path))
+    contents = read_contents(path)
     try:
-        pairs: NDArray[np.uint8] = np.lib.format.read_array(file, allow_pickle=False)
+        pairs: NDArray[np.uint8] = np.lib.format.read_array(io.BytesIO(contents), allow_pickle=False)
+        if pairs.dtype != np.uint8 or pairs.shape[1:] != (2,):
+            raise ValueError(f"{pairs.dtype}, {pairs.shape}")
     except Exception as error:  # a damaged header fails in any way, for it is read as Python
         raise DamagedFile(path, f"not an array of predictions: {error}") from error
-    if pairs.dtype != np.uint8 or pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise DamagedFile(path, f"not an array of predictions: {pairs.dtype}, {pairs.shape}")
     return pairs
 
 
@@ -95,13 +93,7 @@ class RunFiles(NamedTuple):
     predictions: NDArray[np.uint8] | None
     """Likewise, and of a run that is not done."""
     damaged: list[DamagedFile]
-    """Files that are not this run's, each with what is wrong."""
-
-    @property
-    def missing(self) -> list[str]:
-        """Names of the files that a run of this status leaves and that are not there."""
-        names = {"done": (HISTORY, PREDICTIONS), "diverged": (HISTORY,)}.get(self.record.status, ())
-        return [name for name in names if not os.path.lexists(self.folder / name)]
+    """Files that are missing or not this run's, each with what is wrong."""
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -133,7 +125,7 @@ def record_of(weights: Path) -> Path | None:
     """The record of a run's weights: in their folder, or in the plan's `runs/train`; None if absent."""
     folder = weights.parent
     places = [folder / METRICS]
-    if len(folder.parents) > 2 and folder.parent.parent.name == "weights":
+    if folder.parent.parent.name == "weights":
         places.append(folder.parents[2] / "runs" / "train" / folder.parent.name / folder.name / METRICS)
     return next((place for place in places if place.exists()), None)
 

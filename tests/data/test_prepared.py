@@ -19,10 +19,10 @@ import pytest
 
 from resnet import data
 from resnet.data import CLASSES, Data, Source
+from resnet.data.images import OFFICIAL_FINGERPRINTS
 from resnet.errors import UserError
 from resnet.files import locked
 from resnet.params import DataParams
-from resnet.results import OFFICIAL_FINGERPRINTS
 from tests.data.makers import read, records, tarred
 
 Files = dict[str, bytes]
