@@ -14,11 +14,7 @@ from resnet.params.problems import validated
 
 
 def parse(text: str | bytes, name: str) -> Any:
-    """Read YAML as DVC does.
-
-    Args:
-        text: of a file or an assignment.
-        name: where it is from, for messages.
+    """Read YAML as DVC does; `name` says in messages where it is from.
 
     Raises:
         UserError: it is not YAML.

@@ -66,9 +66,7 @@ def read_history(path: Path) -> list[HistoryRow]:
 
 
 def read_predictions(path: Path) -> NDArray[np.uint8]:
-    """Read `test_predictions.npy`: uint8 (N, 2), the true and the predicted class of every test image.
-
-    The images are in canonical order, so that runs are paired without the data.
+    """Read `test_predictions.npy`: uint8 (N, 2), label and predicted class, in canonical order.
 
     Raises:
         DamagedFile: the file cannot be read or is not such an array.
