@@ -58,11 +58,12 @@ def _unpacked(path: Path, temporary: Path) -> Path:
         raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
         tar.extractall(temporary, filter="data")
-        # A tar that is cut between two members reads as a shorter one, and gzip's checksum comes at the very end.
+        # A tar that is cut or damaged between members reads as a shorter one, and gzip's checksum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
-        if len(tar.fileobj.read()) < tarfile.BLOCKSIZE:
-            raise ValueError("damaged (the end of the tar is missing)")
+        rest = tar.fileobj.read()
+        if len(rest) < tarfile.BLOCKSIZE or any(rest):
+            raise ValueError("damaged (the end of the tar is missing, or more follows it)")
     return temporary
 
 
