@@ -67,8 +67,7 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
 def remove_partials(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder; the caller has its lock: nobody else writes there."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        if leftover.is_file():
-            leftover.unlink(missing_ok=True)
+        leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -124,14 +124,6 @@ def test_without_the_file_each_mirror_has_its_reason(tmp_path: Path, serve: Serv
         assert reason in message
 
 
-def test_what_a_kill_left_is_replaced(tmp_path: Path, serve: Serve) -> None:
-    target = tmp_path / "some.tar.gz"
-    for name in ("some.tar.gz", "some.tar.gz.partial"):
-        (tmp_path / name).write_bytes(CONTENT[:70_000])
-    get(target, serve(Mirror()))
-    assert target.read_bytes() == CONTENT
-
-
 def test_a_server_that_falls_silent_is_left(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "TIMEOUT", 0.2)
     target = tmp_path / "some.tar.gz"

@@ -18,9 +18,9 @@ from resnet.report.results import Results, read_results
 from resnet.report.section import Picture
 from resnet.report.style import style
 from resnet.results import StoredFile, TrainingRecord
+from tests.faults.sources import damage, spoil_json
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan, a_sweep, a_system, some_peaks
-from tests.results.damages import harm
 
 NETS = ("resnet-20", "resnet-56", "plain-20")
 
@@ -84,7 +84,8 @@ def _harmed(whole: Files, folder: Path, draw: Callable[..., Any]) -> Results:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole.runs, folder)
     for file in draw(st.lists(st.sampled_from(_files(folder)), min_size=1, max_size=2, unique=True)):
-        harm(folder / file, draw)
+        how = spoil_json if file.endswith(".json") and draw(st.booleans()) else damage
+        how(draw, folder / file)
     results = read_results(whole.params, folder)
     _holds_together(results)
     return results
