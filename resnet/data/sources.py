@@ -57,11 +57,12 @@ def _unpacked(path: Path, temporary: Path) -> Path:
     if not path.is_file() or not tarfile.is_tarfile(path):
         raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
-        tar.extractall(temporary, filter="data")
-        # A tar that is cut or damaged between members reads as a shorter one, and gzip's checksum comes at the very end.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        tar.extractall(temporary)
+        # A tar that is cut or damaged between members reads as a shorter one, and gzip's sum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
-        rest = tar.fileobj.read()
+        rest = tar.fileobj.read(-1)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):
             raise ValueError("damaged (the end of the tar is missing, or more follows it)")
     return temporary
@@ -167,7 +168,8 @@ def download(urls: Iterable[str], target: Path, md5: str) -> None:
         try:
             for url in urls:
                 try:
-                    return download_url(url, target.parent, target.name, md5)
+                    download_url(url, target.parent, target.name, md5)
+                    return
                 except (OSError, RuntimeError, http.client.HTTPException) as error:
                     failures.append(f"{urlsplit(url).netloc}: {reason(error)}")
         finally:

@@ -13,9 +13,7 @@ WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recom
 CURVE_ALONE = {"log_every", "evaluate_every"}
 """Keys of `train` that bear on the points of the learning curve alone: measuring changes no weight."""
 LATER = {"batch_norm_images", "width"}
-"""Keys that came after version 1. At its default such a key is left out, so that earlier results count on: its default
-must be what they did.
-"""
+"""Keys that came after version 1. At its default, what earlier results did, such a key is left out: they count on."""
 OF_SHORTCUTS = {"model.shortcut", "model.zero_padding"}
 """Dotted names of the settings that do not bear on a plain net."""
 

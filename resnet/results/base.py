@@ -61,7 +61,7 @@ def read_contents(path: Path) -> bytes:
 class Record(BaseModel):
     """A result file or a part of one. Fields that are no record's any more are passed over."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False, str_max_length=10_000)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     def write(self, path: Path) -> None:
         """Write as indented JSON, complete or absent."""

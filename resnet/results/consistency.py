@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from resnet.results.base import DamagedFile, read_contents
 from resnet.results.training import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName, TrainingRecord
 
 METRICS = "metrics.json"
-T = TypeVar("T")
 
 
 class HistoryRow(NamedTuple):
@@ -103,20 +102,19 @@ def read_run(folder: Path) -> RunFiles:
     record = TrainingRecord.read(folder / METRICS)
     if folder.name.startswith("seed-") and folder.name != f"seed-{record.seed}":
         raise DamagedFile(folder / METRICS, f"holds seed {record.seed}, not {folder.name.removeprefix('seed-')}")
-    damaged: list[DamagedFile] = []
-
-    def read(name: StoredName, reader: Callable[[Path], T]) -> T | None:
-        path = folder / name
+    readers: dict[StoredName, Callable[[Path], Any]] = {HISTORY: read_history}
+    if record.status == "done":
+        readers[PREDICTIONS] = read_predictions
+    found, damaged = dict[StoredName, Any](), list[DamagedFile]()
+    for name, read in readers.items():
         try:
             if name in record.files:
-                record.files[name].check(path)
-            return reader(path) if os.path.lexists(path) else None
+                record.files[name].check(folder / name)
+            if os.path.lexists(folder / name):
+                found[name] = read(folder / name)
         except DamagedFile as error:
             damaged.append(error)
-            return None
-
-    predictions = read(PREDICTIONS, read_predictions) if record.status == "done" else None
-    return RunFiles(folder, record, read(HISTORY, read_history), predictions, damaged)
+    return RunFiles(folder, record, found.get(HISTORY), found.get(PREDICTIONS), damaged)
 
 
 def record_of(weights: Path) -> Path | None:

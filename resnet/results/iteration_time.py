@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from resnet.params.plan import Params, Settings
-from resnet.results.base import Record
 from resnet.results.consistency import RunFiles
 from resnet.results.measurements import ForecastRecord, ThroughputRecord
 from resnet.results.plan_runs import ENDED, Key
 from resnet.results.training import TrainingRecord
-
-T = TypeVar("T", bound=Record)
 
 
 class IterationTime(NamedTuple):
@@ -38,19 +35,17 @@ def nets_left(params: Params, folder: Path, runs: Mapping[Key, RunFiles]) -> dic
     Raises:
         DamagedFile: a measurement is damaged.
     """
-    forecast, left = _read(ForecastRecord, folder / "forecast" / "forecast.json"), {}
+    forecasts, left = folder / "forecast" / "forecast.json", {}
+    forecast = ForecastRecord.read(forecasts) if forecasts.exists() else None
     for name in params.models:
         settings, records = params.settings(name), [run.record for (net, _), run in runs.items() if net == name]
-        throughput = _read(ThroughputRecord, folder / "throughput" / f"{name}.json")
+        measured = folder / "throughput" / f"{name}.json"
+        throughput = ThroughputRecord.read(measured) if measured.exists() else None
         time, planned = iteration_time(settings, records, forecast, throughput), settings.train.iterations
         done = sum(planned if record.status in ENDED else record.iteration for record in records)
         iterations = planned * len(settings.train.seed_list) - done
         left[name] = NetLeft(time, iterations * time.seconds / 3600 if time else None if iterations else 0.0)
     return left
-
-
-def _read(kind: type[T], path: Path) -> T | None:
-    return kind.read(path) if path.exists() else None
 
 
 def iteration_time(
@@ -65,9 +60,9 @@ def iteration_time(
     """
     if (time := _of_runs(runs)) is not None:
         return time
-    for row in forecast.rows if forecast else ():
-        if row.name == settings.name and row.step_seconds > 0:  # 0 if nothing was left of the net
-            return IterationTime(row.step_seconds, forecast.system.timed_on)
+    rows = {row.name: row.step_seconds for row in forecast.rows} if forecast else {}
+    if forecast and rows.get(settings.name):  # 0 if nothing was left of the net
+        return IterationTime(rows[settings.name], forecast.system.timed_on)
     if throughput is None:
         return None
     return IterationTime(settings.train.batch_size / throughput.training.images_per_second, throughput.system.timed_on)

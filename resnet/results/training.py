@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from resnet.files import sha256_of
 from resnet.results.base import (
@@ -157,8 +157,6 @@ class Facts(Record):
 
     Weights carry it as one JSON text in safetensors' metadata, which has no order: the same run leaves the same bytes.
     """
-
-    model_config = ConfigDict(str_max_length=20_000)
 
     net: str
     depth: Positive

@@ -26,10 +26,9 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 @dataclass
 class Mirror:
-    """A server of one file. It sends `content`, claims that it has `length` bytes, and counts its requests."""
+    """A server of one file. It sends `content`, claims that it has the whole one's length, and counts its requests."""
 
     content: bytes = CONTENT
-    length: int = len(CONTENT)
     status: int = 200
     gate: threading.Event | None = None
     """Nothing is sent before it opens."""
@@ -42,7 +41,7 @@ class Mirror:
             request.send_error(self.status)
             return
         request.send_response(200)
-        request.send_header("Content-Length", str(self.length))
+        request.send_header("Content-Length", str(len(CONTENT)))
         request.end_headers()
         if request.headers["Method"] != "HEAD":  # so torchvision asks where a URL leads
             self.sent += 1

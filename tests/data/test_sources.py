@@ -178,6 +178,7 @@ MANY = {f"{chosen}/{i}/1.png": BLACK for chosen in ("train", "test") for i in ra
     [
         ("dog/odd one.png|33x32 pixels", with_file("train/dog/odd one.png", some_image(3, 32, 33))),
         ("large.jpg|224x224 pixels", with_file("train/dog/large.jpg", some_image(3, 224, 224, suffix="jpg"))),
+        ("deep.png|8 bits", with_file("train/dog/deep.png", encoded(np.zeros((32, 32), np.uint16), "png"))),
         ("clear.png|transparent", with_file("train/dog/clear.png", some_image(4, 32, 32))),
         ("cut.png|not a readable", with_file("train/dog/cut.png", BLACK[:60])),
         ("text.png|not a readable", with_file("train/dog/text.png", b"not an image")),

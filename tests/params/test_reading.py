@@ -82,6 +82,7 @@ STRANGE = [
         ("train.seeds=[0, -1]", "none negative"),
         ("train.seeds=[1, 1]", "each once"),
         ("train.precision=fp8", "train.precision"),
+        ("train.batch_norm_images=3", "must divide batch_size"),
         ("models.x={net: resnet, depth: 21}", "the nearest are 20 and 26"),
         ("models.x={net: resnet, depth: 20, train: {lr: 1}}", "models.x.train.lr: unknown key"),
         ("train", "KEY=VALUE"),

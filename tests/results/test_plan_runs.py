@@ -71,7 +71,7 @@ def test_a_run_is_whole_if_all_that_its_record_names_is_there(plan: Files) -> No
 
     def damage(weights: Path | None = None) -> tuple[str, str] | None:
         found = first_damage(read_run(metrics.parent), weights)
-        return found and (found.path.name, found.problem)
+        return (found.path.name, found.problem) if found else None
 
     assert damage(weights) is None
     weights.write_bytes(b"another")
