@@ -63,10 +63,6 @@ class Source:
     train: Images
     test: Images
 
-    @property
-    def fingerprint(self) -> dict[str, str]:
-        return {"train": fingerprint(self.train), "test": fingerprint(self.test)}
-
 
 @dataclass(frozen=True, eq=False)
 class Data:

@@ -239,8 +239,6 @@ REAL = os.environ.get("CIFAR10_SOURCE")
 def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
     assert REAL is not None
     source = read(REAL)
-    assert source.fingerprint == OFFICIAL_FINGERPRINTS
-    assert (source.name, source.classes) == ("CIFAR-10", CLASSES)
     assert np.array_equal(np.bincount(source.train.labels), [5000] * 10)
     assert np.array_equal(np.bincount(source.test.labels), [1000] * 10)
     # The published means of the channels: red, green and blue are where they belong.
@@ -249,6 +247,7 @@ def test_the_real_data_are_the_official_ones(tmp_path: Path) -> None:
     data.save(data.split(source, 5000, 0), tmp_path / "prepared")
     assert dvc_sum(tmp_path / "prepared") == "a9de5c8d10602db45a4f7e42c357439f"
     record = data.load(tmp_path / "prepared").record
-    assert record.official
+    assert (record.official, record.name, record.classes) == (True, "CIFAR-10", CLASSES)
+    assert record.fingerprint == OFFICIAL_FINGERPRINTS
     assert (record.train_images, record.validation_images, record.test_images) == (45_000, 5_000, 10_000)
     assert record.split_fingerprint == "48f3a7bbff264c61d65aa0e09a657134c3105ad66313411a1cb4cc8c24164826"
