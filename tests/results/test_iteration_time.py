@@ -46,7 +46,7 @@ def stretch(seconds: float, name: str = "A", finished: int = 1, iterations: int 
         ([stretch(20.0, device="cpu", threads=1), stretch(10.0, finished=2, device="cpu")], 0.1, "A (8 threads)"),
         ([stretch(20.0, threads=1), stretch(10.0, finished=2)], 0.15, "A"),
     ],
-    ids=["shared device", "two devices", "threads of a processor", "threads beside a GPU"],
+    ids=["shared device", "two devices", "threads of a processor", "threads with a GPU"],
 )
 def test_runs_have_a_mean_on_the_device_that_trained_last(
     segments: list[Segment], seconds: float, device: str, plan: Files
