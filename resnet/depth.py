@@ -15,6 +15,5 @@ def blocks_per_stage(depth: int) -> int:
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:
         below = max(6 * n + 2, 8)
-        nearest = f"{below} and {below + 6}" if depth > 8 else "8 and 14"
-        raise ValueError(f"depth {depth} is not 6n + 2 with n >= 1; the nearest are {nearest}")
+        raise ValueError(f"depth {depth} is not 6n + 2 with n >= 1; the nearest are {below} and {below + 6}")
     return n

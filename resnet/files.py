@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -69,13 +70,12 @@ def complete_or_absent(path: Path) -> Iterator[Path]:
 def remove_partials(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder; the caller has its lock: nobody else writes there."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        if leftover.is_file():
-            leftover.unlink(missing_ok=True)
+        leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a rename in it outlives a loss of power."""
-    with suppress(OSError):  # Windows and some network file systems cannot
+    with suppress(OSError):  # some network file systems cannot
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -156,10 +156,6 @@ def _free(lock: FileLock) -> None:
 
 def _check_permitted(lock: FileLock) -> None:
     """Raise what forbids a lock for ever, which `filelock` takes for another process that has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
     with suppress(BlockingIOError, FileNotFoundError), open(lock.lock_file, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

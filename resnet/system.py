@@ -7,8 +7,8 @@ import gc
 import importlib.metadata
 import os
 import platform
+import resource
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +16,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 import psutil
 import torch
@@ -110,9 +105,6 @@ class Machine:
         """On a GPU, the most memory the framework held; on a CPU, the process's peak resident size."""
         if self.gpu:
             return torch.accelerator.max_memory_reserved(self.device)
-        if resource is None:
-            memory = psutil.Process().memory_info()
-            return int(getattr(memory, "peak_wset", memory.rss))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 
@@ -186,9 +178,8 @@ def _instructions() -> str | None:
 
 def _compiler() -> str | None:
     """The first line in which the compiler of the CPU's operations says what it is."""
-    named = shlex.split(os.environ.get("CXX", ""))
-    command = named if named and shutil.which(named[0]) else ["c++"]
-    return next(iter((_output(*command, "--version") or "").splitlines()), None)
+    named = _output(*shlex.split(os.environ.get("CXX") or "c++"), "--version") or _output("c++", "--version")
+    return named.splitlines()[0] if named else None
 
 
 @cache

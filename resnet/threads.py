@@ -41,40 +41,24 @@ def settle(environment: MutableMapping[str, str] = os.environ, root: Path = Path
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
     """Cores' worth of time that the control groups leave this process; None without a limit."""
-    quotas = []
-    for folder in _control_groups(root, "cpu"):
-        for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):  # version 2, version 1
-            with suppress(OSError, ValueError):  # no such file, or `max`
-                quota, period = (int(word) for name in names for word in (folder / name).read_text().split())
-                quotas += [quota / period] if quota > 0 else []
-    return min(quotas, default=None)
+    return min((int(quota) / int(period) for quota, period in _limits(root, "cpu.max")), default=None)
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
     """Bytes that the control groups leave this process; None without a limit."""
-    limits = []
-    for folder in _control_groups(root, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):  # version 2, version 1
-            with suppress(OSError, ValueError):  # no such file, or `max`
-                limits.append(int((folder / name).read_text()))
-    return min(limits, default=None)
+    return min((int(limit) for (limit,) in _limits(root, "memory.max")), default=None)
 
 
-def _control_groups(root: Path, wanted: str) -> Iterator[Path]:
-    """Folders of the process's control groups and of those around them, where a limit may stand."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers and wanted not in controllers.split(","):
-            continue
+def _limits(root: Path, name: str) -> Iterator[list[str]]:
+    """The words of a limit in the process's control group (version 2) and in those around it."""
+    with suppress(OSError):
+        group = (root / "proc/self/cgroup").read_text().splitlines()[-1].removeprefix("0::/")
         # Inside a container its own group is mounted as the top one, whatever name it has outside.
-        names = PurePosixPath(group.lstrip("/"))
-        for mount in (root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup" / wanted):
-            for part in (names, *names.parents):
-                yield mount / part
+        for part in (PurePosixPath(group), *PurePosixPath(group).parents):
+            with suppress(OSError):
+                words = (root / "sys/fs/cgroup" / part / name).read_text().split()
+                if words[0] != "max":
+                    yield words
 
 
 def busy(root: Path = Path("/")) -> bool:

@@ -69,7 +69,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("report", "no params.yaml here"),
     ("report --params nowhere.yaml", "nowhere.yaml: cannot be read"),
     ("describe --params loop", "loop"),
-    ("describe --name ../x", "--name ../x"),
+    ("describe --name ../x", "name: String should match"),
     ("describe --depth 21", "the nearest are 20 and 26"),
     ("describe --part block", "--draw FILE.svg"),
     ("describe --draw x.svg", "have no models: name a net"),

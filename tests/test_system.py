@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from resnet import system
 from resnet.system import Machine
 from tests.conftest import CPU
 
@@ -31,12 +32,12 @@ def test_a_gpus_switches_are_the_precisions_and_then_as_before(precision: str) -
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_description_says_whether_compiled_operations_ran_on_a_cpu(compiled: bool) -> None:
-    system = CPU.describe(lambda: compiled)
-    assert (system.device, system.fused) == ("cpu", compiled)
-    assert bool(system.compiler) <= compiled
-    assert system.device_name == system.processor
-    assert system.versions.keys() == {"torch", "torchvision", "numpy"}
-    assert 0 < CPU.free_memory_bytes() <= CPU.memory_bytes() == system.memory_bytes
+    found = CPU.describe(lambda: compiled)
+    assert (found.device, found.fused) == ("cpu", compiled)
+    assert bool(found.compiler) <= compiled
+    assert found.device_name == found.processor
+    assert found.versions.keys() == {"torch", "torchvision", "numpy"}
+    assert 0 < CPU.free_memory_bytes() <= CPU.memory_bytes() == found.memory_bytes
     assert CPU.peak_memory_bytes() > 50e6
 
 
@@ -48,6 +49,13 @@ def test_before_its_first_use_a_gpu_has_no_peak_to_forget() -> None:
         assert machine.held_memory_bytes() == machine.peak_memory_bytes() == 0
 
 
+def test_a_clone_of_another_owner_has_its_commit_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    system._checkout.cache_clear()
+    system._output.cache_clear()
+    assert system._checkout()[0] is not None
+
+
 @pytest.mark.gpu
 def test_a_gpus_description_does_not_ask_for_the_cpus_operations() -> None:
     machine = Machine(torch.device("cuda"), "fp32")
@@ -55,7 +63,7 @@ def test_a_gpus_description_does_not_ask_for_the_cpus_operations() -> None:
     def compiled() -> bool:
         raise AssertionError("a GPU does not run them")
 
-    system = machine.describe(compiled)
-    assert (system.device, system.fused) == ("cuda", None)
-    assert system.device_memory_bytes == machine.memory_bytes()
-    assert {"cuda", "cudnn"} < system.versions.keys()
+    found = machine.describe(compiled)
+    assert (found.device, found.fused) == ("cuda", None)
+    assert found.device_memory_bytes == machine.memory_bytes()
+    assert {"cuda", "cudnn"} < found.versions.keys()

@@ -54,7 +54,7 @@ def train(
     settings = options.one_net(options.read_params(params, set_), net, depth, name)
     if seeds is not None:
         try:
-            settings = settings.with_seeds([int(seed) for seed in seeds.split(",")])
+            settings = settings.with_train(seeds=[int(seed) for seed in seeds.split(",")])
         except ValueError as error:
             raise UserError(f"--seeds {seeds}: write whole numbers, such as 0,1,2") from error
 

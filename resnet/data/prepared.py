@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from resnet.data.images import CLASSES, SHAPE, Data, Images, Source, fingerprint, held_out
+from resnet.data.images import CLASSES, OFFICIAL_FINGERPRINTS, SHAPE, Data, Images, Source, fingerprint, held_out
 from resnet.data.sources import read_source, reason
 from resnet.errors import UserError
 from resnet.files import expanded, locked, sha256_of
 from resnet.params import DataParams
-from resnet.results import OFFICIAL_FINGERPRINTS, DataRecord
+from resnet.results import DataRecord
 
 SETS = ("train", "validation", "test")
 RECORD = "data.json"
@@ -35,7 +35,8 @@ def split(source: Source, validation: int, seed: int) -> Data:
 
 def _recorded(name: str, classes: tuple[str, ...], train: Images, validation: Images, test: Images, seed: int) -> Data:
     fingerprints = {"train": fingerprint(train, validation), "test": fingerprint(test)}
-    official = fingerprints == OFFICIAL_FINGERPRINTS
+    if official := fingerprints == OFFICIAL_FINGERPRINTS:
+        name, classes = "CIFAR-10", CLASSES  # whatever the source calls them
     record = DataRecord(
         name=name,
         official=official,
@@ -116,7 +117,7 @@ def load(folder: Path, params: DataParams | None = None) -> Data:
         found = _recorded(record.name, record.classes, train, validation, test, record.split_seed)
     except Exception as error:  # damage fails in any way: a header is read as Python, and claims any size
         raise UserError(f"{folder}: damaged ({reason(error)}): {AGAIN}") from error
-    if found.record.model_copy(update={"names": record.names}) != record:  # which not all records have
+    if found.record.model_copy(update={"names": record.names and found.record.names}) != record:  # older ones lack it
         raise UserError(f"{folder}: the prepared images are not those of {RECORD}: {AGAIN}")
     return found
 

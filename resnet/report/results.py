@@ -34,7 +34,7 @@ from resnet.results import (
     UsualLoopRecord,
 )
 from resnet.results.consistency import METRICS
-from resnet.results.iteration_time import IterationTime, Sources, iteration_times
+from resnet.results.iteration_time import IterationTime, iteration_time
 from resnet.results.plan_runs import read_plan_runs
 
 OF_NET = attrgetter("name", "net", "depth")
@@ -164,11 +164,12 @@ class Results(NamedTuple):
 
 def iteration_seconds(results: Results) -> dict[str, IterationTime]:
     """The time of a training iteration of each net whose speed anything tells, as `resnet status` has it."""
-    sources = {}
+    times = {}
     for name, net in results.nets.items():
-        records, batch_size = [run.record for run in net.runs], net.settings.train.batch_size
-        sources[name] = Sources.of(batch_size, records, net.throughput, net.description)
-    return iteration_times(sources, results.forecast)
+        records = [run.record for run in net.runs]
+        if time := iteration_time(net.settings, records, results.forecast, net.throughput):
+            times[name] = time
+    return times
 
 
 def read_results(params: Params, runs: Path, version: int | None = None) -> Results:

@@ -1,8 +1,6 @@
 """The result files: every field with its unit. They are written and read only here.
 
-Each stage leaves small JSON files (and one CSV per training run) that name what made them. The
-report is a function of these files alone. A file is complete or absent; what could be derived
-from a field is a property and is not stored.
+The report is a function of these files alone. A file is complete or absent; what a field says, no other repeats.
 """
 
 from resnet.results.base import *  # noqa: F403

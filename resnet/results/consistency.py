@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from resnet.results.base import DamagedFile, read_contents
 from resnet.results.training import HISTORY, PREDICTIONS, WEIGHTS, StoredFile, StoredName, TrainingRecord
 
 METRICS = "metrics.json"
-T = TypeVar("T")
 
 
 class HistoryRow(NamedTuple):
@@ -57,31 +56,27 @@ def read_history(path: Path) -> list[HistoryRow]:
         if tuple(next(reader, ())) != HistoryRow._fields:
             raise ValueError(f"the columns are not {', '.join(HistoryRow._fields)}")
         rows = []
-        for cells in reader:
-            if len(cells) != len(HistoryRow._fields):
-                raise ValueError(f"{len(cells)} cells")
-            errors = (float(cell) if cell else None for cell in cells[5:])
-            rows.append(HistoryRow(int(cells[0]), *map(float, cells[1:5]), *errors))
+        for iteration, *means, validation, test in reader:
+            errors = (float(cell) if cell else None for cell in (validation, test))
+            rows.append(HistoryRow(int(iteration), *map(float, means), *errors))
         return rows
-    except (ValueError, csv.Error) as error:
+    except (TypeError, ValueError, csv.Error) as error:
         raise DamagedFile(path, f"not a learning curve: line {reader.line_num}: {error}") from error
 
 
 def read_predictions(path: Path) -> NDArray[np.uint8]:
-    """Read `test_predictions.npy`: uint8 (N, 2), the true and the predicted class of every test image.
-
-    The images are in canonical order, so that runs are paired without the data.
+    """Read `test_predictions.npy`: uint8 (N, 2), label and predicted class, in canonical order.
 
     Raises:
         DamagedFile: the file cannot be read or is not such an array.
     """
-    file = io.BytesIO(read_contents(path))
+    contents = read_contents(path)
     try:
-        pairs: NDArray[np.uint8] = np.lib.format.read_array(file, allow_pickle=False)
+        pairs: NDArray[np.uint8] = np.lib.format.read_array(io.BytesIO(contents), allow_pickle=False)
+        if pairs.dtype != np.uint8 or pairs.shape[1:] != (2,):
+            raise ValueError(f"{pairs.dtype}, {pairs.shape}")
     except Exception as error:  # a damaged header fails in any way, for it is read as Python
         raise DamagedFile(path, f"not an array of predictions: {error}") from error
-    if pairs.dtype != np.uint8 or pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise DamagedFile(path, f"not an array of predictions: {pairs.dtype}, {pairs.shape}")
     return pairs
 
 
@@ -95,13 +90,7 @@ class RunFiles(NamedTuple):
     predictions: NDArray[np.uint8] | None
     """Likewise, and of a run that is not done."""
     damaged: list[DamagedFile]
-    """Files that are not this run's, each with what is wrong."""
-
-    @property
-    def missing(self) -> list[str]:
-        """Names of the files that a run of this status leaves and that are not there."""
-        names = {"done": (HISTORY, PREDICTIONS), "diverged": (HISTORY,)}.get(self.record.status, ())
-        return [name for name in names if not os.path.lexists(self.folder / name)]
+    """Files that are missing or not this run's, each with what is wrong."""
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -113,27 +102,26 @@ def read_run(folder: Path) -> RunFiles:
     record = TrainingRecord.read(folder / METRICS)
     if folder.name.startswith("seed-") and folder.name != f"seed-{record.seed}":
         raise DamagedFile(folder / METRICS, f"holds seed {record.seed}, not {folder.name.removeprefix('seed-')}")
-    damaged: list[DamagedFile] = []
-
-    def read(name: StoredName, reader: Callable[[Path], T]) -> T | None:
-        path = folder / name
+    readers: dict[StoredName, Callable[[Path], Any]] = {HISTORY: read_history}
+    if record.status == "done":
+        readers[PREDICTIONS] = read_predictions
+    found, damaged = dict[StoredName, Any](), list[DamagedFile]()
+    for name, read in readers.items():
         try:
             if name in record.files:
-                record.files[name].check(path)
-            return reader(path) if os.path.lexists(path) else None
+                record.files[name].check(folder / name)
+            if os.path.lexists(folder / name):
+                found[name] = read(folder / name)
         except DamagedFile as error:
             damaged.append(error)
-            return None
-
-    predictions = read(PREDICTIONS, read_predictions) if record.status == "done" else None
-    return RunFiles(folder, record, read(HISTORY, read_history), predictions, damaged)
+    return RunFiles(folder, record, found.get(HISTORY), found.get(PREDICTIONS), damaged)
 
 
 def record_of(weights: Path) -> Path | None:
     """The record of a run's weights: in their folder, or in the plan's `runs/train`; None if absent."""
     folder = weights.parent
     places = [folder / METRICS]
-    if len(folder.parents) > 2 and folder.parent.parent.name == "weights":
+    if folder.parent.parent.name == "weights":
         places.append(folder.parents[2] / "runs" / "train" / folder.parent.name / folder.name / METRICS)
     return next((place for place in places if place.exists()), None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,6 @@ from resnet.results.training import WEIGHTS, TrainingRecord
 ENDED = ("done", "diverged")
 UNPLANNED = ("no net of the plan", "no seed of the plan")
 """Reasons of runs that are not looked at."""
-NO_FOLDER = "not a folder that can be read"
 
 Key = tuple[str, int]
 """A net's name and a seed."""
@@ -45,18 +43,28 @@ def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None
     """
     runs: dict[Key, RunFiles] = {}
     left_out: list[tuple[Path, str]] = []
-    for folder in _folders(runs_folder / "train", params.models, left_out):
-        if folder.name not in params.models:
-            left_out.append((folder, UNPLANNED[0]))
-            continue
-        settings = params.settings(folder.name)
-        seeds = {f"seed-{seed}": seed for seed in settings.train.seed_list}
-        for place in _folders(folder, seeds, left_out):
-            if place.name in seeds:
-                run = _read(place, settings, version, left_out)
-                runs |= {(folder.name, seeds[place.name]): run} if run else {}
-            elif place.name.startswith("seed-"):
-                left_out.append((place, UNPLANNED[1]))
+    for place in (runs_folder, runs_folder / "train"):
+        if os.path.lexists(place) and not os.access(f"{place}/.", os.R_OK | os.X_OK):
+            left_out.append((place, "not a folder that can be read"))
+    for name in params.models:
+        settings, folder = params.settings(name), runs_folder / "train" / name
+        planned = {folder / f"seed-{seed}": seed for seed in settings.train.seed_list}
+        for place, seed in planned.items():
+            if not os.path.lexists(place / METRICS):
+                continue  # a run before its first checkpoint
+            try:
+                run = read_run(place)
+            except DamagedFile as error:
+                left_out.append((error.path, error.problem))
+                continue
+            if reason := off_plan(run.record, settings, version):
+                left_out.append((place / METRICS, reason))
+                continue
+            runs[name, seed] = run
+            left_out += [(damage.path, damage.problem) for damage in run.damaged]
+        left_out += [(place, UNPLANNED[1]) for place in sorted(folder.glob("seed-*")) if place not in planned]
+    nets = sorted((runs_folder / "train").glob("[!.]*"))
+    left_out += [(folder, UNPLANNED[0]) for folder in nets if folder.name not in params.models]
     _drop_other_data(runs, left_out)
     return PlanRuns(runs, left_out)
 
@@ -90,51 +98,15 @@ def first_damage(run: RunFiles, weights: Path | None = None) -> DamagedFile | No
 
     Its weights may be absent, as in a clone, unless `weights` says where they must be.
     """
-    for name in run.missing:
-        return DamagedFile(run.folder / name, "missing")
     if run.damaged:
         return run.damaged[0]
-    place = weights or weights_of(run.folder)
-    if place is None:
-        return None
+    place, written = weights or weights_of(run.folder), run.record.files.get(WEIGHTS)
     try:
-        if WEIGHTS in run.record.files:
-            run.record.files[WEIGHTS].check(place)
-        elif not place.exists():
-            return DamagedFile(place, "missing")
+        if place is not None and written is not None:
+            written.check(place)
     except DamagedFile as error:
         return error
-    return None
-
-
-def _folders(folder: Path, first: Iterable[str], left_out: list[tuple[Path, str]]) -> list[Path]:
-    """What is in a folder, without hidden names: those of `first` in its order, then the others."""
-    try:
-        names = sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
-    except FileNotFoundError:
-        return []
-    except OSError:
-        left_out.append((folder, NO_FOLDER))
-        return []
-    return [folder / name for name in dict.fromkeys([*first, *names]) if name in names]
-
-
-def _read(folder: Path, settings: Settings, version: int | None, left_out: list[tuple[Path, str]]) -> RunFiles | None:
-    if not folder.is_dir():
-        left_out.append((folder, NO_FOLDER))
-        return None
-    if not os.path.lexists(folder / METRICS):
-        return None  # a run before its first checkpoint
-    try:
-        run = read_run(folder)
-    except DamagedFile as error:
-        left_out.append((error.path, error.problem))
-        return None
-    if reason := off_plan(run.record, settings, version):
-        left_out.append((folder / METRICS, reason))
-        return None
-    left_out += [(damage.path, damage.problem) for damage in run.damaged]
-    return run
+    return None if place is None or place.exists() else DamagedFile(place, "missing")
 
 
 def _drop_other_data(runs: dict[Key, RunFiles], left_out: list[tuple[Path, str]]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from resnet.files import sha256_of
 from resnet.results.base import (
@@ -88,8 +88,7 @@ class Segment(Record):
 class TrainingRecord(Record):
     """`metrics.json`: one training run of one net with one seed.
 
-    While a run goes on the file says `interrupted`, at the iteration of its last checkpoint, so
-    that a run killed at any moment is reported as what it is.
+    While a run goes on it says `interrupted`, at the iteration of the last checkpoint: a kill needs no other record.
     """
 
     kind: Literal["training"] = "training"
@@ -119,9 +118,7 @@ class TrainingRecord(Record):
     warmup_iterations: Count | None
     """Iterations at the warm-up's learning rate; None without a warm-up or while it lasts."""
     peak_memory_bytes: Count | None
-    """This run's part, equal among the runs side by side: on a GPU of the framework's most memory, on a CPU
-    of the process's peak resident size.
-    """
+    """An equal part of what the runs side by side took: the framework's most on a GPU, else the process's."""
     recomputed: Flag = False
     """Whether activations were computed again in the backward pass instead of stored."""
     data: DataRecord
@@ -130,7 +127,7 @@ class TrainingRecord(Record):
     """The effective `model` and `train` sections of the parameters."""
     segments: tuple[Segment, ...]
     files: dict[StoredName, StoredFile] = Field({})
-    """The other files of a run that has ended; empty while it goes on. Weights that nobody has measured have none."""
+    """The other files of a run that has ended; empty while it goes on."""
 
     @model_serializer(mode="wrap")
     def _with_digest(self, serialise: Any, info: Any) -> dict[str, Any]:
@@ -154,21 +151,12 @@ class TrainingRecord(Record):
         """Wall-clock time of the whole run, evaluations included."""
         return sum(segment.seconds for segment in self.segments)
 
-    @property
-    def images_per_second(self) -> float | None:
-        """Images trained on per second of training iterations, evaluations left out."""
-        seconds = sum(segment.training_seconds for segment in self.segments)
-        return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
-
 
 class Facts(Record):
     """What the user of a net's weights must know: which net, how well it does, and how its images are normalised.
 
-    Weights carry it in their file, as one JSON text among the metadata of safetensors: one, so that the same run
-    leaves the same bytes, for safetensors keeps no order of several.
+    Weights carry it as one JSON text in safetensors' metadata, which has no order: the same run leaves the same bytes.
     """
-
-    model_config = ConfigDict(str_max_length=20_000)
 
     net: str
     depth: Positive
@@ -192,9 +180,8 @@ class Facts(Record):
     @classmethod
     def of(cls, record: TrainingRecord, mean: NDArray[np.float32] | None) -> Self:
         """Take the facts from a run's record; the mean image, float32 (32, 32, 3), is not in it."""
-        model, system = record.settings["model"], record.segments[-1].system if record.segments else None
+        model, system = record.settings["model"], record.segments[-1].system
         shortcut = "none" if record.net == "plain" else str(model["shortcut"])
-        commit = system.commit if system else None
         return cls(
             net=record.net,
             depth=record.depth,
@@ -204,7 +191,7 @@ class Facts(Record):
             seed=record.seed,
             iterations=record.iteration,
             test_error=record.test_error,
-            commit=f"{commit}-dirty" if commit and system and system.modified else commit,
+            commit=f"{system.commit}-dirty" if system.modified else system.commit,
             pixel_mean=None if mean is None else base64.b64encode(mean.astype("<f4").tobytes()).decode(),
         )
 

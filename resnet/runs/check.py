@@ -106,7 +106,6 @@ def _check_runs(params: Params, runs: Path, made: Check) -> None:
     records = {path for path, _ in not_counted if path.name == METRICS}
     made.counts["runs"] += len(records | {run.folder / METRICS for run in counted.values()})
     for run in counted.values():
-        made.problems += [(run.folder / name, "missing") for name in run.missing]
         _check_net(run, runs / "describe" / f"{run.record.name}.json", made)
 
 

@@ -72,7 +72,8 @@ def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placemen
         settings = params.settings(net.name).with_train(device=device, precision=placement.machine.precision)
         left = [seed.seed for seed in net.seeds if seed.state not in ENDED]
         for start in range(0, len(left), placement.seeds):
-            chunk = settings.with_seeds(left[start : start + placement.seeds]).model_copy(update={"data": data})
+            chunk = settings.with_train(seeds=left[start : start + placement.seeds])
+            chunk = chunk.model_copy(update={"data": data})
             tasks.append(Task(chunk, folder / "runs/train" / net.name, folder / "weights" / net.name))
     return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
 

@@ -26,10 +26,9 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 @dataclass
 class Mirror:
-    """A server of one file. It sends `content`, claims that it has `length` bytes, and counts its requests."""
+    """A server of one file. It sends `content`, claims that it has the whole one's length, and counts its requests."""
 
     content: bytes = CONTENT
-    length: int = len(CONTENT)
     status: int = 200
     gate: threading.Event | None = None
     """Nothing is sent before it opens."""
@@ -42,7 +41,7 @@ class Mirror:
             request.send_error(self.status)
             return
         request.send_response(200)
-        request.send_header("Content-Length", str(self.length))
+        request.send_header("Content-Length", str(len(CONTENT)))
         request.end_headers()
         if request.headers["Method"] != "HEAD":  # so torchvision asks where a URL leads
             self.sent += 1
@@ -122,14 +121,6 @@ def test_without_the_file_each_mirror_has_its_reason(tmp_path: Path, serve: Serv
     message = failure(tmp_path / "some.tar.gz", dead, gone, wrong, "http://nowhere.invalid/some.tar.gz")
     for reason in ("refused", "404", "corrupted", "nowhere.invalid"):
         assert reason in message
-
-
-def test_what_a_kill_left_is_replaced(tmp_path: Path, serve: Serve) -> None:
-    target = tmp_path / "some.tar.gz"
-    for name in ("some.tar.gz", "some.tar.gz.partial"):
-        (tmp_path / name).write_bytes(CONTENT[:70_000])
-    get(target, serve(Mirror()))
-    assert target.read_bytes() == CONTENT
 
 
 def test_a_server_that_falls_silent_is_left(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,14 +123,16 @@ def test_a_batch_is_unpickled_only_if_it_is_the_official_one(tmp_path: Path, bat
     refusal(tarred(tmp_path / "a.tar", batches))
 
 
-def test_what_file_managers_leave_is_passed_over_and_a_validation_set_mentioned(
-    tmp_path: Path, files: Files, expected: Expected, capsys: pytest.CaptureFixture[str]
-) -> None:
-    litter = ("__MACOSX/train/cat/._1.png", "train/.DS_Store", "train/cat/THUMBS.DB", "README.md", "test/dog/Icon\r")
-    more = files | dict.fromkeys((*litter, "train/@eaDir/cat@SynoEAStream", "Valid/cat/1.png"), b"x")
-    for path in (zipped(tmp_path / "a.zip", more), tree(tmp_path / "tree", more)):
-        assert_same(read(path), expected)
-        assert "Valid/ is passed over" in capsys.readouterr().err
+def test_what_file_managers_leave_is_passed_over(tmp_path: Path, files: Files, expected: Expected) -> None:
+    litter = (
+        "__MACOSX/train/cat/._1.png",
+        "__MACOSX/test/x",
+        "train/.DS_Store",
+        "train/cat/THUMBS.DB",
+        "train/cat/._1.png",
+    )
+    path = zipped(tmp_path / "a.zip", files | dict.fromkeys((*litter, "README.md", "valid/cat/1.png"), b"x"))
+    assert_same(read(path), expected)
 
 
 def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
@@ -154,8 +156,8 @@ def test_grey_palette_and_opaque_images_are_made_rgb(tmp_path: Path) -> None:
 # --- What is refused ------------------------------------------------------------------------------
 
 
-def some_png(*shape: int) -> bytes:
-    return encoded(np.zeros(shape, dtype=np.uint8), "png")
+def some_image(*shape: int, suffix: str = "png") -> bytes:
+    return encoded(np.zeros(shape, dtype=np.uint8), suffix)
 
 
 def with_file(name: str, content: bytes) -> Callable[[Files], Files]:
@@ -167,48 +169,36 @@ def only(*parts: str) -> Callable[[Files], Files]:
     return lambda files: {name: content for name, content in files.items() if any(part in name for part in parts)}
 
 
-BLACK = some_png(3, 32, 32)
+BLACK = some_image(3, 32, 32)
 MANY = {f"{chosen}/{i}/1.png": BLACK for chosen in ("train", "test") for i in range(257)}
 
 
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        ("dog/odd one.png|33x32 pixels", with_file("train/dog/odd one.png", some_png(3, 32, 33))),
-        (
-            "large.jpg|224x224 pixels",
-            with_file("train/dog/large.jpg", encoded(np.zeros((3, 224, 224), np.uint8), "jpg")),
-        ),
-        ("clear.png|transparent", with_file("train/dog/clear.png", some_png(4, 32, 32))),
+        ("dog/odd one.png|33x32 pixels", with_file("train/dog/odd one.png", some_image(3, 32, 33))),
+        ("large.jpg|224x224 pixels", with_file("train/dog/large.jpg", some_image(3, 224, 224, suffix="jpg"))),
+        ("deep.png|8 bits", with_file("train/dog/deep.png", encoded(np.zeros((32, 32), np.uint16), "png"))),
+        ("clear.png|transparent", with_file("train/dog/clear.png", some_image(4, 32, 32))),
         ("cut.png|not a readable", with_file("train/dog/cut.png", BLACK[:60])),
         ("text.png|not a readable", with_file("train/dog/text.png", b"not an image")),
         ("empty.png|not a readable", with_file("train/dog/empty.png", b"")),
-        ("picture.txt|another kind by its name", with_file("train/dog/picture.txt", BLACK)),
-        ("more", with_file("train/dog/more/1.png", b"x")),
-        ("1.png", with_file("test/1.png", b"x")),
         ("neither", only("train/")),
         ("neither the", lambda _: {"notes.txt": b"x"}),
         ("nor", lambda files: {f"a/b/{name}": content for name, content in files.items()}),
         ("more than one", lambda files: files | {f"more/{name}": content for name, content in files.items()}),
-        ("frog", lambda files: {name: files[name] for name in files if not name.startswith("test/frog")}),
-        ("2 to 256", only("/frog/")),
-        ("it has 257", lambda _: MANY),
-        ("has no images", lambda files: files | {"train/zebra/Thumbs.db": b"x", "test/zebra/1.png": BLACK}),
+        ("the same 2 to 256", lambda files: {name: files[name] for name in files if not name.startswith("test/frog")}),
+        ("the same 2 to 256", only("/frog/")),
+        ("the same 2 to 256", lambda _: MANY),
+        ("zebra", lambda files: files | {"train/zebra/Thumbs.db": b"x", "test/zebra/1.png": BLACK}),
+        ("a\\n\\x1b[31m.png", with_file("train/cat/a\n\x1b[31m.png", b"")),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(
     tmp_path: Path, files: Files, words: str, wrong: Callable[[Files], Files]
 ) -> None:
-    odd = wrong(files)
-    for path in (zipped(tmp_path / "a.zip", odd, zipfile.ZIP_DEFLATED), tree(tmp_path / "tree", odd)):
-        message = refusal(path)
-        assert [word for word in words.split("|") if word not in message] == []
-
-
-def test_a_name_that_cannot_be_printed_and_an_empty_folder_are_refused(tmp_path: Path, files: Files) -> None:
-    assert "\x1b" not in refusal(tarred(tmp_path / "a.tar", files | {"train/cat/a\n\x1b[31m.png": BLACK}))
-    (tmp_path / "empty").mkdir()
-    assert "neither" in refusal(tmp_path / "empty")
+    message = refusal(tree(tmp_path / "tree", wrong(files)))
+    assert [word for word in words.split("|") if word not in message] == []
 
 
 def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
@@ -223,21 +213,21 @@ def test_links_to_folders_are_followed_and_what_is_no_file_is_refused(
         os.mkfifo(odd) if target is None else odd.symlink_to(target)
         assert "train/cat/odd.png" in refusal(folder)
         odd.unlink()
-    shutil.rmtree(folder / "test")
-    (folder / "test").symlink_to(tmp_path / "nowhere")
-    refusal(folder)
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
-def test_an_archive_that_is_cut_or_that_another_follows_is_refused(tmp_path: Path, files: Files, kind: str) -> None:
+def test_an_archive_that_is_cut_is_refused(tmp_path: Path, files: Files, kind: str) -> None:
     path = tmp_path / "archive"
     make: Callable[..., Path] = zipped if kind == "zip" else tarred
     packed: Callable[[bytes], bytes] = gzip.compress if kind == "tar.gz" else bytes
     whole = make(path, files).read_bytes()
     broken = [packed(whole)[: int(len(packed(whole)) * part)] for part in (0.0, 0.001, 0.1, 0.5, 0.9)]
     if kind != "zip":
-        with tarfile.open(path) as archive:  # cut between two members
-            broken += [packed(whole[: archive.getmembers()[-1].offset]), packed(whole + whole)]
+        with tarfile.open(path) as archive:  # cut between two members, and a header of another sum
+            last = archive.getmembers()[-1].offset
+            broken += [packed(whole[:last]), packed(whole[: last + 9] + b"x" + whole[last + 10 :])]
+    else:  # a changed byte of an image
+        broken.append(whole[: len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1 :])
     path.write_bytes(packed(whole))
     read(path)
     for content in broken:
@@ -245,33 +235,14 @@ def test_an_archive_that_is_cut_or_that_another_follows_is_refused(tmp_path: Pat
         refusal(path)
 
 
-def test_a_changed_byte_in_a_compressed_archive_is_found(tmp_path: Path, numbered: Numbered, batches: Files) -> None:
-    for path in (zipped(tmp_path / "a", image_files(numbered, "webp")), tarred(tmp_path / "b", batches, "w:gz")):
-        changed = bytearray(path.read_bytes())
-        changed[len(changed) // 2] ^= 1
-        path.write_bytes(changed)
-        refusal(path)
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_a_member_that_leads_outside_or_is_no_file_is_refused(tmp_path: Path, files: Files, kind: bytes) -> None:
-    member = tarfile.TarInfo("train/cat/odd.png")
-    member.type, member.linkname = kind, "../../../../etc/passwd"
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, None])
+def test_nothing_is_unpacked_elsewhere(tmp_path: Path, files: Files, kind: bytes | None) -> None:
+    member = tarfile.TarInfo("../outside" if kind is None else "train/cat/odd.png")
+    member.type, member.linkname = kind or tarfile.REGTYPE, "../../../../etc/passwd"
     path = tarred(tmp_path / "a.tar", files)
     with tarfile.open(path, "a") as archive:
         archive.addfile(member)
-    refusal(path)
-    for name in ("../../outside", "/outside"):
-        refusal(tarred(tmp_path / "b.tar", files | {name: b"x"}))
-
-
-def test_a_tar_is_not_unpacked_if_a_member_is_too_large(tmp_path: Path) -> None:
-    """Its header is enough: the content, which is missing here, is not looked for."""
-    member = tarfile.TarInfo("notes.txt")
-    member.size = 2**33
-    path = tmp_path / "a.tar.gz"
-    path.write_bytes(gzip.compress(member.tobuf()))
-    assert "notes.txt" in refusal(path)
+    assert member.name in refusal(path)
 
 
 # --- What names a source --------------------------------------------------------------------------

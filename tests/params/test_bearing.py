@@ -23,34 +23,12 @@ from resnet.params.bearing import (
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
 
-OTHERS: dict[str, Any] = {
-    "shortcut": "B",
-    "zero_padding": "end",
-    "width": 2,
-    "seeds": 7,
-    "iterations": 320,
-    "batch_size": 64,
-    "learning_rate": 0.2,
-    "milestones": [0.4],
-    "decay": 0.2,
-    "momentum": 0.8,
-    "weight_decay": 0.0,
-    "decay_batch_norm": False,
-    "warmup": True,
-    "warmup_learning_rate": 0.02,
-    "warmup_until_error": 70.0,
-    "warmup_window": 50,
-    "compile": True,
-    "initialisation_seed": 1,
-    "order_seed": 1,
-    "batch_norm_images": 64,
-    "device": "cpu",
-    "recompute": True,
-    "seeds_at_once": 2,
-    "log_every": 10,
-    "evaluate_every": 10,
-    "checkpoint_every": 10,
-}
+DEFAULTS = {name: field.default for kind in (ModelParams, TrainParams) for name, field in kind.model_fields.items()}
+NUMBERS: dict[str, Any] = {name: type(x)(x / 2) for name, x in DEFAULTS.items() if type(x) in (int, float)}
+OTHERS = NUMBERS | {name: not x for name, x in DEFAULTS.items() if isinstance(x, bool)} | {"recompute": True}
+OTHERS |= {"shortcut": "B", "zero_padding": "end", "width": 2, "milestones": [0.4], "device": "cpu"}
+OTHERS |= {"initialisation_seed": 1, "order_seed": 1, "batch_norm_images": 64}
+OTHERS |= {"seeds_at_once": 2, "checkpoint_every": 10}
 """Every key of `model` and `train`, but for the precision, with another value than its default."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -61,15 +60,13 @@ def test_assignments_come_over_the_file_and_entries_over_both(tmp_path: Path) ->
 
 
 BEYOND_REASON = [
-    *("iterations=true", "learning_rate=true", "milestones=[true]", "momentum=false", "learning_rate=.inf"),
-    *("learning_rate=1e999", "weight_decay=.nan", "momentum=.nan", "decay=nan", "iterations=1e3000"),
-    *(f"iterations={'9' * 5000}", f"decay={'9' * 400}", "seeds=1000000000", "batch_size=100000000000"),
+    *("iterations=true", "milestones=[true]", "momentum=false", "learning_rate=.inf", "weight_decay=.nan"),
+    *("decay=nan", "iterations=1e3", f"iterations={'9' * 5000}", f"decay={'9' * 400}", "seeds=1000000000"),
     *(f"{'k' * 100_000}=1", f"device={'k' * 100_000}", f"seeds=[{'0, ' * 10_000}0]"),
 ]
 STRANGE = [
     *("report.margin=1e13", "models.a={net: resnet, depth: 6000002}", "data.dir=2026-01-02"),
-    *(f"{'a.' * 60_002}b=1", f"models.x.model.{'a.' * 10}b=1", "data.dir=", "models=3", "models.x="),
-    *("models.x.train=3", "models.=3", "=3"),
+    *(f"{'a.' * 60_002}b=1", f"models.x.model.{'a.' * 10}b=1", "data.dir=", "models=3", "models.x.train=3", "=3"),
 ]
 
 
@@ -85,12 +82,9 @@ STRANGE = [
         ("train.seeds=[0, -1]", "none negative"),
         ("train.seeds=[1, 1]", "each once"),
         ("train.precision=fp8", "train.precision"),
-        ("limits.hours=many", "limits.hours"),
-        ("data.split_seed=-1", "data.split_seed"),
+        ("train.batch_norm_images=3", "must divide batch_size"),
         ("models.x={net: resnet, depth: 21}", "the nearest are 20 and 26"),
         ("models.x={net: resnet, depth: 20, train: {lr: 1}}", "models.x.train.lr: unknown key"),
-        ("models.x={net: vgg, depth: 20}", "models.x.net"),
-        ("models={a: {net: resnet, depth: 8}, A: {net: resnet, depth: 14}}", "take for one"),
         ("train", "KEY=VALUE"),
         ("train.iterations.a=1", "is a value, not a section"),
         *((f"train.{key}", "train") for key in BEYOND_REASON),
@@ -108,8 +102,8 @@ def test_a_mistake_is_one_line_that_names_the_key(assignment: str, says: str) ->
 @pytest.mark.parametrize(
     "text",
     [
-        *("no", "on", "yes", "1:30", "2026-01-02", "1_000", "0x10", "010", "0o10", "1e-4", ".5", "1.", "-3", "true"),
-        *("'5'", "[1]", NINES, ".inf", "a: {b: [1, x]}", "=", "<<", "train: {seeds: 1, seeds: 2}", "a: b: c"),
+        *("no", "on", "1:30", "2026-01-02", "1_000", "0x10", "010", "0o10", "1e-4", ".5", "1.", "-3", "true", "'5'"),
+        *("[1]", ".inf", ".nan", "=", "<<", NINES, "a: {b: [1, x]}", "train: {seeds: 1, seeds: 2}", "a: b: c"),
         *("a: 1\n---\nb: 2", "%YAML 9.9\n---\na: 1", "a: \x07", "a: !!python/object/apply:os.system [ls]"),
     ],
 )
@@ -121,14 +115,8 @@ def test_yaml_is_what_dvc_takes_it_for(text: str) -> None:
             return "refused"
 
     ours = read(parse)
-    assert ours == read(parse_yaml)
+    assert repr(ours) == repr(read(parse_yaml))
     assert type(ours) is type(read(parse_yaml))
-
-
-def test_yaml_1_2_has_other_numbers_and_words() -> None:
-    assert parse("", "x") is parse("~", "x") is None
-    assert math.isnan(parse(".nan", "x"))
-    assert (parse("010", "x"), parse("no", "x")) == (10, "no")
 
 
 @pytest.mark.parametrize(
@@ -136,17 +124,12 @@ def test_yaml_1_2_has_other_numbers_and_words() -> None:
     [
         ("train: {seeds: 1}\ntrain: {iterations: 3}", "duplicate key"),
         ("[" * 60_002, "not YAML"),
-        ("- " * 60_002, "not YAML"),
         ("a: &a [*a]", "a: unknown key"),
         ("{[1]: 2}", "string"),
-        *(
-            ("a: [", "not YAML"),
-            ("- a", "not a mapping of sections"),
-            ("train: 3", "train: "),
-            ("\x80", "cannot be read"),
-        ),
-        ("? {a: 1}\n: 2", "not YAML"),
-        *((f"a: !!{tag} x", "not YAML") for tag in ("timestamp", "int", "bool", "binary", "python/name:os.system")),
+        ("- a", "not a mapping of sections"),
+        ("train: 3", "train: "),
+        ("\x80", "not YAML"),
+        *((f"a: !!{tag} x", "not YAML") for tag in ("timestamp", "int", "python/name:os.system")),
     ],
 )
 def test_what_is_refused_is_one_short_line(text: str, says: str, tmp_path: Path) -> None:
@@ -159,20 +142,13 @@ def test_what_is_refused_is_one_short_line(text: str, says: str, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("..", ".", ".aside", "a/b", "/etc/passwd", "../x", "a\\b", "c:x", "a b", "a\nb", ""),
-        *("`", "a|b", "$x$", "<b>", "é"),
-    ],
-)
-def test_a_net_is_never_called_by_a_path(name: str, tmp_path: Path) -> None:
-    file = tmp_path / "p.yaml"
-    file.write_text(yaml.safe_dump({"models": {name: {"net": "resnet", "depth": 8}}}))
+@pytest.mark.parametrize("name", ["..", ".aside", "a/b", "/etc/passwd", "a\\b", "a b", "a\nb", "", "a|b", "é"])
+def test_a_net_is_never_called_by_a_path(name: str) -> None:
     with pytest.raises(UserError, match="models"):
-        load(file)
-    with pytest.raises(UserError, match=r"--name|depth"):
+        load(None, [f"models={yaml.safe_dump({name: {'net': 'resnet', 'depth': 8}})}"])
+    with pytest.raises(UserError, match=r"String should match|depth 7") as caught:
         load(None).settings_for("resnet", 8 if name else 7, name or None)
+    assert "\n" not in str(caught.value)
 
 
 WORDS = st.sampled_from(

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from resnet import results as records
+from resnet.data.images import OFFICIAL_FINGERPRINTS
 from resnet.params import Params, load
 
 
@@ -54,7 +55,7 @@ def some_data(official: bool = True, **changes: Any) -> records.DataRecord:
         "name": "CIFAR-10" if official else "digits",
         "official": official,
         "classes": tuple("abcdefghij"),
-        "fingerprint": records.OFFICIAL_FINGERPRINTS if official else others,
+        "fingerprint": OFFICIAL_FINGERPRINTS if official else others,
         "train_images": 45_000 if official else 1_000,
         "validation_images": 5_000,
         "test_images": 10_000 if official else 397,

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from resnet.report import pages
 from resnet.report.results import Results, read_results
 from resnet.results import StoredFile, TrainingRecord
+from tests.faults.sources import damage, spoil_json
 from tests.report.conftest import Files
 from tests.report.made_up import a_plan, a_sweep, a_system
-from tests.results.damages import harm
 
 NETS = ("resnet-20", "resnet-56", "plain-20")
 
@@ -81,7 +81,8 @@ def _harmed(whole: Files, folder: Path, draw: Callable[..., Any]) -> Results:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole.runs, folder)
     for file in draw(st.lists(st.sampled_from(_files(folder)), min_size=1, max_size=2, unique=True)):
-        harm(folder / file, draw)
+        how = spoil_json if file.endswith(".json") and draw(st.booleans()) else damage
+        how(draw, folder / file)
     results = read_results(whole.params, folder)
     _holds_together(results)
     return results
@@ -105,15 +106,15 @@ def test_whatever_is_damaged_the_report_is_made(whole: Files, data: st.DataObjec
     pages.make(_harmed(whole, folder, data.draw), None, folder, folder.parent / "reports")
 
 
-@pytest.mark.parametrize("place", ["", "train"])
+@pytest.mark.parametrize("place", [".", "train"])
 @pytest.mark.parametrize("what", ["file", "loop"])
-def test_what_is_in_a_folders_place_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
+def test_what_is_in_the_place_of_runs_is_named(place: str, what: str, files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1)
     plan.train("resnet-20")
     path = plan.runs / place
     shutil.rmtree(path)
     path.write_text("") if what == "file" else path.symlink_to(path.name)
-    assert (place or "train", "not a folder that can be read") in plan.results().not_counted
+    assert (place, "not a folder that can be read") in plan.results().not_counted
 
 
 def test_measurements_of_nets_that_are_not_the_plans_are_named(files: Callable[..., Files]) -> None:

@@ -33,8 +33,8 @@ def test_a_learning_curve_is_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
-        ("\n200,", "\n\n200,", "line 3: 0 cells"),
-        ("\n200,", "\n200,1.0,", "line 3: 8 cells"),
+        ("\n200,", "\n\n200,", "line 3: not enough values"),
+        ("\n200,", "\n200,1.0,", "line 3: "),
         ("\n100,", "\n1e2,", "line 2: invalid literal"),
         (",31.25", ",\x00", "line 3"),
         ("iteration", "step", "the columns are not iteration"),
