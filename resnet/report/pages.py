@@ -80,7 +80,7 @@ def sections(
         SUMMARY: [
             provenance.first_look(of_nets, data),
             claims.verdicts(judged, of_nets, confidence, STATISTICS),
-            curves.learning_curves(of_nets, data, confidence),
+            curves.learning_curves(of_nets, data),
             curves.with_published_curves(of_nets, data, confidence),
         ],
         STATISTICS: [

@@ -160,7 +160,8 @@ def _decided(judged: Judged, tested: Evidence, nets: Nets, report: ReportParams)
         training = weigh(claim, {name: nets[name].by_seed("training_error") for name in claim.nets}, report.confidence)
         if training and training.difference * claim.sign < 0:
             interval = words.interval((training.low, training.high))
-            notes.append(f"Training error is reversed too: {training.difference:+.2f} points ({interval}).")
+            why = ": slower learning, not overfitting" if training.low * training.high > 0 else ""
+            notes.append(f"Training error is reversed too: {training.difference:+.2f} points ({interval}){why}.")
     return judged._replace(verdict=word, notes=tuple(notes))
 
 

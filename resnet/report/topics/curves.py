@@ -7,7 +7,7 @@ logs in their repositories print them. `source` is the repository with its commi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,15 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame
 
 from resnet.report import ladders, protocol, style, words
-from resnet.report.markdown import escaped
 from resnet.report.results import Net, Nets, Run
 from resnet.report.samples import Sample, sample, welch
-from resnet.report.section import Line, Picture, Section
+from resnet.report.section import Picture, Section
 from resnet.report.style import KIND_NAMES, depth_colour
 from resnet.report.table import Cell, Table, table
 from resnet.results import DataRecord, HistoryRow
 
 BEFORE = 100
-"""Iterations before the learning rate falls, whose training error is compared."""
+"""Iterations before the learning rate falls, over which training error is a mean."""
 
 
 def frame(nets: Nets) -> DataFrame:
@@ -150,39 +149,8 @@ def _iterations(axes: Any) -> None:
 
 # What training errors say of depth.
 
-MEASURES: dict[str, Callable[[Net], Sample | None]] = {
-    "training error before the rate falls": lambda net: sample(before_fall(net, run) for run in net.done),
-    "training error at the end": lambda net: net.over_seeds("training_error"),
-    "test error at the end": lambda net: net.over_seeds("test_error"),
-}
 FEWEST = 8
 """Runs from which a correlation is written."""
-
-
-def slower(nets: Nets, confidence: float) -> tuple[Table, str]:
-    """Errors of the deepest net with several runs minus those of the shallowest, and which have learned less."""
-    lines, worse, usual = list[Line](), list[str](), ladders.of_usual_length(nets)
-    for kind in KIND_NAMES:
-        several = [nets[x] for x in ladders.main_nets(nets, kind) if x in usual and len(nets[x].done) > 1]
-        compared = [net for net in several if not ladders.incomparable(several[0], net)]
-        if len(compared) < 2:
-            continue
-        shallow, *_, deep = compared
-        lows, line = list[float](), Line({"difference in points": f"{deep.name} minus {shallow.name}"})
-        for title, measure in MEASURES.items():
-            ours, others = measure(deep), measure(shallow)
-            test = welch(ours, others) if ours and others else None
-            line[title] = Cell(words.difference(test, confidence), test and test.value)
-            lows += [test.interval(confidence)[0]] if test else []
-        lines.append(line)
-        worse += [escaped(deep.name)] if min(lows, default=0) > 0 else []
-    note = (
-        f"In brackets: the {100 * confidence:g} % interval, Welch's t, not corrected for the number of comparisons. "
-        f"The training error before the rate falls is the mean of {BEFORE} iterations."
-    )
-    if worse:
-        note += f" {words.listed(worse)}: training error is higher too. This is slower learning, not overfitting."
-    return table(lines), note if lines else ""
 
 
 def correlation(nets: Nets) -> str:
@@ -194,7 +162,9 @@ def correlation(nets: Nets) -> str:
     within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
     if len(errors) < FEWEST:
         return ""
-    text = "Correlation of test error at the end with training error before the rate falls: "
+    text = (
+        f"Correlation of test error at the end with training error in the {BEFORE} iterations before the rate falls: "
+    )
     text += f"r = {errors['before'].corr(errors['test']):.2f} over {len(errors)} runs"
     if len(within) >= FEWEST:
         r = within["before"].corr(within["test"])
@@ -202,15 +172,15 @@ def correlation(nets: Nets) -> str:
     return f"{text}."
 
 
-def learning_curves(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
-    """Figure 6, and what training errors say of deeper nets."""
+def learning_curves(nets: Nets, data: DataRecord | None) -> Section:
+    """Figure 6, and how test errors go with training errors."""
     caption = (
         "Bold lines are test error and dashed lines training error of augmented mini-batches, both means over runs, "
         "as in the paper's Figure 6. Thin lines are the test error of each run. Each panel has a scale of its own, "
         "which may leave out the first iterations."
     )
     picture = Picture("error-vs-iteration", caption, partial(figure, nets, data))
-    return Section("Learning curves", (picture, *slower(nets, confidence), correlation(nets)))
+    return Section("Learning curves", (picture, correlation(nets)))
 
 
 # Ours and others' published curves.

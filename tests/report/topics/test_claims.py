@@ -148,7 +148,7 @@ def test_a_shortened_schedule_reverses_and_contradicts_nothing(files: Callable[.
     run(plan, {"resnet-20": (8.6, 8.7, 8.8), "resnet-56": (9.6, 9.7, 9.8)})
     falls = found(plan, "Test error falls")
     assert falls.verdict == "reversed at this length"
-    assert falls.notes == ("Training error is reversed too: +1.00 points (+0.77 to +1.23).",)
+    assert falls.notes[0].endswith("(+0.77 to +1.23): slower learning, not overfitting.")
     short = plan.topic(verdicts([falls], plan.results().nets, 0.95, "statistics.md"))
     assert "6,400 of the paper's 64,000 iterations" in short
     assert "+1.00 points (+0.77 to +1.23; p = 0.0003)" in short

@@ -105,27 +105,6 @@ def test_training_error_of_a_stretch(files: Callable[..., Files]) -> None:
     assert curves.before_fall(net, run) == pytest.approx(70.0)  # the rate falls at 150: 50 x 80 + 50 x 60
 
 
-def test_a_deeper_net_that_is_worse_has_learned_less(files: Callable[..., Files]) -> None:
-    plan = files("plain-20", "plain-56", "resnet-20", "resnet-56", seeds=2, train={"iterations": 300})
-    for seed, more in enumerate((0.0, 0.2)):
-        for name, error, before in (
-            ("plain-20", 10, 50),
-            ("plain-56", 15, 64),
-            ("resnet-20", 8, 50),
-            ("resnet-56", 7, 51),
-        ):
-            curve = history(90, 70, before + more, 20, 10, 5)
-            plan.train(name, seed, error + more, training_error=error - 1 + more, history=curve)
-    plain, residual = plan.rows_of(plan.written(curves.learning_curves, 0.95))
-    # Welch: 5 ± t(2; 0.975) x sqrt(2 x 0.02 / 2) = 4.303 x 0.1414 = 0.61; before, half of that.
-    assert list(plain.values()) == [
-        "plain-56 minus plain-20", "+7.00 (+6.70 to +7.30)", "+5.00 (+4.39 to +5.61)", "+5.00 (+4.39 to +5.61)",
-    ]  # fmt: skip
-    assert residual["test error at the end"] == "-1.00 (-1.61 to -0.39)"
-    assert " plain-56: training error is higher too" in plan.written(curves.learning_curves, 0.95)
-    assert "resnet-56: training" not in plan.written(curves.learning_curves, 0.95)
-
-
 def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", "resnet-56", seeds=4, train={"iterations": 200})
     for seed in range(4):
