@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from resnet.data import load as load_data
@@ -28,8 +28,8 @@ from resnet.results import (
     ThroughputRecord,
     UsualLoopRecord,
 )
-from resnet.results.consistency import METRICS, RunFiles, record_of, weights_of
-from resnet.results.plan_runs import UNPLANNED, read_plan_runs
+from resnet.results.consistency import record_of, weights_of
+from resnet.results.plan_runs import ENDED, UNPLANNED, first_damage, read_plan_runs
 from resnet.training.recipe import VERSION
 
 BY_FOLDER: dict[str, type[Record]] = {
@@ -50,16 +50,15 @@ class Check:
 
     def __init__(self) -> None:
         self.problems: list[tuple[Path, str]] = []
-        self.unplanned: list[tuple[Path, str]] = []
-        """Runs that the plan does not name: they are not looked at, and are no problem."""
-        self.stale: list[tuple[Path, str]] = []
-        """Measurements of weights that were trained again since: `dvc repro` measures anew, and they are no problem."""
+        self.notes: list[tuple[Path, str]] = []
+        """No problems: runs that the plan does not name, which are not looked at, and measurements of weights that were
+        trained again since, which `dvc repro` makes anew."""
         self.counts: Counter[str] = Counter()
 
     @property
     def lines(self) -> list[str]:
-        """All that is wrong, unplanned or stale, a printable line each."""
-        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned, *self.stale)]
+        """The problems, then the notes, a printable line each."""
+        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.notes)]
 
     @contextmanager
     def looking(self, path: Path, kind: str) -> Iterator[None]:
@@ -102,27 +101,12 @@ def check_plan(folder: Path, made: Check) -> None:
 def _check_runs(params: Params, runs: Path, made: Check) -> None:
     counted, not_counted = read_plan_runs(params, runs, VERSION)
     for path, reason in not_counted:
-        (made.unplanned if reason in UNPLANNED else made.problems).append((path, reason))
-    records = {path for path, _ in not_counted if path.name == METRICS}
-    made.counts["runs"] += len(records | {run.folder / METRICS for run in counted.values()})
+        (made.notes if reason in UNPLANNED else made.problems).append((path, reason))
+    made.counts["runs"] += len(counted)
     for run in counted.values():
-        made.problems += [(run.folder / name, "missing") for name in run.missing]
-        _check_net(run, runs / "describe" / f"{run.record.name}.json", made)
-
-
-def _check_net(run: RunFiles, described: Path, made: Check) -> None:
-    """Compare a run's record with its net's layers, if these are described, and its weights with the record."""
-    record, weights = run.record, weights_of(run.folder)
-    with suppress(DamagedFile):  # absent, or a problem of its own
-        net = DescriptionRecord.read(described)
-        counts = net.parameters, net.multiply_adds
-        if net.classes == len(record.data.classes) and counts != (record.parameters, record.multiply_adds):
-            what = f"{record.parameters:,} parameters and {record.multiply_adds:,} multiply-adds"
-            made.problems.append((run.folder / METRICS, f"{what}, its net has {counts[0]:,} and {counts[1]:,}"))
-    if weights is not None and record.status != "interrupted":
-        with made.looking(weights, "files of weights"):
-            if WEIGHTS in record.files:
-                record.files[WEIGHTS].check(weights)
+        damage = first_damage(run) if run.record.status in ENDED else None
+        if damage is not None and (damage.path, damage.problem) not in made.problems:
+            made.problems.append((damage.path, damage.problem))
 
 
 def _check_files(folder: Path, params: Params, made: Check) -> None:
@@ -154,4 +138,4 @@ def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
         for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
             if weights is not None and StoredFile.describe(weights).sha256 != seed.weights_sha256:
-                made.stale.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))
+                made.notes.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))

@@ -42,15 +42,14 @@ class RunDisplay:
         self.bars, self.title, self.iterations, self.batch_size = bars, title, iterations, batch_size
         bars.add_task(title, total=iterations, state="")
         self.task = bars.tasks[-1]
-        self.shown_at, self.line_at = float("-inf"), time.monotonic()
-        self.shown_iteration: int | None = None
+        self.shown_at, self.line_at, self.shown_iteration = float("-inf"), time.monotonic(), 0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
         """Show the progress after an iteration: the values since the last look, evaluations in the speed."""
         done, last = progress.iteration, progress.iteration == self.iterations
         if not last and time.monotonic() - self.shown_at < SECONDS_BETWEEN_UPDATES:
             return
-        recent = slice(done - 1 if self.shown_iteration is None else min(self.shown_iteration, done - 1), done)
+        recent = slice(self.shown_iteration, done)
         loss, wrong = float(progress.losses[recent].mean()), float(progress.wrong[recent].float().mean())
         self.shown_iteration, self.shown_at = done, time.monotonic()  # the device has done its work
         self.bars.update(self.task.id, completed=done)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import FrameType
 
 import numpy as np
@@ -20,15 +22,15 @@ from resnet.data import Data
 from resnet.errors import Interrupted
 from resnet.files import complete_or_absent
 from resnet.measuring.evaluate import evaluate
+from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
-from resnet.params import Settings
-from resnet.results import Facts, Segment, Status, StoredFile, TrainingRecord, write_history
+from resnet.params import Settings, TrainParams
+from resnet.results import Facts, HistoryRow, Segment, Status, StoredFile, System, TrainingRecord, write_history
 from resnet.runs.folders import Folders
-from resnet.runs.identity import identity
+from resnet.runs.identity import identity, source
 from resnet.runs.live import LiveCurve, Viewer
 from resnet.runs.results import Results
-from resnet.runs.segment import PresentSegment, history
 from resnet.system import Machine
 from resnet.training.checkpoint import (
     Progress,
@@ -38,6 +40,7 @@ from resnet.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from resnet.training.recipe import learning_rate
 from resnet.training.trainer import Trainer
 
 OnIteration = Callable[[Progress, float], object]
@@ -59,6 +62,44 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+class PresentSegment:
+    """From the run's start or its last checkpoint on; its clock runs from when it is made.
+
+    Earlier segments have done `first_iteration` iterations; `side_by_side` runs share the device, this one included.
+    """
+
+    def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:
+        self.first_iteration, self.side_by_side = first_iteration, side_by_side
+        self.system = machine.describe(kernels.available)
+        self._began, self._outside_training = time.perf_counter(), 0.0
+
+    @contextmanager
+    def outside_training(self) -> Iterator[None]:
+        """Leave a block's time out of training's; the device has finished its work before."""
+        began = time.perf_counter()
+        yield
+        self._outside_training += time.perf_counter() - began
+
+    def record(self, last_iteration: int) -> Segment:
+        """The segment after so many iterations of the run, which the device has done."""
+        seconds = time.perf_counter() - self._began
+        return Segment(
+            first_iteration=self.first_iteration,
+            last_iteration=last_iteration,
+            seconds=seconds,
+            training_seconds=seconds - self._outside_training,
+            side_by_side=self.side_by_side,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=source(),
+            system=self.system,
+        )
+
+
+def _arithmetic(system: System) -> tuple[object, ...]:
+    """What a run's bits depend on besides its seed; those of a GPU on neither threads nor compiled operations."""
+    return (system.device, *((system.threads, system.fused) if system.device == "cpu" else ()))
 
 
 @dataclass(eq=False)
@@ -95,17 +136,18 @@ class Run:
         """
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
-        self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
+        self.curve = LiveCurve(self.folders.results) if self.live else None
         net, sgd = self.trainer.net, self.trainer.sgd
         with self.trainer.on_stream():
             damage = resume(self.folders.checkpoint_file, net, sgd, self.progress, self.identity)
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
         if damage is not None:
             print(damage, file=sys.stderr)
-        if self.progress.segments and (changes := self.segment.changes(self.progress.segments[-1])):
+        earlier, iteration = self.progress.segments, f"{self.progress.iteration:,}"
+        if earlier and _arithmetic(earlier[-1].system) != _arithmetic(self.segment.system):
             print(
-                f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other "
-                f"arithmetic: {changes}: it will not end with the bits that it would have ended with as before",
+                f"{self.settings.name} seed {self.seed} goes on at iteration {iteration} on another device or with other "
+                "threads or operations: it will end with other bits than as before",
                 file=sys.stderr,
             )
 
@@ -193,7 +235,7 @@ class Run:
             record = record.model_copy(update={"files": {file.name: StoredFile.describe(file) for file in files}})
         record.write(self.folders.metrics_file)
         if self.curve is not None:
-            self.curve.write(rows, segments)
+            self.curve.write(rows, record)
         return record
 
     def save(self) -> None:
@@ -218,6 +260,32 @@ class Run:
         remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
+
+
+def history(progress: Progress, recipe: TrainParams, train_images: int) -> list[HistoryRow]:
+    """The curve up to the present iteration: a row every `log_every` iterations and at every evaluation.
+
+    An epoch has `train_images` images.
+    """
+    losses, wrong = (values[: progress.iteration].cpu().double() for values in (progress.losses, progress.wrong))
+    logged = range(recipe.log_every, progress.iteration + 1, recipe.log_every)
+    start, rows = 0, []
+    for end in sorted({*logged, *progress.evaluations}):
+        validation, test = progress.evaluations.get(end, (None, None))
+        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
+        rows.append(
+            HistoryRow(
+                iteration=end,
+                epoch=end * recipe.batch_size / train_images,
+                learning_rate=learning_rate(end - 1, recipe, warming_up=warming_up),
+                training_loss=float(losses[start:end].mean()),
+                training_error=100 * float(wrong[start:end].mean()) / recipe.batch_size,
+                validation_error=validation,
+                test_error=test,
+            )
+        )
+        start = end
+    return rows
 
 
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:

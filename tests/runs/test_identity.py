@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resnet.data import Data
-from resnet.files import sha256_of
 from resnet.params import load
-from resnet.params.bearing import WITHOUT_EFFECT
 from resnet.runs.identity import identity
 from tests.runs.conftest import Tiny
 
@@ -23,17 +21,6 @@ def test_settings_that_bear_on_the_result_and_the_data_count(tiny: Tiny, digits:
     # How often to save, where and which seeds do not.
     for changes in ({"checkpoint_every": 3, "seeds": 7}, {"checkpoint_every": "auto", "device": "cpu"}):
         assert one == identity(tiny(**changes), digits.record, "fp32")
-
-
-def test_a_key_that_came_later_counts_only_where_it_changes_something(
-    tiny: Tiny, digits: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As if `momentum` had come after version 1: the runs from before had none."""
-    train = tiny().train.model_dump(mode="json", exclude=WITHOUT_EFFECT | {"momentum"}) | {"precision": "fp32"}
-    tree = {"net": "resnet", "depth": 8, "model": tiny().model.model_dump(mode="json"), "train": train}
-    monkeypatch.setattr("resnet.params.bearing.LATER", {"momentum"})
-    assert identity(tiny(), digits.record, "fp32").configuration == sha256_of(tree)
-    assert identity(tiny(), digits.record, "fp32") != identity(tiny(momentum=0.8), digits.record, "fp32")
 
 
 @pytest.mark.parametrize(("net", "digest"), [("resnet", "9bda61756bc68e17"), ("plain", "7a9dff02d594ad07")])

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.results import TrainingRecord, read_history
+from resnet.runs import run as running
 from resnet.runs.folders import Folders
 from resnet.runs.identity import source
-from resnet.runs.run import Run, train_side_by_side
+from resnet.runs.run import PresentSegment, Run, history, train_side_by_side
 from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_checkpoint
 from tests.conftest import CPU
@@ -124,17 +126,27 @@ def test_a_checkpoint_of_another_configuration_is_refused(tiny: Tiny, digits: Da
 
 
 def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
-    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A processor's threads and compiled operations are in its bits, so that other ones have a line."""
     whole = run(tiny(), digits, tmp_path / "whole").execute()
     with pytest.raises(Stop):
         run(tiny(), digits, tmp_path / "resumed").execute(stop_after(6))
-    monkeypatch.setattr("resnet.runs.segment.source", lambda: "other code")
+    monkeypatch.setattr(running, "source", lambda: "other code")
     resumed = run(tiny(), digits, tmp_path / "resumed").execute()
     segments = [(segment.first_iteration, segment.source) for segment in resumed.segments]
     assert segments == [(0, source()), (5, "other code")]
     assert resumed.identity == whole.identity
     assert same_weights(tmp_path / "whole", tmp_path / "resumed")
+    assert "other bits" not in capsys.readouterr().err
+    with pytest.raises(Stop):
+        run(tiny(), digits, tmp_path / "moved").execute(stop_after(6))
+    described = Machine.describe
+    monkeypatch.setattr(
+        Machine, "describe", lambda *arguments: described(*arguments).model_copy(update={"threads": 99})
+    )
+    run(tiny(), digits, tmp_path / "moved").start()
+    assert "resnet-8 seed 0 goes on at iteration 5 on another device or with other threads" in capsys.readouterr().err
 
 
 def test_what_runs_side_by_side_share_is_divided(
@@ -153,10 +165,36 @@ def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, 
     assert TrainingRecord.read(tmp_path / "metrics.json") == record or record.training_loss != record.training_loss
 
 
-def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    record = run(tiny(iterations=120, batch_size=32, log_every=20, evaluate_every=120), digits, tmp_path).execute()
-    assert record.test_error is not None
-    assert record.test_error < 40
+def test_evaluations_and_checkpoints_are_no_time_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(running, "time", SimpleNamespace(perf_counter=lambda: now))
+    training = PresentSegment(7, CPU, 1)
+    now += 8
+    for seconds in (1.0, 2.0):
+        with training.outside_training():
+            now += seconds
+    record = training.record(12)
+    assert (record.seconds, record.training_seconds) == (11.0, 8.0)
+    assert (record.first_iteration, record.last_iteration) == (7, 12)
+
+
+@pytest.mark.parametrize("warmup", [False, True])
+def test_rows_are_means_since_the_row_before(warmup: bool, tiny: Tiny) -> None:
+    recipe = tiny(iterations=40, log_every=4, warmup=str(warmup).lower()).train
+    progress = Progress.start(40, torch.device("cpu"))
+    progress.losses.copy_(torch.rand(40, generator=torch.Generator().manual_seed(0)))
+    progress.wrong.copy_(torch.arange(40) % 16)
+    progress.iteration, progress.evaluations = 20, {10: (None, 60.0), 20: (None, 70.0)}
+    progress.warmup_iterations = 18 if warmup else None
+    rows = history(progress, recipe, 1237)
+    assert [row.iteration for row in rows] == [4, 8, 10, 12, 16, 20]
+    assert [row.test_error for row in rows] == [None, None, 60.0, None, None, 70.0]
+    assert rows[2].training_loss == pytest.approx(float(progress.losses[8:10].mean()))
+    assert rows[2].training_error == pytest.approx(100 * 8.5 / 16)
+    assert rows[2].epoch == pytest.approx(10 * 16 / 1237)
+    assert [row.learning_rate for row in rows] == pytest.approx([0.01 if warmup else 0.1] * 5 + [0.1])
+    progress.iteration = 40
+    assert history(progress, recipe, 1237)[:6] == rows
 
 
 def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subprocess.Popen[str]:
