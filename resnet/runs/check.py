@@ -11,37 +11,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from resnet import results
 from resnet.data import load as load_data
 from resnet.errors import UserError, one_line
 from resnet.params import Params, load
-from resnet.results import (
-    WEIGHTS,
-    DamagedFile,
-    DescriptionRecord,
-    ForecastRecord,
-    LatencyRecord,
-    PublishedRecords,
-    Record,
-    ResponsesRecord,
-    StoredFile,
-    SweepRecord,
-    ThroughputRecord,
-    UsualLoopRecord,
-)
-from resnet.results.consistency import record_of, weights_of
+from resnet.results.consistency import weights_of
 from resnet.results.plan_runs import ENDED, UNPLANNED, first_damage, read_plan_runs
 from resnet.training.recipe import VERSION
 
-BY_FOLDER: dict[str, type[Record]] = {
-    "describe": DescriptionRecord,
-    "throughput": ThroughputRecord,
-    "responses": ResponsesRecord,
-    "sweep": SweepRecord,
-    "latency": LatencyRecord,
-    "usual-loop": UsualLoopRecord,
+BY_FOLDER: dict[str, type[results.Record]] = {
+    "describe": results.DescriptionRecord,
+    "throughput": results.ThroughputRecord,
+    "responses": results.ResponsesRecord,
+    "sweep": results.SweepRecord,
+    "latency": results.LatencyRecord,
+    "usual-loop": results.UsualLoopRecord,
+    "forecast": results.ForecastRecord,
+    "runs": results.PublishedRecords,
 }
-BY_NAME: dict[str, type[Record]] = {"forecast.json": ForecastRecord, "published.json": PublishedRecords}
-OF_A_NET = (DescriptionRecord, ThroughputRecord, ResponsesRecord, SweepRecord)
+OF_A_NET = (results.DescriptionRecord, results.ThroughputRecord, results.ResponsesRecord, results.SweepRecord)
 """Records whose file has the name of their net."""
 
 
@@ -66,7 +54,7 @@ class Check:
         self.counts[kind] += 1
         try:
             yield
-        except DamagedFile as error:
+        except results.DamagedFile as error:
             self.problems.append((error.path, error.problem))
         except UserError as error:
             self.problems.append((path, str(error).removeprefix(f"{path}: ")))
@@ -95,7 +83,7 @@ def check_plan(folder: Path, made: Check) -> None:
                 load_data(data, params.data)
         _check_runs(params, folder / "runs", made)
         for place in ("runs", "weights"):
-            _check_files(folder / place, params, made)
+            _check_files(folder / place, made)
 
 
 def _check_runs(params: Params, runs: Path, made: Check) -> None:
@@ -109,33 +97,26 @@ def _check_runs(params: Params, runs: Path, made: Check) -> None:
             made.problems.append((damage.path, damage.problem))
 
 
-def _check_files(folder: Path, params: Params, made: Check) -> None:
+def _check_files(folder: Path, made: Check) -> None:
     """Check all files below a folder that are no run's results: measurements and checkpoints."""
-
-    def unreadable(error: OSError) -> None:
-        if os.path.lexists(error.filename):
-            made.problems.append((Path(error.filename), f"not a folder that can be read ({error.strerror})"))
-
-    for name, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+    for name, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(inner for inner in folders if inner[0] != ".")
         for path in (Path(name) / file for file in sorted(files)):
-            if path.name == WEIGHTS and path.parent.parent.name in params.models and record_of(path) is None:
-                made.problems.append((path, "weights without a record"))
-            elif path.name.startswith("checkpoint") and path.suffix == ".safetensors":
+            if path.name.startswith("checkpoint") and path.suffix == ".safetensors":
                 from resnet.training.checkpoint import read_checkpoint  # PyTorch, for nothing else
 
                 with made.looking(path, "checkpoints"):
                     read_checkpoint(path)
-            elif path.suffix == ".json" and (kind := BY_NAME.get(path.name) or BY_FOLDER.get(path.parent.name)):
+            elif path.suffix == ".json" and (kind := BY_FOLDER.get(path.parent.name)):
                 _check_measurement(path, kind, made)
 
 
-def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
+def _check_measurement(path: Path, kind: type[results.Record], made: Check) -> None:
     with made.looking(path, "other records"):
         record = kind.read(path)
         if isinstance(record, OF_A_NET) and record.name != path.stem:
-            raise DamagedFile(path, f"holds {record.name}, not {path.stem}")
-        for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
+            raise results.DamagedFile(path, f"holds {record.name}, not {path.stem}")
+        for seed in record.seeds if isinstance(record, results.ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
-            if weights is not None and StoredFile.describe(weights).sha256 != seed.weights_sha256:
+            if weights is not None and results.StoredFile.describe(weights).sha256 != seed.weights_sha256:
                 made.notes.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))

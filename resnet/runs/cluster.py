@@ -31,12 +31,9 @@ from resnet.runs.status import SECONDS_BETWEEN_LOOKS, PlanStatus, plan_status, s
 from resnet.training.devices import choose_machine
 from resnet.training.placement import Placement, place, run_bytes
 
-RETRIES = 20
-"""Times that a task whose worker or node died is started elsewhere."""
+RETRIES = 20  # of a task whose worker or node has died
 SECONDS_FOR_LOCK = 600.0
 """How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
-SECONDS_FOR_ANSWER = 5.0
-"""Of a cluster at an address."""
 
 
 def placements(params: Params, device: str) -> dict[str, Placement]:
@@ -127,7 +124,7 @@ def check_listens(address: str) -> None:
     preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
     why = "what answers there is not Ray"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), 5.0) as connection:
             connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
             if connection.recv(4)[3:] == bytes([settings]):
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from resnet.training.checkpoint import Progress
@@ -18,13 +18,9 @@ SECONDS_OF_SPEED = 600.0
 
 def training_bars(console: Console) -> Bars:
     """The bars of runs that train side by side, for a `with` block."""
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[state]}"
     return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *(*columns, TimeElapsedColumn(), TimeRemainingColumn()),
         console=console,
         disable=not console.is_terminal,
         get_time=time.monotonic,

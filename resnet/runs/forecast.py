@@ -15,9 +15,7 @@ from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.results import DataRecord, ForecastRecord, ForecastRow
-from resnet.runs.folders import seed_folders
-from resnet.runs.identity import identity
-from resnet.runs.results import Results
+from resnet.runs.results import Results, identity, seed_folders
 from resnet.system import Machine
 from resnet.training.devices import choose_machine
 from resnet.training.placement import place
@@ -85,8 +83,8 @@ class Forecaster:
             raise UserError(
                 f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
                 f"{limit_hours:g} ({row.name} most: {row.hours:,.1f} h at {row.step_seconds:.3f} s an iteration): "
-                "try `make quickstart`, shrink train.iterations, train.seeds, the models or a sweep's trials, train on a GPU, "
-                "or raise limits.hours"
+                "try `make quickstart`, shrink train.iterations, train.seeds, the models or a sweep's trials, train on "
+                "a GPU, or raise limits.hours"
             )
 
 

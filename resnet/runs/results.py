@@ -1,4 +1,9 @@
-"""What a run has left in its folders, and the way of other runs' files out of them and back.
+"""Where a run's files are, which run's they are, and the way of other runs' files out of them and back.
+
+What a run's numbers depend on is its identity: its settings, its data, and the version of what an iteration computes.
+A checkpoint goes on only under the identity that it was made with, and a finished run counts as the plan's if its
+identity is the plan's. The code itself decides nothing: `training/recipe.py` says when its results change (`VERSION`),
+and golden trajectories (`tests/training/test_trajectories.py`) hold it to that.
 
 Results of other settings, data or version move to `.aside/<identity>/seed-<k>`, and come back with their settings.
 Each of a seed's folders moves by one rename, below the folder that it is in. The folder of results goes last and comes
@@ -19,17 +24,57 @@ from typing import NamedTuple
 from resnet.errors import UserError
 from resnet.files import sha256_of, sync_folder
 from resnet.params import Settings
-from resnet.results import DamagedFile, Identity, TrainingRecord
+from resnet.params.bearing import configuration
+from resnet.results import DamagedFile, DataRecord, Identity, TrainingRecord
 from resnet.results.consistency import read_run
 from resnet.results.plan_runs import ENDED, first_damage
-from resnet.runs.folders import Folders
 from resnet.training.checkpoint import iterations_saved, previous, remove_checkpoints
+from resnet.training.recipe import VERSION
 
 UNIDENTIFIED = "unidentified"
 """In place of the identity of files without a record that can be read."""
 
 Moves = list[tuple[Path, Path]]
 """Files or folders, and where each goes."""
+
+
+class Folders(NamedTuple):
+    """The folders of a seed, which may be one."""
+
+    results: Path
+    """`metrics.json`, `history.csv` and `test_predictions.npy`: uint8 (images, 2), the label and the prediction
+    of each test image in canonical order."""
+    weights: Path
+    """`model.safetensors`, of the last iterate."""
+    checkpoint: Path
+    """`checkpoint.safetensors`, while the run goes on."""
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.results / "metrics.json"
+
+    @property
+    def weights_file(self) -> Path:
+        return self.weights / "model.safetensors"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        return self.checkpoint / "checkpoint.safetensors"
+
+
+def seed_folders(out: Path, seed: int, weights: Path | None = None, checkpoints: Path | None = None) -> Folders:
+    """The folders of one seed: `seed-<k>` below each of the three, which are `out` unless they are given."""
+    name = f"seed-{seed}"
+    return Folders(out / name, (weights or out) / name, (checkpoints or out) / name)
+
+
+def identity(settings: Settings, data: DataRecord, precision: str) -> Identity:
+    """The identity of a run of these settings; `precision` is the one that `auto` came to."""
+    return Identity(
+        configuration=configuration(settings.net, settings.depth, settings.model, settings.train, precision),
+        data=data.digest,
+        version=VERSION,
+    )
 
 
 class Results(NamedTuple):

@@ -15,10 +15,9 @@ from resnet.params import Settings
 from resnet.results import TrainingRecord
 from resnet.results.plan_runs import off_plan
 from resnet.runs.display import RunDisplay, training_bars
-from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.live import Viewer
-from resnet.runs.results import Arrangement, arrange, carry_out, reunite
+from resnet.runs.results import Arrangement, arrange, carry_out, reunite, seed_folders
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.placement import Placement, place

@@ -149,14 +149,10 @@ def _hours(hours: float | None) -> str:
 
 def watch_plan(look: Callable[[], PlanStatus], console: Console) -> None:
     """Show the status again and again until the plan is complete or the user has seen enough; a file has the last."""
-    try:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                plan = look()
-                live.update(screen(plan), refresh=True)
-                if plan.complete:
-                    return
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-    finally:
-        if not console.is_terminal:
-            console.line()  # Rich ends the last line on a terminal alone
+    with Live(console=console, auto_refresh=False) as live:
+        while not (plan := look()).complete:
+            live.update(screen(plan), refresh=True)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        live.update(screen(plan), refresh=True)
+    if not console.is_terminal:
+        console.line()  # Rich ends the last line on a terminal alone

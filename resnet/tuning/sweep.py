@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,8 @@ from resnet.files import expanded, sha256_of, write_text
 from resnet.nets import kernels
 from resnet.params import Params, Settings, SweepParams, TrainParams
 from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues
-from resnet.runs.folders import Folders
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import identity
+from resnet.runs.results import Folders, identity
 from resnet.runs.run import Run
 from resnet.training.checkpoint import Progress
 from resnet.training.devices import choose_machine
@@ -84,16 +83,17 @@ def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
         raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
 
 
-def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
+def trial_settings(settings: Settings, sweep: SweepParams, values: SweepValues | None = None) -> Settings:
     """The net's settings at the sweep's length, with a trial's values."""
     every = {"evaluate_every": sweep.evaluate_every, "checkpoint_every": sweep.evaluate_every, "seeds_at_once": 1}
-    train = settings.train.model_dump() | every | {"iterations": sweep.iterations} | values
+    drawn = values.model_dump(mode="json") if values else {}
+    train = settings.train.model_dump() | every | {"iterations": sweep.iterations} | drawn
     return settings.model_copy(update={"train": TrainParams.model_validate(train)})
 
 
-def trial_values(params: dict[str, Any]) -> dict[str, Any]:
-    """A trial's parameters as keys of `train`: Optuna stores a schedule as text."""
-    return params | {"milestones": json.loads(params["milestones"])}
+def trial_values(trial: FrozenTrial | Trial) -> SweepValues:
+    """A trial's values: Optuna stores a schedule as text."""
+    return SweepValues(**trial.params | {"milestones": json.loads(trial.params["milestones"])})
 
 
 def attempts(trial: FrozenTrial) -> list[int]:
@@ -155,10 +155,8 @@ class NetSweep:
                 time.sleep(min(1.0, self.sweep.dead_after / 5))  # other workers have the last trials
                 continue
             # Alone, a worker that is killed and started again draws the same values.
-            seed, startup = (
-                None if running else self.sweep.sampler_seed + len(states),
-                self.sweep.sampler_startup_trials,
-            )
+            seed = None if running else self.sweep.sampler_seed + len(states)
+            startup = self.sweep.sampler_startup_trials
             self.study.sampler = TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
             try:
                 self.study.optimize(self.objective, n_trials=1, callbacks=[lambda *_: self.write()])
@@ -170,14 +168,14 @@ class NetSweep:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
         sweep = self.sweep
         trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
-        drawn = {key: trial.suggest_float(key, *getattr(sweep, key), log=True) for key in RANGES} | {
-            "warmup": trial.suggest_categorical("warmup", sweep.warmup),
-            "milestones": trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones]),
-        }
+        for key in RANGES:
+            trial.suggest_float(key, *getattr(sweep, key), log=True)
+        trial.suggest_categorical("warmup", sweep.warmup)
+        trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones])
         number = attempts(self.study.get_trials(deepcopy=False)[trial.number])[0]
         folder = self.out / "trials" / self.study_name / str(number)
-        settings = trial_settings(self.base, sweep, **trial_values(drawn))
-        self.console.print(f"{self.name} trial {number}: {drawn}", soft_wrap=True)
+        settings = trial_settings(self.base, sweep, trial_values(trial))
+        self.console.print(f"{self.name} trial {number}: {trial.params}", soft_wrap=True)
         run = Run(settings, sweep.training_seed, self.data, Folders(folder, folder, folder), self.machine)
 
         def report(progress: Progress, learning_rate: float) -> None:
@@ -235,7 +233,7 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     return SweepTrial(
         number=place,
         state="diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished"),
-        values=SweepValues(**trial_values(trial.params)) if drawn else None,
+        values=trial_values(trial) if drawn else None,
         validation_errors=tuple(sorted(trial.intermediate_values.items())),
         attempts=len(attempts(trial)),
         seconds=trial.duration.total_seconds() if trial.duration else None,
@@ -254,19 +252,12 @@ def best_params(params: Params, record: SweepRecord, best: SweepTrial) -> str:
 
 
 def sweep_nets(
-    params: Params,
-    data: Data,
-    out: Path,
-    *,
-    nets: Sequence[str] | None = None,
-    storage: str | None = None,
-    overwrite: bool = False,
-    console: Console | None = None,
+    params: Params, data: Data, out: Path, *, overwrite: bool = False, console: Console | None = None
 ) -> list[SweepRecord]:
-    """Work at the sweeps of nets until all their trials have ended, by whichever worker.
+    """Work at the sweeps of `params.sweep.nets` until all their trials have ended, by whichever worker.
 
-    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. The nets and the storage replace
-    those of `params.sweep`. With `overwrite` records of other settings are replaced; their studies stay.
+    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. With `overwrite` records of other
+    settings, data or version are replaced; their studies stay in the database.
 
     Raises:
         UserError: there is no validation set, a net does not fit the search, the database or a record does not, or the
@@ -280,10 +271,10 @@ def sweep_nets(
         raise UserError("sweep.evaluate_every must be below sweep.iterations")
     # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
-    sweeps = [NetSweep(params, name, seen, out, console, overwrite) for name in dict.fromkeys(nets or sweep.nets)]
+    sweeps = [NetSweep(params, name, seen, out, console, overwrite) for name in dict.fromkeys(sweep.nets)]
     out.mkdir(parents=True, exist_ok=True)
     forecaster = Forecaster(len(data.validation), console)
-    with opened(storage or sweep.storage or str(out / "study.db"), out / "study.db.lock", sweep.dead_after) as database:
+    with opened(sweep.storage or str(out / "study.db"), out / "study.db.lock", sweep.dead_after) as database:
         for each in sweeps:
             each.open(database)
             forecaster.forecast(each.settings, each.machine, [sweep.iterations] * each.left())

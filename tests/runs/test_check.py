@@ -20,7 +20,7 @@ from resnet.measuring.responses import measure_responses
 from resnet.nets.layers import describe
 from resnet.params import load
 from resnet.runs.check import check
-from resnet.runs.folders import seed_folders
+from resnet.runs.results import seed_folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU
@@ -150,7 +150,6 @@ def _flipped(file: str, place: int = -3) -> Callable[[Path], None]:
         (_another_seed, "runs/train/small/seed-1/metrics.json: holds seed 0, not 1"),
         (_written("params.yaml", OTHERS), "made by other settings than the plan's: train.momentum is 0.9 there"),
         (lambda root: (root / DESCRIBED).rename(root / "runs/describe/other.json"), "other.json: holds small, not"),
-        (lambda root: shutil.rmtree(root / SEED), "weights/small/seed-0/model.safetensors: weights without a record"),
         (_flipped("data/test_images.npy", -1), "data: the prepared images are not those of data.json"),
         (lambda root: (root / "runs/describe/loop.json").symlink_to("loop.json"), "loop.json: cannot be read"),
         (lambda root: (root / SEED / "test_predictions.npy").unlink(), "test_predictions.npy: missing"),

@@ -15,8 +15,8 @@ from resnet.errors import UserError
 from resnet.params import Params, Settings, load
 from resnet.results import ForecastRecord
 from resnet.runs import forecast
-from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster, forecast_plan, iterations_left
+from resnet.runs.results import seed_folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from tests.conftest import CPU

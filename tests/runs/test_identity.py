@@ -6,7 +6,7 @@ import pytest
 
 from resnet.data import Data
 from resnet.params import load
-from resnet.runs.identity import identity
+from resnet.runs.results import identity
 from tests.runs.conftest import Tiny
 
 

@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from resnet.data import Data
 from resnet.params import Settings
 from resnet.results import TrainingRecord, read_history
-from resnet.runs.folders import Folders
 from resnet.runs.live import IMAGES_PER_SECOND
+from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from tests.conftest import CPU, Command
 from tests.pipeline.project import commit, run

@@ -16,9 +16,7 @@ from resnet.measuring.evaluate import evaluate_weights
 from resnet.measuring.responses import measure_responses
 from resnet.params import Settings
 from resnet.results import StoredFile, TrainingRecord
-from resnet.runs.folders import Folders, seed_folders
-from resnet.runs.identity import identity
-from resnet.runs.results import label
+from resnet.runs.results import Folders, identity, label, seed_folders
 from resnet.runs.run import Run
 from tests.conftest import CPU
 from tests.pipeline.project import ROOT, run

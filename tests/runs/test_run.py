@@ -20,9 +20,8 @@ from resnet.errors import UserError
 from resnet.params import Settings
 from resnet.results import TrainingRecord, read_history
 from resnet.runs import run as running
-from resnet.runs.folders import Folders
-from resnet.runs.identity import source
-from resnet.runs.run import PresentSegment, Run, history, train_side_by_side
+from resnet.runs.results import Folders
+from resnet.runs.run import PresentSegment, Run, history, source, train_side_by_side
 from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_checkpoint
 from tests.conftest import CPU

@@ -13,7 +13,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.files import locked
 from resnet.results import TrainingRecord
-from resnet.runs.folders import seed_folders
+from resnet.runs.results import seed_folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from resnet.system import Machine

@@ -11,8 +11,8 @@ from rich.console import Console
 from resnet.data import Data
 from resnet.files import locked
 from resnet.params import Params, load
-from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import iterations_left
+from resnet.runs.results import seed_folders
 from resnet.runs.run import Run
 from resnet.runs.seeds import train_seeds
 from resnet.runs.status import NetStatus, plan_status, screen

@@ -20,7 +20,7 @@ from resnet.errors import UserError
 from resnet.params import Settings, load
 from resnet.params.bearing import configuration
 from resnet.results import Identity
-from resnet.runs.folders import Folders
+from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.checkpoint import (
