@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
@@ -21,10 +19,9 @@ from resnet.runs.run import Run
 from tests.conftest import CPU
 from tests.pipeline.project import ROOT, run
 from tests.runs.conftest import Places, Tiny, interrupt_at
+from tests.runs.test_run import same_weights
 
 pytestmark = pytest.mark.usefixtures("quick_forecast")
-
-Bits = dict[str, torch.Tensor]
 
 
 class Killed(BaseException):
@@ -53,15 +50,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory, digits: Data) -> Places:
     return Places(tmp_path_factory.mktemp("begun") / "plan", digits)
 
 
-def alone(settings: Settings, places: Places) -> Bits:
-    """The weights of a run that nothing has interrupted; it is trained once."""
+def alone(settings: Settings, places: Places) -> Path:
+    """The folder of a run that nothing has interrupted; it is trained once."""
     folders = seed_folders(places.folder.with_name(f"alone-{settings.train.iterations}"), 0)
     Run(settings, 0, places.data, folders, CPU).execute()
-    return load_file(folders.weights_file)
-
-
-def same(one: Bits, other: Bits) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    return folders.weights
 
 
 def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
@@ -77,12 +70,12 @@ def test_an_unfinished_run_goes_on_after_an_experiment_with_other_settings(
     assert f"earlier results are taken back from {where}" in shown
     assert "iterations left: 13, runs left: 1, forecast" in shown
     assert [segment.first_iteration for segment in record.segments] == [0, 17]
-    assert same(load_file(places.file("model.safetensors")), alone(first, places))
+    assert same_weights(places.weights / "seed-0", alone(first, places))
     # The experiment's results come back the same way, with no training at all.
     record, shown = places.train(other)
     assert "already complete" in shown
     assert (record.status, record.iterations) == ("done", 12)
-    assert same(load_file(places.file("model.safetensors")), alone(other, places))
+    assert same_weights(places.weights / "seed-0", alone(other, places))
     # They come back without a flag if nothing is in the way.
     for folder in (places.out, places.weights):
         shutil.rmtree(folder / "seed-0")
@@ -126,7 +119,7 @@ def test_a_kill_between_two_renames_parts_nothing(
             assert state(places) == finished
         else:
             assert [segment.first_iteration for segment in record.segments] == [0, 7]
-            assert same(load_file(places.file("model.safetensors")), alone(first, begun))
+            assert same_weights(places.weights / "seed-0", alone(first, begun))
 
 
 def test_the_refusal_names_the_setting_and_leaves_all_as_it_was(tiny: Tiny, places: Places) -> None:
@@ -190,7 +183,7 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
     saved = checkpoint.read_bytes()
     places.train(tiny())
     whole = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}
-    bits = load_file(places.file("model.safetensors"))
+    bits = places.file("model.safetensors").read_bytes()
     places.train(tiny(momentum=0.8))
     for state in ("another record", "damaged"):
         checkpoint.parent.mkdir(exist_ok=True)
@@ -202,7 +195,7 @@ def test_a_checkpoint_goes_on_beside_another_record_or_damaged_files(apart: bool
                 shutil.rmtree(folder / ".aside")
         record, shown = places.train(tiny())
         assert [segment.first_iteration for segment in record.segments] == [0, 5]
-        assert same(load_file(places.file("model.safetensors")), bits)
+        assert places.file("model.safetensors").read_bytes() == bits
         now = {path.name: path.read_bytes() for path in (places.out / "seed-0").iterdir()}
         assert all(now[name] == whole[name] for name in ("history.csv", "test_predictions.npy"))
     assert "not complete: " in shown
