@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from resnet.data import Data
@@ -17,7 +16,6 @@ from resnet.runs.live import IMAGES_PER_SECOND
 from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from tests.conftest import CPU, Command
-from tests.pipeline.project import commit, run
 from tests.runs.conftest import Tiny
 from tests.runs.test_run import Stop, same_weights, stop_after
 
@@ -123,19 +121,3 @@ def test_without_tensorboard_nothing_trains(command: Command, tmp_path: Path) ->
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("resnet: --live tensorboard needs TensorBoard: ")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.slow
-def test_git_and_dvc_do_not_see_event_files(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESNET_LIVE", "tensorboard")
-    run(project, "dvc", "repro", "train@resnet-8")
-    folder = project / "runs/train/resnet-8/seed-0"
-    check_curves(folder)
-    lock = yaml.safe_load((project / "dvc.lock").read_text())
-    (out,) = (out for out in lock["stages"]["train@resnet-8"]["outs"] if out["path"] == "runs/train/resnet-8")
-    assert out["nfiles"] == len({"metrics.json", "history.csv", "test_predictions.npy"})
-    commit(project, "results")
-    assert not [name for name in run(project, "git", "ls-files").stdout.splitlines() if "tfevents" in name]
-    (events,) = event_files(folder)
-    events.unlink()
-    assert "up to date" in run(project, "dvc", "status", "train@resnet-8").stdout

@@ -12,7 +12,7 @@ from resnet.data import Data
 from resnet.errors import UserError
 from resnet.measuring.evaluate import evaluate_weights
 from resnet.measuring.responses import measure_responses
-from resnet.params import Settings
+from resnet.params import Settings, load
 from resnet.results import StoredFile, TrainingRecord
 from resnet.runs.results import Folders, identity, label, seed_folders
 from resnet.runs.run import Run
@@ -237,19 +237,14 @@ def plan(trained: Places, tiny: Tiny, tmp_path: Path) -> Places:
     return Places(shutil.copytree(trained.folder, tmp_path / "plan"), trained.data)
 
 
-def harm(plan: Places, name: str, damage: str) -> bytes | None:
-    """Damage a file of seed 0; its contents then, None if it is no file."""
-    path = plan.file(name)
+def harm(plan: Places, name: str, damage: str) -> None:
+    """Damage a file of seed 0."""
+    path, others = plan.file(name), plan.file(name, 1).read_bytes()
     contents = path.read_bytes()
-    if damage in ("missing", "a folder"):
-        path.unlink()
-        if damage == "a folder":
-            path.mkdir()
-        return None
-    others = plan.file(name, 1).read_bytes()
     flipped = contents[:-40] + bytes([contents[-40] ^ 4]) + contents[-39:]
-    path.write_bytes({"cut": contents[:-99], "another seed's": others, "a bit": flipped}[damage])
-    return path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes({"cut": contents[:-99], "another seed's": others, "a bit": flipped}[damage])
 
 
 def test_the_record_names_the_files_by_size_and_digest(plan: Places, tiny: Tiny) -> None:
@@ -266,13 +261,14 @@ def test_the_record_names_the_files_by_size_and_digest(plan: Places, tiny: Tiny)
     ("name", "damage"),
     [
         *(("model.safetensors", damage) for damage in ("cut", "missing", "a bit")),
-        *(("history.csv", damage) for damage in ("missing", "a folder")),
+        ("history.csv", "missing"),
         ("test_predictions.npy", "another seed's"),
     ],
 )
 def test_a_damaged_file_is_not_a_complete_run(name: str, damage: str, plan: Places, tiny: Tiny) -> None:
     path, whole = plan.file(name), plan.file(name).read_bytes()
-    damaged = harm(plan, name, damage)
+    harm(plan, name, damage)
+    damaged = path.read_bytes() if path.exists() else None
     if (name, damage) != ("model.safetensors", "missing"):  # as in a fresh clone
         with pytest.raises(UserError, match="pass --overwrite to move it aside") as caught:
             plan.train(tiny(), 0, 1, overwrite=False)
@@ -282,8 +278,8 @@ def test_a_damaged_file_is_not_a_complete_run(name: str, damage: str, plan: Plac
     assert f"resnet-8 seed 0: not complete: {path}: " in shown
     assert shown.count("already complete") == 1  # the other seed
     assert path.read_bytes() == whole  # trained again, with the same bits
-    aside = [place for place in plan.folder.rglob(f".aside/*/seed-0/{name}") if place.is_file()]
-    assert [place.read_bytes() for place in aside] == ([] if damaged is None else [damaged])
+    aside = [place.read_bytes() for place in plan.folder.rglob(f".aside/*/seed-0/{name}")]
+    assert aside == ([] if damaged is None else [damaged])
     assert len(list(plan.folder.rglob(".aside/*/seed-0/metrics.json"))) == 1
     assert plan.train(tiny(), 0, 1)[1].count("already complete") == 2
 
@@ -313,3 +309,26 @@ def test_weights_are_compared_with_the_record_before_they_are_measured(plan: Pla
         measure_responses(tiny(), plan.weights, plan.data, 10, CPU)
     shutil.copy(path, path.with_name("theirs.safetensors"))
     evaluate_weights(tiny(), path.with_name("theirs.safetensors"), plan.data, CPU)  # says nothing about whose it is
+
+
+def test_settings_that_bear_on_the_result_and_the_data_count(tiny: Tiny, digits: Data) -> None:
+    one = identity(tiny(), digits.record, "fp32")
+    for changes in ({"learning_rate": 0.2}, {"iterations": 13}, {"warmup": "true"}, {"net": "plain"}):
+        other = identity(tiny(**changes), digits.record, "fp32")
+        assert one.differences(other) == ["configuration"]
+    assert one.differences(identity(tiny(), digits.record, "bf16")) == ["configuration"]
+    data = digits.record.model_copy(update={"split_fingerprint": "0" * 64})
+    assert one.differences(identity(tiny(), data, "fp32")) == ["data"]
+    # How often to save, where and which seeds do not.
+    for changes in ({"checkpoint_every": 3, "seeds": 7}, {"checkpoint_every": "auto", "device": "cpu"}):
+        assert one == identity(tiny(**changes), digits.record, "fp32")
+
+
+@pytest.mark.parametrize(("net", "digest"), [("resnet", "9bda61756bc68e17"), ("plain", "7a9dff02d594ad07")])
+def test_a_wider_net_is_another_and_the_papers_width_is_as_before(net: str, digest: str, digits: Data) -> None:
+    def of_width(*assignments: str) -> str:
+        return identity(load(None, assignments).settings_for(net, 8), digits.record, "fp32").configuration
+
+    assert of_width() == of_width("model.width=1") != of_width("model.width=2")
+    assert (of_width("model.shortcut=B") == of_width()) == (net == "plain")
+    assert of_width()[:16] == digest, "results from before there was a width no longer count"
