@@ -71,14 +71,14 @@ def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
         # A writer that is suspended keeps the others waiting, for a week, and ends none.
         url, engine["connect_args"] = f"sqlite:///{file}", {"timeout": 7 * 24 * 3600}
     times: dict[str, Any] = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
-    failures: tuple[type[Exception], ...] = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
-    of_a_url = (ImportError, RuntimeError, ValueError)  # no driver, another version, a port that is no number
+    failures: list[type[Exception]] = [sqlalchemy.exc.SQLAlchemyError, StorageInternalError]
+    failures += [ImportError, RuntimeError, ValueError]  # to open it: no driver, another version, no port
     try:
         with FileLock(lock):  # two workers would create the tables at once
             storage = RDBStorage(url, engine, heartbeat_stale_trial_callback=begin_again, **times)
-        of_a_url = ()
+        del failures[2:]
         yield storage
-    except failures + of_a_url as error:
+    except tuple(failures) as error:
         reason = one_line(error.__cause__ or error)
         raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
 
@@ -159,10 +159,11 @@ class NetSweep:
             startup = self.sweep.sampler_startup_trials
             self.study.sampler = TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
             try:
-                self.study.optimize(self.objective, n_trials=1, callbacks=[lambda *_: self.write()])
+                self.study.optimize(self.objective, n_trials=1)
             except ValueError as error:  # this process stood still for longer than `dead_after`
                 if "Cannot tell" not in str(error):
                     raise
+            self.write()
 
     def objective(self, trial: Trial) -> float:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""

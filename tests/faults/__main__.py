@@ -50,12 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of real processes at random moments [200]")
     parser.add_argument("--inputs", type=int, default=1000, help="bad inputs [1000]")
-    parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random [0]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once [one a core]")
     chosen = parser.parse_args()
-    if chosen.short:
-        chosen.kills, chosen.inputs = 10, 100
     os.environ.pop("CIFAR10_SOURCE", None)
     with tempfile.TemporaryDirectory() as name:
         folder, outcomes = Path(name), list[Outcome]()
