@@ -146,8 +146,8 @@ class Run:
         keys = {"device", "threads", "fused"} if self.machine.device.type == "cpu" else {"device"}
         systems = [segment.system.model_dump(include=keys) for segment in self.progress.segments[-1:]]
         if systems and systems[0] != self.segment.system.model_dump(include=keys):
-            line = f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} on another"
-            print(f"{line} device or with other threads or operations: it will end with other bits", file=sys.stderr)
+            line = f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other"
+            print(f"{line} arithmetic (device, threads, compiled operations): with other bits", file=sys.stderr)
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it; say how the run has ended, or None while it goes on."""

@@ -246,4 +246,4 @@ def test_other_arithmetic_is_said(
     finally:
         torch.set_num_threads(threads)
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"at iteration 10 in other arithmetic: threads {threads + 1} (before: {threads})" in line
+    assert "at iteration 10 in other arithmetic" in line
