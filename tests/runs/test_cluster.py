@@ -158,7 +158,6 @@ def test_rays_own_log_is_not_displayed(capfd: pytest.CaptureFixture[str]) -> Non
     ("arguments", "line"),
     [
         ((), "resnet plan needs Ray: pip install ray, or this project with its extra `ray`"),
-        (("--address", "127.0.0.1:9"), "--address 127.0.0.1:9: no Ray cluster answers there"),
         pytest.param(("--cores", "64000"), "--cores 64000: no node of Ray has so many; the", marks=pytest.mark.slow),
         pytest.param(("--address", "nonsense"), "--address nonsense: ", marks=pytest.mark.slow),
     ],
