@@ -110,9 +110,6 @@ def test_it_is_off_unless_an_option_or_a_variable_asks_for_it(
     assert "already complete" in done.stderr
     assert event_files(tmp_path / "out/seed-0") == []
     check_curves(tmp_path / "out/seed-1")
-    done = command("train", *training, "--live", "a-board")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "'a-board' is not" in done.stderr
 
 
 def test_without_tensorboard_nothing_trains(command: Command, tmp_path: Path) -> None:
