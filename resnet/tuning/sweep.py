@@ -222,8 +222,14 @@ class NetSweep:
             trials=tuple(trials),
         )
         record.write(self.record_file)
-        if record.status == "done" and record.best is not None:
-            write_text(self.out / f"best-{self.name}.yaml", best_params(self.params, record, record.best))
+        best = record.best if record.status == "done" else None
+        if best is not None and best.values is not None:
+            tree = self.params.model_dump(mode="json", exclude={"sweep"})
+            tree["models"] = {self.name: tree["models"][self.name]}
+            tree["models"][self.name]["train"] |= best.values.model_dump(mode="json")
+            text = yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
+            head = f"# {self.name}: trial {best.number} of a sweep, validation error {best.validation_error:.2f} %.\n"
+            write_text(self.out / f"best-{self.name}.yaml", head + text)
         return record
 
 
@@ -242,16 +248,6 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     )
 
 
-def best_params(params: Params, record: SweepRecord, best: SweepTrial) -> str:
-    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
-    assert best.values is not None, "a complete trial has values"
-    tree = params.model_dump(mode="json", exclude={"sweep"})
-    tree["models"] = {record.name: tree["models"][record.name]}
-    tree["models"][record.name]["train"] |= best.values.model_dump(mode="json")
-    head = f"# {record.name}: trial {best.number} of a sweep, validation error {best.validation_error:.2f} %.\n"
-    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
-
-
 def sweep_nets(
     params: Params, data: Data, out: Path, *, overwrite: bool = False, console: Console | None = None
 ) -> list[SweepRecord]:
@@ -268,8 +264,6 @@ def sweep_nets(
     console, sweep = console or Console(stderr=True), params.sweep
     if not len(data.validation):
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
-    if sweep.evaluate_every >= sweep.iterations:
-        raise UserError("sweep.evaluate_every must be below sweep.iterations")
     # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
     sweeps = [NetSweep(params, name, seen, out, console, overwrite) for name in dict.fromkeys(sweep.nets)]
