@@ -20,7 +20,7 @@ from resnet.nets.model import DepthNet, count_parameters, resnet
 from resnet.nets.weights import load_weights
 from resnet.params import Settings, load
 from resnet.results import TrainingRecord
-from resnet.runs.folders import Folders, seed_folders
+from resnet.runs.results import Folders, seed_folders
 from resnet.runs.run import Run
 from resnet.training.batches import Batches
 from tests.conftest import CPU

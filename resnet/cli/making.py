@@ -132,8 +132,9 @@ def sweep(
     from resnet.data import load as load_data
     from resnet.tuning.sweep import sweep_nets
 
-    prepared, names = load_data(plan.data.dir, plan.data), nets.split(",") if nets else None
-    for record in sweep_nets(plan, prepared, out, nets=names, storage=study, overwrite=overwrite):
+    given = ({"nets": nets.split(",")} if nets else {}) | ({"storage": study} if study else {})
+    plan = plan.model_copy(update={"sweep": plan.sweep.model_copy(update=given)})
+    for record in sweep_nets(plan, load_data(plan.data.dir, plan.data), out, overwrite=overwrite):
         best, default = record.best, record.default.validation_error
         if best is None:
             print(f"{record.name}: no trial is complete")

@@ -45,7 +45,6 @@ def check(
 
 def status(
     runs: options.Runs = Path("runs"),
-    checkpoints: Annotated[Path | None, typer.Option(help="Folder of unfinished runs [RUNS/train].")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again until the plan is complete.")] = False,
     params: options.ParamsFile = options.DEFAULT_PARAMS,
     set_: options.Assignments = None,
@@ -56,11 +55,11 @@ def status(
 
     plan = options.read_params(params, set_)
     if format_ == "json":
-        print(json.dumps(plan_status(plan, runs, checkpoints).as_json(), indent=2))
+        print(json.dumps(plan_status(plan, runs).as_json(), indent=2))
     elif watch:
-        watch_plan(lambda: plan_status(plan, runs, checkpoints), Console())
+        watch_plan(lambda: plan_status(plan, runs), Console())
     else:
-        Console().print(screen(plan_status(plan, runs, checkpoints)))
+        Console().print(screen(plan_status(plan, runs)))
 
 
 COMMANDS = (status, report, check)

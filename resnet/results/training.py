@@ -151,6 +151,12 @@ class TrainingRecord(Record):
         """Wall-clock time of the whole run, evaluations included."""
         return sum(segment.seconds for segment in self.segments)
 
+    @property
+    def images_per_second(self) -> float | None:
+        """Images trained on per second of training iterations, evaluations left out."""
+        seconds = sum(segment.training_seconds for segment in self.segments)
+        return self.iteration * int(self.settings["train"]["batch_size"]) / seconds if seconds else None
+
 
 class Facts(Record):
     """What the user of a net's weights must know: which net, how well it does, and how its images are normalised.

@@ -37,12 +37,12 @@ def adopt(pipeline: Path) -> dict[str, str]:
     params = load(folder / "params.yaml")
     check_plan(folder, found := Check())
     if found.problems:
-        more = f", and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
-        raise UserError(f"{found.lines[0]}{more}: nothing is recorded; `resnet check` lists all problems")
+        raise UserError(f"{found.lines[0]}: nothing is recorded; `resnet check` lists all problems")
     nets = plan_status(params, folder / "runs").nets
     going = {f"train@{net.name}": f"{net.ended} of {len(net.seeds)} seeds" for net in nets if not net.complete}
     # DVC is to measure responses of weights that are there no more.
-    return _record(pipeline, [name for name in STAGES if name != "responses" or not found.stale], going)
+    stale = any(path.parent == folder / "runs/responses" for path, _ in found.notes)
+    return _record(pipeline, [name for name in STAGES if name != "responses" or not stale], going)
 
 
 def _record(pipeline: Path, names: list[str], going: dict[str, str]) -> dict[str, str]:

@@ -8,40 +8,28 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from resnet import results
 from resnet.data import load as load_data
 from resnet.errors import UserError, one_line
 from resnet.params import Params, load
-from resnet.results import (
-    WEIGHTS,
-    DamagedFile,
-    DescriptionRecord,
-    ForecastRecord,
-    LatencyRecord,
-    PublishedRecords,
-    Record,
-    ResponsesRecord,
-    StoredFile,
-    SweepRecord,
-    ThroughputRecord,
-    UsualLoopRecord,
-)
-from resnet.results.consistency import METRICS, RunFiles, record_of, weights_of
-from resnet.results.plan_runs import UNPLANNED, read_plan_runs
+from resnet.results.consistency import weights_of
+from resnet.results.plan_runs import ENDED, UNPLANNED, first_damage, read_plan_runs
 from resnet.training.recipe import VERSION
 
-BY_FOLDER: dict[str, type[Record]] = {
-    "describe": DescriptionRecord,
-    "throughput": ThroughputRecord,
-    "responses": ResponsesRecord,
-    "sweep": SweepRecord,
-    "latency": LatencyRecord,
-    "usual-loop": UsualLoopRecord,
+BY_FOLDER: dict[str, type[results.Record]] = {
+    "describe": results.DescriptionRecord,
+    "throughput": results.ThroughputRecord,
+    "responses": results.ResponsesRecord,
+    "sweep": results.SweepRecord,
+    "latency": results.LatencyRecord,
+    "usual-loop": results.UsualLoopRecord,
+    "forecast": results.ForecastRecord,
+    "runs": results.PublishedRecords,
 }
-BY_NAME: dict[str, type[Record]] = {"forecast.json": ForecastRecord, "published.json": PublishedRecords}
-OF_A_NET = (DescriptionRecord, ThroughputRecord, ResponsesRecord, SweepRecord)
+OF_A_NET = (results.DescriptionRecord, results.ThroughputRecord, results.ResponsesRecord, results.SweepRecord)
 """Records whose file has the name of their net."""
 
 
@@ -50,16 +38,15 @@ class Check:
 
     def __init__(self) -> None:
         self.problems: list[tuple[Path, str]] = []
-        self.unplanned: list[tuple[Path, str]] = []
-        """Runs that the plan does not name: they are not looked at, and are no problem."""
-        self.stale: list[tuple[Path, str]] = []
-        """Measurements of weights that were trained again since: `dvc repro` measures anew, and they are no problem."""
+        self.notes: list[tuple[Path, str]] = []
+        """No problems: runs that the plan does not name, which are not looked at, and measurements of weights that were
+        trained again since, which `dvc repro` makes anew."""
         self.counts: Counter[str] = Counter()
 
     @property
     def lines(self) -> list[str]:
-        """All that is wrong, unplanned or stale, a printable line each."""
-        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.unplanned, *self.stale)]
+        """The problems, then the notes, a printable line each."""
+        return [one_line(f"{path}: {what}") for path, what in (*self.problems, *self.notes)]
 
     @contextmanager
     def looking(self, path: Path, kind: str) -> Iterator[None]:
@@ -67,7 +54,7 @@ class Check:
         self.counts[kind] += 1
         try:
             yield
-        except DamagedFile as error:
+        except results.DamagedFile as error:
             self.problems.append((error.path, error.problem))
         except UserError as error:
             self.problems.append((path, str(error).removeprefix(f"{path}: ")))
@@ -96,66 +83,45 @@ def check_plan(folder: Path, made: Check) -> None:
                 load_data(data, params.data)
         _check_runs(params, folder / "runs", made)
         for place in ("runs", "weights"):
-            _check_files(folder / place, params, made)
+            _check_files(folder / place, made)
 
 
 def _check_runs(params: Params, runs: Path, made: Check) -> None:
     counted, not_counted = read_plan_runs(params, runs, VERSION)
     for path, reason in not_counted:
-        (made.unplanned if reason in UNPLANNED else made.problems).append((path, reason))
-    records = {path for path, _ in not_counted if path.name == METRICS}
-    made.counts["runs"] += len(records | {run.folder / METRICS for run in counted.values()})
+        (made.notes if reason in UNPLANNED else made.problems).append((path, reason))
+    made.counts["runs"] += len(counted)
     for run in counted.values():
-        _check_net(run, runs / "describe" / f"{run.record.name}.json", made)
+        damage = first_damage(run) if run.record.status in ENDED else None
+        if damage is not None and (damage.path, damage.problem) not in made.problems:
+            made.problems.append((damage.path, damage.problem))
 
 
-def _check_net(run: RunFiles, described: Path, made: Check) -> None:
-    """Compare a run's record with its net's layers, if these are described, and its weights with the record."""
-    record, weights = run.record, weights_of(run.folder)
-    with suppress(DamagedFile):  # absent, or a problem of its own
-        net = DescriptionRecord.read(described)
-        counts = net.parameters, net.multiply_adds
-        if net.classes == len(record.data.classes) and counts != (record.parameters, record.multiply_adds):
-            what = f"{record.parameters:,} parameters and {record.multiply_adds:,} multiply-adds"
-            made.problems.append((run.folder / METRICS, f"{what}, its net has {counts[0]:,} and {counts[1]:,}"))
-    if weights is not None and record.status != "interrupted":
-        with made.looking(weights, "files of weights"):
-            if WEIGHTS in record.files:
-                record.files[WEIGHTS].check(weights)
-
-
-def _check_files(folder: Path, params: Params, made: Check) -> None:
+def _check_files(folder: Path, made: Check) -> None:
     """Check all files below a folder that are no run's results: measurements and checkpoints."""
-
-    def unreadable(error: OSError) -> None:
-        if os.path.lexists(error.filename):
-            made.problems.append((Path(error.filename), f"not a folder that can be read ({error.strerror})"))
-
-    for name, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+    for name, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(inner for inner in folders if inner[0] != ".")
         for path in (Path(name) / file for file in sorted(files)):
-            if path.name == WEIGHTS and path.parent.parent.name in params.models and record_of(path) is None:
-                made.problems.append((path, "weights without a record"))
-            elif path.name.startswith("checkpoint") and path.suffix == ".safetensors":
+            if path.name.startswith("checkpoint") and path.suffix == ".safetensors":
                 from resnet.training.checkpoint import read_checkpoint  # PyTorch, for nothing else
 
                 with made.looking(path, "checkpoints"):
                     read_checkpoint(path)
-            elif path.suffix == ".json" and (kind := BY_NAME.get(path.name) or _by_folder(path)):
+            elif path.suffix == ".json" and (kind := _by_folder(path)):
                 _check_measurement(path, kind, made)
 
 
-def _by_folder(path: Path) -> type[Record] | None:
+def _by_folder(path: Path) -> type[results.Record] | None:
     """Of an accelerator's measurement too, which is in a folder of its own."""
     return BY_FOLDER.get(path.parent.name) or BY_FOLDER.get(path.parents[1].name)
 
 
-def _check_measurement(path: Path, kind: type[Record], made: Check) -> None:
+def _check_measurement(path: Path, kind: type[results.Record], made: Check) -> None:
     with made.looking(path, "other records"):
         record = kind.read(path)
         if isinstance(record, OF_A_NET) and record.name != path.stem:
-            raise DamagedFile(path, f"holds {record.name}, not {path.stem}")
-        for seed in record.seeds if isinstance(record, ResponsesRecord) else ():
+            raise results.DamagedFile(path, f"holds {record.name}, not {path.stem}")
+        for seed in record.seeds if isinstance(record, results.ResponsesRecord) else ():
             weights = weights_of(path.parents[1] / "train" / path.stem / f"seed-{seed.seed}")
-            if weights is not None and StoredFile.describe(weights).sha256 != seed.weights_sha256:
-                made.stale.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))
+            if weights is not None and results.StoredFile.describe(weights).sha256 != seed.weights_sha256:
+                made.notes.append((path, f"measured on other weights than those of seed {seed.seed} that are there"))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -32,25 +31,9 @@ from resnet.runs.status import SECONDS_BETWEEN_LOOKS, PlanStatus, plan_status, s
 from resnet.training.devices import choose_machine
 from resnet.training.placement import Placement, place, run_bytes
 
-RETRIES = 20
-"""Times that a task whose worker or node died is started elsewhere."""
+RETRIES = 20  # of a task whose worker or node has died
 SECONDS_FOR_LOCK = 600.0
 """How long a restarted task waits for a process that still trains its seeds: of a node that was only out of reach."""
-SECONDS_FOR_ANSWER = 5.0
-"""Of a cluster at an address."""
-
-
-class Task(NamedTuple):
-    """Some seeds of a net that one process trains, side by side if there are several."""
-
-    settings: Settings
-    """With these seeds alone, the nodes' kind of device, and the data's folder in full."""
-    out: Path
-    weights: Path
-
-    def __str__(self) -> str:
-        seeds = self.settings.train.seed_list
-        return f"{self.settings.name} {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
 def placements(params: Params, device: str) -> dict[str, Placement]:
@@ -59,10 +42,11 @@ def placements(params: Params, device: str) -> dict[str, Placement]:
     return {settings.name: place(settings, choose_machine(settings.train)) for settings in nets}
 
 
-def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placement], device: str) -> list[Task]:
-    """The tasks of all seeds without finished results, the costliest first: what takes longest must not begin last.
+def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placement], device: str) -> list[Settings]:
+    """The seeds without finished results, by what one process trains, side by side if there are several.
 
-    All nodes train a net in the precision in which one of them has placed it. The folder is the plan's.
+    The costliest task is first: what takes longest must not begin last. All nodes train a net in the precision in which
+    one of them has placed it. The folder, in full, is the plan's.
     """
     tasks = []
     data = params.data.model_copy(update={"dir": folder / params.data.dir})
@@ -73,18 +57,18 @@ def unfinished_tasks(params: Params, folder: Path, placed: Mapping[str, Placemen
         left = [seed.seed for seed in net.seeds if seed.state not in ENDED]
         for start in range(0, len(left), placement.seeds):
             chunk = settings.with_train(seeds=left[start : start + placement.seeds])
-            chunk = chunk.model_copy(update={"data": data})
-            tasks.append(Task(chunk, folder / "runs/train" / net.name, folder / "weights" / net.name))
-    return sorted(tasks, key=lambda task: -work(task.settings).multiply_adds * task.settings.train.iterations)
+            tasks.append(chunk.model_copy(update={"data": data}))
+    return sorted(tasks, key=lambda task: -work(task).multiply_adds * task.train.iterations)
 
 
-def train(task: Task, live: Viewer | None = None) -> None:
-    """Train a task's seeds to their end, from their last checkpoints; runs on a node."""
-    seeds, patience = task.settings.train.seed_list, time.monotonic() + SECONDS_FOR_LOCK
-    while any(is_locked(task.out / f"seed-{seed}") for seed in seeds) and time.monotonic() < patience:
+def train(task: Settings, folder: Path, live: Viewer | None = None) -> None:
+    """Train a task's seeds to their end, from their last checkpoints, in the plan's folder; runs on a node."""
+    seeds, patience = task.train.seed_list, time.monotonic() + SECONDS_FOR_LOCK
+    out, weights = folder / "runs/train" / task.name, folder / "weights" / task.name
+    while any(is_locked(out / f"seed-{seed}") for seed in seeds) and time.monotonic() < patience:
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    data, machine = load(task.settings.data.dir, task.settings.data), choose_machine(task.settings.train)
-    train_seeds(task.settings, seeds, data, task.out, machine, weights=task.weights, overwrite=True, live=live)
+    data, machine = load(task.data.dir, task.data), choose_machine(task.train)
+    train_seeds(task, seeds, data, out, machine, weights=weights, overwrite=True, live=live)
 
 
 @contextmanager
@@ -119,15 +103,13 @@ def _cluster(address: str | None) -> Iterator[Any]:
 @contextmanager
 def without_rays_log() -> Iterator[None]:
     """Let only this program write to the standard error stream: Ray's own log is in its folder of the session."""
-    earlier, descriptor = sys.stderr, os.dup(2)
-    with open(os.devnull, "wb") as nothing, open(descriptor, "w", buffering=1, encoding="utf-8") as own:
+    with open(os.devnull, "wb") as nothing, open(os.dup(2), "w", buffering=1, encoding="utf-8") as own:
         os.dup2(nothing.fileno(), 2)
-        sys.stderr = own
         try:
-            yield
+            with redirect_stderr(own):
+                yield
         finally:
-            sys.stderr = earlier
-            os.dup2(descriptor, 2)
+            os.dup2(own.fileno(), 2)
 
 
 def check_listens(address: str) -> None:
@@ -142,7 +124,7 @@ def check_listens(address: str) -> None:
     preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 4  # RFC 9113, sections 3.4 and 6.5
     why = "what answers there is not Ray"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), SECONDS_FOR_ANSWER) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), 5.0) as connection:
             connection.sendall(preface + bytes([0, 0, 0, settings, 0, 0, 0, 0, 0]))
             if connection.recv(4)[3:] == bytes([settings]):
                 return
@@ -151,15 +133,14 @@ def check_listens(address: str) -> None:
     raise UserError(f"--address {one_line(address, 100)}: {why}")
 
 
-def _resources(ray: Any, task: Task, placement: Placement, cores: int) -> dict[str, Any]:
+def _resources(ray: Any, task: Settings, placement: Placement, cores: int) -> dict[str, Any]:
     """What Ray must keep free for a task: a share of a GPU, or cores and memory."""
-    seeds = len(task.settings.train.seed_list)
-    if task.settings.train.device == "cuda":
+    seeds = len(task.train.seed_list)
+    if task.train.device == "cuda":
         return {"num_cpus": 1, "num_gpus": max(0.01, round(seeds / placement.seeds, 2))}
     most = max(node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"])
-    needed = seeds * run_bytes(task.settings, placement.machine.precision)
     # What does not fit is computed again in the backward pass: then all of the largest node's memory will do.
-    return {"num_cpus": cores, "memory": int(min(needed, most))}
+    return {"num_cpus": cores, "memory": int(min(seeds * run_bytes(task, placement.machine.precision), most))}
 
 
 def train_plan(
@@ -186,29 +167,26 @@ def train_plan(
             raise UserError(f"--cores {cores}: no node of Ray has so many; the largest has {most}")
         device = "cuda" if gpu else "cpu"
         placed = ray.get(ray.remote(num_cpus=0, num_gpus=0.01 if gpu else 0)(placements).remote(params, device))
-        tasks = unfinished_tasks(params, folder, placed, device)
         # A process for each task: memory is measured, threads are settled, and it may die alone.
-        remote = ray.remote(max_calls=1, max_retries=RETRIES)(train)
+        threads = {"env_vars": {"OMP_NUM_THREADS": str(cores), "GOMP_SPINCOUNT": "1000"}}
+        remote = ray.remote(max_calls=1, max_retries=RETRIES, runtime_env=threads)(train)
         pending = {
-            remote.options(
-                **_resources(ray, task, placed[task.settings.name], cores),
-                runtime_env={"env_vars": {"OMP_NUM_THREADS": str(cores), "GOMP_SPINCOUNT": "1000"}},
-            ).remote(task, live): task
-            for task in tasks
+            remote.options(**_resources(ray, task, placed[task.name], cores)).remote(task, folder, live): task
+            for task in unfinished_tasks(params, folder, placed, device)
         }
-        console.print(f"{len(tasks)} tasks on {len(ray.nodes())} nodes of Ray", highlight=False)
+        console.print(f"{len(pending)} tasks on {len(ray.nodes())} nodes of Ray", highlight=False)
         try:
-            failures = _follow(ray, pending, lambda: plan_status(params, folder / "runs"), console)
+            failures = _follow(ray, dict(pending), lambda: plan_status(params, folder / "runs"), console)
         except KeyboardInterrupt as error:
             for reference in pending:
                 ray.cancel(reference)  # as Ctrl-C would: it saves a checkpoint
             ray.wait(list(pending), num_returns=len(pending), timeout=60)
             raise Interrupted from error
     if failures:
-        raise UserError(f"{len(failures)} of {len(tasks)} tasks failed, the first: {failures[0]}")
+        raise UserError(f"{len(failures)} of {len(pending)} tasks failed, the first: {failures[0]}")
 
 
-def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], console: Console) -> list[str]:
+def _follow(ray: Any, pending: dict[Any, Settings], look: Callable[[], PlanStatus], console: Console) -> list[str]:
     """Show the plan until all tasks have ended; what ended badly, one line each."""
     failures: list[str] = []
     with Live(console=console, auto_refresh=False) as live:
@@ -218,12 +196,11 @@ def _follow(ray: Any, pending: dict[Any, Task], look: Callable[[], PlanStatus], 
                 task = pending.pop(reference)
                 try:
                     ray.get(reference)
-                    line = f"{task}: done"
                 except (ray.exceptions.RayError, UserError) as error:
-                    line = f"{task}: {one_line(getattr(error, 'cause', None) or error, 300)}"
-                    failures.append(line)
-                console.print(line, highlight=False, soft_wrap=True)
+                    name = f"{task.name} seeds {task.train.seed_list}"
+                    failures.append(f"{name}: {one_line(getattr(error, 'cause', None) or error, 300)}")
+                    console.print(failures[-1], highlight=False, soft_wrap=True)
             alive, nodes = sum(node["Alive"] for node in ray.nodes()), len(ray.nodes())
-            left = f"{len(pending)} task{'' if len(pending) == 1 else 's'} left on {alive} of {nodes} nodes of Ray"
+            left = f"tasks left: {len(pending)}, on {alive} of {nodes} nodes of Ray"
             live.update(screen(look(), left), refresh=True)
     return failures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from resnet.training.checkpoint import Progress
@@ -18,13 +18,9 @@ SECONDS_OF_SPEED = 600.0
 
 def training_bars(console: Console) -> Bars:
     """The bars of runs that train side by side, for a `with` block."""
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[state]}"
     return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *(*columns, TimeElapsedColumn(), TimeRemainingColumn()),
         console=console,
         disable=not console.is_terminal,
         get_time=time.monotonic,
@@ -42,15 +38,14 @@ class RunDisplay:
         self.bars, self.title, self.iterations, self.batch_size = bars, title, iterations, batch_size
         bars.add_task(title, total=iterations, state="")
         self.task = bars.tasks[-1]
-        self.shown_at, self.line_at = float("-inf"), time.monotonic()
-        self.shown_iteration: int | None = None
+        self.shown_at, self.line_at, self.shown_iteration = float("-inf"), time.monotonic(), 0
 
     def __call__(self, progress: Progress, learning_rate: float) -> None:
         """Show the progress after an iteration: the values since the last look, evaluations in the speed."""
         done, last = progress.iteration, progress.iteration == self.iterations
         if not last and time.monotonic() - self.shown_at < SECONDS_BETWEEN_UPDATES:
             return
-        recent = slice(done - 1 if self.shown_iteration is None else min(self.shown_iteration, done - 1), done)
+        recent = slice(self.shown_iteration, done)
         loss, wrong = float(progress.losses[recent].mean()), float(progress.wrong[recent].float().mean())
         self.shown_iteration, self.shown_at = done, time.monotonic()  # the device has done its work
         self.bars.update(self.task.id, completed=done)

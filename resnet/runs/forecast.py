@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from resnet.data import load
 from resnet.errors import UserError
@@ -17,11 +15,8 @@ from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.params import Params, Settings
 from resnet.results import DataRecord, ForecastRecord, ForecastRow
-from resnet.runs.folders import seed_folders
-from resnet.runs.identity import identity
-from resnet.runs.results import Results
+from resnet.runs.results import Results, identity, seed_folders
 from resnet.system import Machine
-from resnet.threads import cores
 from resnet.training.devices import choose_machine
 from resnet.training.placement import place
 
@@ -29,17 +24,14 @@ DEEPEST_MEASURED = 110
 """Deeper nets are scaled by multiply-adds: a step of ResNet-1202 takes seconds on a CPU."""
 WARMUP_STEPS, STEPS = 2, 3
 """Of a measurement."""
-BUSY = 1.25
-"""Load average a core. Above it others are at work too: this process alone does not reach it."""
 
 
 class Forecaster:
     """Forecasts the runs of nets, each from a few steps measured once; an evaluation looks at `images_evaluated`."""
 
-    def __init__(self, images_evaluated: int) -> None:
-        self.images_evaluated = images_evaluated
+    def __init__(self, images_evaluated: int, console: Console) -> None:
+        self.images_evaluated, self.console = images_evaluated, console
         self.rows: list[ForecastRow] = []
-        self._nets: list[tuple[Settings, Machine]] = []
         self._measured: dict[tuple[object, ...], float] = {}
 
     @property
@@ -47,7 +39,7 @@ class Forecaster:
         return sum(row.hours for row in self.rows)
 
     def forecast(self, settings: Settings, machine: Machine, iterations_left: Sequence[int]) -> ForecastRow:
-        """Forecast the runs of one net that are left, each with so many iterations after its last checkpoint."""
+        """Forecast the runs of one net that are left, each with so many iterations to do, and say it in a line."""
         recipe, step = settings.train, 0.0
         if iterations_left:
             step = self._step_seconds(settings, machine, len(iterations_left))
@@ -62,7 +54,9 @@ class Forecaster:
             hours=steps * step / 3600,
         )
         self.rows.append(row)
-        self._nets.append((settings, machine))
+        left = f"iterations left: {sum(iterations_left):,}, runs left: {row.seeds_left}"
+        cost = f"forecast {row.hours:.2f} h at {step:.3f} s an iteration"
+        self.console.print(f"{row.name}: {left}, {cost}", soft_wrap=True)
         return row
 
     def _step_seconds(self, settings: Settings, machine: Machine, seeds: int) -> float:
@@ -78,30 +72,20 @@ class Forecaster:
         scale = work(settings).multiply_adds / work(shallower).multiply_adds
         return self._measured[key] * scale
 
-    def check(self, limit_hours: float, shrinkable: str = "train.iterations, train.seeds or the models") -> None:
-        """Refuse what takes more than `limits.hours`; smaller `shrinkable` parameters would make it shorter.
+    def check(self, limit_hours: float) -> None:
+        """Refuse what takes more than `limits.hours`.
 
         Raises:
-            UserError: it does. The line says what costs most, how fast it was measured, and what helps here.
+            UserError: it does. The line says what costs most, how fast it was measured, and what helps.
         """
-        if self.hours <= limit_hours:
-            return
-        row, (settings, machine) = max(zip(self.rows, self._nets, strict=True), key=lambda net: net[0].hours)
-        images = settings.train.batch_size / row.step_seconds
-        line = (
-            f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
-            f"{limit_hours:g} ({row.name} most: {row.hours:,.1f} h at {images:,.0f} images/s)"
-        )
-        load = os.getloadavg()[0]
-        if not machine.gpu and load > BUSY * cores():
-            line += (
-                f"; the machine is busy, its load average is {load:.1f} on {cores()} cores: wait until it is free, "
-                "or set OMP_NUM_THREADS to fewer threads; otherwise"
+        if self.hours > limit_hours:
+            row = max(self.rows, key=lambda row: row.hours)
+            raise UserError(
+                f"the plan is forecast to take {self.hours:,.1f} hours on this machine, over limits.hours = "
+                f"{limit_hours:g} ({row.name} most: {row.hours:,.1f} h at {row.step_seconds:.3f} s an iteration): "
+                "try `make quickstart`, shrink train.iterations, train.seeds, the models or a sweep's trials, train on "
+                "a GPU, or raise limits.hours"
             )
-        # Nobody who trains on the quickstart's data is sent to the quickstart.
-        quickstart = "" if settings.data.source == "digits" else " try `make quickstart`,"
-        gpu = "" if machine.gpu else " train on a GPU,"
-        raise UserError(f"{line}:{quickstart} shrink {shrinkable},{gpu} or raise limits.hours")
 
 
 def _measure(settings: Settings, machine: Machine, seeds: int) -> float:
@@ -121,13 +105,9 @@ def iterations_left(settings: Settings, machine: Machine, data: DataRecord, runs
 
     The iterations that a checkpoint holds there are done.
     """
-    planned, left = identity(settings, data, machine.precision), []
-    for seed in settings.train.seed_list:
-        results = Results(settings, planned, seed_folders(runs / settings.name, seed))
-        record, damage = results.ended(cloned=True)
-        if record is None or damage is not None:
-            left.append(results.iterations_left())
-    return left
+    planned, seeds = identity(settings, data, machine.precision), settings.train.seed_list
+    results = [Results(settings, planned, seed_folders(runs / settings.name, seed)) for seed in seeds]
+    return [left for each in results if (left := each.iterations_left(cloned=True))]
 
 
 def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> ForecastRecord:
@@ -138,7 +118,7 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
             or a precision that is not there.
     """
     data = load(params.data.dir, params.data).record
-    forecaster = Forecaster(data.validation_images + data.test_images)
+    forecaster = Forecaster(data.validation_images + data.test_images, console)
     for settings in map(params.settings, params.models):
         machine = choose_machine(settings.train)
         forecaster.forecast(settings, machine, iterations_left(settings, machine, data, runs))
@@ -147,20 +127,7 @@ def forecast_plan(params: Params, runs: Path, out: Path, console: Console) -> Fo
         limit_hours=params.limits.hours,
         system=choose_machine(params.train).describe(kernels.available),
     )
-    console.print(_table(record))
+    console.print(f"all: {record.hours:,.2f} h on {record.system.timed_on}", soft_wrap=True)
     record.write(out / "forecast.json")
     forecaster.check(record.limit_hours)
     return record
-
-
-def _table(record: ForecastRecord) -> Table:
-    """The forecast of a plan for a person."""
-    table = Table(title=f"Forecast on {record.system.timed_on}")
-    for heading in ("net", "seeds left", "s an iteration", "hours"):
-        table.add_column(heading, justify="left" if heading == "net" else "right")
-    for row in record.rows:
-        step = f"{row.step_seconds:.3f}{'' if row.measured else ' (scaled)'}"
-        table.add_row(row.name, str(row.seeds_left), step if row.seeds_left else "", f"{row.hours:,.2f}")
-    table.add_section()
-    table.add_row("all", str(sum(row.seeds_left for row in record.rows)), "", f"{record.hours:,.2f}")
-    return table

@@ -7,12 +7,17 @@ test error is the last iterate's, and the curve of test errors is for plotting.
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -20,24 +25,18 @@ from resnet.data import Data
 from resnet.errors import Interrupted
 from resnet.files import complete_or_absent
 from resnet.measuring.evaluate import evaluate
+from resnet.nets import kernels
 from resnet.nets.layers import work
 from resnet.nets.model import count_parameters
-from resnet.params import Settings
-from resnet.results import Facts, Segment, Status, StoredFile, TrainingRecord, write_history
-from resnet.runs.folders import Folders
-from resnet.runs.identity import identity
+from resnet.params import Settings, TrainParams
+from resnet.results import HISTORY, PREDICTIONS, Facts, HistoryRow, Segment, Status, StoredFile, TrainingRecord
+from resnet.results.consistency import write_history
 from resnet.runs.live import LiveCurve, Viewer
-from resnet.runs.results import Results
-from resnet.runs.segment import PresentSegment, history
+from resnet.runs.results import Folders, Results, identity
 from resnet.system import Machine
-from resnet.training.checkpoint import (
-    Progress,
-    checkpoint_every,
-    remove_checkpoints,
-    resume,
-    save_checkpoint,
-    save_weights,
-)
+from resnet.training import checkpoint
+from resnet.training.checkpoint import Progress
+from resnet.training.recipe import learning_rate
 from resnet.training.trainer import Trainer
 
 OnIteration = Callable[[Progress, float], object]
@@ -45,20 +44,61 @@ OnIteration = Callable[[Progress, float], object]
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+def _stop_on_signal() -> Iterator[Event]:
     """Turn SIGINT and SIGTERM into a request to stop after the running iteration."""
-    requested = False
-
-    def request(number: int, frame: FrameType | None) -> None:
-        nonlocal requested
-        requested = True
-
-    earlier = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    requested = Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier = {number: signal.signal(number, lambda *_: requested.set()) for number in numbers}
     try:
-        yield lambda: requested
+        yield requested
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+class PresentSegment:
+    """From the run's start or its last checkpoint on; its clock runs from when it is made.
+
+    Earlier segments have done `first_iteration` iterations; `side_by_side` runs share the device, this one included.
+    """
+
+    def __init__(self, first_iteration: int, machine: Machine, side_by_side: int) -> None:
+        self.first_iteration, self.side_by_side = first_iteration, side_by_side
+        self.system = machine.describe(kernels.available)
+        self._began, self._outside_training = time.perf_counter(), 0.0
+
+    @contextmanager
+    def outside_training(self) -> Iterator[None]:
+        """Leave a block's time out of training's; the device has finished its work before."""
+        began = time.perf_counter()
+        yield
+        self._outside_training += time.perf_counter() - began
+
+    def record(self, last_iteration: int) -> Segment:
+        """The segment after so many iterations of the run, which the device has done."""
+        seconds = time.perf_counter() - self._began
+        return Segment(
+            first_iteration=self.first_iteration,
+            last_iteration=last_iteration,
+            seconds=seconds,
+            training_seconds=seconds - self._outside_training,
+            side_by_side=self.side_by_side,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=source(),
+            system=self.system,
+        )
+
+
+@cache
+def source() -> str:
+    """SHA-256 (hex) over the files that compute an iteration: says where a result comes from, and decides nothing."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in ("nets", "training"):
+        for path in sorted((package / folder).rglob("*")):
+            if path.suffix in (".py", ".cpp", ".h"):
+                digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 @dataclass(eq=False)
@@ -79,7 +119,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.recipe = self.settings.train
-        self.checkpoint_every = checkpoint_every(self.recipe, self.machine)
+        self.checkpoint_every = checkpoint.checkpoint_every(self.recipe, self.machine)
         self.identity = identity(self.settings, self.data.record, self.machine.precision)
         self.results = Results(self.settings, self.identity, self.folders)
 
@@ -95,19 +135,19 @@ class Run:
         """
         self.trainer = Trainer(self.settings, self.seed, self.data, self.machine)
         self.progress = self.trainer.progress
-        self.curve = LiveCurve(self.folders.results, self.recipe.batch_size) if self.live else None
+        self.curve = LiveCurve(self.folders.results) if self.live else None
         net, sgd = self.trainer.net, self.trainer.sgd
         with self.trainer.on_stream():
-            damage = resume(self.folders.checkpoint_file, net, sgd, self.progress, self.identity)
+            damage = checkpoint.resume(self.folders.checkpoint_file, net, sgd, self.progress, self.identity)
         self.segment = PresentSegment(self.progress.iteration, self.machine, side_by_side)
         if damage is not None:
             print(damage, file=sys.stderr)
-        if self.progress.segments and (changes := self.segment.changes(self.progress.segments[-1])):
-            print(
-                f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other "
-                f"arithmetic: {changes}: it will not end with the bits that it would have ended with as before",
-                file=sys.stderr,
-            )
+        # A processor's threads and compiled operations are in its bits.
+        keys = {"device", "threads", "fused"} if self.machine.device.type == "cpu" else {"device"}
+        systems = [segment.system.model_dump(include=keys) for segment in self.progress.segments[-1:]]
+        if systems and systems[0] != self.segment.system.model_dump(include=keys):
+            line = f"{self.settings.name} seed {self.seed} goes on at iteration {self.progress.iteration:,} in other"
+            print(f"{line} arithmetic (device, threads, compiled operations): with other bits", file=sys.stderr)
 
     def advance(self, on_iteration: OnIteration) -> Status | None:
         """Do one iteration and what is due after it; say how the run has ended, or None while it goes on."""
@@ -183,17 +223,17 @@ class Run:
 
     def _write_results(self, status: Status, segments: Sequence[Segment]) -> TrainingRecord:
         rows = history(self.progress, self.recipe, self.trainer.batches.train_images)
-        write_history(self.folders.history_file, rows)
+        write_history(self.folders.results / HISTORY, rows)
         record = self._record(status, segments)
         if status != "interrupted":
             mean = self.trainer.batches.mean.cpu().numpy()
-            save_weights(self.trainer.net, self.folders.weights_file, Facts.of(record, mean))
-            files = [self.folders.weights_file, self.folders.history_file]
-            files += [self.folders.predictions_file] if status == "done" else []
+            checkpoint.save_weights(self.trainer.net, self.folders.weights_file, Facts.of(record, mean))
+            files = [self.folders.weights_file, self.folders.results / HISTORY]
+            files += [self.folders.results / PREDICTIONS] if status == "done" else []
             record = record.model_copy(update={"files": {file.name: StoredFile.describe(file) for file in files}})
         record.write(self.folders.metrics_file)
         if self.curve is not None:
-            self.curve.write(rows, segments)
+            self.curve.write(rows, record)
         return record
 
     def save(self) -> None:
@@ -202,7 +242,8 @@ class Run:
         with self.segment.outside_training(), self.trainer.on_stream():
             segments = self._segments()
             saved = Progress(**{**vars(self.progress), "segments": segments})
-            save_checkpoint(self.folders.checkpoint_file, self.trainer.net, self.trainer.sgd, saved, self.identity)
+            net, sgd = self.trainer.net, self.trainer.sgd
+            checkpoint.save_checkpoint(self.folders.checkpoint_file, net, sgd, saved, self.identity)
             self._write_results("interrupted", segments)
 
     def finish(self, status: Status) -> TrainingRecord:
@@ -211,13 +252,39 @@ class Run:
             self._evaluate(self.machine.at("fp32"))
             # With the labels: the report compares nets image by image without the data.
             pairs = np.stack([self.data.test.labels, self.last_test.predictions.numpy()], axis=1).astype(np.uint8)
-            with complete_or_absent(self.folders.predictions_file) as partial, partial.open("wb") as file:
+            with complete_or_absent(self.folders.results / PREDICTIONS) as partial, partial.open("wb") as file:
                 np.save(file, pairs)
         with self.trainer.on_stream():
             record = self._write_results(status, self._segments())
-        remove_checkpoints(self.folders.checkpoint_file)
+        checkpoint.remove_checkpoints(self.folders.checkpoint_file)
         del self.trainer  # its memory is the next run's
         return record
+
+
+def history(progress: Progress, recipe: TrainParams, train_images: int) -> list[HistoryRow]:
+    """The curve up to the present iteration: a row every `log_every` iterations and at every evaluation.
+
+    An epoch has `train_images` images.
+    """
+    losses, wrong = (values[: progress.iteration].cpu().double() for values in (progress.losses, progress.wrong))
+    logged = range(recipe.log_every, progress.iteration + 1, recipe.log_every)
+    start, rows = 0, []
+    for end in sorted({*logged, *progress.evaluations}):
+        validation, test = progress.evaluations.get(end, (None, None))
+        warming_up = recipe.warmup and (progress.warmup_iterations is None or end <= progress.warmup_iterations)
+        rows.append(
+            HistoryRow(
+                iteration=end,
+                epoch=end * recipe.batch_size / train_images,
+                learning_rate=learning_rate(end - 1, recipe, warming_up=warming_up),
+                training_loss=float(losses[start:end].mean()),
+                training_error=100 * float(wrong[start:end].mean()) / recipe.batch_size,
+                validation_error=validation,
+                test_error=test,
+            )
+        )
+        start = end
+    return rows
 
 
 def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]) -> list[TrainingRecord]:
@@ -235,14 +302,14 @@ def train_side_by_side(runs: Sequence[Run], on_iterations: Sequence[OnIteration]
         run.start(len(runs))
     going = dict(zip(runs, on_iterations, strict=True))
     records: dict[Run, TrainingRecord] = {}
-    with _stop_on_signal() as stop_requested:
+    with _stop_on_signal() as stop:
         while going:
             for run, on_iteration in list(going.items()):
                 status = run.advance(on_iteration)
                 if status is not None:
                     records[run] = run.finish(status)
                     del going[run]
-            if going and stop_requested():
+            if going and stop.is_set():
                 for run in going:
                     run.save()
                 raise Interrupted

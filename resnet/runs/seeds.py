@@ -14,11 +14,10 @@ from resnet.files import locked, remove_partials
 from resnet.params import Settings
 from resnet.results import TrainingRecord
 from resnet.results.plan_runs import off_plan
-from resnet.runs.aside import Arrangement, arrange, carry_out, reunite
 from resnet.runs.display import RunDisplay, training_bars
-from resnet.runs.folders import seed_folders
 from resnet.runs.forecast import Forecaster
 from resnet.runs.live import Viewer
+from resnet.runs.results import Arrangement, arrange, carry_out, reunite, seed_folders
 from resnet.runs.run import Run, train_side_by_side
 from resnet.system import Machine
 from resnet.training.placement import Placement, place
@@ -61,8 +60,10 @@ def train_seeds(
         if not overwrite:
             _refuse(out, runs[0], arrangements)
         # A forecast that says no leaves all as it was: nothing has moved yet.
-        if left := [each.iterations_left for each in arrangements if each.iterations_left is not None]:
-            _check_forecast(settings, machine, left, data, console)
+        if left := [each.iterations_left for each in arrangements if each.iterations_left]:
+            forecaster = Forecaster(len(data.validation) + len(data.test), console)
+            forecaster.forecast(settings, machine, left)
+            forecaster.check(settings.limits.hours)
         for run, arrangement in zip(runs, arrangements, strict=True):
             for line in arrangement.lines:
                 console.print(f"{settings.name} seed {run.seed}: {line}", soft_wrap=True, markup=False)
@@ -95,27 +96,9 @@ def _refuse(out: Path, run: Run, arrangements: Sequence[Arrangement]) -> None:
         raise UserError(f"{obstacle}, or pass --overwrite to move it aside and start over, or give another --out")
 
 
-def _check_forecast(settings: Settings, machine: Machine, left: Sequence[int], data: Data, console: Console) -> None:
-    """Say how long the runs take that have so many iterations left, and refuse what is too long."""
-    forecaster = Forecaster(len(data.validation) + len(data.test))
-    row = forecaster.forecast(settings, machine, left)
-    iterations = settings.train.iterations
-    still = f", {sum(left):,} left" if sum(left) < len(left) * iterations else ""
-    what = f"{len(left)} seed{'' if len(left) == 1 else 's'} of {iterations:,} iterations{still}"
-    forecast = f"{row.hours:.2f} h at {row.step_seconds:.3f} s an iteration"
-    console.print(f"{settings.name}: {what}, forecast {forecast}", soft_wrap=True)
-    forecaster.check(settings.limits.hours)
-
-
 def _train(runs: Sequence[Run], settings: Settings, placement: Placement, console: Console) -> list[TrainingRecord]:
     machine, iterations = placement.machine, settings.train.iterations
-    where = f"{machine.device.type}, {machine.precision}"
-    if not machine.gpu:
-        where += ", no GPU: this is slower, and exact all the same"
-    if placement.recompute:
-        where += "; activations are computed again, to fit the memory"
-    if len(runs) > 1:
-        where += f"; {len(runs)} seeds side by side"
+    where = f"{machine.device.type}, {machine.precision}{'' if machine.gpu else ', slower than a GPU and as exact'}"
     titles = [f"{settings.name} seed {run.seed}" for run in runs]
     console.print(f"{', '.join(titles)}: {iterations:,} iterations on {where}", soft_wrap=True)
     with training_bars(console) as bars:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,11 +20,9 @@ from rich.text import Text
 from resnet.errors import one_line
 from resnet.files import is_locked
 from resnet.params import Params, Settings
-from resnet.results import TrainingRecord
 from resnet.results.consistency import RunFiles
 from resnet.results.iteration_time import NetLeft, nets_left
 from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
-from resnet.runs.folders import seed_folders
 from resnet.training.recipe import VERSION
 
 State = Literal["done", "running", "stopped", "not begun", "diverged"]
@@ -40,9 +38,9 @@ class SeedStatus:
     iteration: int
     """Iterations saved: a running seed may be further by as many as there are between two checkpoints."""
     images_per_second: float | None
-    """Of its last stretch by the clock, evaluations included; None before its first checkpoint."""
+    """Of the whole run, evaluations left out; None before its first checkpoint."""
     seconds_left: float | None
-    """Of a running seed since its last checkpoint, by its own speed or else by that of its net."""
+    """Of a running seed since its last checkpoint; None if nothing says how fast the net is."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,6 @@ class NetStatus:
     seeds: tuple[SeedStatus, ...]
     hours_left: float | None
     """Hours of one device for what no seed has saved; None if nothing says how fast the net is."""
-
-    def count(self, state: State) -> int:
-        return sum(seed.state == state for seed in self.seeds)
 
     @property
     def ended(self) -> int:
@@ -92,13 +87,8 @@ class PlanStatus:
         return asdict(self) | {"complete": self.complete, "hours_left": self.hours_left}
 
 
-def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> PlanStatus:
-    """Look how far a plan is.
-
-    Args:
-        params: the plan.
-        runs: the folder of result files, with `train/<net>/seed-<k>`, `forecast` and `throughput`.
-        checkpoints: of the folders `<net>/seed-<k>` with checkpoints [they are with the results].
+def plan_status(params: Params, runs: Path) -> PlanStatus:
+    """Look how far a plan is: `runs` has `train/<net>/seed-<k>`, `forecast` and `throughput`.
 
     Raises:
         DamagedFile: a measurement that says how fast a net is cannot be read.
@@ -112,86 +102,57 @@ def plan_status(params: Params, runs: Path, checkpoints: Path | None = None) -> 
         elif (damage.path, damage.problem) not in not_counted:
             not_counted.append((damage.path, damage.problem))
     left = nets_left(params, runs, usable)
-    folders = {name: (runs / "train" / name, (checkpoints or runs / "train") / name) for name in params.models}
-    nets = [_net(params.settings(name), *folders[name], usable, left[name]) for name in params.models]
+    nets = [_net(params.settings(name), runs / "train" / name, usable, left[name]) for name in params.models]
     moved = sorted(path for name in params.models for path in (runs / "train" / name).glob(".aside/*/*"))
     not_counted += [(path, "set aside, of other settings, data or version") for path in moved]
     return PlanStatus(tuple(nets), tuple(one_line(f"{path}: {reason}") for path, reason in not_counted))
 
 
-def _net(settings: Settings, out: Path, saved: Path, usable: dict[Key, RunFiles], left: NetLeft) -> NetStatus:
-    seeds, recipe = [], settings.train
-    for seed in recipe.seed_list:
-        run = usable.get((settings.name, seed))
-        iteration, speed = (run.record.iteration, _speed(run.record)) if run else (0, None)
-        folders, seconds_left = seed_folders(out, seed, checkpoints=saved), None
-        # A checkpoint with a record that does not count is of that record's run.
-        begun = run or (folders.checkpoint_file.exists() and not folders.metrics_file.exists())
-        state: State = "stopped" if begun else "not begun"
-        if run and run.record.status in ENDED:
-            state = "done" if run.record.status == "done" else "diverged"
-        elif is_locked(folders.results):
+def _net(settings: Settings, out: Path, usable: dict[Key, RunFiles], left: NetLeft) -> NetStatus:
+    seeds, iterations = [], settings.train.iterations
+    for seed in settings.train.seed_list:
+        run, seconds_left = usable.get((settings.name, seed)), None
+        record = run.record if run else None
+        done, speed = (record.iteration, record.images_per_second) if record else (0, None)
+        state: State = "stopped" if record else "not begun"
+        if record and record.status in ENDED:
+            state = "done" if record.status == "done" else "diverged"
+        elif is_locked(out / f"seed-{seed}"):
             state = "running"
-            seconds = recipe.batch_size / speed if speed else left.time and left.time.seconds
-            seconds_left = seconds and seconds * (recipe.iterations - iteration)
-        seeds.append(SeedStatus(seed, state, iteration, speed, seconds_left))
-    return NetStatus(settings.name, recipe.iterations, tuple(seeds), left.hours)
-
-
-def _speed(record: TrainingRecord) -> float | None:
-    """Images/s of a run's last stretch by the clock; None if there is none yet."""
-    if not record.segments or not record.segments[-1].seconds:
-        return None
-    last = record.segments[-1]
-    done = last.last_iteration - last.first_iteration
-    return done * int(record.settings["train"]["batch_size"]) / last.seconds
+            together = record.segments[-1].side_by_side if record and record.segments else 1
+            seconds_left = left.time and left.time.seconds * together * (iterations - done)
+        seeds.append(SeedStatus(seed, state, done, speed, seconds_left))
+    return NetStatus(settings.name, iterations, tuple(seeds), left.hours)
 
 
 def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
-    """The whole plan: its nets, the seeds that are begun and not done, and what is not the plan's."""
-    shown = [state for state in get_args(State) if state != "diverged" or any(net.count(state) for net in plan.nets)]
-    nets = _table("net", "iterations", *shown, "hours left")
-    for net in plan.nets:
-        counts = [str(net.count(state) or "") for state in shown]
-        nets.add_row(net.name, f"{net.iterations:,}", *counts, _number(net.hours_left))
-    nets.add_section()
-    counts = [str(sum(net.count(state) for net in plan.nets)) for state in shown]
-    nets.add_row("all", "", *counts, _number(plan.hours_left))
-    runs = _table("run", "state", "iteration", "images/s", "hours left")
-    for net in plan.nets:
-        for seed in net.seeds:
-            if seed.state in ("running", "stopped"):
-                left = None if seed.seconds_left is None else seed.seconds_left / 3600
-                speed = "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}"
-                done = f"{seed.iteration:,} of {net.iterations:,}"
-                hours = _number(left) if seed.state == "running" else ""
-                runs.add_row(f"{net.name} seed {seed.seed}", seed.state, done, speed, hours)
-    lines = [Text(line, overflow="fold") for line in (*plan.notes, last_line) if line]
-    return Group(nets, *([runs] if runs.rows else []), *lines)
-
-
-def _table(first: str, *headings: str) -> Table:
+    """The whole plan, a line a net and a line a seed that runs, has stopped or diverged; and what is not the plan's."""
     table = Table()
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
+    for heading in ("run", "ended", "iterations", "images/s", "hours left"):
+        table.add_column(heading, justify="left" if heading == "run" else "right", no_wrap=True)
+    for net in plan.nets:
+        table.add_row(net.name, f"{net.ended} of {len(net.seeds)}", f"{net.iterations:,}", "", _hours(net.hours_left))
+        for seed in (seed for seed in net.seeds if seed.state not in ("done", "not begun")):
+            speed = "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}"
+            left = None if seed.seconds_left is None else seed.seconds_left / 3600
+            hours = _hours(left) if seed.state == "running" else ""
+            table.add_row(f"  seed {seed.seed}", seed.state, f"{seed.iteration:,}", speed, hours)
+    table.add_section()
+    ended = sum(net.ended for net in plan.nets), sum(len(net.seeds) for net in plan.nets)
+    table.add_row("all", "{} of {}".format(*ended), "", "", _hours(plan.hours_left))
+    return Group(table, *(Text(line, overflow="fold") for line in (*plan.notes, last_line) if line))
 
 
-def _number(hours: float | None) -> str:
+def _hours(hours: float | None) -> str:
     return "?" if hours is None else f"{hours:,.2f}"
 
 
 def watch_plan(look: Callable[[], PlanStatus], console: Console) -> None:
     """Show the status again and again until the plan is complete or the user has seen enough; a file has the last."""
-    try:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                plan = look()
-                live.update(screen(plan), refresh=True)
-                if plan.complete:
-                    return
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-    finally:
-        if not console.is_terminal:
-            console.line()  # Rich ends the last line on a terminal alone
+    with Live(console=console, auto_refresh=False) as live:
+        while not (plan := look()).complete:
+            live.update(screen(plan), refresh=True)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        live.update(screen(plan), refresh=True)
+    if not console.is_terminal:
+        console.line()  # Rich ends the last line on a terminal alone

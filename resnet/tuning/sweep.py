@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
-import os
 import re
 import shutil
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,6 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, TrialPr
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
@@ -37,85 +34,66 @@ from resnet.errors import Interrupted, UserError, one_line
 from resnet.files import expanded, sha256_of, write_text
 from resnet.nets import kernels
 from resnet.params import Params, Settings, SweepParams, TrainParams
-from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues, read_history
-from resnet.runs.folders import Folders
+from resnet.results import SweepRecord, SweepState, SweepTrial, SweepValues
 from resnet.runs.forecast import Forecaster
-from resnet.runs.identity import identity
+from resnet.runs.results import Folders, identity
 from resnet.runs.run import Run
+from resnet.training.checkpoint import Progress
 from resnet.training.devices import choose_machine
-from resnet.training.recipe import milestones
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 RANGES = ("learning_rate", "weight_decay")
 STORED = {"nets", "trials", "storage", "dead_after"}
 """Keys of `sweep` that do not bear on what a trial computes."""
-SECONDS_FOR_LOCK = 7 * 24 * 3600
-"""Of SQLite: a writer that is suspended keeps the others waiting and ends none."""
 
-optuna.logging.set_verbosity(logging.ERROR)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.simplefilter("ignore", ExperimentalWarning)
+warnings.filterwarnings("ignore", "The reported value is ignored")  # of an iteration that a trial does again
 
-begin_again = RetryHeartbeatStaleTrialCallback()
-"""Puts a trial back in the queue, with its values."""
+begin_again = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
+"""Puts a trial back in the queue, with its values and what it has reported."""
 
 
 @contextmanager
 def opened(where: str, lock: Path, dead_after: float) -> Iterator[RDBStorage]:
-    """Open the database of studies, a file or `postgresql://USER@HOST/DATABASE`; it is made if need be.
-
-    A trial whose worker shows no sign of life for `dead_after` seconds is begun again by another one, with its values.
+    """Open or make the database of studies, a file or a URL such as `postgresql://USER@HOST/DATABASE`.
 
     Raises:
-        UserError: it is neither, cannot be reached, is another version's, or fails in the block.
+        UserError: it cannot be opened, is another version's, or fails in the block.
     """
     shown = re.sub("://.*@", "://***@", where)  # without a password
-    scheme, _, place = where.rpartition("://")
-    engine: dict[str, Any]
-    if not scheme:
+    url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", where)
+    # A connection may have been closed during the hours of a trial.
+    engine: dict[str, Any] = {"pool_pre_ping": True}
+    if "://" not in where:
         file = expanded(where)
         file.parent.mkdir(parents=True, exist_ok=True)
-        url, engine = f"sqlite:///{file}", {"connect_args": {"timeout": SECONDS_FOR_LOCK}}
-    elif scheme in ("postgresql", "postgres"):
-        # A connection may have been closed during the hours of a trial.
-        url, engine = f"postgresql+psycopg://{place}", {"pool_pre_ping": True}
-    else:
-        raise UserError(f"study {shown}: give a file or postgresql://USER@HOST/DATABASE")
+        # A writer that is suspended keeps the others waiting, for a week, and ends none.
+        url, engine["connect_args"] = f"sqlite:///{file}", {"timeout": 7 * 24 * 3600}
     times: dict[str, Any] = {"heartbeat_interval": max(1, int(dead_after / 5)), "grace_period": max(2, int(dead_after))}
+    failures: list[type[Exception]] = [sqlalchemy.exc.SQLAlchemyError, StorageInternalError]
+    failures += [ImportError, RuntimeError, ValueError]  # to open it: no driver, another version, no port
     try:
-        try:
-            with FileLock(lock):  # two workers would create the tables at once
-                storage = RDBStorage(url, engine, heartbeat_stale_trial_callback=begin_again, **times)
-        except ImportError as error:
-            raise UserError("a study in PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from error
-        except (RuntimeError, ValueError) as error:  # of another version; a URL's port that is no number
-            raise UserError(f"study {shown}: {one_line(error)}; or name another --study") from error
+        with FileLock(lock):  # two workers would create the tables at once
+            storage = RDBStorage(url, engine, heartbeat_stale_trial_callback=begin_again, **times)
+        del failures[2:]
         yield storage
-    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+    except tuple(failures) as error:
         reason = one_line(error.__cause__ or error)
         raise UserError(f"study {shown}: {reason}; when mended, the same command goes on") from error
 
 
-def trial_settings(settings: Settings, sweep: SweepParams, **values: Any) -> Settings:
+def trial_settings(settings: Settings, sweep: SweepParams, values: SweepValues | None = None) -> Settings:
     """The net's settings at the sweep's length, with a trial's values."""
     every = {"evaluate_every": sweep.evaluate_every, "checkpoint_every": sweep.evaluate_every, "seeds_at_once": 1}
-    train = settings.train.model_dump() | every | {"iterations": sweep.iterations} | values
+    drawn = values.model_dump(mode="json") if values else {}
+    train = settings.train.model_dump() | every | {"iterations": sweep.iterations} | drawn
     return settings.model_copy(update={"train": TrainParams.model_validate(train)})
 
 
-def trial_values(params: dict[str, Any]) -> dict[str, Any]:
-    """A trial's parameters as keys of `train`: Optuna stores a schedule as text."""
-    return params | {"milestones": json.loads(params["milestones"])}
-
-
-def fair_iterations(schedules: Sequence[Sequence[int]], iterations: int, every: int) -> set[int]:
-    """The iterations at which trials may be compared, and so pruned; they are measured `every` so many iterations.
-
-    Low learning rates lead until the high ones are divided. So trials are compared only if every schedule, given by
-    its milestones in iterations, has been divided equally often, at least once, and since the measurement before.
-    """
-    measured = range(every, iterations, every)
-    divided = {at: {sum(at > milestone for milestone in schedule) for schedule in schedules} for at in measured}
-    return {at for at in measured[1:] if len(divided[at]) == 1 and divided[at] == divided[at - every] != {0}}
+def trial_values(trial: FrozenTrial | Trial) -> SweepValues:
+    """A trial's values: Optuna stores a schedule as text."""
+    return SweepValues(**trial.params | {"milestones": json.loads(trial.params["milestones"])})
 
 
 def attempts(trial: FrozenTrial) -> list[int]:
@@ -124,14 +102,18 @@ def attempts(trial: FrozenTrial) -> list[int]:
 
 
 class NetSweep:
-    """The sweep of one net, on data with the validation set in the place of the test set."""
+    """The sweep of one net, on data with the validation set in the place of the test set.
 
-    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console) -> None:
+    Raises:
+        UserError: the net's own values are not in the search, or the record is that of other settings.
+    """
+
+    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console, overwrite: bool) -> None:
         self.params, self.name, self.data, self.out, self.console = params, name, data, out, console
         self.sweep, self.base = params.sweep, params.settings(name)
-        self.machine = choose_machine(self.base.train)
+        self.machine, self.settings = choose_machine(self.base.train), trial_settings(self.base, self.sweep)
         self.record_file = out / f"{name}.json"
-        run = identity(trial_settings(self.base, self.sweep), data.record, self.machine.precision)
+        run = identity(self.settings, data.record, self.machine.precision)
         search = self.sweep.model_dump(mode="json", exclude=STORED)
         self.identity = run.model_copy(update={"configuration": sha256_of([run.configuration, search])})
         # A search of other settings is another study of the same database, and stays there.
@@ -141,101 +123,91 @@ class NetSweep:
             choices = getattr(self.sweep, key)
             if not (choices[0] <= value <= choices[1] if key in RANGES else value in choices):
                 raise UserError(f"sweep.{key} does not hold {name}'s own {value}, which is trial 0: {choices}")
+        there = SweepRecord.read(self.record_file) if self.record_file.exists() and not overwrite else None
+        if there is not None and there.identity != self.identity:
+            differs = " and ".join(there.identity.differences(self.identity))
+            raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
 
-    def open(self, storage: RDBStorage, overwrite: bool) -> Study:
-        """Create the study or go on with it.
-
-        Raises:
-            UserError: the record is that of other settings, and `overwrite` is not given.
-        """
-        if self.record_file.exists() and not overwrite:
-            there = SweepRecord.read(self.record_file)
-            if there.identity != self.identity:
-                differs = " and ".join(there.identity.differences(self.identity))
-                raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
-        # No Hyperband: below the first milestone there is nothing to go by.
-        startup = self.sweep.pruner_startup_trials
-        pruner = MedianPruner(startup) if self.sweep.pruner == "median" else NopPruner()
-        study = optuna.create_study(study_name=self.study_name, storage=storage, pruner=pruner, load_if_exists=True)
-        if not study.get_trials(deepcopy=False):
+    def open(self, storage: RDBStorage) -> None:
+        """Create the study or go on with it."""
+        # Low learning rates lead until the high ones are divided: trials compare after the last milestone of all.
+        divided = 1 + int(max((each[-1] for each in self.sweep.milestones if each), default=0) * self.sweep.iterations)
+        median = MedianPruner(self.sweep.pruner_startup_trials, n_warmup_steps=divided)
+        pruner = median if self.sweep.pruner == "median" else NopPruner()
+        self.study = optuna.create_study(
+            study_name=self.study_name, storage=storage, pruner=pruner, load_if_exists=True
+        )
+        if not self.study.get_trials(deepcopy=False):
             own = self.own | {"milestones": json.dumps(self.own["milestones"])}
-            study.enqueue_trial(own, skip_if_exists=True)
-        return study
+            self.study.enqueue_trial(own, skip_if_exists=True)
 
-    def left(self, study: Study) -> int:
+    def left(self) -> int:
         """How many trials have not ended."""
-        return max(0, self.sweep.trials - len(study.get_trials(deepcopy=False, states=ENDED)))
+        return max(0, self.sweep.trials - len(self.study.get_trials(deepcopy=False, states=ENDED)))
 
-    def work(self, study: Study) -> None:
+    def work(self) -> None:
         """Run trials until the budget is spent, by whichever worker; a kill may make it exceed by one."""
-        while left := self.left(study):
-            optuna.storages.fail_stale_trials(study)
-            trials = study.get_trials(deepcopy=False)
-            running = sum(trial.state == TrialState.RUNNING for trial in trials)
-            if running >= left and all(trial.state != TrialState.WAITING for trial in trials):
+        while left := self.left():
+            optuna.storages.fail_stale_trials(self.study)
+            states = [trial.state for trial in self.study.get_trials(deepcopy=False)]
+            running = states.count(TrialState.RUNNING)
+            if running >= left and TrialState.WAITING not in states:
                 time.sleep(min(1.0, self.sweep.dead_after / 5))  # other workers have the last trials
                 continue
             # Alone, a worker that is killed and started again draws the same values.
-            seed = int(sha256_of([self.sweep.sampler_seed, len(trials), os.getpid() if running else 0])[:8], 16)
+            seed = None if running else self.sweep.sampler_seed + len(states)
             startup = self.sweep.sampler_startup_trials
-            study.sampler = TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
+            self.study.sampler = TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
             try:
-                study.optimize(self.objective, n_trials=1)
+                self.study.optimize(self.objective, n_trials=1)
             except ValueError as error:  # this process stood still for longer than `dead_after`
                 if "Cannot tell" not in str(error):
                     raise
-                self.console.print(f"{self.name}: another worker has taken the trial over", soft_wrap=True)
-            self.write(study)
+            self.write()
 
     def objective(self, trial: Trial) -> float:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
         sweep = self.sweep
         trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
-        drawn = {key: trial.suggest_float(key, *getattr(sweep, key), log=True) for key in RANGES} | {
-            "warmup": trial.suggest_categorical("warmup", sweep.warmup),
-            "milestones": trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones]),
-        }
-        attempt = trial.study.get_trials(deepcopy=False)[trial.number]
-        number = attempts(attempt)[0]
+        for key in RANGES:
+            trial.suggest_float(key, *getattr(sweep, key), log=True)
+        trial.suggest_categorical("warmup", sweep.warmup)
+        trial.suggest_categorical("milestones", [json.dumps(each) for each in sweep.milestones])
+        number = attempts(self.study.get_trials(deepcopy=False)[trial.number])[0]
         folder = self.out / "trials" / self.study_name / str(number)
-        settings = trial_settings(self.base, sweep, **trial_values(drawn))
-        self.console.print(f"{self.name} trial {number}: {drawn}", soft_wrap=True)
+        settings = trial_settings(self.base, sweep, trial_values(trial))
+        self.console.print(f"{self.name} trial {number}: {trial.params}", soft_wrap=True)
         run = Run(settings, sweep.training_seed, self.data, Folders(folder, folder, folder), self.machine)
-        schedules = [trial_settings(self.base, sweep, milestones=each).train for each in sweep.milestones]
-        fair = fair_iterations(list(map(milestones, schedules)), sweep.iterations, sweep.evaluate_every)
-        reported = set[int]()
 
-        def report(errors: Iterable[tuple[int, float | None]]) -> None:
-            """Report validation errors by iteration, each once; prune at fair iterations, but never trial 0."""
-            for iteration, error in errors:
-                if error is not None and iteration not in reported:
-                    reported.add(iteration)
-                    trial.report(error, iteration)
-                    if number and iteration in fair and trial.should_prune():
-                        raise TrialPruned
+        def report(progress: Progress, learning_rate: float) -> None:
+            """Report the validation error of this iteration, if it was measured; prune, but never trial 0."""
+            error, _ = progress.evaluations.get(progress.iteration, (None, None))
+            if error is not None:
+                trial.report(error, progress.iteration)
+                if number and trial.should_prune():
+                    raise TrialPruned
 
         try:
-            record = run.execute(lambda progress, _: report((at, e[0]) for at, e in progress.evaluations.items()))
+            record = run.execute(report)
         except Interrupted:
-            begin_again(trial.study, attempt)
+            begin_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
             raise
         except TrialPruned:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        report((point.iteration, point.validation_error) for point in read_history(run.folders.history_file))
         shutil.rmtree(folder, ignore_errors=True)
         if record.validation_error is None:  # it has diverged
             trial.set_user_attr("diverged", True)
             raise TrialPruned
+        trial.report(record.validation_error, sweep.iterations)
         self.console.print(f"{self.name} trial {number}: {record.validation_error:.2f} %", soft_wrap=True)
         return record.validation_error
 
-    def write(self, study: Study) -> SweepRecord:
+    def write(self) -> SweepRecord:
         """Write the record of all trials, and the best values as parameters that `resnet train` takes."""
-        last = {attempts(trial)[0]: trial for trial in study.get_trials(deepcopy=False)}
+        last = {attempts(trial)[0]: trial for trial in self.study.get_trials(deepcopy=False)}
         trials = [trial_record(place, last[number]) for place, number in enumerate(sorted(last))]
         trials += [SweepTrial(number=place, state="unfinished") for place in range(len(trials), self.sweep.trials)]
-        settings = trial_settings(self.base, self.sweep)
         record = SweepRecord(
             status="interrupted" if any(trial.state == "unfinished" for trial in trials) else "done",
             name=self.name,
@@ -245,13 +217,19 @@ class NetSweep:
             precision=self.machine.precision,
             data=self.data.record,
             identity=self.identity,
-            settings=settings.model_dump(mode="json", include={"model", "train"})
+            settings=self.settings.model_dump(mode="json", include={"model", "train"})
             | {"sweep": self.sweep.model_dump(mode="json", exclude=STORED - {"trials"})},
             trials=tuple(trials),
         )
         record.write(self.record_file)
-        if record.status == "done" and record.best is not None:
-            write_text(self.out / f"best-{self.name}.yaml", best_params(self.params, record, record.best))
+        best = record.best if record.status == "done" else None
+        if best is not None and best.values is not None:
+            tree = self.params.model_dump(mode="json", exclude={"sweep"})
+            tree["models"] = {self.name: tree["models"][self.name]}
+            tree["models"][self.name]["train"] |= best.values.model_dump(mode="json")
+            text = yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
+            head = f"# {self.name}: trial {best.number} of a sweep, validation error {best.validation_error:.2f} %.\n"
+            write_text(self.out / f"best-{self.name}.yaml", head + text)
         return record
 
 
@@ -262,7 +240,7 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     return SweepTrial(
         number=place,
         state="diverged" if trial.user_attrs.get("diverged") else states.get(trial.state, "unfinished"),
-        values=SweepValues(**trial_values(trial.params)) if drawn else None,
+        values=trial_values(trial) if drawn else None,
         validation_errors=tuple(sorted(trial.intermediate_values.items())),
         attempts=len(attempts(trial)),
         seconds=trial.duration.total_seconds() if trial.duration else None,
@@ -270,60 +248,32 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     )
 
 
-def best_params(params: Params, record: SweepRecord, best: SweepTrial) -> str:
-    """The parameters of a sweep with the best trial's values, as a file for `resnet train --params`."""
-    assert best.values is not None, "a complete trial has values"
-    tree = params.model_dump(mode="json", exclude={"sweep"})
-    tree["models"] = {record.name: tree["models"][record.name]}
-    tree["models"][record.name]["train"] |= best.values.model_dump(mode="json")
-    head = (
-        f"# {record.name}, tuned by `resnet sweep`: trial {best.number} of {len(record.trials)}, "
-        f"{record.iterations} iterations each.\n"
-        f"# Validation error of one run with one seed: {best.validation_error:.2f} %.\n"
-        f"# resnet train --params FILE --net {record.net} --depth {record.depth} --name {record.name} --out DIR\n"
-    )
-    return head + yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
-
-
 def sweep_nets(
-    params: Params,
-    data: Data,
-    out: Path,
-    *,
-    nets: Sequence[str] | None = None,
-    storage: str | None = None,
-    overwrite: bool = False,
-    console: Console | None = None,
+    params: Params, data: Data, out: Path, *, overwrite: bool = False, console: Console | None = None
 ) -> list[SweepRecord]:
-    """Work at the sweeps of nets until all their trials have ended, by whichever worker.
+    """Work at the sweeps of `params.sweep.nets` until all their trials have ended, by whichever worker.
 
-    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. The nets and the storage, a file
-    or a PostgreSQL URL, replace those of `params.sweep`. With `overwrite` records of other settings, data or version
-    are replaced; their studies stay in the database.
+    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. With `overwrite` records of other
+    settings, data or version are replaced; their studies stay in the database.
 
     Raises:
-        UserError: there is no validation set, a net does not fit the search, the database cannot be reached, a study
-            is another's, or the forecast goes beyond `limits.hours`.
+        UserError: there is no validation set, a net does not fit the search, the database or a record does not, or the
+            forecast goes beyond `limits.hours`.
         Interrupted: a signal asked to stop.
     """
     console, sweep = console or Console(stderr=True), params.sweep
     if not len(data.validation):
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
-    if sweep.evaluate_every >= sweep.iterations:
-        raise UserError("sweep.evaluate_every must be below sweep.iterations")
     # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
-    sweeps = [NetSweep(params, name, seen, out, console) for name in dict.fromkeys(nets or sweep.nets)]
+    sweeps = [NetSweep(params, name, seen, out, console, overwrite) for name in dict.fromkeys(sweep.nets)]
     out.mkdir(parents=True, exist_ok=True)
-    database = storage or sweep.storage or str(out / "study.db")
-    with opened(database, out / "study.db.lock", sweep.dead_after) as rdb:
-        studies = [(each, each.open(rdb, overwrite)) for each in sweeps]
-        forecaster = Forecaster(len(data.validation))
-        for each, study in studies:
-            settings = trial_settings(each.base, sweep)
-            row = forecaster.forecast(settings, each.machine, [sweep.iterations] * each.left(study))
-            console.print(f"{row.name}: {row.seeds_left} trials to go, at most {row.hours:.2f} h", soft_wrap=True)
-        forecaster.check(params.limits.hours, shrinkable="sweep.trials, sweep.iterations or sweep.nets")
-        for each, study in studies:
-            each.work(study)
-        return [each.write(study) for each, study in studies]
+    forecaster = Forecaster(len(data.validation), console)
+    with opened(sweep.storage or str(out / "study.db"), out / "study.db.lock", sweep.dead_after) as database:
+        for each in sweeps:
+            each.open(database)
+            forecaster.forecast(each.settings, each.machine, [sweep.iterations] * each.left())
+        forecaster.check(params.limits.hours)
+        for each in sweeps:
+            each.work()
+        return [each.write() for each in sweeps]

@@ -168,7 +168,8 @@ OTHERWISE: dict[str, As | Elsewhere | NotRun] = {
     "dvc pull": Elsewhere(REMOTE, '"dvc", "pull"'),
     "dvc push": Elsewhere(REMOTE, '"dvc", "push"'),
     "RESNET_LIVE=tensorboard dvc repro train@resnet-20": Elsewhere(
-        "tests/runs/test_live.py::test_git_and_dvc_do_not_see_event_files", '"RESNET_LIVE", "tensorboard"'
+        "tests/runs/test_live.py::test_it_is_off_unless_an_option_or_a_variable_asks_for_it",
+        'RESNET_LIVE="tensorboard"',
     ),
     "tensorboard --logdir runs/train": NotRun(
         "it serves until it is stopped; tests/runs/test_live.py reads what it reads"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -26,9 +25,9 @@ import resnet.runs.seeds
 import resnet.tuning.sweep  # noqa: F401
 from resnet import __version__
 from resnet.files import remove_partials
-from tests.faults import inputs, kills, sources
-from tests.faults.processes import Process
-from tests.faults.processes import resnet as command
+from tests.faults.inputs import KINDS, try_kind
+from tests.faults.kills import VICTIMS, end, kill, send, start
+from tests.faults.sources import make_sources
 from tests.faults.tally import Outcome, page
 from tests.pipeline.project import ROOT, environment
 
@@ -50,23 +49,16 @@ def main() -> None:
     """Try faults and print what they did; exit code 1 if any did harm."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="of real processes at random moments [200]")
-    parser.add_argument("--repro", type=int, default=6, help="of them of `dvc repro` [6]")
     parser.add_argument("--inputs", type=int, default=1000, help="bad inputs [1000]")
-    parser.add_argument("--short", action="store_true", help="a few of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random [0]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once [one a core]")
     chosen = parser.parse_args()
-    if chosen.short:
-        chosen.kills, chosen.repro, chosen.inputs = 10, 0, 100
     os.environ.pop("CIFAR10_SOURCE", None)
     with tempfile.TemporaryDirectory() as name:
         folder, outcomes = Path(name), list[Outcome]()
         _make_ground(folder)
-        tasks = {"repro": partial(_kill, kills.pipeline, chosen.repro)} if chosen.repro else {}
-        rest = shares(chosen.kills - chosen.repro, list(kills.VICTIMS))
-        tasks |= {key: partial(_kill, kills.VICTIMS[key], count) for key, count in rest.items()}
-        counts = shares(chosen.inputs, list(inputs.KINDS))
-        tasks |= {kind: partial(inputs.try_kind, kind, count) for kind, count in counts.items()}
+        tasks = {f"kill {name}": partial(kill, name, n) for name, n in shares(chosen.kills, VICTIMS).items()}
+        tasks |= {kind: partial(try_kind, kind, count) for kind, count in shares(chosen.inputs, [*KINDS]).items()}
         # Kills come first: inputs leave threads, and a process with threads cannot be copied.
         with ProcessPoolExecutor(chosen.jobs, mp_context=get_context("fork")) as pool:
             for done in [pool.submit(_timed, key, task, folder, chosen.seed) for key, task in tasks.items()]:
@@ -75,15 +67,10 @@ def main() -> None:
     sys.exit(1 if any(outcome.harm for outcome in outcomes) else 0)
 
 
-def shares(count: int, names: list[str]) -> dict[str, int]:
+def shares(count: int, names: Sequence[str]) -> dict[str, int]:
     """Divide a count among names as equally as can be."""
     numbers = {name: (count + i) // len(names) for i, name in enumerate(names)}
     return {name: number for name, number in numbers.items() if number > 0}
-
-
-def _kill(make: Callable[[Path], kills.Victim], count: int, place: Path, seed: int) -> list[Outcome]:
-    shutil.copytree(place.parent / "ground", place)
-    return kills.kill(make(place), count, random.Random(f"{seed} {place.name}"), place.with_suffix(".log"))
 
 
 def _timed(name: str, task: Callable[[Path, int], list[Outcome]], folder: Path, seed: int) -> list[Outcome]:
@@ -100,19 +87,19 @@ def _make_ground(folder: Path) -> None:
     (folder / "resnet").symlink_to(ROOT / "resnet")  # the parameters that ../resnet/... of the plan's stages name
     shutil.copy(ROOT / "quickstart/dvc.yaml", ground)
     subprocess.run(["dvc", "init", "--quiet", "--no-scm"], cwd=folder, env=environment(folder), check=True)
-    sources.make_sources(ground)
+    make_sources(ground)
     (ground / "params.yaml").write_text(PARAMS)
     train = ("train", "--depth", 8, "--params", "params.yaml", "--out")
     for arguments in (("data",), ("describe",), (*train, "runs/train/resnet-8"), ("check",), ("adopt",)):
-        code = Process(command(*arguments), ground, log).end()
+        code = end(start(arguments, ground, log))
         assert code == 0, log.read_text()
     # An unfinished run of the same settings, stopped as soon as it has left a checkpoint.
     file = ground / "unfinished/seed-0/checkpoint.safetensors"
-    process = Process(command(*train, "unfinished"), ground, log)
+    process = start((*train, "unfinished"), ground, log)
     while not file.exists():
         assert process.is_alive(), log.read_text()
         time.sleep(0.002)
-    process.send(signal.SIGKILL)
+    send(process, signal.SIGKILL)
     process.join()
     assert file.exists(), "it ended before it was stopped"
     remove_partials(file.parent)

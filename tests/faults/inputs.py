@@ -10,6 +10,7 @@ import shutil
 import signal
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,7 @@ from hypothesis import strategies as st
 
 from resnet.cli import app, run
 from resnet.params import Params
-from tests.faults import sources
-from tests.faults.sources import JSON, JUNK, TEXT, Draw
+from tests.faults.sources import JSON, TEXT, Draw, damage, remove, replace, spoil_archive, spoil_json, spoil_weights
 from tests.faults.tally import Outcome, digest
 
 COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
@@ -59,27 +59,15 @@ NET = ("--depth", 8, "--params", "params.yaml")
 RUN = Path("runs/train/resnet-8")
 
 
-def params_value(draw: Draw, folder: Path) -> Case:
-    """A number of the parameters is something else."""
-    section, name = draw(st.sampled_from(NUMBERS)).split(".")
-    (folder / "p.yaml").write_text(f"{section}:\n  {name}: {draw(NO_NUMBER)}\n", encoding="utf-8")
-    return Case(("describe", "--params", "p.yaml", "--depth", 8))
-
-
-def damaged_plan(draw: Draw, folder: Path) -> Case:
-    """A plan with damaged parameters or stages."""
-    command = draw(st.sampled_from(("describe", "status", "check", "adopt")))
-    name = draw(st.sampled_from(("params.yaml", "dvc.yaml"))) if command == "adopt" else "params.yaml"
-    content = sources.damaged(draw, (folder / name).read_bytes())
-    (folder / name).write_bytes(content if draw(st.integers(0, 3)) else draw(JUNK))
-    return Case((command,), must_fail=False)
-
-
-def assignment(draw: Draw, folder: Path) -> Case:
-    """`--set` with a value or a key that is none."""
+def value(draw: Draw, folder: Path) -> Case:
+    """A number of the parameters, in a file or of `--set`, is something else or has a key that is none."""
     odd = st.lists(TEXT).map(lambda parts: ".".join([*parts, "é"]))
-    known = st.sampled_from((*NUMBERS, "train.iterations.x", f"{'a.' * 5000}b"))
-    return Case(("describe", "--depth", 8, "--set", f"{draw(known | odd)}={draw(NO_NUMBER)}"))
+    key = draw(st.sampled_from((*NUMBERS, "train.iterations.x", f"{'a.' * 5000}b")) | odd)
+    number = draw(NO_NUMBER)
+    if key in NUMBERS and draw(st.booleans()):
+        (folder / "p.yaml").write_text("{}:\n  {}: {}\n".format(*key.split("."), number), encoding="utf-8")
+        return Case(("describe", "--params", "p.yaml", "--depth", 8))
+    return Case(("describe", "--depth", 8, "--set", f"{key}={number}"))
 
 
 def usage(draw: Draw, folder: Path) -> Case:
@@ -125,32 +113,6 @@ def path(draw: Draw, folder: Path) -> Case:
     return Case(command, must_fail=not (writes and place in ("nowhere/x", "dangling/")))
 
 
-def weights(draw: Draw, folder: Path) -> Case:
-    """Weights that are cut, of other things, not numbers, or of no net."""
-    if draw(st.booleans()):
-        sources.spoil_weights(draw, folder / "w.pth")
-        return Case(("evaluate", "--weights", "w.pth", "--data", "data", *NET))
-    sources.spoil_weights(draw, folder / RUN / "seed-0/model.safetensors")
-    return Case(draw(st.sampled_from((("responses", "--weights", RUN, "--out", "o.json", *NET), ("adopt",)))))
-
-
-def record(draw: Draw, folder: Path) -> Case:
-    """A record with a field of another value: what reads its weights refuses it."""
-    sources.spoil_json(draw, folder / RUN / "seed-0/metrics.json")
-    weights = f"{RUN}/seed-0/model.safetensors"
-    commands = ("evaluate", "--weights", weights, "--data", "data"), ("responses", "--weights", RUN, "--out", "o.json")
-    return Case((*draw(st.sampled_from(commands)), *NET))
-
-
-def checked_run(draw: Draw, folder: Path) -> Case:
-    """A damaged file beside a run's record: it is found, but for weights that are absent, as in a clone."""
-    files = [x for x in sorted((folder / RUN / "seed-0").iterdir()) if x.name != "metrics.json"]
-    file = draw(st.sampled_from(files))
-    sources.damage(draw, file)
-    command = draw(st.sampled_from(("check", "adopt")))
-    return Case((command,), must_fail=file.exists() or file.name != "model.safetensors")
-
-
 def address(draw: Draw, folder: Path) -> Case:
     """Where no cluster of Ray is."""
     hosts = st.sampled_from(("127.0.0.1", "localhost", "[::1]", "256.1.1.1", "", "a b", "\x1b[31m"))
@@ -169,52 +131,67 @@ def normalisation(draw: Draw, folder: Path) -> Case:
 
 def odd_archive(draw: Draw, folder: Path) -> Case:
     """An archive with a member that cannot be right."""
-    name = sources.spoil_archive(draw, folder)
+    name = spoil_archive(draw, folder)
     return Case(("data", f"--set=data={{source: '{name}', dir: new, validation: 10}}"))
 
 
-def damaged_archive(draw: Draw, folder: Path) -> Case:
-    """Damaged archives: refused, unless they hold what they held before."""
-    name = sources.damage_archive(draw, folder)
-    return Case(("data", f"--set=data={{source: '{name}', dir: data, validation: 10}}"), must_fail=False)
+def odd_folder(draw: Draw, folder: Path) -> Case:
+    """Results in a folder of another name."""
+    name = draw(TEXT).replace("/", "|").replace("\x00", "\x1b[31m")
+    shutil.copytree(folder / RUN, folder / RUN.parent / f"é{name}", dirs_exist_ok=True)
+    return Case(draw(st.sampled_from(BOOKS)), must_fail=False)
 
 
-def prepared_data(draw: Draw, folder: Path) -> Case:
-    """Damaged prepared data, or a file less."""
-    sources.damage(draw, draw(st.sampled_from(sorted((folder / "data").iterdir()))))
-    return Case(("data", "--verify", "--params", "params.yaml"))
-
-
-def checkpoint(draw: Draw, folder: Path) -> Case:
-    """A damaged checkpoint: refused, or not taken up."""
-    sources.damage(draw, folder / "unfinished/seed-0/checkpoint.safetensors")
-    more = draw(st.sampled_from(((), ("--overwrite",))))
-    return Case(("train", "--seeds", 0, "--out", "unfinished", *NET, *more), must_fail=False)
-
-
-def result_file(draw: Draw, folder: Path) -> Case:
-    """A result file with hostile values, damaged, or in a folder of another name: it is left out and named, or refused.
-
-    Commands that read results alone may be content with it.
-    """
-    if draw(st.integers(0, 3)):
-        file = draw(st.sampled_from([path for path in sorted((folder / "runs").rglob("*")) if path.is_file()]))
-        if file.suffix == ".json" and draw(st.integers(0, 2)):
-            sources.spoil_json(draw, file)
-        else:
-            sources.damage(draw, file)
-    else:
-        name = draw(TEXT).replace("/", "|").replace("\x00", "\x1b[31m")
-        shutil.copytree(folder / RUN, folder / RUN.parent / f"é{name}", dirs_exist_ok=True)
-    commands = (("report",), ("status",), ("status", "--format", "json"), ("check",), ("adopt",))
-    return Case(draw(st.sampled_from(commands)), must_fail=False)
-
-
-MAKERS: tuple[Maker, ...] = (
-    *(params_value, damaged_plan, assignment, usage, name_of_a_net, path, weights, record, checked_run, address),
-    *(normalisation, odd_archive, damaged_archive, prepared_data, checkpoint, result_file),
+BOOKS = (("report",), ("status",), ("status", "--format", "json"), ("check",), ("adopt",))
+"""Commands that read results, and may be content with what is left."""
+EVALUATE, RESPONSES = (
+    ("evaluate", "--data", "data", *NET, "--weights"),
+    ("responses", *NET, "--out", "o.json", "--weights"),
 )
+OWN = f"{RUN}/seed-0/model.safetensors"
+TRAIN = ("train", "--seeds", 0, "--out", "unfinished", *NET)
+
+FILES: dict[str, tuple[str, tuple[Callable[[Draw, Path], None], ...], tuple[Sequence[object], ...], bool]] = {
+    "plan": ("params.yaml", (damage, remove, replace), (("describe",), *BOOKS), False),
+    "pipeline": ("dvc.yaml", (damage, remove, replace), (("adopt",),), False),
+    "archive": (
+        "small.*",
+        (damage, remove, replace),
+        (("data", "--set=data={source: FILE, dir: data, validation: 10}"),),
+        False,
+    ),
+    "prepared data": ("data/*", (damage, remove), (("data", "--verify", "--params", "params.yaml"),), True),
+    "others' weights": ("w.pth", (spoil_weights,), ((*EVALUATE, "w.pth"),), True),
+    "a run's weights": (OWN, (spoil_weights,), ((*RESPONSES, RUN), ("adopt",)), True),
+    "record": (f"{RUN}/seed-0/metrics.json", (spoil_json,), ((*EVALUATE, OWN), (*RESPONSES, RUN)), True),
+    "result": (f"{RUN}/seed-0/[ht]*", (damage, remove), (("check",), ("adopt",)), True),
+    "any result": ("runs/**/*.*", (damage, remove, replace), BOOKS, False),
+    "any record": ("runs/**/*.json", (spoil_json,), BOOKS, False),
+    "checkpoint": (
+        "unfinished/seed-0/checkpoint.safetensors",
+        (damage, remove),
+        (TRAIN, (*TRAIN, "--overwrite")),
+        False,
+    ),
+}
+"""Files that are spoilt: where they are, by what, the commands that meet them, and whether these must fail.
+
+Those that need not may leave a file out, or find in it what it held before.
+"""
+
+
+def spoilt_file(kind: str, draw: Draw, folder: Path) -> Case:
+    """A file of this kind is damaged, of another thing, or not there."""
+    pattern, spoilers, commands, must_fail = FILES[kind]
+    file = draw(st.sampled_from(sorted(path for path in folder.glob(pattern) if path.is_file())))
+    draw(st.sampled_from(spoilers))(draw, file)
+    command = [str(argument).replace("FILE", file.name) for argument in draw(st.sampled_from(commands))]
+    return Case(command, must_fail)
+
+
+MAKERS: tuple[Maker, ...] = (value, usage, name_of_a_net, path, address, normalisation, odd_archive, odd_folder)
 KINDS: dict[str, Maker] = {maker.__name__.replace("_", " "): maker for maker in MAKERS}
+KINDS |= {kind: partial(spoilt_file, kind) for kind in FILES}
 
 
 def judge(case: Case, folder: Path) -> tuple[str | None, str]:

@@ -41,30 +41,24 @@ def some_images() -> Numbered:
     return {"train": images[:50], "test": images[50:]}
 
 
-def damaged(draw: Draw, content: bytes) -> bytes:
-    """Content with some bytes changed, lost, put in, or cut off."""
+def damage(draw: Draw, file: Path) -> None:
+    """Damage a file: some bytes are changed, lost, put in, or cut off."""
+    content = file.read_bytes()
     start = draw(st.integers(0, len(content)))
     lost = draw(st.sampled_from((0, 1, 50, len(content))))
     other = content[:start] + draw(st.binary(max_size=8)) + content[start + lost :]
     assume(other != content)
-    return other
+    file.write_bytes(other)
 
 
-def damage(draw: Draw, file: Path) -> None:
-    """Damage a file or remove it."""
-    if draw(st.integers(0, 4)):
-        file.write_bytes(damaged(draw, file.read_bytes()))
-    else:
-        file.unlink()
+def remove(draw: Draw, file: Path) -> None:
+    """Remove a file."""
+    file.unlink()
 
 
-def damage_archive(draw: Draw, folder: Path) -> str:
-    """A zip or tar of the very images that are prepared in `data`, damaged; gives its name."""
-    name = draw(st.sampled_from(("small.zip", "small.tar", "small.tar.gz")))
-    if name != "small.zip":
-        tarred(folder / name, image_files(some_images()), "w:gz" if name.endswith("gz") else "w")
-    (folder / name).write_bytes(damaged(draw, (folder / name).read_bytes()))
-    return str(name)
+def replace(draw: Draw, file: Path) -> None:
+    """Put another file in its place."""
+    file.write_bytes(draw(JUNK))
 
 
 def spoil_archive(draw: Draw, folder: Path) -> str:
@@ -82,24 +76,16 @@ def spoil_weights(draw: Draw, path: Path) -> None:
     """Weights that are cut, of another net, not numbers, or of no net."""
     state: dict[str, Any] = dict(resnet(8).state_dict())
     name = draw(st.sampled_from([name for name in state if not name.endswith("num_batches_tracked")]))
-    tensor = state[name]
-    wrong = (float("nan"), float("inf"), tensor.flatten()[:-1], tensor.to(torch.int32), "text", None, [tensor])
-    kind = draw(st.sampled_from(("value", "less", "more", "deeper", "half", "junk")))
-    if kind == "value":
-        value = draw(st.sampled_from(wrong))
-        state[name] = torch.full_like(tensor, value) if isinstance(value, float) else value
-    elif kind == "less":
-        del state[name]
-    elif kind == "more":
-        state[f"{name}.{draw(TEXT)}"] = torch.ones(1)
-    elif kind == "deeper":
-        state = dict(resnet(14).state_dict())
+    tensor = state.pop(name)
+    not_numbers = [torch.full_like(tensor, value) for value in (float("nan"), float("inf"))]
+    wrong = [*not_numbers, tensor.flatten()[:-1], tensor.to(torch.int32), "text", None, [tensor]]
+    more = {name: tensor, f"{name}.{draw(TEXT)}": torch.ones(1)}
+    states = [state, state | more, resnet(14).state_dict(), *(state | {name: value} for value in wrong)]
     whole = io.BytesIO()
-    torch.save(state, whole)
+    torch.save(states[draw(st.integers(0, len(states) - 1))], whole)
     content = whole.getvalue()
-    if kind == "half":
-        content = content[: draw(st.integers(0, len(content) - 1))]
-    path.write_bytes(draw(JUNK) if kind == "junk" else content)
+    cut = st.integers(0, len(content) - 1).map(lambda size: content[:size])
+    path.write_bytes(draw(st.just(content) | cut | JUNK))
 
 
 def spoil_json(draw: Draw, file: Path) -> None:
@@ -120,7 +106,10 @@ def spoil_json(draw: Draw, file: Path) -> None:
 
 
 def make_sources(folder: Path) -> None:
-    """`small.zip`, an ImageFolder of 60 images, and `w.pth`, weights of a ResNet-8."""
-    zipped(folder / "small.zip", image_files(some_images()))
+    """`small.*`, archives of 60 images by class, and `w.pth`, weights of a ResNet-8."""
+    files = image_files(some_images())
+    zipped(folder / "small.zip", files)
+    for ending, mode in (("tar", "w"), ("tar.gz", "w:gz")):
+        tarred(folder / f"small.{ending}", files, mode)
     torch.manual_seed(0)
     torch.save(resnet(8).state_dict(), folder / "w.pth")

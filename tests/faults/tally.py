@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 HARMS = {
-    "lost": "a result, a checkpoint or a file of the user's is gone, half written or other than without the fault; a "
-    "killed command, given again, ended with other bits or not at all",
+    "lost": "a file of the user's is gone or other than without the fault, or a killed command ends with other bits",
     "tracebacks": "an error that is no line for its user",
-    "silent": "accepted with exit code 0 and no word, although it cannot be right",
+    "silent": "accepted with exit code 0, although it cannot be right",
     "hung": "no end within minutes",
     "long": "more than one line, or than 600 characters, or characters that a terminal obeys",
 }
@@ -27,10 +25,6 @@ class Outcome(NamedTuple):
     """One of `HARMS`."""
     example: str = ""
 
-    def __str__(self) -> str:
-        shown = re.sub(r"(?<![\w.])/(?:[^\s/\"':]+/)+", "", " ".join(self.example.split()))  # without a machine's paths
-        return f"- {self.kind}: {self.harm}: `{ascii(shown[:300])[1:-1].replace('`', chr(39))}`\n"
-
 
 def page(outcomes: Sequence[Outcome], of: str) -> str:
     """A page: kinds in the order in which they were tried, their sum, and what failed."""
@@ -41,7 +35,7 @@ def page(outcomes: Sequence[Outcome], of: str) -> str:
     lines = [("kind", "tried", *HARMS), ("---", *["---:"] * (1 + len(HARMS))), *rows]
     table = "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
     meanings = "".join(f"- **{harm}**: {meaning}\n" for harm, meaning in HARMS.items())
-    failed = "".join(str(outcome) for outcome in outcomes if outcome.harm)
+    failed = "".join(f"- {kind}: {harm}: {example[:300]!a}\n" for kind, harm, example in outcomes if harm)
     return f"# Faults: {of}\n\n{meanings}\n{table}\n{failed}"
 
 

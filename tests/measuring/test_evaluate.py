@@ -22,7 +22,7 @@ from resnet.nets.model import he_initialisation, resnet
 from resnet.nets.weights import load_weights
 from resnet.params import Settings, load
 from resnet.runs import run as running
-from resnet.runs.folders import Folders
+from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.batches import Labelled, normalise, on_device

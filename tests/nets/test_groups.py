@@ -14,7 +14,7 @@ from resnet.errors import UserError
 from resnet.nets.groups import GroupedBatchNorm2d, group_batch_norm
 from resnet.nets.model import DepthNet, he_initialisation
 from resnet.params import load
-from resnet.runs.identity import identity
+from resnet.runs.results import identity
 from resnet.training.trainer import Trainer
 from tests.conftest import CPU
 

@@ -1,4 +1,4 @@
-"""A run that is killed and started again ends with the same bits as one left alone."""
+"""A run that is killed and started again ends with the same bits as one left alone; one process trains a seed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,15 +17,17 @@ from safetensors.torch import load_file
 
 from resnet.data import Data
 from resnet.errors import UserError
+from resnet.files import locked
 from resnet.params import Settings
 from resnet.results import TrainingRecord, read_history
-from resnet.runs.folders import Folders
-from resnet.runs.identity import source
-from resnet.runs.run import Run, train_side_by_side
+from resnet.runs import run as running
+from resnet.runs.results import Folders, seed_folders
+from resnet.runs.run import PresentSegment, Run, history, source
+from resnet.runs.seeds import train_seeds
 from resnet.system import Machine
 from resnet.training.checkpoint import Progress, read_checkpoint
 from tests.conftest import CPU
-from tests.runs.conftest import Tiny
+from tests.runs.conftest import Tiny, interrupt_at
 
 
 def run(settings: Settings, data: Data, folder: Path, seed: int = 0, machine: Machine = CPU) -> Run:
@@ -108,7 +111,7 @@ def test_the_warmup_ends_alike_in_a_resumed_run(tiny: Tiny, digits: Data, tmp_pa
 def test_seeds_differ_and_a_seed_repeats_itself(device: torch.device, tiny: Tiny, digits: Data, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(hash(name) % 1000)  # global randomness must not matter
-        run(tiny(), digits, tmp_path / name, seed, Machine(device, "fp32")).execute()
+        run(tiny(iterations=3), digits, tmp_path / name, seed, Machine(device, "fp32")).execute()
     assert same_weights(tmp_path / "a", tmp_path / "b")
     assert not same_weights(tmp_path / "a", tmp_path / "c")
 
@@ -129,21 +132,12 @@ def test_a_run_resumed_by_other_code_of_the_same_version_goes_on_and_says_so(
     whole = run(tiny(), digits, tmp_path / "whole").execute()
     with pytest.raises(Stop):
         run(tiny(), digits, tmp_path / "resumed").execute(stop_after(6))
-    monkeypatch.setattr("resnet.runs.segment.source", lambda: "other code")
+    monkeypatch.setattr(running, "source", lambda: "other code")
     resumed = run(tiny(), digits, tmp_path / "resumed").execute()
     segments = [(segment.first_iteration, segment.source) for segment in resumed.segments]
     assert segments == [(0, source()), (5, "other code")]
     assert resumed.identity == whole.identity
     assert same_weights(tmp_path / "whole", tmp_path / "resumed")
-
-
-def test_what_runs_side_by_side_share_is_divided(
-    tiny: Tiny, digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Machine, "peak_memory_bytes", lambda machine: 9_000)
-    runs = [run(tiny(), digits, tmp_path / str(seed), seed) for seed in range(3)]
-    records = train_side_by_side(runs, [lambda progress, learning_rate: None] * 3)
-    assert [record.peak_memory_bytes for record in records] == [3_000] * 3
 
 
 def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
@@ -153,10 +147,81 @@ def test_a_diverged_run_says_so_and_has_no_test_error(tiny: Tiny, digits: Data, 
     assert TrainingRecord.read(tmp_path / "metrics.json") == record or record.training_loss != record.training_loss
 
 
-def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
-    record = run(tiny(iterations=120, batch_size=32, log_every=20, evaluate_every=120), digits, tmp_path).execute()
-    assert record.test_error is not None
-    assert record.test_error < 40
+def test_evaluations_and_checkpoints_are_no_time_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(running, "time", SimpleNamespace(perf_counter=lambda: now))
+    training = PresentSegment(7, CPU, 1)
+    now += 8
+    for seconds in (1.0, 2.0):
+        with training.outside_training():
+            now += seconds
+    record = training.record(12)
+    assert (record.seconds, record.training_seconds) == (11.0, 8.0)
+    assert (record.first_iteration, record.last_iteration) == (7, 12)
+
+
+@pytest.mark.parametrize("warmup", [False, True])
+def test_rows_are_means_since_the_row_before(warmup: bool, tiny: Tiny) -> None:
+    recipe = tiny(iterations=40, log_every=4, warmup=str(warmup).lower()).train
+    progress = Progress.start(40, torch.device("cpu"))
+    progress.losses.copy_(torch.rand(40, generator=torch.Generator().manual_seed(0)))
+    progress.wrong.copy_(torch.arange(40) % 16)
+    progress.iteration, progress.evaluations = 20, {10: (None, 60.0), 20: (None, 70.0)}
+    progress.warmup_iterations = 18 if warmup else None
+    rows = history(progress, recipe, 1237)
+    assert [row.iteration for row in rows] == [4, 8, 10, 12, 16, 20]
+    assert [row.test_error for row in rows] == [None, None, 60.0, None, None, 70.0]
+    assert rows[2].training_loss == pytest.approx(float(progress.losses[8:10].mean()))
+    assert rows[2].training_error == pytest.approx(100 * 8.5 / 16)
+    assert rows[2].epoch == pytest.approx(10 * 16 / 1237)
+    assert [row.learning_rate for row in rows] == pytest.approx([0.01 if warmup else 0.1] * 5 + [0.1])
+    progress.iteration = 40
+    assert history(progress, recipe, 1237)[:6] == rows
+
+
+@pytest.mark.usefixtures("quick_forecast")
+def test_a_seed_that_another_process_trains_is_refused_and_the_others_train(
+    tiny: Tiny, digits: Data, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with locked(out / "seed-0", "training this seed"):
+        with pytest.raises(UserError, match="out/seed-0: another run is training this seed"):
+            train_seeds(tiny(), [1, 0], digits, out, CPU)
+        assert not list(out.glob("seed-*"))
+        (record,) = train_seeds(tiny(), [1], digits, out, CPU)
+        assert record.status == "done"
+    assert [record.status for record in train_seeds(tiny(), [0, 1], digits, out, CPU)] == ["done", "done"]
+    assert sorted(os.listdir(out)) == ["seed-0", "seed-1"]
+
+
+@pytest.mark.usefixtures("quick_forecast")
+def test_a_finished_run_takes_the_name_that_the_plan_calls_it_by(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
+    settings, folders = tiny(), seed_folders(tmp_path, 0)
+    interrupt_at(1, Run(settings, 0, digits, folders, CPU))
+    saved = folders.checkpoint_file.read_bytes()
+    (first,) = train_seeds(settings, [0], digits, tmp_path, CPU)
+    weights = folders.weights_file.read_bytes()
+    folders.checkpoint_file.write_bytes(saved)  # as a kill right before the end leaves it
+    (second,) = train_seeds(settings.model_copy(update={"name": "an-ablation"}), [0], digits, tmp_path, CPU)
+    assert second == TrainingRecord.read(folders.metrics_file) == first.model_copy(update={"name": "an-ablation"})
+    assert folders.weights_file.read_bytes() == weights
+    assert not folders.checkpoint_file.exists()
+    folders.checkpoint_file.write_bytes(b"another run's")
+    train_seeds(settings, [0], digits, tmp_path, CPU)
+    assert folders.checkpoint_file.exists()
+
+
+def test_seeds_side_by_side_end_with_the_bits_that_they_have_alone(
+    device: torch.device, tiny: Tiny, digits: Data, tmp_path: Path
+) -> None:
+    machine = Machine(device, "fp32")
+    together = train_seeds(tiny(seeds_at_once=2), [0, 1], digits, tmp_path / "together", machine)
+    assert [record.segments[0].side_by_side for record in together] == [2, 2]
+    assert [2 * (record.peak_memory_bytes or 0) <= machine.peak_memory_bytes() for record in together] == [True, True]
+    for seed, record in enumerate(together):
+        (alone,) = train_seeds(tiny(), [seed], digits, tmp_path / "alone", machine)
+        assert same_weights(tmp_path / f"together/seed-{seed}", tmp_path / f"alone/seed-{seed}")
+        assert (record.test_error, record.identity) == (alone.test_error, alone.identity)
 
 
 def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subprocess.Popen[str]:
@@ -168,21 +233,20 @@ def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subproce
 
 @pytest.mark.slow
 def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
-    train = {"iterations": 60, "checkpoint_every": 7, "evaluate_every": 20}
+    train = {"iterations": 40, "checkpoint_every": 7, "evaluate_every": 20}
     start(digits_folder, tmp_path, "whole", **train).communicate(timeout=300)
     killed, checkpoint = 0, tmp_path / "killed/seed-0/checkpoint.safetensors"
-    for _ in range(10):
+    code = None
+    while code != 0:
         process = start(digits_folder, tmp_path, "killed", **train)
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
             time.sleep(0.01)
         time.sleep(0.15)  # somewhere between two checkpoints
-        if process.poll() is None:
-            process.kill()
-            killed += 1
+        process.kill()
         process.communicate(timeout=300)
-        if process.returncode == 0:
-            break
+        code = process.returncode
+        killed += code != 0
     assert killed >= 2
     assert same_weights(tmp_path / "whole/seed-0", tmp_path / "killed/seed-0")
     whole, resumed = (TrainingRecord.read(tmp_path / out / "seed-0/metrics.json") for out in ("whole", "killed"))

@@ -13,7 +13,7 @@ from resnet.data import Data
 from resnet.files import say_once
 from resnet.nets import kernels
 from resnet.params import Settings
-from resnet.runs.folders import Folders
+from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
