@@ -80,11 +80,7 @@ def running(output: str) -> set[str]:
 def make_project(folder: Path) -> Path:
     folder.mkdir()
     for name in ("resnet", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
+        run(folder, "cp", "-a", ROOT / name, name)  # with what is compiled, and the dates that it is valid for
     (folder / "params.yaml").write_text(PARAMS)
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
