@@ -29,8 +29,7 @@ RUN = {
     GRADIENT: (GRADIENT.replace("~/cifar10.zip", "digits 8"), "plain-8: "),
     CURVE: (CURVE, "dvc_plots/index.html"),
     ".venv/bin/pre-commit install": (".venv/bin/pre-commit install", "pre-commit installed at"),
-    STORED: (f"{STORED} {STEM}", "Saved benchmark data in"),
-    COMPARED: (f"{STORED} {STEM} > /dev/null && {COMPARED} {STEM}", "0001"),
+    COMPARED: (f"{STORED} {STEM} > /dev/null && {COMPARED} {STEM}", "Comparing against benchmarks from"),
     FROM: (FROM.replace("latency.json &&", f"latency.json {STEM} &&"), "runs/latency/"),
 }
 """What is documented; how it is typed here, where less work does; and what is then said."""
