@@ -94,7 +94,9 @@ def test_the_same_bits_whatever_the_number_of_threads(dtype: torch.dtype) -> Non
     has_the_same_bits(once, 2, 2, 1)
 
 
-@pytest.mark.parametrize("case", ["channels", "contiguous", "double", "hook", "evaluation", "no affine", "no statistics"])
+@pytest.mark.parametrize(
+    "case", ["channels", "contiguous", "double", "hook", "evaluation", "no affine", "no statistics"]
+)
 def test_what_the_kernel_does_not_take_goes_the_plain_way(case: str) -> None:
     channels = 10 if case == "channels" else 16
     x = torch.randn(2, channels, 4, 4)
