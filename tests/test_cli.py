@@ -176,6 +176,16 @@ def test_a_report_without_parameters_is_of_what_is_there(typed: Typed, digits_fo
     assert lost.err.startswith("resnet: no params.yaml here, and no results in nowhere")
 
 
+def test_a_stage_of_dvc_needs_every_section(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "data")
+    sections = ("model", "train", "throughput", "responses", "evaluate", "latency", "limits", "models")
+    (tmp_path / "params.yaml").write_text(
+        "data: {source: digits}\n" + "".join(f"{name}: {{}}\n" for name in sections[:-2])
+    )
+    assert "which may be empty: add `limits: {}`, `models: {}`" in typed("data").err
+    assert not (tmp_path / "data").exists()
+
+
 def test_help_is_quick_to_import_and_the_report_never_loads_torch() -> None:
     code = "import sys, resnet.cli, resnet.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

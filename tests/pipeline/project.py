@@ -42,10 +42,11 @@ models:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This environment's tools with the sources of `folder`, and nothing that says where CIFAR-10 lies."""
+    """This environment's tools with the sources of `folder`, compiled once, and no variable of another CIFAR-10."""
     tools = Path(sys.executable).parent
     own = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1"}
-    return {key: value for key, value in os.environ.items() if key != "CIFAR10_SOURCE"} | own
+    without = ("CIFAR10_SOURCE", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in os.environ.items() if key not in without} | own
 
 
 def run(
