@@ -32,7 +32,7 @@ limits: {hours: 1}
 """What makes a plan one of seconds, whatever its data and nets."""
 
 PARAMS = f"""
-data: {{source: digits, dir: data/digits, validation: 200, split_seed: 0}}
+data: {{source: digits, dir: data/digits, validation: 100, split_seed: 0}}
 evaluate: {{published: []}}
 {SHORT}
 models:

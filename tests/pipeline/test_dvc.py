@@ -18,7 +18,7 @@ from tests.pipeline.project import PARAMS, ROOT, clone, commit, environment, run
 pytestmark = pytest.mark.slow
 
 OWN = """
-data: {source: digits, dir: data/digits, validation: 200}
+data: {source: digits, dir: data/digits, validation: 100}
 model: {}
 train: {seeds: 1, iterations: 4, batch_size: 16}
 throughput: {batch_size: 4, steps: 1, repeats: 1}

@@ -108,7 +108,7 @@ def plan_of(folder: Path, digits_folder: Path, *assignments: str) -> tuple[Param
     machine = ("train.device=cpu", "train.precision=fp32")
     train = "train={iterations: 12, batch_size: 4, seeds: 2, checkpoint_every: 5, evaluate_every: 6}"
     nets = "models={resnet-8: {net: resnet, depth: 8}, plain-8: {net: plain, depth: 8}}"
-    data = (f"data.dir={digits_folder}", "data.validation=200")
+    data = (f"data.dir={digits_folder}", "data.validation=100")
     return load(None, [train, nets, *machine, *data, *assignments]), folder / "train", folder / "forecast"
 
 
@@ -121,8 +121,8 @@ def test_a_plan_is_forecast_for_what_is_left_of_it(digits: Data, digits_folder: 
     resnet, plain = record.rows
     assert (resnet.name, resnet.seeds_left, resnet.measured) == ("resnet-8", 2, True)
     assert (plain.name, plain.seeds_left, plain.hours) == ("plain-8", 0, 0.0)
-    # 12 + 5 iterations, three evaluations and one, of 560 images at a third of an iteration's cost.
-    steps = 17 + (3 + 1) * 560 / 4 / 3
+    # 12 + 5 iterations, three evaluations and one, of 190 images at a third of an iteration's cost.
+    steps = 17 + (3 + 1) * 190 / 4 / 3
     assert resnet.hours == pytest.approx(steps * resnet.step_seconds / 3600)
     assert record.hours == resnet.hours
 

@@ -116,7 +116,7 @@ def test_what_fails_costs_a_line_and_no_run(
 def training(digits_folder: Path) -> list[str]:
     arguments = ["train", "--depth", "8", "--seeds", "0", "--out", "out", f"--set=data.dir={digits_folder}"]
     keys = {"iterations": 4, "batch_size": 4, "checkpoint_every": 2, "log_every": 1}
-    return [*arguments, "--set=data.validation=200", *(f"--set=train.{key}={value}" for key, value in keys.items())]
+    return [*arguments, "--set=data.validation=100", *(f"--set=train.{key}={value}" for key, value in keys.items())]
 
 
 def loaded(stderr: str) -> set[str]:

@@ -160,7 +160,7 @@ def test_training_learns(tiny: Tiny, digits: Data, tmp_path: Path) -> None:
 
 
 def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subprocess.Popen[str]:
-    assignments = [f"--set=data.dir={digits_folder}", "--set=data.validation=200", "--set=train.batch_size=32"]
+    assignments = [f"--set=data.dir={digits_folder}", "--set=data.validation=100", "--set=train.batch_size=32"]
     assignments += [f"--set=train.{key}={value}" for key, value in train.items()]
     command = [sys.executable, "-m", "resnet", "train", "--depth", "8", "--seeds", "0", "--out", out]
     return subprocess.Popen([*command, *assignments], cwd=folder, stderr=subprocess.PIPE, text=True)

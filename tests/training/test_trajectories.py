@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from resnet.data import Data
 from resnet.training.recipe import VERSION
-from tests.training.trajectories import CASES, FILE, trajectory
+from tests.training.trajectories import CASES, FILE, digits, trajectory
 
 STORED = json.loads(FILE.read_text(encoding="utf-8"))
 
@@ -36,8 +35,8 @@ def test_the_stored_trajectories_are_this_versions() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_iteration_computes_what_its_version_says(case: str, digits: Data) -> None:
-    assert not differences(trajectory(case, digits), STORED["trajectories"][case]), (
+def test_an_iteration_computes_what_its_version_says(case: str) -> None:
+    assert not differences(trajectory(case, digits()), STORED["trajectories"][case]), (
         "an iteration computes something else: raise resnet.training.recipe.VERSION and run "
         "`python -m tests.training.trajectories`, or find out why"
     )
