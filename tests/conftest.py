@@ -23,6 +23,11 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 CPU = Machine(torch.device("cpu"), "fp32")
 
 
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether they have the same names and bits."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _programs_are_no_workers() -> None:
     """pytest-xdist tells its workers what they are; programs that tests start, pytest among them, are none."""

@@ -88,10 +88,3 @@ def test_a_wider_net_has_wider_layers_by_hand() -> None:
     convolutions = 3 * 32 + 2 * 32 * 32 + (32 * 64 + 64 * 64) + (64 * 128 + 128 * 128)
     batch_norms = 2 * (3 * 32 + 2 * 64 + 2 * 128)
     assert record.parameters == 9 * convolutions + batch_norms + 128 * 10 + 10
-
-
-def test_classes_are_counted() -> None:
-    settings = load(None).settings_for("resnet", 8)
-    ten, hundred = describe(settings), describe(settings, classes=100)
-    assert hundred.parameters - ten.parameters == 90 * 65
-    assert (hundred.classes, hundred.layers[-1].output) == (100, (100,))

@@ -65,6 +65,15 @@ def commit(folder: Path, message: str) -> None:
     run(folder, "git", "-c", "user.name=tester", "-c", "user.email=tester@example.org", "commit", "-qm", message)
 
 
+def add_plan(project: Path, name: str, params: str) -> Path:
+    """A plan in a folder of its own, in Git."""
+    (project / name).mkdir()
+    shutil.copy(ROOT / "quickstart/dvc.yaml", project / name)
+    (project / name / "params.yaml").write_text(params)
+    commit(project, f"the plan {name}")
+    return project / name
+
+
 def clone(folder: Path, copy: Path) -> Path:
     """A fresh clone: without data, weights, or DVC's cache."""
     if not (folder / ".git").exists():

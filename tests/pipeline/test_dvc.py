@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from resnet.results import TrainingRecord
-from tests.pipeline.project import PARAMS, ROOT, clone, commit, environment, run, running
+from tests.pipeline.project import PARAMS, add_plan, clone, commit, environment, run, running
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +42,7 @@ def ran(folder: Path, *arguments: str) -> set[str]:
 
 
 def test_the_life_of_a_plan_of_ones_own(project: Path, tmp_path: Path) -> None:
-    own = project / "mine"
-    own.mkdir()
-    shutil.copy(ROOT / "quickstart/dvc.yaml", own)
-    (own / "params.yaml").write_text(OWN)
+    own = add_plan(project, "mine", OWN)
     run(project, "dvc", "repro", "mine/dvc.yaml")
     assert "Not CIFAR-10" in (own / "reports/summary.md").read_text()
     metrics = json.loads(run(project, "dvc", "metrics", "show", "--json").stdout)
@@ -106,11 +102,7 @@ def order(output: str) -> list[str]:
 @pytest.mark.parametrize("plan", [".", "small"])
 def test_a_plan_beyond_the_limit_ends_with_its_forecast(project: Path, plan: str) -> None:
     """If the plan is most of what is there, DVC goes by the order of dvc.yaml."""
-    folder = project / plan
-    if plan == "small":
-        folder.mkdir()
-        shutil.copy(ROOT / "quickstart/dvc.yaml", folder)
-        (folder / "params.yaml").write_text(PARAMS)
+    folder = project if plan == "." else add_plan(project, plan, PARAMS)
     (folder / "params.yaml").write_text(PARAMS.replace("limits: {hours: 1}", "limits: {hours: 0.000001}"))
     experiment = ["exp", "run", "-S", "train.iterations=5"]
     for arguments in [["repro", f"{plan}/dvc.yaml"], *([experiment] if plan == "." else [])]:

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ from resnet.training.checkpoint import (
 )
 from resnet.training.recipe import VERSION, optimiser
 from resnet.training.trainer import build_net
-from tests.conftest import CPU
+from tests.conftest import CPU, same
 
 Tiny = Callable[..., Settings]
 ROOT = Path(__file__).parent.parent.parent
@@ -80,10 +81,6 @@ def state(run: Run) -> dict[str, Tensor]:
             tensors[f"momentum.{name}"] = momentum
     tensors |= {"losses": run.progress.losses, "wrong": run.progress.wrong}
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def take_up(path: Path, run: Run) -> None:
@@ -165,20 +162,13 @@ def test_a_run_without_momentum_and_one_without_iterations_are_whole_too(
         assert same(state(started(tiny(momentum=momentum), digits, tmp_path)), state(run))
 
 
-def raising(number: int) -> Callable[..., None]:
-    def fail(*arguments: object, **keywords: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    return fail
-
-
 def test_the_checkpoint_before_stays_until_the_run_ends(
     saved: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert previous(tmp_path / NEWEST) == tmp_path / PREVIOUS
     assert generations(tmp_path) == [5, 10]
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr("resnet.training.checkpoint.save_file", raising(errno.ENOSPC))
+        patch.setattr("resnet.training.checkpoint.save_file", Mock(side_effect=OSError(errno.ENOSPC, "No space")))
         saved.save()
     assert generations(tmp_path) == [5, 10]
     # A kill can leave one file under both names; the next save must still turn them.
@@ -187,7 +177,7 @@ def test_the_checkpoint_before_stays_until_the_run_ends(
     advance(saved, 1).save()
     assert generations(tmp_path) == [10, 11]
     with monkeypatch.context() as patch:  # a file system without links
-        patch.setattr(os, "link", raising(errno.EPERM))
+        patch.setattr(os, "link", Mock(side_effect=PermissionError()))
         saved.save()
     assert generations(tmp_path) == [11, 11]
     assert not list(tmp_path.glob(".*"))

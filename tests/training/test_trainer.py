@@ -17,7 +17,7 @@ from resnet.runs.folders import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
-from tests.conftest import CPU
+from tests.conftest import CPU, same
 
 
 def weights(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
@@ -25,10 +25,6 @@ def weights(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
         trainer.advance()
     trainer.synchronise()
     return {name: tensor.clone() for name, tensor in trainer.net.state_dict().items()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize(("net", "precision"), [("plain", "fp32"), ("resnet", "bf16")])
