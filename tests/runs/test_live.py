@@ -135,9 +135,7 @@ def test_it_is_off_unless_an_option_or_a_variable_asks_for_it(
     done = command(*training(digits_folder), "--seeds", "0,1", RESNET_LIVE="tensorboard")
     assert "already complete" in done.stderr
     assert event_files(tmp_path / "out/seed-0") == []
-    assert command(*training(digits_folder), "--seeds", "2", "--live", "tensorboard").returncode == 0
-    for seed in (1, 2):
-        check_curves(tmp_path / f"out/seed-{seed}")
+    check_curves(tmp_path / "out/seed-1")
     done = command(*training(digits_folder), RESNET_LIVE="a-board")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "'a-board' is not" in done.stderr
