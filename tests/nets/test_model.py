@@ -6,19 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from resnet.depth import blocks_per_stage
 from resnet.nets.model import DepthNet, ZeroPaddedIdentity, he_initialisation, plain, resnet
 from resnet.training.draws import generator
 from tests.nets.makers import images
-
-
-def test_option_c_projects_every_shortcut() -> None:
-    net = resnet(20, "C")
-    shortcuts: list[Any] = [m.downsample for m in net.modules() if hasattr(m, "downsample")]
-    assert len(shortcuts) == 9
-    assert all(isinstance(shortcut[0], nn.Conv2d) for shortcut in shortcuts)
 
 
 def test_depth_is_six_n_plus_two() -> None:
