@@ -168,7 +168,7 @@ def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subproce
 
 @pytest.mark.slow
 def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
-    train = {"iterations": 60, "checkpoint_every": 7, "evaluate_every": 20}
+    train = {"iterations": 60, "checkpoint_every": 14, "evaluate_every": 20}
     start(digits_folder, tmp_path, "whole", **train).communicate(timeout=300)
     killed, checkpoint = 0, tmp_path / "killed/seed-0/checkpoint.safetensors"
     for _ in range(10):
