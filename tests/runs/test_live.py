@@ -124,9 +124,8 @@ def loaded(stderr: str) -> set[str]:
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in stderr.splitlines()}
 
 
-def test_it_is_off_unless_an_option_or_a_variable_asks_for_it(
-    command: Command, digits_folder: Path, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_it_is_off_unless_a_variable_asks_for_it(command: Command, digits_folder: Path, tmp_path: Path) -> None:
     done = command(*training(digits_folder), PYTHONPROFILEIMPORTTIME="1", RESNET_LIVE="")
     assert done.returncode == 0, done.stderr
     assert {"torch", "tensorboard"} & loaded(done.stderr) == {"torch"}

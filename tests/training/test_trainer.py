@@ -97,15 +97,6 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
         assert 0 < error <= 4 * allowed[name], name
 
 
-def test_losses_and_errors_lie_where_their_iteration_says(tiny: Callable[..., Settings], digits: Data) -> None:
-    trainer = Trainer(tiny(), 0, digits, CPU)
-    assert [trainer.advance() for _ in range(3)] == [0.1, 0.1, 0.1]
-    assert trainer.progress.iteration == 3
-    assert (trainer.progress.losses[:3] > 0).all()
-    assert (trainer.progress.losses[3:] == 0).all()
-    assert ((trainer.progress.wrong[:3] >= 0) & (trainer.progress.wrong[:3] <= 16)).all()
-
-
 @pytest.mark.slow
 def test_a_compiled_net_trains_as_one_that_is_not(tiny: Callable[..., Settings], digits: Data) -> None:
     torch._dynamo.reset()
