@@ -9,6 +9,8 @@ import pytest
 
 from resnet import threads
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # two processes of two threads each would wait for one another on two cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 threads.settle()  # before any test imports PyTorch
 
 QUIET = ("--benchmark-disable", "--benchmark-skip", "--benchmark-storage")

@@ -18,7 +18,7 @@ from resnet.data import Data
 from resnet.results import ForecastRecord, ThroughputRecord, TrainingRecord
 
 QUICK = (
-    "--set=data.validation=200",  # as the prepared digits have it
+    "--set=data.validation=100",  # as the prepared digits have it
     "--set=train={device: cpu, precision: fp32, iterations: 6, batch_size: 16, log_every: 3, evaluate_every: 3}",
 )
 
@@ -112,7 +112,7 @@ def test_train_leaves_each_seeds_results(typed: Typed, digits_folder: Path, tmp_
 
 def test_the_forecast_of_a_whole_plan(typed: Typed, digits_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(
-        f"data: {{dir: {digits_folder}, validation: 200}}\n"
+        f"data: {{dir: {digits_folder}, validation: 100}}\n"
         "train: {iterations: 50, batch_size: 16, seeds: 2}\n"
         "models: {resnet-8: {net: resnet, depth: 8}, plain-14: {net: plain, depth: 14, train: {seeds: 1}}}\n"
     )
@@ -135,7 +135,7 @@ def test_the_forecast_of_a_whole_plan(typed: Typed, digits_folder: Path, tmp_pat
 
 def test_every_net_of_a_plan_is_measured_once(typed: Typed, digits_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(
-        f"data: {{source: digits, dir: {digits_folder}, validation: 200}}\n"
+        f"data: {{source: digits, dir: {digits_folder}, validation: 100}}\n"
         "train: {device: cpu}\n"
         "throughput: {batch_size: 4, warmup_steps: 1, steps: 1, repeats: 2}\n"
         "responses: {images: 20}\n"
@@ -175,6 +175,16 @@ def test_the_report_opens_no_window_and_loads_no_pytorch(tmp_path: Path) -> None
     code += "build(load(None), P('runs'), P('reports')); import sys; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+
+
+def test_a_stage_of_dvc_needs_every_section(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "data")
+    sections = ("model", "train", "throughput", "responses", "evaluate", "latency", "limits", "models")
+    (tmp_path / "params.yaml").write_text(
+        "data: {source: digits}\n" + "".join(f"{name}: {{}}\n" for name in sections[:-2])
+    )
+    assert "which may be empty: add `limits: {}`, `models: {}`" in typed("data").err
+    assert not (tmp_path / "data").exists()
 
 
 def test_data_are_prepared_and_verified(typed: Typed, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from resnet.results import TrainingRecord
 
 VERSION = [sys.executable, "-m", "resnet", "--version"]
 LONG = (
-    "--set=data.validation=200",
+    "--set=data.validation=100",
     "--set=train.iterations=20",
     "--set=train.batch_size=4",
     "--set=train.precision=fp32",

@@ -164,12 +164,9 @@ def available() -> bool:
         library = _build()
         torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         speed = _speed(library)
-    except subprocess.CalledProcessError as error:
-        reason = [*(error.stderr or "").strip().splitlines(), str(error)][0]
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
-        return False
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        _log.warning("fused CPU operations not built, using plain PyTorch: %s", error)
+        reason = [*(getattr(error, "stderr", None) or "").strip().splitlines(), str(error)][0]
+        _log.warning("fused CPU operations not built, using plain PyTorch: %s", reason)
         return False
     if speed < SLOW:
         _log.warning("%s: %.2f times as fast as PyTorch's operations, using plain PyTorch", library, speed)

@@ -212,11 +212,8 @@ def _described(weights: Path) -> str | None:
     if place is None:
         return None
     record = TrainingRecord.read(place)
-    return describe_net(record.net, record.depth, **_shortcuts(record.settings["model"]))
-
-
-def _shortcuts(model: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(model[key]) for key in ("shortcut", "zero_padding") if key in model}
+    model = record.settings["model"]
+    return describe_net(record.net, record.depth, model.get("shortcut", "A"), model.get("zero_padding", "both"))
 
 
 def load_weights(net: nn.Module, path: Path, *, finite: bool = False) -> None:

@@ -14,8 +14,8 @@ What the paper leaves open:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import PIL.Image
@@ -96,8 +96,9 @@ def preprocess(images: Any, mean: Tensor) -> Tensor:
     return normalise(pixels.reshape(-1, *mean.shape), mean)
 
 
+@lru_cache(maxsize=1)
 class _DeviceData:
-    """A data set on a device; nothing in it changes."""
+    """A data set on a device, once however many seeds train there; nothing in it changes."""
 
     def __init__(self, data: Data, device: torch.device) -> None:
         self.mean = pixel_mean(data.train.images).to(device)
@@ -109,19 +110,12 @@ class _DeviceData:
             torch.cuda.current_stream(device).synchronize()
 
 
-_on_devices: WeakKeyDictionary[Data, dict[torch.device, _DeviceData]] = WeakKeyDictionary()
-"""What trainers share, as long as their data are there: a device has the images once, however many seeds train."""
-
-
 class Batches:
     """The training batches of one seed, and the evaluation batches, of one data set on one device."""
 
     def __init__(self, data: Data, seed: int, batch_size: int, device: torch.device) -> None:
         self.seed, self.batch_size, self.device = seed, batch_size, device
-        devices = _on_devices.setdefault(data, {})
-        if device not in devices:
-            devices[device] = _DeviceData(data, device)
-        shared = devices[device]
+        shared = _DeviceData(data, device)
         self.mean, self.mean_crops = shared.mean, shared.mean_crops
         self.train_crops, self.train_labels = shared.train_crops, shared.train_labels
         self.validation, self.test = shared.validation, shared.test
@@ -140,11 +134,7 @@ class Batches:
         return self._epochs[epoch]
 
     def draws(self, iteration: int) -> Tensor:
-        """The draws of `iteration`'s batch, counted from 0: a function of (seed, iteration) alone.
-
-        Returns:
-            int64 (batch size, 4), on the device, as `draw_epoch`.
-        """
+        """The rows of `draw_epoch` of an iteration's batch, on the device: a function of seed and iteration alone."""
         parts = []
         position, end = iteration * self.batch_size, (iteration + 1) * self.batch_size
         while position < end:

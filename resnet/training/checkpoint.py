@@ -1,19 +1,18 @@
 """Saving and resuming a run, atomically, without pickled code, and believing nothing that is damaged.
 
-A checkpoint is one safetensors file: the weights and statistics, the momentum, the loss and the
-errors of every iteration so far, and a few numbers in its header, with digests of both. Nothing random
-is saved: all randomness is a function of (seed, iteration). The checkpoint before the newest has a name of
-its own, for a run to go on from if the newest is damaged.
+A checkpoint is one safetensors file: weights, statistics and momentum, the losses and errors so far, and a header, with
+digests of both. Nothing random is saved: all randomness is a function of (seed, iteration). The checkpoint before the
+newest has a name of its own: a run goes on from it if the newest is damaged.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -30,15 +29,12 @@ from resnet.system import Machine
 HEADER, HEADER_DIGEST = "progress", "sha256"
 """A checkpoint's two entries among the metadata of safetensors."""
 
-CPU_EVERY, GPU_EVERY = 1000, 5000
-"""Iterations between checkpoints if the settings leave it open."""
-
 
 def checkpoint_every(recipe: TrainParams, machine: Machine) -> int:
     """Iterations between checkpoints of a run on this machine."""
     if recipe.checkpoint_every != "auto":
         return recipe.checkpoint_every
-    return GPU_EVERY if machine.gpu else CPU_EVERY
+    return 5000 if machine.gpu else 1000
 
 
 class DamagedCheckpoint(UserError):
@@ -88,10 +84,7 @@ class Header(Record):
 
 
 def save_weights(net: nn.Module, path: Path, facts: Facts) -> None:
-    """Save a net's weights and batch-norm statistics as safetensors, with what their user must know of them.
-
-    The file is complete or absent.
-    """
+    """Save a net's weights and statistics, complete or absent, with what their user must know of them."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     with complete_or_absent(path) as partial:
         save_file(tensors, partial, metadata={FACTS: facts.model_dump_json()})
@@ -129,7 +122,7 @@ def save_checkpoint(
         digest=_digest(tensors),
     ).model_dump_json()
     with complete_or_absent(path) as partial:
-        save_file(tensors, partial, metadata={HEADER: header, HEADER_DIGEST: _text_digest(header)})
+        save_file(tensors, partial, metadata={HEADER: header, HEADER_DIGEST: sha256(header.encode()).hexdigest()})
         if path.exists():
             previous(path).unlink(missing_ok=True)
             try:
@@ -140,15 +133,11 @@ def save_checkpoint(
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 (hex) of the names, types, shapes and bytes of contiguous tensors on the CPU, by name."""
-    digest = hashlib.sha256()
+    digest = sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _text_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor]]:
@@ -164,7 +153,7 @@ def read_checkpoint(path: Path) -> tuple[Header, dict[str, Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         text = metadata.get(HEADER, "")
-        if metadata.get(HEADER_DIGEST) != _text_digest(text):
+        if metadata.get(HEADER_DIGEST) != sha256(text.encode()).hexdigest():
             raise DamagedCheckpoint(path, "the header is not what was written")
         header = Header.model_validate_json(text)
         if header.digest != _digest(tensors):
@@ -191,17 +180,7 @@ def resume(
 ) -> str | None:
     """Take up the checkpoint at `path` if there is one, or the one before it if that is damaged or gone.
 
-    The one before then takes the damaged one's place, so that the next save has a whole one to keep.
-
-    Args:
-        path: of the newest checkpoint.
-        net: takes the weights and statistics.
-        optimiser: takes the momentum.
-        progress: takes everything else.
-        identity: of the run that is to go on.
-
-    Returns:
-        A line for the user if it was the one before.
+    The one before then takes the damaged one's place, and a line for the user is returned.
 
     Raises:
         UserError: there are checkpoints and none can be continued; net, optimiser and progress are as before.

@@ -1,7 +1,4 @@
-"""How a net trains on a machine: how many seeds side by side, and whether activations are kept.
-
-Both are decided here, from the settings and from the memory that the process may use.
-"""
+"""How a net trains on a machine, by its memory: how many seeds side by side, and whether activations are kept."""
 
 from __future__ import annotations
 
@@ -27,11 +24,7 @@ FIXED_BYTES = 700 * 2**20
 
 
 def run_bytes(settings: Settings, precision: str) -> float:
-    """About what a run fills that keeps its activations.
-
-    That is each convolution's output, which batch norm needs, and each batch norm's after ReLU, which
-    the next convolution needs.
-    """
+    """About what a run fills that keeps its activations: the outputs of convolutions and of batch norm."""
     kept = sum(layer.outputs for layer in work(settings).layers if layer.kind in ("conv", "bn"))
     return TEMPORARY * kept * settings.train.batch_size * ACTIVATION_BYTES[precision] + FIXED_BYTES
 
@@ -53,9 +46,5 @@ def place(settings: Settings, machine: Machine) -> Placement:
     room = SHARE * min(machine.memory_bytes(), math.inf if limit is None else limit)
     needed = run_bytes(settings, machine.precision)
     recompute = needed > room if recipe.recompute == "auto" else recipe.recompute
-    seeds = 1
-    if recipe.seeds_at_once != "auto":
-        seeds = recipe.seeds_at_once
-    elif machine.cuda and not recompute:
-        seeds = min(MOST_AT_ONCE, max(1, int(room / needed)))
-    return Placement(machine, seeds, recompute)
+    fitting = min(MOST_AT_ONCE, max(1, int(room / needed))) if machine.cuda and not recompute else 1
+    return Placement(machine, fitting if recipe.seeds_at_once == "auto" else recipe.seeds_at_once, recompute)

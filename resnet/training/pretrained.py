@@ -1,4 +1,4 @@
-"""Weights that are what they say: those of finished runs of a plan, and how their images are prepared."""
+"""Weights of finished runs of a plan, and how their images are prepared."""
 
 from __future__ import annotations
 
@@ -45,30 +45,24 @@ def finished_run(root: Path, settings: Settings, seed: int) -> Path:
 
 
 def pretrained(root: Path, net: DepthNet, seed: int | None = None) -> Path:
-    """Find weights of a net that the plan in `root` has trained as the paper does.
-
-    Args:
-        root: of the plan: it has `params.yaml`, `runs/train` and perhaps `weights`.
-        net: whose weights are wanted.
-        seed: of the run [the first that is finished].
+    """Find weights of a net that the plan in `root` has trained as the paper does: this seed's, or the first's.
 
     Raises:
         UserError: there are none; one line says why, and what brings them.
     """
-    plan = load(root / "params.yaml")
+    file = root / "params.yaml"
+    plan = load(file)
     for settings in map(plan.settings, plan.models):
         model = settings.model
         description = describe_net(settings.net, settings.depth, model.shortcut, model.zero_padding)
         if description == net.description and model.width == 1:
             break
     else:
-        raise UserError(f"{root / 'params.yaml'} does not plan {net.description}: weights=FILE takes others")
+        raise UserError(f"{file} does not plan {net.description}: weights=FILE takes others")
     planned, papers = settings.train.iterations, TrainParams().iterations
     if planned < papers:
-        raise UserError(
-            f"{root / 'params.yaml'} plans {planned:,} of the paper's {papers:,} iterations: such weights are not "
-            "pretrained, weights=FILE takes them"
-        )
+        what = f"{file} plans {planned:,} of the paper's {papers:,} iterations"
+        raise UserError(f"{what}: such weights are not pretrained, weights=FILE takes them")
     reasons = []
     for one in settings.train.seed_list if seed is None else [seed]:
         try:
@@ -82,9 +76,7 @@ def pretrained(root: Path, net: DepthNet, seed: int | None = None) -> Path:
 
 
 def load_pretrained(net: DepthNet, weights: Path) -> None:
-    """Load weights into a net, and give it what is known of them: `facts`, `classes` and `preprocess`, or None.
-
-    Their file says it, or else the record of their run.
+    """Load weights into a net, and give it what their file or record says: `facts`, `classes`, `preprocess`, or None.
 
     Raises:
         UserError: the weights are another net's, or not those that their run ended with, or their facts are damaged.

@@ -44,14 +44,7 @@ def build_net(settings: Settings, classes: int, seed: int, device: torch.device)
 def training_step(
     net: nn.Module, sgd: torch.optim.SGD, x: Tensor, labels: Tensor, machine: Machine
 ) -> tuple[Tensor, Tensor]:
-    """Forward pass, backward pass and update for one mini-batch.
-
-    Args:
-        net: in training mode.
-        sgd: its optimiser, set to the iteration's learning rate.
-        x: images, float32 (B, 3, 32, 32).
-        labels: int64 (B,).
-        machine: where they are, and the precision of the forward and backward pass.
+    """Forward pass, backward pass and update for one mini-batch: images (B, 3, 32, 32) and labels, int64 (B,).
 
     Returns:
         The mean loss and the number of misclassified images of the mini-batch, before the update, on the device.
@@ -71,11 +64,7 @@ def training_step(
 class Trainer:
     """A net, its optimiser, its batches and its progress.
 
-    Args:
-        settings: what holds for this net.
-        seed: of the initial weights, the data order and the augmentation, unless the settings name seeds for them.
-        data: the prepared data.
-        machine: where it trains, and the precision of the iterations.
+    `seed` is that of the initial weights, the data order and the augmentation, unless the settings name seeds for them.
     """
 
     def __init__(self, settings: Settings, seed: int, data: Data, machine: Machine) -> None:
@@ -122,7 +111,9 @@ class Trainer:
         warming_up = recipe.warmup and progress.warmup_iterations is None
         lr = learning_rate(progress.iteration, recipe, warming_up=warming_up)
         with self.on_stream():
-            self._set_learning_rate(lr)
+            for group in self.sgd.param_groups:
+                # A graph would fix a number: there it is read from the device's memory.
+                group["lr"] = lr if self.stream is None else self._learning_rate.fill_(lr)
             self._draws.copy_(self.batches.draws(progress.iteration), non_blocking=True)
             if not self._run_here:
                 self._position.fill_(progress.iteration)
@@ -142,13 +133,6 @@ class Trainer:
                 if warmup_ends(done, 100 * float(recent.float().mean()) / recipe.batch_size, recipe):
                     progress.warmup_iterations = done
         return lr
-
-    def _set_learning_rate(self, lr: float) -> None:
-        for group in self.sgd.param_groups:
-            # A graph would fix a number: there it is read from the device's memory.
-            group["lr"] = lr if self.stream is None else self._learning_rate
-        if self.stream is not None:
-            self._learning_rate.fill_(lr)
 
     def _iterate(self) -> None:
         x, labels = self.batches.augmented(self._draws)

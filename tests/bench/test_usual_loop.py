@@ -19,7 +19,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_both_loops_and_their_ratio(tmp_path: Path) -> None:
+def test_both_loops_their_ratio_and_a_mistake(tmp_path: Path) -> None:
     done = run(*TINY, "--precision", "fp32", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.iterdir()
@@ -29,9 +29,6 @@ def test_both_loops_and_their_ratio(tmp_path: Path) -> None:
     assert len(record.ratios) == 2
     assert (record.batch_size, record.steps) == (4, 1)
     assert (record.usual_precision, record.precision) == ("fp32", "fp32")
-
-
-def test_a_mistake_is_named() -> None:
-    done = run("--depth", "21")
-    assert done.returncode == 2
-    assert "the nearest are 20 and 26" in done.stderr
+    mistaken = run("--depth", "21")
+    assert mistaken.returncode == 2
+    assert "the nearest are 20 and 26" in mistaken.stderr

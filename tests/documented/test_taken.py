@@ -1,6 +1,6 @@
 """Every command that README and docs show is one that its program takes: names, options, values, targets, files.
 
-What a command then does is seen by `test_run.py`.
+What a command then does other tests say, and `test_run.py` of those that none of them runs.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resnet.data import Data
+from resnet.data import Data, read
 from resnet.errors import UserError
 from resnet.measuring import evaluate as evaluating
 from resnet.measuring.evaluate import Evaluation, evaluate, evaluate_weights, evaluation_batch_size
 from resnet.nets.model import he_initialisation, resnet
 from resnet.nets.weights import load_weights
-from resnet.params import Settings, load
+from resnet.params import DataParams, Settings, load
 from resnet.runs import run as running
 from resnet.runs.results import Folders
 from resnet.runs.run import Run
@@ -49,7 +49,7 @@ def test_the_error_is_the_share_of_wrong_predictions(net: torch.nn.Module, digit
         logits = net(torch.from_numpy(digits.test.images).float() / 255)
     expected = (logits.argmax(1) != labelled.labels).sum().item()
     assert evaluation.wrong == expected
-    assert evaluation.error == pytest.approx(100 * expected / 360)
+    assert evaluation.error == pytest.approx(100 * expected / 90)
     assert evaluation.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labelled.labels).item(), rel=1e-5)
 
 
@@ -105,14 +105,14 @@ def test_the_curve_the_last_iterate_and_the_command_compute_the_same(
         evaluations.append((operations.lines, evaluation))
         return evaluation
 
-    monkeypatch.setattr(evaluating, "CPU_BATCH_SIZE", 100)
+    monkeypatch.setattr(evaluating, "CPU_BATCH_SIZE", 25)
     monkeypatch.setattr(evaluating, "evaluate", watched)
     monkeypatch.setattr(running, "evaluate", watched)
     settings = tiny(compile=compiled, batch_size=4, iterations=4, evaluate_every=2)
     with torch.compiler.set_stance("default", force_backend="eager"):
         Run(settings, 0, digits, Folders(tmp_path, tmp_path, tmp_path), CPU).execute()
     evaluate_weights(settings, tmp_path / "model.safetensors", digits, CPU)
-    (curve, _), (last, of_run), (command, of_command) = (e for e in evaluations if len(e[1].predictions) == 360)
+    (curve, _), (last, of_run), (command, of_command) = (e for e in evaluations if len(e[1].predictions) == 90)
     assert curve == last == command
     assert len([line for line in command if "cross_entropy" in line or "nll_loss" in line]) == 4
     assert torch.equal(of_run.predictions, of_command.predictions)
@@ -153,9 +153,10 @@ def test_a_file_that_would_run_code_is_refused(
 
 
 def test_the_command_prints_the_error_for_others_normalisation(
-    net: torch.nn.Module, digits: Data, tmp_path: Path, command: Command
+    net: torch.nn.Module, tmp_path: Path, command: Command
 ) -> None:
     """Of a file in PyTorch's first format, with NumPy's numbers, and names of DataParallel and a `linear` layer."""
+    digits = read("digits", DataParams(validation=100))
     state = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")}
     state = {f"module.{name.replace('fc.', 'linear.')}": tensor for name, tensor in state.items()}
     theirs = {"state_dict": state, "best": np.float64(91.7), "epoch": np.int64(3)}
@@ -163,7 +164,7 @@ def test_the_command_prints_the_error_for_others_normalisation(
     mean, std = [0.3, 0.4, 0.5], [0.2, 0.25, 0.3]
     done = command(
         "evaluate", "--net", "resnet", "--depth", "8", "--weights", "w.th", "--data", "digits",
-        "--mean", ",".join(map(str, mean)), "--std", ",".join(map(str, std)), "--set", "data.validation=200",
+        "--mean", ",".join(map(str, mean)), "--std", ",".join(map(str, std)), "--set", "data.validation=100",
         "--format", "json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

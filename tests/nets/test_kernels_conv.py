@@ -18,9 +18,9 @@ def skip_with_amx(dtype: torch.dtype) -> None:
         pytest.skip("with AMX, PyTorch's own convolutions in bfloat16 are the faster ones")
 
 
-def convolution(inputs: int, outputs: int, seed: int = 3) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(seed))
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False).to(memory_format=torch.channels_last)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=torch.Generator().manual_seed(3))
     return conv
 
 
@@ -31,76 +31,60 @@ def values_and_gradients(x: Tensor, weight: Tensor, dy: Tensor, stride: int = 1)
     return [y.detach(), *torch.autograd.grad(y, (x, weight), dy)]
 
 
-@needs_build
-@needs_bfloat16
-@pytest.mark.parametrize(
-    ("size", "inputs", "outputs", "stride"),
-    [
-        (32, 16, 16, 1),
-        (32, 16, 32, 2),
-        (16, 32, 32, 1),
-        (16, 32, 64, 2),
-        (8, 64, 64, 1),
-        (6, 48, 16, 1),
-        (7, 16, 48, 2),
-    ],
-)
-@pytest.mark.parametrize("batch", [1, 9, 20])
-def test_conv3x3_has_the_gradients_of_a_convolution(
-    size: int, inputs: int, outputs: int, stride: int, batch: int
-) -> None:
-    conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False).to(memory_format=torch.channels_last)
-    x = images(batch, inputs, size, size, dtype=torch.bfloat16).requires_grad_()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = kernels.conv3x3(x, conv)
-    dy = images(*y.shape, dtype=torch.bfloat16, seed=2)
-    dx, dweight = torch.autograd.grad(y, (x, conv.weight), dy)
-    want = values_and_gradients(x.double(), conv.weight.bfloat16().double(), dy.double(), stride)
-    close(y, want[0], 1e-2)
-    close(dx, want[1], 1e-2)
-    assert dweight.dtype == torch.float32
-    summed = bool(torch.ops.resnet_fused.has_weight_gradient()) and ((size - 1) // stride + 1) % 2 == 0
-    kernel = "_Winograd" if stride == 1 else "_Conv3x3" if summed else "Convolution"
-    kernel = "Convolution" if AMX else kernel  # PyTorch's own are the faster ones
-    assert kernel in type(y.grad_fn).__name__
-    close(dweight, want[2], 1e-2 if kernel == "Convolution" else 1e-5)
-
-
 def rms(t: Tensor) -> float:
     return float(t.double().square().mean().sqrt())
 
 
+def kernel(width: int, stride: int) -> str:
+    """Whose convolution it is in bfloat16: ours, ours for the weight's gradient alone, or PyTorch's own."""
+    if AMX:
+        return "Convolution"  # PyTorch's own are the faster ones
+    summed = bool(torch.ops.resnet_fused.has_weight_gradient()) and ((width - 1) // stride + 1) % 2 == 0
+    return "_Winograd" if stride == 1 else "_Conv3x3" if summed else "Convolution"
+
+
 @needs_build
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)])
 @pytest.mark.parametrize(
-    ("height", "width", "inputs", "outputs"),
+    ("height", "width", "inputs", "outputs", "stride"),
     [
-        (32, 32, 16, 16),
-        (16, 16, 32, 32),
-        (8, 8, 64, 64),
-        (7, 9, 48, 16),
-        (5, 130, 16, 112),
-        (1, 1, 32, 16),
-        (2, 6, 16, 32),
+        (32, 32, 16, 16, 1),
+        (32, 32, 16, 32, 2),
+        (16, 16, 32, 32, 1),
+        (16, 16, 32, 64, 2),
+        (8, 8, 64, 64, 1),
+        (7, 7, 16, 48, 2),
+        (7, 9, 48, 16, 1),
+        (5, 130, 16, 112, 1),
+        (1, 1, 32, 16, 1),
+        (2, 6, 16, 32, 1),
     ],
 )
 @pytest.mark.parametrize("batch", [1, 9, 20])
-def test_winograd_is_almost_as_exact_as_the_direct_convolution(
-    height: int, width: int, inputs: int, outputs: int, batch: int
+def test_conv3x3_is_the_convolution_and_winograds_almost_as_exact_as_the_direct_one(
+    dtype: torch.dtype, height: int, width: int, inputs: int, outputs: int, stride: int, batch: int
 ) -> None:
-    conv = convolution(inputs, outputs)
-    x = images(batch, inputs, height, width, dtype=torch.float32).relu().requires_grad_()
-    y = kernels.conv3x3(x, conv)
-    assert "_Winograd" in type(y.grad_fn).__name__
-    dy = images(*y.shape, dtype=torch.float32, seed=2)
+    low, conv = dtype == torch.bfloat16, convolution(inputs, outputs, stride)
+    x = images(batch, inputs, height, width, dtype=dtype).relu().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+        y = kernels.conv3x3(x, conv)
+    dy = images(*y.shape, dtype=dtype, seed=2)
     got = [y.detach(), *torch.autograd.grad(y, (x, conv.weight), dy)]
-    want = values_and_gradients(x.double(), conv.weight.double(), dy.double())
-    direct = values_and_gradients(x, conv.weight, dy)
-    for ours, exact, plain in zip(got, want, direct, strict=True):
+    rounded = conv.weight.bfloat16() if low else conv.weight
+    want = values_and_gradients(x.double(), rounded.double(), dy.double(), stride)
+    assert [tensor.dtype for tensor in got] == [dtype, dtype, torch.float32]
+    for ours, exact in zip(got, want, strict=True):
         assert ours.is_contiguous(memory_format=torch.channels_last)
-        assert ours.shape == exact.shape
-        # Roundings are eight times the direct convolution's at the most, about 1e-7 of the values.
-        assert rms(ours - exact) <= 8 * max(rms(plain - exact), 1e-7 * rms(exact))
-        close(ours, exact, 1e-5)
+        close(ours, exact, TOLERANCE[dtype])
+    if low:
+        whose = kernel(width, stride)
+        assert whose in type(y.grad_fn).__name__
+        close(got[2], want[2], 1e-2 if whose == "Convolution" else 1e-5)  # its sums are float32
+    elif stride == 1:
+        assert "_Winograd" in type(y.grad_fn).__name__
+        for ours, exact, plain in zip(got, want, values_and_gradients(x, conv.weight, dy), strict=True):
+            # Roundings are eight times the direct convolution's at the most, about 1e-7 of the values.
+            assert rms(ours - exact) <= 8 * max(rms(plain - exact), 1e-7 * rms(exact))
 
 
 @needs_build
@@ -177,14 +161,8 @@ def test_winograd_keeps_nan() -> None:
 @pytest.mark.parametrize("case", ["stride", "channels", "hook", "bias", "double", "autocast", "contiguous", "padding"])
 def test_what_winograd_does_not_take_goes_the_plain_way(case: str) -> None:
     channels = 10 if case == "channels" else 16
-    conv = nn.Conv2d(
-        channels,
-        16,
-        3,
-        stride=2 if case == "stride" else 1,
-        padding=0 if case == "padding" else 1,
-        bias=case == "bias",
-    )
+    stride, padding = 2 if case == "stride" else 1, 0 if case == "padding" else 1
+    conv = nn.Conv2d(channels, 16, 3, stride, padding, bias=case == "bias")
     x = torch.randn(2, channels, 8, 8)
     if case != "contiguous":
         x = x.contiguous(memory_format=torch.channels_last)

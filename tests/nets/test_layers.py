@@ -10,7 +10,6 @@ from resnet.nets.model import DepthNet, count_parameters
 from resnet.params import load
 
 
-@pytest.mark.parametrize("net", ["resnet", "plain"])
 @pytest.mark.parametrize(
     ("depth", "parameters", "millions"),
     [
@@ -22,10 +21,12 @@ from resnet.params import load
         (1202, 19_421_274, 2829.24),
     ],
 )
-def test_counts_of_the_papers_nets(net: str, depth: int, parameters: int, millions: float) -> None:
-    record = describe(load(None).settings_for(net, depth))
-    assert record.parameters == count_parameters(DepthNet(net, depth)) == parameters
-    assert round(record.multiply_adds / 1e6, 2) == millions
+def test_counts_of_the_papers_nets(depth: int, parameters: int, millions: float) -> None:
+    """The paper has no plain net of 1202 layers."""
+    for net in ("resnet", "plain")[: 2 if depth < 1202 else 1]:
+        record = describe(load(None).settings_for(net, depth))
+        assert record.parameters == count_parameters(DepthNet(net, depth)) == parameters
+        assert round(record.multiply_adds / 1e6, 2) == millions
 
 
 def test_the_layers_of_resnet_8() -> None:
@@ -63,10 +64,3 @@ def test_a_wider_net_has_wider_layers_by_hand() -> None:
     convolutions = 3 * 32 + 2 * 32 * 32 + (32 * 64 + 64 * 64) + (64 * 128 + 128 * 128)
     batch_norms = 2 * (3 * 32 + 2 * 64 + 2 * 128)
     assert record.parameters == 9 * convolutions + batch_norms + 128 * 10 + 10
-
-
-def test_classes_are_counted() -> None:
-    settings = load(None).settings_for("resnet", 8)
-    ten, hundred = describe(settings), describe(settings, classes=100)
-    assert hundred.parameters - ten.parameters == 90 * 65
-    assert (hundred.classes, hundred.layers[-1].output) == (100, (100,))

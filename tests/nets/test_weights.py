@@ -39,7 +39,6 @@ def prefixed(state: State, prefix: str) -> State:
 
 WRAPPINGS: dict[str, Callable[[State], Any]] = {
     "compiled": lambda state: prefixed(state, "_orig_mod."),
-    "parallel twice": lambda state: prefixed(state, "module.module."),
     "compiled and parallel": lambda state: prefixed(state, "module._orig_mod."),
     "a part compiled": lambda state: {
         name.replace("layer1.", "layer1._orig_mod.").replace("layer2.0.", "layer2.0.module."): tensor
@@ -48,20 +47,12 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
     "Lightning": lambda state: {
         "epoch": 3,
         "state_dict": prefixed(state, "model.") | {"criterion.weight": torch.ones(10)},
-        "optimizer_states": [{}],
+        "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}},
         "hyper_parameters": {"lr": 0.1},
     },
-    "net": lambda state: prefixed(state, "net."),
     "backbone": lambda state: {"model": prefixed(state, "backbone.")},
     "an unheard-of name": lambda state: {"checkpoint": {"student": prefixed(state, "encoder.body.")}},
     "averaged": averaged,
-    "model_state": lambda state: {
-        "model_state": state,
-        "optimizer": {"state": {0: {"momentum_buffer": torch.ones(2)}}},
-    },
-    "params": lambda state: {"params": state},
-    "network": lambda state: {"network": state},
-    "ema": lambda state: {"ema": state, "steps": 5},
     "ema beside the model": lambda state: {"ema": {n: t + 1 for n, t in state.items()}, "model": state},
     "nested four deep": lambda state: {"a": {"b": {"c": {"state_dict": state}}}},
 }

@@ -32,7 +32,7 @@ limits: {hours: 1}
 """What makes a plan one of seconds, whatever its data and nets."""
 
 PARAMS = f"""
-data: {{source: digits, dir: data/digits, validation: 200, split_seed: 0}}
+data: {{source: digits, dir: data/digits, validation: 100, split_seed: 0}}
 evaluate: {{published: []}}
 {SHORT}
 models:
@@ -42,10 +42,11 @@ models:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """This environment's tools with the sources of `folder`, and nothing that says where CIFAR-10 lies."""
+    """This environment's tools with the sources of `folder`, compiled once, and no variable of another CIFAR-10."""
     tools = Path(sys.executable).parent
     own = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(folder), "DVC_NO_ANALYTICS": "1"}
-    return {key: value for key, value in os.environ.items() if key != "CIFAR10_SOURCE"} | own
+    without = ("CIFAR10_SOURCE", "PYTHONDONTWRITEBYTECODE")
+    return {key: value for key, value in os.environ.items() if key not in without} | own
 
 
 def run(
@@ -64,6 +65,15 @@ def commit(folder: Path, message: str) -> None:
     run(folder, "git", "-c", "user.name=tester", "-c", "user.email=tester@example.org", "commit", "-qm", message)
 
 
+def add_plan(project: Path, name: str, params: str) -> Path:
+    """A plan in a folder of its own, in Git."""
+    (project / name).mkdir()
+    shutil.copy(ROOT / "quickstart/dvc.yaml", project / name)
+    (project / name / "params.yaml").write_text(params)
+    commit(project, f"the plan {name}")
+    return project / name
+
+
 def clone(folder: Path, copy: Path) -> Path:
     """A fresh clone: without data, weights, or DVC's cache."""
     if not (folder / ".git").exists():
@@ -80,11 +90,7 @@ def running(output: str) -> set[str]:
 def make_project(folder: Path) -> Path:
     folder.mkdir()
     for name in ("resnet", "dvc.yaml", ".dvcignore", ".gitignore", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
+        run(folder, "cp", "-a", ROOT / name, name)  # with what is compiled, and the dates that it is valid for
     (folder / "params.yaml").write_text(PARAMS)
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.project import PARAMS, ROOT, commit, run
+from tests.pipeline.project import PARAMS, ROOT, add_plan, run
 
 pytestmark = pytest.mark.slow
 
 COMMAND = ("dvc", "exp", "run", "quickstart/dvc.yaml:train@plain-20", "-S", "quickstart/params.yaml:train.iterations=4")
 EDIT = ("        classes=classes,\n        layers", "        classes=classes + {},\n        layers")
 """Of `nets/layers.py`: an edited net has classes that no net here has."""
-
-
-def add_plan(project: Path, name: str, params: str) -> None:
-    """A plan in a folder of its own."""
-    (project / name).mkdir()
-    shutil.copy(ROOT / "quickstart/dvc.yaml", project / name)
-    (project / name / "params.yaml").write_text(params)
-    commit(project, f"the plan {name}")
 
 
 def of_experiment(project: Path, name: str, file: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,35 +54,13 @@ def report(plan: str) -> str:
     return "report" if plan == "." else f"{plan}/dvc.yaml:report"
 
 
-def without_network(*command: str) -> list[str]:
-    """The command in a namespace without a network, where this user may make one."""
-    isolate = ["unshare", "--map-root-user", "--net"]
-    try:
-        allowed = subprocess.run([*isolate, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        allowed = False
-    return [*isolate, *command] if allowed else list(command)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", COMMITTED)
 def test_a_fresh_clone_keeps_what_it_was_given(fresh: Path, plan: str) -> None:
-    for target in (f"{plan}/dvc.yaml", *(["report"] if plan == "." else [])):
-        done = run(fresh, *without_network("dvc", "repro", "--allow-missing", target))
-        assert running(done.stdout) == {report(plan)}
+    assert running(run(fresh, "dvc", "repro", "--allow-missing", f"{plan}/dvc.yaml").stdout) == {report(plan)}
     changed = run(fresh, "git", "status", "--porcelain", plan).stdout
     assert changed == "", "commit what `dvc repro --allow-missing` makes"
     assert (fresh / plan / "reports/index.html").stat().st_size < 400_000
-    # A clone has no weights: without --allow-missing every net in it is to be trained.
-    status = json.loads(run(fresh / plan, "dvc", "status", "--json", "dvc.yaml").stdout)
-    for net in load(ROOT / plan / "params.yaml").models:
-        weights = changes(status[f"train@{net}"], "changed outs")[f"weights/{net}"]
-        assert weights in ("deleted", "not in cache")
-
-
-def changes(parts: list[dict[str, dict[str, object]]], kind: str) -> dict[str, object]:
-    """Of a stage in `dvc status --json`: what has changed of its `changed deps` or its `changed outs`."""
-    return {path: change for part in parts if kind in part for path, change in part[kind].items()}
 
 
 @pytest.mark.slow
@@ -111,8 +88,9 @@ def test_a_version_and_no_other_change_of_the_code_makes_results_stale(tmp_path:
     stale = {
         (path, stage.split("@")[0])
         for stage, parts in status.items()
-        if isinstance(parts, list)
-        for path in changes([part for part in parts if isinstance(part, dict)], "changed deps")
+        for part in parts
+        if isinstance(part, dict)
+        for path in part.get("changed deps", ())
         if path.endswith(".py")
     }
     expected = {(f"resnet/{module}.py", stage) for module, stage in modules.items()}

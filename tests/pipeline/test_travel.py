@@ -10,7 +10,7 @@ import pytest
 
 from resnet.params import load
 from resnet.runs.status import plan_status
-from tests.pipeline.project import ROOT, clone, run, running
+from tests.pipeline.project import ROOT, run, running
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +36,3 @@ def test_the_recipe_brings_results_from_a_machine_without_dvc_and_git(project: P
     resnet, plain = plan_status(load(project / "params.yaml"), project / "runs").nets
     assert [seed.state for seed in (*resnet.seeds, *plain.seeds)] == ["done", "not begun"]
     assert running(run(project, "dvc", "repro", "--dry", "--allow-missing").stdout) == {"report"}
-    # A clone of it, too, trains nothing.
-    copy = clone(project, tmp_path / "clone")
-    assert running(run(copy, "dvc", "repro", "--allow-missing").stdout) == {"report"}

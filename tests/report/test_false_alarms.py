@@ -10,6 +10,7 @@ REPETITIONS = 2_500
 """A standard error of 0.44 % at 5 %: the bounds of 3 and 7 % are more than four of them away."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.words)
 def test_false_alarms_keep_to_the_level(row: Row) -> None:
     shares = {n: share(row, n, 1_000 if row.repetitions < 20_000 else REPETITIONS) for n in SEEDS}

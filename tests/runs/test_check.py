@@ -28,7 +28,7 @@ from tests.runs.conftest import interrupt_at
 
 TRAIN = {"iterations": 12, "batch_size": 16, "log_every": 4, "evaluate_every": 6, "checkpoint_every": 5, "seeds": 2}
 PARAMS = {
-    "data": {"source": "digits", "dir": "data", "validation": 200},
+    "data": {"source": "digits", "dir": "data", "validation": 100},
     "train": TRAIN,
     "models": {"small": {"net": "resnet", "depth": 8}, "begun": {"net": "plain", "depth": 8}},
 }

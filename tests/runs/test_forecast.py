@@ -80,7 +80,7 @@ def test_a_plan_is_forecast_for_what_is_left_of_it(digits: Data, digits_folder: 
     runs, out = tmp_path / "train", tmp_path / "forecast"
     train = "train={iterations: 12, batch_size: 4, seeds: 2, checkpoint_every: 5, evaluate_every: 6}"
     nets = "models={resnet-8: {net: resnet, depth: 8}, plain-8: {net: plain, depth: 8, train: {seeds: 1}}}"
-    data = (f"data.dir={digits_folder}", "data.validation=200")
+    data = (f"data.dir={digits_folder}", "data.validation=100")
     plan = load(None, [train, nets, "train.device=cpu", "train.precision=fp32", *data])
     train_seeds(plan.settings("plain-8"), [0], digits, runs / "plain-8", CPU, console=QUIET)
     interrupt_at(7, Run(plan.settings("resnet-8"), 1, digits, seed_folders(runs / "resnet-8", 1), CPU))
@@ -89,8 +89,8 @@ def test_a_plan_is_forecast_for_what_is_left_of_it(digits: Data, digits_folder: 
     resnet, plain = record.rows
     assert (resnet.name, resnet.seeds_left, resnet.measured) == ("resnet-8", 2, True)
     assert (plain.name, plain.seeds_left, plain.hours) == ("plain-8", 0, 0.0)
-    # 12 + 5 iterations, three evaluations and one, of 560 images at a third of an iteration's cost.
-    steps = 17 + (3 + 1) * 560 / 4 / 3
+    # 12 + 5 iterations, three evaluations and one, of 190 images at a third of an iteration's cost.
+    steps = 17 + (3 + 1) * 190 / 4 / 3
     assert resnet.hours == pytest.approx(steps * resnet.step_seconds / 3600)
     assert record.hours == resnet.hours
     # One that cannot finish leaves its forecast.

@@ -95,11 +95,12 @@ def test_what_fails_costs_a_line_and_no_run(
     assert capsys.readouterr().err.splitlines() == 3 * [line]  # at each checkpoint and at the end
 
 
+@pytest.mark.slow
 def test_it_is_off_unless_an_option_or_a_variable_asks_for_it(
     command: Command, digits_folder: Path, tmp_path: Path
 ) -> None:
     keys = {"iterations": 4, "batch_size": 4, "checkpoint_every": 2, "log_every": 1}
-    training = [f"--set=data={{dir: {digits_folder}, validation: 200}}", "--depth=8", "--out=out"]
+    training = [f"--set=data={{dir: {digits_folder}, validation: 100}}", "--depth=8", "--out=out"]
     training += [f"--set=train.{key}={value}" for key, value in keys.items()]
     done = command("train", *training, "--seeds=0", PYTHONPROFILEIMPORTTIME="1", RESNET_LIVE="")
     assert done.returncode == 0, done.stderr

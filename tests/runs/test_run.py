@@ -225,7 +225,7 @@ def test_seeds_side_by_side_end_with_the_bits_that_they_have_alone(
 
 
 def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subprocess.Popen[str]:
-    assignments = [f"--set=data.dir={digits_folder}", "--set=data.validation=200", "--set=train.batch_size=32"]
+    assignments = [f"--set=data.dir={digits_folder}", "--set=data.validation=100", "--set=train.batch_size=32"]
     assignments += [f"--set=train.{key}={value}" for key, value in train.items()]
     command = [sys.executable, "-m", "resnet", "train", "--depth", "8", "--seeds", "0", "--out", out]
     return subprocess.Popen([*command, *assignments], cwd=folder, stderr=subprocess.PIPE, text=True)
@@ -233,7 +233,7 @@ def start(digits_folder: Path, folder: Path, out: str, **train: int) -> subproce
 
 @pytest.mark.slow
 def test_a_process_killed_by_sigkill_goes_on_and_ends_with_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
-    train = {"iterations": 40, "checkpoint_every": 7, "evaluate_every": 20}
+    train = {"iterations": 40, "checkpoint_every": 10, "evaluate_every": 20}
     start(digits_folder, tmp_path, "whole", **train).communicate(timeout=300)
     killed, checkpoint = 0, tmp_path / "killed/seed-0/checkpoint.safetensors"
     code = None

@@ -17,7 +17,7 @@ from resnet.runs.results import Folders
 from resnet.runs.run import Run
 from resnet.system import Machine
 from resnet.training.trainer import EAGER_ITERATIONS, Trainer, build_net
-from tests.conftest import CPU
+from tests.conftest import CPU, same
 
 
 def weights(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
@@ -27,17 +27,13 @@ def weights(trainer: Trainer, iterations: int) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in trainer.net.state_dict().items()}
 
 
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("net", "precision"), [("plain", "fp32"), ("resnet", "bf16")])
 def test_recomputed_activations_train_the_same_weights(
-    precision: str, device: torch.device, tiny: Callable[..., Settings], digits: Data
+    net: str, precision: str, device: torch.device, tiny: Callable[..., Settings], digits: Data
 ) -> None:
     machine = Machine(device, precision)
     kept, again = (
-        weights(Trainer(tiny(recompute=recompute), 0, digits, machine), EAGER_ITERATIONS + 2)
+        weights(Trainer(tiny(net, recompute=recompute), 0, digits, machine), EAGER_ITERATIONS + 2)
         for recompute in ("false", "true")
     )
     assert same(kept, again)
@@ -66,19 +62,6 @@ def test_training_goes_on_without_a_graph_that_cannot_be_captured(
     assert all(trainer._graph is None for trainer in trainers)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("no CUDA graph can be captured (")
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_trainers_in_turn_train_what_they_train_alone(
-    precision: str, device: torch.device, tiny: Callable[..., Settings], digits: Data
-) -> None:
-    machine, iterations = Machine(device, precision), EAGER_ITERATIONS + 4
-    trainers = [Trainer(tiny(), seed, digits, machine) for seed in range(3)]
-    for _ in range(iterations):
-        for trainer in trainers:
-            trainer.advance()
-    alone = weights(Trainer(tiny(), 1, digits, machine), iterations)
-    assert same(weights(trainers[1], 0), alone)
 
 
 def gradients(net: torch.nn.Module, machine: Machine, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
@@ -114,15 +97,6 @@ def test_gradients_are_as_good_as_those_of_plain_operations(
         assert 0 < error <= 4 * allowed[name], name
 
 
-def test_losses_and_errors_lie_where_their_iteration_says(tiny: Callable[..., Settings], digits: Data) -> None:
-    trainer = Trainer(tiny(), 0, digits, CPU)
-    assert [trainer.advance() for _ in range(3)] == [0.1, 0.1, 0.1]
-    assert trainer.progress.iteration == 3
-    assert (trainer.progress.losses[:3] > 0).all()
-    assert (trainer.progress.losses[3:] == 0).all()
-    assert ((trainer.progress.wrong[:3] >= 0) & (trainer.progress.wrong[:3] <= 16)).all()
-
-
 @pytest.mark.slow
 def test_a_compiled_net_trains_as_one_that_is_not(tiny: Callable[..., Settings], digits: Data) -> None:
     torch._dynamo.reset()
@@ -132,6 +106,7 @@ def test_a_compiled_net_trains_as_one_that_is_not(tiny: Callable[..., Settings],
     assert compiled.net.state_dict().keys() == plainly.net.state_dict().keys()
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_need_no_graph_beyond_the_five(
     tiny: Callable[..., Settings], digits: Data, tmp_path: Path
 ) -> None:
@@ -147,6 +122,7 @@ def test_training_and_evaluation_need_no_graph_beyond_the_five(
     assert not counters["graph_break"]
 
 
+@pytest.mark.slow
 def test_a_process_compiles_whatever_nets_it_trains(tiny: Callable[..., Settings], digits: Data) -> None:
     torch._dynamo.reset()
     counters.clear()

@@ -7,6 +7,7 @@ changed what an iteration computes, and raises `resnet.training.recipe.VERSION` 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ CASES: dict[str, tuple[str, int, str, dict[str, object]]] = {
 """Net, depth, precision and settings of their own. bf16 holds the arithmetic that is chosen for it."""
 
 
+@cache
 def digits() -> Data:
     return read("digits", DataParams(validation=200))
 

@@ -30,7 +30,7 @@ QUIET = Console(quiet=True)
 
 
 PLAN = """
-data: {{dir: {folder}/digits, validation: 200}}
+data: {{dir: {folder}/digits, validation: 100}}
 train: {{iterations: 12, batch_size: 16, log_every: 2, warmup_window: 2}}
 sweep:
   nets: [resnet-8]
