@@ -172,7 +172,8 @@ def test_a_report_without_a_plan_is_refused(typed: Typed, tmp_path: Path) -> Non
 
 def test_the_report_opens_no_window_and_loads_no_pytorch(tmp_path: Path) -> None:
     code = "from resnet.report import build; from resnet.params import load; from pathlib import Path as P; "
-    code += "build(load(None), P('runs'), P('reports')); import sys; sys.exit('torch' in sys.modules)"
+    code += "build(load(None, ['models={plain-8: {net: plain, depth: 8}}']), P('runs'), P('reports')); "
+    code += "import sys; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "DISPLAY": ""}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
 

@@ -66,7 +66,7 @@ MISTAKES: list[tuple[str, str]] = [
     (f"report '{NETS}' --out file/x", "file/x: Not a directory"),
     (f"report '{NETS}' --out {'x' * 300}", "File name too long"),
     (f"report '{NETS}' --out loop/x", "loop/x"),
-    ("report", "no params.yaml here"),
+    ("report", "the parameters have no models"),
     ("report --params nowhere.yaml", "nowhere.yaml: cannot be read"),
     ("describe --params loop", "loop"),
     ("describe --name ../x", "name: String should match"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
@@ -81,8 +81,8 @@ def _layer_table(record: results.DescriptionRecord) -> Table:
 
 def _channels(text: str | None, option: str, numbers: TypeAdapter[tuple[float, float, float]]) -> list[float] | None:
     try:
-        return None if text is None else [*numbers.validate_python(text.split(","))]
-    except ValidationError as error:
+        return None if text is None else [*numbers.validate_python([*map(float, text.split(","))])]
+    except ValueError as error:
         raise UserError(f"{option} {one_line(text, 60)}: write three numbers of 0..1, such as 0.5,0.5,0.5") from error
 
 

@@ -60,11 +60,11 @@ def where(runs: Path, reports: Path) -> tuple[str | None, str | None, str]:
     The root is the repository's, or the reports' parent. Folders outside it are None, and named without a link: a
     machine's paths stay out. The plan is empty in the root.
     """
-    pages = reports.resolve()
+    pages = Path(os.path.realpath(reports))
     root = next((folder for folder in pages.parents if (folder / ".dvc").is_dir()), pages.parent)
     linked, docs = (
         Path(os.path.relpath(folder, pages)).as_posix() if folder.is_dir() and folder.is_relative_to(root) else None
-        for folder in (runs.resolve(), root / "docs")
+        for folder in (Path(os.path.realpath(runs)), root / "docs")
     )
     plan = (pages.parent / "dvc.yaml").relative_to(root).as_posix()
     return linked, docs, "" if plan == "dvc.yaml" else shlex.quote(plan)
