@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -332,3 +334,18 @@ def test_a_wider_net_is_another_and_the_papers_width_is_as_before(net: str, dige
     assert of_width() == of_width("model.width=1") != of_width("model.width=2")
     assert (of_width("model.shortcut=B") == of_width()) == (net == "plain")
     assert of_width()[:16] == digest, "results from before there was a width no longer count"
+
+
+def test_folders_that_cannot_be_renamed_are_copied(tiny: Tiny, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    places.train(tiny())
+    before, rename = state(places), os.rename
+
+    def other_file_system(source: Path, to: Path) -> None:
+        if Path(source).is_dir():
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, to)
+
+    monkeypatch.setattr(os, "rename", other_file_system)
+    places.train(tiny(learning_rate=0.05))
+    assert state(places, aside=True) == before
+    assert "already complete" in places.train(tiny())[1]
