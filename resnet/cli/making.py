@@ -121,7 +121,6 @@ def sweep(
     out: Annotated[Path, typer.Option(help="Folder for NAME.json and best-NAME.yaml.")] = Path("runs/sweep"),
     nets: Annotated[str | None, typer.Option(help="Such as resnet-20,resnet-56 [sweep.nets].")] = None,
     study: Annotated[str | None, typer.Option(help="File or postgresql://... [sweep.storage; OUT/study.db].")] = None,
-    overwrite: options.Overwrite = False,
     params: options.ParamsFile = options.DEFAULT_PARAMS,
     set_: options.Assignments = None,
 ) -> None:
@@ -134,7 +133,7 @@ def sweep(
 
     given = ({"nets": nets.split(",")} if nets else {}) | ({"storage": study} if study else {})
     plan = plan.model_copy(update={"sweep": plan.sweep.model_copy(update=given)})
-    for record in sweep_nets(plan, load_data(plan.data.dir, plan.data), out, overwrite=overwrite):
+    for record in sweep_nets(plan, load_data(plan.data.dir, plan.data), out):
         best, default = record.best, record.default.validation_error
         if best is None:
             print(f"{record.name}: no trial is complete")

@@ -57,6 +57,9 @@ def _unpacked(path: Path, temporary: Path) -> Path:
         raise ValueError("neither a folder nor a whole zip or tar archive")
     with tarfile.open(path) as tar:
         tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        for member in tar:
+            if ".." in Path(member.name).parts or not (member.isfile() or member.isdir()):
+                raise ValueError(f"damaged ({member.name} leads outside, or is no file)")
         tar.extractall(temporary)
         # A tar that is cut or damaged between members reads as a shorter one, and gzip's sum comes at the very end.
         assert tar.fileobj is not None

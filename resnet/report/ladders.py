@@ -16,17 +16,13 @@ DEEPEST = 110
 
 
 def main_net(nets: Nets, kind: str, depth: int) -> str | None:
-    """The net that represents a kind and depth: of several, the first with the fewest settings of its own.
+    """The net that represents a kind and depth: of several, the first with the fewest settings of its own."""
 
-    A net of another precision is the same experiment: it represents both if it alone is complete.
-    """
+    def own(net: Net) -> int:
+        keys = net.own_settings - WITHOUT_EFFECT - CURVE_ALONE
+        return sum(not key.startswith("warmup") for key in keys)
 
-    def own(net: Net) -> tuple[int, bool]:
-        keys = net.own_settings - {"precision"} - WITHOUT_EFFECT - CURVE_ALONE
-        return sum(not key.startswith("warmup") for key in keys), len(net.done) < net.planned
-
-    alike = [net for net in nets.values() if (net.kind, net.depth) == (kind, depth)]
-    return min(alike, key=own).name if alike else None
+    return next((x.name for x in sorted(nets.values(), key=own) if (x.kind, x.depth) == (kind, depth)), None)
 
 
 def main_nets(nets: Nets, kind: str) -> list[str]:

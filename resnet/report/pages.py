@@ -78,7 +78,6 @@ def sections(
     confidence = report.confidence
     return {
         SUMMARY: [
-            provenance.first_look(of_nets, data),
             claims.verdicts(judged, of_nets, confidence, STATISTICS),
             curves.learning_curves(of_nets, data),
             curves.with_published_curves(of_nets, data, confidence),
@@ -98,7 +97,6 @@ def sections(
         ],
         SPEED: [
             speed.every_net(of_nets),
-            speed.throughput(of_nets),
             latency.by_block(results.latency, runs),
             speed.usual_loop(results.usual_loop, runs),
         ],

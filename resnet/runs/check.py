@@ -1,6 +1,6 @@
 """A plan's results verified: all files that its commands read, by the rule that says which runs count.
 
-PyTorch is loaded for checkpoints alone. Hidden folders, such as `.aside`, are not looked at.
+PyTorch is loaded for checkpoints alone. Hidden folders are not looked at.
 """
 
 from __future__ import annotations
@@ -107,13 +107,10 @@ def _check_files(folder: Path, made: Check) -> None:
 
                 with made.looking(path, "checkpoints"):
                     read_checkpoint(path)
-            elif path.suffix == ".json" and (kind := _by_folder(path)):
+            # An accelerator's throughput has a folder of its own.
+            kind = BY_FOLDER.get("throughput" if path.parents[1].name == "throughput" else path.parent.name)
+            if path.suffix == ".json" and kind:
                 _check_measurement(path, kind, made)
-
-
-def _by_folder(path: Path) -> type[results.Record] | None:
-    """Of an accelerator's measurement too, which is in a folder of its own."""
-    return BY_FOLDER.get(path.parent.name) or BY_FOLDER.get(path.parents[1].name)
 
 
 def _check_measurement(path: Path, kind: type[results.Record], made: Check) -> None:

@@ -134,8 +134,7 @@ def screen(plan: PlanStatus, last_line: str = "") -> RenderableType:
         table.add_row(net.name, f"{net.ended} of {len(net.seeds)}", f"{net.iterations:,}", "", _hours(net.hours_left))
         for seed in (seed for seed in net.seeds if seed.state not in ("done", "not begun")):
             speed = "" if seed.images_per_second is None else f"{seed.images_per_second:,.0f}"
-            left = None if seed.seconds_left is None else seed.seconds_left / 3600
-            hours = _hours(left) if seed.state == "running" else ""
+            hours = "" if seed.seconds_left is None else _hours(seed.seconds_left / 3600)
             table.add_row(f"  seed {seed.seed}", seed.state, f"{seed.iteration:,}", speed, hours)
     table.add_section()
     ended = sum(net.ended for net in plan.nets), sum(len(net.seeds) for net in plan.nets)

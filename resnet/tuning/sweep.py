@@ -105,10 +105,10 @@ class NetSweep:
     """The sweep of one net, on data with the validation set in the place of the test set.
 
     Raises:
-        UserError: the net's own values are not in the search, or the record is that of other settings.
+        UserError: the net's own values are not in the search.
     """
 
-    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console, overwrite: bool) -> None:
+    def __init__(self, params: Params, name: str, data: Data, out: Path, console: Console) -> None:
         self.params, self.name, self.data, self.out, self.console = params, name, data, out, console
         self.sweep, self.base = params.sweep, params.settings(name)
         self.machine, self.settings = choose_machine(self.base.train), trial_settings(self.base, self.sweep)
@@ -123,10 +123,6 @@ class NetSweep:
             choices = getattr(self.sweep, key)
             if not (choices[0] <= value <= choices[1] if key in RANGES else value in choices):
                 raise UserError(f"sweep.{key} does not hold {name}'s own {value}, which is trial 0: {choices}")
-        there = SweepRecord.read(self.record_file) if self.record_file.exists() and not overwrite else None
-        if there is not None and there.identity != self.identity:
-            differs = " and ".join(there.identity.differences(self.identity))
-            raise UserError(f"{self.record_file}: a sweep of another {differs}: pass --overwrite, or another --out")
 
     def open(self, storage: RDBStorage) -> None:
         """Create the study or go on with it."""
@@ -248,17 +244,15 @@ def trial_record(place: int, trial: FrozenTrial) -> SweepTrial:
     )
 
 
-def sweep_nets(
-    params: Params, data: Data, out: Path, *, overwrite: bool = False, console: Console | None = None
-) -> list[SweepRecord]:
+def sweep_nets(params: Params, data: Data, out: Path, console: Console | None = None) -> list[SweepRecord]:
     """Work at the sweeps of `params.sweep.nets` until all their trials have ended, by whichever worker.
 
-    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. With `overwrite` records of other
-    settings, data or version are replaced; their studies stay in the database.
+    `NAME.json` and `best-NAME.yaml` go into `out`, with what unfinished trials need. They replace those of other
+    settings, data or version, whose studies stay in the database: the same settings again write the same record.
 
     Raises:
-        UserError: there is no validation set, a net does not fit the search, the database or a record does not, or the
-            forecast goes beyond `limits.hours`.
+        UserError: there is no validation set, a net does not fit the search, the database fails, or the forecast goes
+            beyond `limits.hours`.
         Interrupted: a signal asked to stop.
     """
     console, sweep = console or Console(stderr=True), params.sweep
@@ -266,7 +260,7 @@ def sweep_nets(
         raise UserError("a sweep chooses on validation images, and data.validation is 0: hold some out")
     # No test image can bear on a choice.
     seen = dataclasses.replace(data, test=data.validation)
-    sweeps = [NetSweep(params, name, seen, out, console, overwrite) for name in dict.fromkeys(sweep.nets)]
+    sweeps = [NetSweep(params, name, seen, out, console) for name in dict.fromkeys(sweep.nets)]
     out.mkdir(parents=True, exist_ok=True)
     forecaster = Forecaster(len(data.validation), console)
     with opened(sweep.storage or str(out / "study.db"), out / "study.db.lock", sweep.dead_after) as database:

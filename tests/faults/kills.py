@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resnet.cli import main
+from resnet.files import PARTIAL
 from resnet.results import SweepRecord
 from tests.faults.tally import Outcome, digest
 
@@ -92,7 +93,8 @@ def victim(name: str, folder: Path) -> Victim:
     """The command of this name in a folder that holds what it needs."""
 
     def files(place: str, *endings: str) -> dict[str, object]:
-        return {name: content for name, content in digest(folder / place).items() if name.endswith(endings)}
+        there = digest(folder / place).items()
+        return {name: x for name, x in there if name.endswith(endings) and not name.endswith(PARTIAL)}
 
     def swept() -> dict[str, object]:
         """A killed trial is made again, and what is drawn after it differs: the plan's own values are compared."""
@@ -105,9 +107,7 @@ def victim(name: str, folder: Path) -> Victim:
     return {
         "train": Victim(train, lambda: files("runs/train", *endings), "runs/train", True),
         "sweep": Victim(("sweep", "--out", "sweep", *SETTINGS, SWEEP), swept, "sweep", True),
-        "report": Victim(
-            ("report", *SETTINGS, "--set=report.bootstrap_samples=100"), lambda: files("reports", ""), None
-        ),
+        "report": Victim(("report", *SETTINGS), lambda: files("reports", ""), None),
         "data": Victim(("data", *SETTINGS), lambda: files("data", ".npy", ".json"), "data"),
     }[name]
 
@@ -158,7 +158,7 @@ def kill(name: str, kills: int, folder: Path, seed: int) -> list[Outcome]:
         if number % ROUNDS != ROUNDS - 1 and number != kills - 1:
             continue
         code = end(start(killed.arguments, folder, output))
-        left = [str(path) for path in folder.rglob("*.partial")]
+        left = [str(path) for path in folder.rglob(f"*{PARTIAL}")]
         if code != 0 or killed.result() != wanted or left:
             add(
                 "hung" if code is None else "lost",

@@ -90,7 +90,7 @@ def test_the_life_of_a_plan_of_ones_own(project: Path, tmp_path: Path) -> None:
     (aside,) = (trained / ".aside").glob("*/seed-0/metrics.json")
     assert TrainingRecord.read(aside).iterations == 4
     assert (trained / "seed-1/metrics.json").read_bytes() == kept
-    assert "6 of the paper's 64,000 iterations" in (own / "reports/statistics.md").read_text()
+    assert "6 iterations (the paper: 64,000)" in (own / "reports/statistics.md").read_text()
 
 
 def order(output: str) -> list[str]:

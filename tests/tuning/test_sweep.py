@@ -90,14 +90,12 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     assert "trial 0" not in done.stderr
     assert [file.read_bytes() for file in files] == before
 
-    # Other settings are refused and leave all as it was; --overwrite replaces.
+    # Other settings have a record of their own; the first ones bring theirs back.
     other = ("sweep", "--params", "p.yaml", "--out", "S", "--set=sweep.learning_rate=[0.05, 0.5]")
-    refused = command(*other)
-    assert refused.returncode == 1
-    assert "resnet-8.json: a sweep of another configuration: pass --overwrite" in refused.stderr
-    assert [file.read_bytes() for file in files] == before
-    assert command(*other, "--overwrite", "--set=sweep.trials=1").returncode == 0
+    assert command(*other, "--set=sweep.trials=1").returncode == 0
     assert len(SweepRecord.read(tmp_path / "S/resnet-8.json").trials) == 1
+    assert command("sweep", "--params", "p.yaml", "--out", "S").returncode == 0
+    assert [file.read_bytes() for file in files] == before
     # More trials go on with a study.
     assert command(*other, "--set=sweep.trials=2").returncode == 0
     assert [t.number for t in SweepRecord.read(tmp_path / "S/resnet-8.json").trials] == [0, 1]

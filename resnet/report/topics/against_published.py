@@ -54,22 +54,21 @@ def table_6(nets: Nets, data: DataRecord | None) -> Section:
     if not papers.keys() & set(alike):
         return Section("Table 6")
 
-    def line(net: str, layers: int | None, parameters: str | None, counted: int | None, error: TestError) -> Line:
+    def line(net: str, layers: int | None, parameters: str | None, error: TestError) -> Line:
         return {
             "net": net,
             "layers": Cell(str(layers or words.NONE), layers),
             "parameters": parameters or words.NONE,
-            "counted here": Cell(words.count(counted), counted),
             "the paper, %": Cell(words.published_error(error), error.error),
             "ours, %": words.NONE,
         }
 
-    lines = [line(x.name, x.layers, x.parameters, None, x) for x in published().methods]
+    lines = [line(x.name, x.layers, x.parameters, x) for x in published().methods]
     for net, figure in ((nets[name], figure) for name, figure in papers.items()):
-        parameters, counted = published().parameters_of(net.depth, net.shortcut), net.counted and net.counted.parameters
         ours = net.over_seeds("test_error") if net.name in alike else None
         error = Cell(words.sample(ours, "not run"), ours.mean if ours else None)
-        lines.append(line("ResNet", net.depth, parameters, counted, figure) | {"ours, %": error})
+        parameters = published().parameters_of(net.depth, net.shortcut)
+        lines.append(line("ResNet", net.depth, parameters, figure) | {"ours, %": error})
     source = published().sources["paper"]
     note = (
         "Classification error on the CIFAR-10 test set, all with data augmentation. Layers, parameters and the paper's "

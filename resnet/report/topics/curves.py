@@ -43,10 +43,6 @@ def by_run(net: Net, quantity: str) -> DataFrame:
     return DataFrame(curves, dtype=float).dropna()
 
 
-def has_curve(net: Net) -> bool:
-    return by_run(net, "test_error").size > 0
-
-
 def mean_errors(net: Net) -> DataFrame:
     """Training and test error by iteration, means over the runs that are done.
 
@@ -95,7 +91,9 @@ FALL: dict[str, Any] = {"color": GREY, "lw": 0.9, "ls": ":"}
 def panels(nets: Nets) -> dict[str, list[Net]]:
     """The nets of each panel; as in the paper, those beyond 110 layers are in one of their own with that of 110."""
     shown, deepest = [nets[x] for x in ladders.of_usual_length(nets)], ladders.DEEPEST
-    plain, residual = ([net for net in shown if net.kind == kind and has_curve(net)] for kind in KIND_NAMES)
+    plain, residual = (
+        [net for net in shown if net.kind == kind and by_run(net, "test_error").size] for kind in KIND_NAMES
+    )
     beyond = max((net.depth for net in residual), default=0) > deepest
     titled = {
         KIND_NAMES["plain"]: plain,
@@ -158,18 +156,13 @@ def correlation(nets: Nets) -> str:
     runs = [(nets[name], run) for name in ladders.of_usual_length(nets) for run in nets[name].done]
     cells = [(net.name, before_fall(net, run), run.record.test_error) for net, run in runs]
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
-    of_nets = errors.groupby("net")
-    within = (errors - of_nets.transform("mean"))[of_nets["test"].transform("size") > 1]
-    if len(errors) < FEWEST:
-        return ""
+    within = errors - errors.groupby("net").transform("mean")  # 0 of a net with one run, which changes no r
+    over, inside = (x["before"].corr(x["test"]) for x in (errors, within))
     text = (
-        f"Correlation of test error at the end with training error in the {BEFORE} iterations before the rate falls: "
+        f"Correlation of test error at the end with training error over {BEFORE} iterations before the rate falls: "
+        f"r = {over:.2f} over {len(errors)} runs and r = {inside:.2f} within nets (each run minus its net's mean)."
     )
-    text += f"r = {errors['before'].corr(errors['test']):.2f} over {len(errors)} runs"
-    if len(within) >= FEWEST:
-        r = within["before"].corr(within["test"])
-        text += f" and r = {r:.2f} within nets (each run minus the mean of its net, {len(within)} runs)"
-    return f"{text}."
+    return text if len(errors) >= FEWEST else ""
 
 
 def learning_curves(nets: Nets, data: DataRecord | None) -> Section:
@@ -220,7 +213,7 @@ def both(nets: Sequence[Net]) -> tuple[Both, Both]:
 def like_others(nets: Nets, data: DataRecord | None) -> list[Net]:
     """Our nets of these depths with a curve, whose runs differ from the paper's in length and split at most."""
     named = [name for depth in PAIR if (name := ladders.main_net(nets, "resnet", depth))]
-    drawn = [nets[name] for name in named if has_curve(nets[name]) and protocol.official(data)]
+    drawn = [nets[name] for name in named if by_run(nets[name], "test_error").size and protocol.official(data)]
     return [net for net in drawn if {x.key for x in protocol.deviations(net, data)} <= {"iterations", "split"}]
 
 

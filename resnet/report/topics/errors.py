@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from resnet.report import ladders, protocol, style, words
-from resnet.report.markdown import bullets, escaped
+from resnet.report.markdown import escaped
 from resnet.report.published import published
 from resnet.report.results import Net, Nets
 from resnet.report.section import Line, Picture, Section
@@ -201,11 +201,5 @@ def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section
     """A row a net, in the plan's order; the paper's errors next to ours on its data only."""
     if not ladders.started(nets):
         return Section("Every net")
-    figures, notes = [figure for net in nets.values() if (figure := net.papers_error)], list[str]()
-    if any(figure.n is None for figure in figures):
-        notes.append("The paper's errors without an n are single figures: it gives no spread or number of runs.")
-    notes += [f"The paper on {figure.net}-{figure.depth}: {figure.note}" for figure in figures if figure.note]
-    if any(net.kind == "plain" for net in nets.values()):
-        notes.append("The paper prints no test error for plain nets: they are in its Figure 6 only.")
     lines = [_line(net, nets, data, confidence) for net in nets.values()]
-    return Section("Every net", (table(lines, left=3), bullets(notes if protocol.official(data) else ())))
+    return Section("Every net", (table(lines, left=3),))

@@ -56,8 +56,6 @@ def _row(net: Net, confidence: float) -> dict[str, Any]:
         "test_error_low": low,
         "test_error_high": high,
         "test_error_paper": getattr(paper, "error", None),
-        "test_error_paper_std": getattr(paper, "std", None),
-        "test_error_paper_n": getattr(paper, "n", None),
         **_over_seeds(net.over_seeds("training_error"), "training_error"),
         **_over_seeds(net.over_seeds("validation_error"), "validation_error"),
         **_timing(net, "training"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resnet.report import protocol, words
-from resnet.report.markdown import bold, bullets, code, escaped, link
+from resnet.report.markdown import bullets, code, escaped, link
 from resnet.report.results import Net, Nets
 from resnet.report.samples import prediction
 from resnet.report.section import Section
@@ -17,9 +17,6 @@ from resnet.results.iteration_time import IterationTime
 
 Times = Mapping[str, IterationTime]
 """Of a training iteration, by net."""
-
-LEARNED = 0.8
-"""A net has learned if its error is below this share of what guessing makes."""
 
 REPEATED = (
     "The same machine, software and number of threads give the same bits. Anything else rounds differently, which "
@@ -48,22 +45,6 @@ def what_was_run(nets: Nets, data: DataRecord | None) -> Section:
     for sentences, who in alike.items():
         said.append(f"**{escaped(who)}: {sentences}.** This does not compare with the paper's error.")
     return Section("", tuple(said) if nets else ())
-
-
-def first_look(nets: Nets, data: DataRecord | None) -> Section:
-    """Whether nets learn on other data than CIFAR-10, such as the quickstart's: that shows that the line works."""
-    errors = {net.name: values.mean for net in nets.values() if (values := net.over_seeds("test_error"))}
-    if data is None or data.official or not errors:
-        return Section("A first look")
-    guessing, best = 100 * (1 - 1 / len(data.classes)), min(errors, key=errors.__getitem__)
-    learned = sum(error < LEARNED * guessing for error in errors.values())
-    works = f"It works: {learned} of {words.numbered(len(errors), 'net')} do clearly better than guessing."
-    verdict = bold(works if learned else "It runs, and no net has learned much yet.")
-    text = (
-        f"{verdict} {escaped(best)} ends at a test error of {errors[best]:.2f} %, guessing at {guessing:.0f} %. This "
-        "says nothing about depth: few iterations on few images reward the net that starts fast."
-    )
-    return Section("A first look", (text,))
 
 
 def not_counted(left_out: Sequence[tuple[str, str]]) -> Section:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from resnet.report import style, words
+from resnet.report import ladders, style, words
 from resnet.report.markdown import bullets, escaped, link
 from resnet.report.results import Net, Nets
 from resnet.report.samples import sample
@@ -25,11 +24,6 @@ from resnet.results import LatencyRecord, UsualLoopRecord
 
 KINDS = ("training", "inference")
 
-DRIFT = (
-    "± is the standard deviation over the repeats of one measurement, which lie seconds apart. At another hour the "
-    "same machine gives another figure, by more than that where other programs run on it: nets that were measured at "
-    "different times differ by the machine's drift too.\n"
-)
 USUAL = (
     "Training with PIL transforms, a DataLoader with two workers and fp32, the same net and batch, measured in turn "
     "with this project's loop in one process; images/s are medians ± standard deviation over the rounds, the ratio is "
@@ -41,7 +35,8 @@ READING = (
     "Training time is wall-clock time of a whole run, evaluations included. What else ran on the machine is in it. "
     "Seeds that trained side by side on one device each count all of it. Machines are not averaged.",
     "Training images/s are of augmentation, forward pass, backward pass and update, inference images/s of a forward "
-    "pass in evaluation mode.",
+    "pass in evaluation mode. ± is over repeats that are seconds apart: nets that were measured at different times "
+    "differ by the machine's drift too.",
 )
 
 
@@ -75,28 +70,24 @@ def every_net(nets: Nets) -> Section:
         f"Images/s and memory of {names}: {escaped(condition)}."
         for condition, names in words.grouped(timed, len(nets)).items()
     ]
-    return Section("Memory and training time", (table(lines), bullets([*conditions, *READING])))
+    caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
+    picture = Picture("throughput-vs-depth", caption, partial(figure, nets))
+    return Section("Throughput, memory and training time", (table(lines), bullets([*conditions, *READING]), picture))
 
 
 def figure(nets: Nets) -> Figure | None:
     """Training left, inference right, both axes logarithmic; bars are the standard deviation over the repeats."""
-    timed = [(net, net.throughput.system.timed_on) for net in nets.values() if net.throughput]
-    if not timed:
+    series = dict[str, list[Net]]()
+    for net in sorted((nets[name] for name in ladders.without_ablations(nets)), key=lambda net: net.depth):
+        if net.throughput:
+            series.setdefault(f"{KIND_NAMES[net.kind]}, {net.throughput.system.timed_on}", []).append(net)
+    if not series:
         return None
-    devices, options = {device for _, device in timed}, {net.shortcut for net, _ in timed} - {"none"}
-    series = dict[str, list[Net]]()  # nets that differ in depth alone
-    for net, device in timed:
-        option = f", option {net.shortcut}" if net.kind != "plain" and options != {"A"} else ""
-        grouped = net.flat.get("train.batch_norm_images")
-        images = f", batch norm of {grouped} images" if grouped else ""
-        where = f", {device}" if len(devices) > 1 else ""
-        series.setdefault(f"{KIND_NAMES[net.kind]}{option}{images}{where}", []).append(net)
-    where, depths = f" on {timed[0][1]}" if len(devices) == 1 else "", sorted({net.depth for net, _ in timed})
-    drawn, axes = style.panels(8.6, 4.2, KINDS, f"Throughput{where}, median ± std over repeats")
+    depths = sorted({net.depth for line in series.values() for net in line})
+    drawn, axes = style.panels(8.6, 4.2, KINDS, "Throughput, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
         handles = list[Any]()
-        for k, (label, line) in enumerate(series.items()):
-            line.sort(key=attrgetter("depth"))
+        for k, (label, line) in enumerate(sorted(series.items())):
             timings: list[Any] = [getattr(net.throughput, kind) for net in line]
             # Plain and residual nets of one depth are almost equally fast: their points are side by side.
             x = [net.depth * 1.07 ** (k - (len(series) - 1) / 2) for net in line]
@@ -105,8 +96,7 @@ def figure(nets: Nets) -> Figure | None:
             look |= {"marker": style.MARKERS[k % 7], "color": style.COLOURS[k % 7], "ls": style.LINES[k % 2]}
             handles.append(panel.errorbar(x, y, yerr=stds, gid=f"{kind}-{k}", **look))
             speeds = map(words.images_per_second, y, stds)
-            texts = [f"{net.name}: {speed} images/s" for net, speed in zip(line, speeds, strict=True)]
-            style.label(handles[-1], label, texts)
+            style.label(handles[-1], label, [f"{net.name}: {x} images/s" for net, x in zip(line, speeds, strict=True)])
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         style.log_ticks(panel.xaxis, depths[:: 1 + (len(depths) - 1) // 6], "{:g}".format)  # more labels would overlap
@@ -115,13 +105,6 @@ def figure(nets: Nets) -> Figure | None:
     axes[0].set_ylabel("images/s")
     style.legend_below(drawn, handles)
     return drawn
-
-
-def throughput(nets: Nets) -> Section:
-    """Images/s against depth."""
-    caption = "Images/s fall in proportion to depth. Points are medians over repeats, bars their standard deviation."
-    picture = Picture("throughput-vs-depth", caption, partial(figure, nets))
-    return Section("Throughput", (DRIFT if any(net.throughput for net in nets.values()) else "", picture))
 
 
 def usual_loop(loops: Sequence[tuple[str, UsualLoopRecord]], runs: str | None) -> Section:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import SimpleNamespace
 
-import pytest
-
 from resnet.report.samples import Evidence
 from resnet.report.table import Table
 from resnet.report.topics import provenance as topic
@@ -37,17 +35,10 @@ def test_what_deviates_in_all_nets_and_in_some(files: Callable[..., Files]) -> N
     assert "**resnet-20: 50k images (the paper: 45k).**" in text
 
 
-@pytest.mark.parametrize(("error", "learned"), [(20.0, "It works: 1 of 1 net "), (80.0, "no net has learned")])
-def test_other_data_are_named_and_show_whether_nets_learn(
-    files: Callable[..., Files], error: float, learned: str
-) -> None:
+def test_other_data_are_named(files: Callable[..., Files]) -> None:
     plan = files("resnet-20", seeds=1)
-    assert plan.written(topic.first_look) == ""
-    plan.train("resnet-20", 0, error, data=plan.data(official=False, name="a|b <script>"))
+    plan.train("resnet-20", 0, data=plan.data(official=False, name="a|b <script>"))
     assert "**The data are a\\|b \\<script\\>, not the official CIFAR-10.**" in plan.written(topic.what_was_run)
-    text = plan.written(topic.first_look)
-    assert learned in text
-    assert f"{error:.2f} %, guessing at 90 %" in text
 
 
 def test_what_is_not_counted_has_its_reason(files: Callable[..., Files]) -> None:
