@@ -37,10 +37,6 @@ def without_ablations(nets: Nets) -> list[str]:
     return [name for name in nets if name in main]
 
 
-def started(nets: Nets) -> list[str]:
-    return [name for name, net in nets.items() if net.runs]
-
-
 def usual_length(nets: Iterable[Net]) -> int | None:
     """The planned iterations of most of these nets, the longest of equals; None without any."""
     counted = Counter(net.iterations for net in nets)
@@ -49,13 +45,13 @@ def usual_length(nets: Iterable[Net]) -> int | None:
 
 def of_usual_length(nets: Nets) -> list[str]:
     """The main nets with results that figures of errors show: errors after 20 and after 64,000 iterations differ."""
-    usual = usual_length(nets[name] for name in started(nets))
+    usual = usual_length(net for net in nets.values() if net.runs)
     return [name for name in without_ablations(nets) if nets[name].runs and nets[name].iterations == usual]
 
 
 def run_on(nets: Nets, data: DataRecord | None) -> str:
     """Name the data, and the schedule if it is not the paper's: a figure may be seen alone."""
-    length, papers = usual_length(nets[name] for name in started(nets)), published().protocol.iterations
+    length, papers = usual_length(net for net in nets.values() if net.runs), published().protocol.iterations
     shortened = [] if length in (None, papers) else [f"{length:,} of the paper's {papers:,} iterations"]
     return ", ".join([*([data.name] if data else []), *shortened])
 

@@ -64,9 +64,9 @@ def check(folders: Iterable[Path]) -> Check:
     """Check some plans, each a folder with a `params.yaml`; one without any results is a problem too."""
     made = Check()
     for folder in folders:
-        before = made.counts.total() + 1, len(made.problems)
+        before = made.counts.total() + len(made.problems) + 1
         check_plan(folder, made)
-        if (made.counts.total(), len(made.problems)) == before:
+        if made.counts.total() + len(made.problems) == before:
             made.problems.append((folder, "a plan without any results"))
     return made
 
@@ -109,7 +109,7 @@ def _check_files(folder: Path, made: Check) -> None:
                     read_checkpoint(path)
             # An accelerator's throughput has a folder of its own.
             kind = BY_FOLDER.get("throughput" if path.parents[1].name == "throughput" else path.parent.name)
-            if path.suffix == ".json" and kind:
+            if kind and path.suffix == ".json":
                 _check_measurement(path, kind, made)
 
 

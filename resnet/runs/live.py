@@ -32,8 +32,7 @@ def check_installed(viewer: Viewer | None) -> None:
         if viewer is not None:
             import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
-        why = "needs TensorBoard: pip install tensorboard, or this project with its extra `tensorboard`"
-        raise UserError(f"--live tensorboard {why}") from error
+        raise UserError("--live tensorboard needs TensorBoard: install the extra `tensorboard`") from error
 
 
 class LiveCurve:

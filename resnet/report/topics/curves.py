@@ -153,8 +153,8 @@ FEWEST = 8
 
 def correlation(nets: Nets) -> str:
     """How the test error at the end goes with the training error before the rate falls; empty for few runs."""
-    runs = [(nets[name], run) for name in ladders.of_usual_length(nets) for run in nets[name].done]
-    cells = [(net.name, before_fall(net, run), run.record.test_error) for net, run in runs]
+    usual = [nets[name] for name in ladders.of_usual_length(nets)]
+    cells = [(net.name, before_fall(net, run), run.record.test_error) for net in usual for run in net.done]
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     within = errors - errors.groupby("net").transform("mean")  # 0 of a net with one run, which changes no r
     over, inside = (x["before"].corr(x["test"]) for x in (errors, within))

@@ -13,19 +13,19 @@ from resnet.report.samples import compare, sample
 from resnet.report.section import Line, Section
 from resnet.report.table import Cell, table
 
-Pairs = list[tuple[Net, Net]]
-"""The differences are the first minus the second."""
 
+def main_pairs(nets: Nets) -> list[tuple[Net, Net]]:
+    """Of each kind the deeper nets and the shallowest; then the plain and the residual net of each depth.
 
-def main_pairs(nets: Nets) -> Pairs:
-    """Of each kind the deeper nets and the shallowest; then the plain and the residual net of each depth."""
+    A difference is the first minus the second.
+    """
     plain, residual = ([nets[x] for x in ladders.main_nets(nets, kind)] for kind in ("plain", "resnet"))
     pairs = [(net, of_kind[0]) for of_kind in (plain, residual) for net in of_kind[1:]]
     pairs += [(net, twin) for net in plain for twin in residual if net.depth == twin.depth]
     return [pair for pair in pairs if not ladders.incomparable(*pair)]
 
 
-def ablations(nets: Nets, others: Nets) -> Pairs:
+def ablations(nets: Nets, others: Nets) -> list[tuple[Net, Net]]:
     """Every net that is not the main one of its kind and depth, and the main one.
 
     The main one may be of another plan, `others`, if this plan lacks it.

@@ -199,7 +199,7 @@ def _line(net: Net, nets: Nets, data: DataRecord | None, confidence: float) -> L
 
 def every_net(nets: Nets, data: DataRecord | None, confidence: float) -> Section:
     """A row a net, in the plan's order; the paper's errors next to ours on its data only."""
-    if not ladders.started(nets):
+    if not any(net.runs for net in nets.values()):
         return Section("Every net")
     lines = [_line(net, nets, data, confidence) for net in nets.values()]
     return Section("Every net", (table(lines, left=3),))
