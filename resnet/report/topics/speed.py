@@ -87,7 +87,7 @@ def figure(nets: Nets) -> Figure | None:
     drawn, axes = style.panels(8.6, 4.2, KINDS, "Throughput, median ± std over repeats")
     for panel, kind in zip(axes, KINDS, strict=True):
         handles = list[Any]()
-        for k, (label, line) in enumerate(sorted(series.items())):
+        for k, (label, line) in enumerate(sorted(series.items(), reverse=True)):
             timings: list[Any] = [getattr(net.throughput, kind) for net in line]
             # Plain and residual nets of one depth are almost equally fast: their points are side by side.
             x = [net.depth * 1.07 ** (k - (len(series) - 1) / 2) for net in line]
