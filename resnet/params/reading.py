@@ -53,6 +53,8 @@ def load(path: Path | None, assignments: Sequence[str] = ()) -> Params:
         UserError: the file cannot be read, or a key or value is not valid.
     """
     try:
+        if path is not None and path.exists() and not path.is_file():  # a pipe never ends
+            raise UserError(f"{path}: cannot be read (not a file)")
         tree = {} if path is None else parse(path.read_bytes(), str(path)) or {}
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error

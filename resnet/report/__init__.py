@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from resnet.errors import UserError
+from resnet.errors import UserError, one_line
 from resnet.files import write_text
 from resnet.params import Params, load
 
@@ -47,7 +47,7 @@ def build(
 
     results = read_results(params, runs, version)
     for file, reason in results.not_counted:
-        print(f"{runs / file}: not counted: {reason}", file=sys.stderr)
+        print(one_line(f"{runs / file}: not counted: {reason}"), file=sys.stderr)
     others = None
     if params.report.other_plan:
         folder = plan / params.report.other_plan

@@ -127,6 +127,7 @@ class System(Record):
 class DataRecord(Record):
     """`data.json`: what the prepared arrays hold. Nothing here depends on where they came from."""
 
+    model_config = ConfigDict(extra="forbid")
     name: str
     official: Flag
     """Whether both fingerprints are those of the official CIFAR-10."""

@@ -162,6 +162,14 @@ class NetSweep:
             self.write()
 
     def objective(self, trial: Trial) -> float:
+        """Train one trial; if it is interrupted at any moment, put it back in the queue."""
+        try:
+            return self.train(trial)
+        except (Interrupted, KeyboardInterrupt):
+            begin_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+            raise
+
+    def train(self, trial: Trial) -> float:
         """Train one trial from its checkpoint, if there is one, and give its validation error in %."""
         sweep = self.sweep
         trial.set_user_attr("system", self.machine.describe(kernels.available).model_dump(mode="json"))
@@ -185,9 +193,6 @@ class NetSweep:
 
         try:
             record = run.execute(report)
-        except Interrupted:
-            begin_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])
-            raise
         except TrialPruned:
             shutil.rmtree(folder, ignore_errors=True)
             raise

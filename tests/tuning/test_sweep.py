@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from optuna.trial import Trial
 from rich.console import Console
 
 from resnet.data import Data
@@ -99,6 +101,18 @@ def test_a_sweep_leaves_its_record_and_parameters_that_train_takes(
     # More trials go on with a study.
     assert command(*other, "--set=sweep.trials=2").returncode == 0
     assert [t.number for t in SweepRecord.read(tmp_path / "S/resnet-8.json").trials] == [0, 1]
+
+
+def test_ctrl_c_before_a_trial_trains_loses_no_trial(
+    digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trial, "suggest_categorical", Mock(side_effect=KeyboardInterrupt))
+        sweep_nets(plan(tmp_path, "sweep.trials=1"), digits, tmp_path / "S", console=QUIET)
+    (record,) = sweep_nets(plan(tmp_path, "sweep.trials=1"), digits, tmp_path / "S", console=QUIET)
+    assert (record.status, record.default.state, record.default.attempts) == ("done", "complete", 2)
+    assert record.default.values is not None
+    assert record.default.values.learning_rate == 0.1
 
 
 def test_the_test_set_bears_on_nothing(digits: Data, tmp_path: Path) -> None:
