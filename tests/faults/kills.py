@@ -97,10 +97,12 @@ def victim(name: str, folder: Path) -> Victim:
         return {name: x for name, x in there if name.endswith(endings) and not name.endswith(PARTIAL)}
 
     def swept() -> dict[str, object]:
-        """A killed trial is made again, and what is drawn after it differs: the plan's own values are compared."""
-        trials = [x for x in SweepRecord.read(folder / "sweep/resnet-8.json").trials if x.state == "complete"]
-        own = [trial.validation_errors for trial in trials if trial.values and trial.values.learning_rate == 0.1]
-        return {"own": own[:1], "complete": min(len(trials), 3)}
+        """A killed trial is made again, and what is drawn after it differs: the plan's own values are compared.
+
+        Others may diverge or be pruned, and a kill may make one more.
+        """
+        trials = [x for x in SweepRecord.read(folder / "sweep/resnet-8.json").trials if x.state != "unfinished"]
+        return {"own": trials[:1] and trials[0].validation_errors, "ended": min(len(trials), 3)}
 
     train = ("train", "--depth", 8, "--out", "runs/train/resnet-8", *SETTINGS)
     endings = (".npy", ".csv", "model.safetensors")
