@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ class NetSweep:
             states = [trial.state for trial in self.study.get_trials(deepcopy=False)]
             running = states.count(TrialState.RUNNING)
             if running >= left and TrialState.WAITING not in states:
+                self.take_up_lost()
                 time.sleep(min(1.0, self.sweep.dead_after / 5))  # other workers have the last trials
                 continue
             # Alone, a worker that is killed and started again draws the same values.
@@ -161,9 +163,18 @@ class NetSweep:
                     raise
             self.write()
 
+    def take_up_lost(self) -> None:
+        """Put trials back whose worker was killed before their first heartbeat: Optuna waits for them for ever."""
+        latest = datetime.now() - timedelta(seconds=self.sweep.dead_after)
+        for trial in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if trial.user_attrs.get("begun") != trial.number and trial.datetime_start and trial.datetime_start < latest:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                begin_again(self.study, trial)
+
     def objective(self, trial: Trial) -> float:
         """Train one trial; if it is interrupted at any moment, put it back in the queue."""
         try:
+            trial.set_user_attr("begun", trial.number)
             return self.train(trial)
         except (Interrupted, KeyboardInterrupt):
             begin_again(self.study, self.study.get_trials(deepcopy=False)[trial.number])

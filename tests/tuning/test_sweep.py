@@ -18,6 +18,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from optuna import Study
 from optuna.trial import Trial
 from rich.console import Console
 
@@ -113,6 +114,22 @@ def test_ctrl_c_before_a_trial_trains_loses_no_trial(
     assert (record.status, record.default.state, record.default.attempts) == ("done", "complete", 2)
     assert record.default.values is not None
     assert record.default.values.learning_rate == 0.1
+
+
+def test_a_trial_that_was_taken_up_and_never_begun_is_taken_up_again(
+    digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill between Optuna's choice of the trial and its first heartbeat."""
+
+    def killed(study: Study, *_: object, **__: object) -> None:
+        study.ask()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Study, "optimize", killed)
+        sweep_nets(plan(tmp_path, "sweep.trials=1"), digits, tmp_path / "S", console=QUIET)
+    (record,) = sweep_nets(plan(tmp_path, "sweep.trials=1"), digits, tmp_path / "S", console=QUIET)
+    assert (record.status, record.default.state, record.default.attempts) == ("done", "complete", 2)
 
 
 def test_the_test_set_bears_on_nothing(digits: Data, tmp_path: Path) -> None:
