@@ -5,7 +5,6 @@ Heavy imports are inside the commands: `resnet --help` answers at once, and `res
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import sys
@@ -74,9 +73,8 @@ def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _interrupt_later() -> None:
-    # A signal ends the main thread's waiting, which Python's own `interrupt_main` does not; Windows has no other.
-    kill = getattr(signal, "pthread_kill", lambda *_: _thread.interrupt_main())
-    timer = threading.Timer(0.02, kill, (threading.main_thread().ident, signal.SIGINT))
+    # A signal ends the main thread's waiting, which Python's own `interrupt_main` does not.
+    timer = threading.Timer(0.02, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
     timer.daemon = True
     timer.start()
 

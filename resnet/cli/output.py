@@ -18,8 +18,7 @@ CLOSED = (errno.EPIPE, errno.EIO, errno.ENXIO)
 
 def outlive_terminal() -> None:
     """Go on when the terminal is closed, as under `nohup`: for commands that train, which Ctrl-C and SIGTERM end."""
-    if hasattr(signal, "SIGHUP"):  # Windows has none
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class _Lasting(io.FileIO):

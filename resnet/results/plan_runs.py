@@ -33,6 +33,16 @@ class PlanRuns(NamedTuple):
     not_counted: list[tuple[Path, str]]
     """Everything else, each with the reason: whole runs, and single files of runs that count without them."""
 
+    def usable(self) -> PlanRuns:
+        """Those in progress, and of those that have ended the ones whose weights too are what the run left.
+
+        This reads the weights, as far as they are there.
+        """
+        damaged = {key: x for key, run in self.runs.items() if run.record.status in ENDED and (x := first_damage(run))}
+        reasons = [(damage.path, damage.problem) for damage in damaged.values()]
+        not_counted = self.not_counted + [each for each in reasons if each not in self.not_counted]
+        return PlanRuns({key: run for key, run in self.runs.items() if key not in damaged}, not_counted)
+
 
 def read_plan_runs(params: Params, runs_folder: Path, version: int | None = None) -> PlanRuns:
     """Read every training run below `runs_folder` and decide which of them count.

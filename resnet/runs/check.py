@@ -16,7 +16,7 @@ from resnet.data import load as load_data
 from resnet.errors import UserError, one_line
 from resnet.params import Params, load
 from resnet.results.consistency import weights_of
-from resnet.results.plan_runs import ENDED, UNPLANNED, first_damage, read_plan_runs
+from resnet.results.plan_runs import UNPLANNED, read_plan_runs
 from resnet.training.recipe import VERSION
 
 BY_FOLDER: dict[str, type[results.Record]] = {
@@ -87,14 +87,10 @@ def check_plan(folder: Path, made: Check) -> None:
 
 
 def _check_runs(params: Params, runs: Path, made: Check) -> None:
-    counted, not_counted = read_plan_runs(params, runs, VERSION)
-    for path, reason in not_counted:
+    found = read_plan_runs(params, runs, VERSION)
+    made.counts["runs"] += len(found.runs)
+    for path, reason in found.usable().not_counted:
         (made.notes if reason in UNPLANNED else made.problems).append((path, reason))
-    made.counts["runs"] += len(counted)
-    for run in counted.values():
-        damage = first_damage(run) if run.record.status in ENDED else None
-        if damage is not None and (damage.path, damage.problem) not in made.problems:
-            made.problems.append((damage.path, damage.problem))
 
 
 def _check_files(folder: Path, made: Check) -> None:

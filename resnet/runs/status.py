@@ -22,7 +22,7 @@ from resnet.files import is_locked
 from resnet.params import Params, Settings
 from resnet.results.consistency import RunFiles
 from resnet.results.iteration_time import NetLeft, nets_left
-from resnet.results.plan_runs import ENDED, Key, first_damage, read_plan_runs
+from resnet.results.plan_runs import ENDED, Key, read_plan_runs
 from resnet.training.recipe import VERSION
 
 State = Literal["done", "running", "stopped", "not begun", "diverged"]
@@ -93,14 +93,7 @@ def plan_status(params: Params, runs: Path) -> PlanStatus:
     Raises:
         DamagedFile: a measurement that says how fast a net is cannot be read.
     """
-    counted, not_counted = read_plan_runs(params, runs, VERSION)
-    usable: dict[Key, RunFiles] = {}
-    for key, run in counted.items():
-        damage = first_damage(run) if run.record.status in ENDED else None
-        if damage is None:
-            usable[key] = run
-        elif (damage.path, damage.problem) not in not_counted:
-            not_counted.append((damage.path, damage.problem))
+    usable, not_counted = read_plan_runs(params, runs, VERSION).usable()
     left = nets_left(params, runs, usable)
     nets = [_net(params.settings(name), runs / "train" / name, usable, left[name]) for name in params.models]
     moved = sorted(path for name in params.models for path in (runs / "train" / name).glob(".aside/*/*"))
