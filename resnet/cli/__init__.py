@@ -95,7 +95,10 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         threads.settle()
-        return app([_expanded(argument) for argument in arguments], prog_name="resnet", standalone_mode=False) or 0
+        status = app([_expanded(argument) for argument in arguments], prog_name="resnet", standalone_mode=False) or 0
+        if status == 130:  # what Typer makes of Ctrl-C
+            raise KeyboardInterrupt
+        return status
     except (typer.Abort, KeyboardInterrupt, Interrupted) as error:
         saved = ": a checkpoint is saved; the same command goes on from it" if isinstance(error, Interrupted) else ""
         print(f"resnet: interrupted{saved}", file=sys.stderr)
