@@ -145,8 +145,6 @@ def _iterations(axes: Any) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
-# What training errors say of depth.
-
 FEWEST = 8
 """Runs from which a correlation is written."""
 
@@ -154,12 +152,13 @@ FEWEST = 8
 def correlation(nets: Nets) -> str:
     """How the test error at the end goes with the training error before the rate falls; empty for few runs."""
     usual = [nets[name] for name in ladders.of_usual_length(nets)]
+    before = min([BEFORE, *(fall for net in usual for fall in falls(net))])
     cells = [(net.name, before_fall(net, run), run.record.test_error) for net in usual for run in net.done]
     errors = DataFrame(cells, columns=["net", "before", "test"]).dropna().set_index("net")
     within = errors - errors.groupby("net").transform("mean")  # 0 of a net with one run, which changes no r
     over, inside = (x["before"].corr(x["test"]) for x in (errors, within))
     text = (
-        f"Correlation of test error at the end with training error over {BEFORE} iterations before the rate falls: "
+        f"Correlation of test error at the end with training error over {before} iterations before the rate falls: "
         f"r = {over:.2f} over {len(errors)} runs and r = {inside:.2f} within nets (each run minus its net's mean)."
     )
     return text if len(errors) >= FEWEST else ""
