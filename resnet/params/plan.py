@@ -25,12 +25,7 @@ SEEDS = 1000
 """That a net may have at most."""
 
 
-def _six_n_plus_two(depth: int) -> int:
-    blocks_per_stage(depth)
-    return depth
-
-
-Depth = Annotated[int, Field(strict=True, le=20_000), AfterValidator(_six_n_plus_two)]
+Depth = Annotated[int, Field(strict=True, le=20_000), AfterValidator(lambda depth: 6 * blocks_per_stage(depth) + 2)]
 """6n + 2: the paper's deepest net has 1,202 layers."""
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 NetName = Annotated[str, Field(pattern=NAME)]
