@@ -38,5 +38,8 @@ function sort(head) {
 for (const entry of document.querySelectorAll("[data-switch]")) {
   entry.setAttribute("aria-pressed", "true");
   act(entry, toggle);
+  const sign = entry.parentNode.previousElementSibling;
+  sign.style.cursor = "pointer";
+  sign.addEventListener("click", () => toggle(entry));
 }
 for (const head of document.querySelectorAll("thead th")) act(head, sort);

@@ -126,6 +126,10 @@ def test_a_reader_points_switches_and_sorts(browser: Browser, tmp_path: Path, wi
     assert opened.locator('[data-entry="residual nets"] use >> nth=0').is_visible()
     switch.press("Enter")
     assert opened.locator(mark).is_visible()
+    sign = opened.locator('g:has(> [data-switch="plain nets"])').locator("xpath=preceding-sibling::*[1]")
+    for shown in (False, True):
+        sign.click()
+        assert opened.locator(mark).is_visible() is shown
 
     # Numbers are sorted by their values, with what is missing last both ways; text by the numbers in it.
     head = opened.locator("th", has_text="error")
