@@ -17,7 +17,7 @@ TITLE = "Does depth help? He et al., CVPR 2016, section 4.2"
 def reproduced(results: Results) -> str:
     """Ours against the paper's, or why the two do not compare.
 
-    Written out are the shallowest and the deepest of the residual nets up to 110 layers with several runs.
+    Written out are the shallowest and the deepest of the nets up to 110 layers.
     """
     nets, data, report, ends = results.nets, results.data, results.params.report, list[str]()
     done = [nets[name] for name in ladders.without_ablations(nets) if nets[name].done]
@@ -31,8 +31,8 @@ def reproduced(results: Results) -> str:
     found = [one for one in compared if one.figure.source == "paper"]
     if not found:
         return "**The paper prints no error of these nets.**"
-    several = [x for x in found if x.ours.n > 1 and x.net.kind == "resnet" and x.net.depth <= ladders.DEEPEST]
-    by_depth = sorted(several or found, key=lambda one: one.net.depth)
+    ladder = [one for one in found if one.net.depth <= ladders.DEEPEST]
+    by_depth = sorted(ladder or found, key=lambda one: one.net.depth)
     for one in by_depth[:1] + by_depth[1:][-1:]:
         interval, runs = words.interval_of_mean(one.ours.interval(report.confidence)), words.numbered(one.ours.n, "run")
         between = f"{100 * report.confidence:g} % interval {interval}, " if one.ours.n > 1 else ""

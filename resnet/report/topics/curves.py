@@ -286,8 +286,8 @@ def published_figure(training: Both, fall: int) -> Figure:
     handles = [_draw_runs(left, errors, *key) for key, errors in training.items() if errors.size]
     for whose in WHOSE:
         _draw_runs(right, lag(training, whose), PAIR[1], whose)
-    for at in overtaken(lag(training, "others'")):
-        right.plot([at], [0], "o", ms=4, color=depth_colour(PAIR[1]))
+    for behind in (lag(training, "others'"), lag(training, "ours").mean(axis=1).to_frame()):
+        right.plot(at := overtaken(behind), [0] * len(at), "o", ms=4, color=depth_colour(PAIR[1]))
     right.axhline(0, color=GREY, lw=0.8)
     for axes in (left, right):
         _iterations(axes)
