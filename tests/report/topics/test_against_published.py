@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from resnet.report import answer
 from resnet.report.topics import against_published as topic
 from tests.report.conftest import Files
 
@@ -42,6 +44,14 @@ def test_every_figure_has_a_verdict_and_its_numbers(files: Callable[..., Files])
     plan.train_all({"resnet-20": (8.72, 8.78), "resnet-32": (12.0, 12.1)})
     words = {line["net"]: line["verdict"] for line in plan.rows_of(verdicts(plan)) if line["source"] == "paper"}
     assert words == {"resnet-20": "**equivalent**", "resnet-32": "**different**"}
+
+
+def test_the_answer_gives_the_shallowest_and_the_deepest_net_with_any_number_of_runs(
+    files: Callable[..., Files],
+) -> None:
+    plan = files("resnet-20", "resnet-32", "resnet-56", seeds=2)
+    plan.train_all({"resnet-20": (8.22, 8.42), "resnet-32": (7.5, 7.6), "resnet-56": (7.78,)})
+    assert re.findall(r"\*\*([\d.]+) %", answer.reproduced(plan.results())) == ["8.32", "7.78"]
 
 
 def test_nothing_published_applies_to_a_short_schedule_other_data_or_another_net(files: Callable[..., Files]) -> None:
