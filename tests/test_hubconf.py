@@ -91,7 +91,7 @@ def test_pretrained_weights_are_those_that_the_record_names(checkout: Path) -> N
     for entry, options, says in (
         ("resnet20", {"seed": 0}, "seed 0: its record names no weights"),
         ("resnet20", {"seed": 2}, "seed 2: not run"),
-        ("resnet1202", {}, r"no weights of a finished run of resnet-1202 .*`dvc repro train@resnet-1202`"),
+        ("plain110", {}, r"no weights of a finished run of plain-110 .* `dvc pull` or `dvc repro train@plain-110`"),
         ("resnet20", {"shortcut": "B"}, "does not plan the residual net of 20 layers with shortcut B"),
     ):
         with pytest.raises(UserError, match=says):
