@@ -226,9 +226,10 @@ def lag(training: Both, whose: str) -> DataFrame:
     return deep.sub(shallow.mean(axis=1), axis=0).dropna()
 
 
-def overtaken(behind: DataFrame) -> list[int]:
-    """The iterations from which columns of `lag` are below 0 for good; of those whose end is."""
-    ahead = behind[::-1].cummax() < 0
+def overtaken(training: Both, whose: str) -> list[int]:
+    """The iterations from which `lag` is below 0 for good, if its end is: of the mean of ours, of each of others'."""
+    behind = lag(training, whose)
+    ahead = (behind.mean(axis=1).to_frame() if whose == "ours" else behind)[::-1].cummax() < 0
     return [int(ahead.index[ahead[run]].min()) for run in ahead if ahead[run].any()]
 
 
@@ -258,11 +259,11 @@ def pace(training: Both, fall: int, confidence: float) -> str:
     if parts:
         text = f"Over iterations {COMPARED - EPOCH + 1:,} to {COMPARED:,} our training error minus others' is "
         text += f"{words.listed(parts)}; in brackets the {100 * confidence:g} % interval. "
-    reached = words.listed(map(words.count, sorted(overtaken(lag(training, "others'")))))
+    reached = words.listed(map(words.count, sorted(overtaken(training, "others'"))))
     text += f"Others' resnet-{PAIR[1]} has the higher training error at first. At the first rate it is below their "
     text += f"resnet-{PAIR[0]} (mean) for good from iterations {reached} on."
-    if (behind := lag(training, "ours")).size:
-        ahead = overtaken(behind.mean(axis=1).to_frame())
+    if lag(training, "ours").size:
+        ahead = overtaken(training, "ours")
         never = f"is not so when our rate falls, at iteration {fall:,}"
         text += f" Ours {f'is so from iteration {ahead[0]:,} on' if ahead else never}."
     return text
@@ -286,8 +287,7 @@ def published_figure(training: Both, fall: int) -> Figure:
     handles = [_draw_runs(left, errors, *key) for key, errors in training.items() if errors.size]
     for whose in WHOSE:
         _draw_runs(right, lag(training, whose), PAIR[1], whose)
-    for behind in (lag(training, "others'"), lag(training, "ours").mean(axis=1).to_frame()):
-        right.plot(at := overtaken(behind), [0] * len(at), "o", ms=4, color=depth_colour(PAIR[1]))
+        right.plot(at := overtaken(training, whose), [0] * len(at), "o", ms=4, color=depth_colour(PAIR[1]))
     right.axhline(0, color=GREY, lw=0.8)
     for axes in (left, right):
         _iterations(axes)

@@ -124,7 +124,10 @@ def test_correlation_over_runs_and_within_nets(files: Callable[..., Files]) -> N
 
 def test_when_a_net_is_ahead_for_good() -> None:
     behind = {"a": [2, 1, -1, -2], "b": [2, -1, 1, -2], "c": [-1, -1, -1, -1], "never": [-1, -1, -1, 0]}
-    assert curves.overtaken(DataFrame(behind, index=[1, 2, 3, 4])) == [3, 4, 1]
+    deep, shallow = (DataFrame(x, index=[1, 2, 3, 4]) + 9.0 for x in (behind, {"only": [0, 0, 0, 0]}))
+    training = {(depth, whose): deep if depth == 56 else shallow for depth in curves.PAIR for whose in curves.WHOSE}
+    assert curves.overtaken(training, "others'") == [3, 4, 1]
+    assert curves.overtaken(training, "ours") == [2]  # their mean: 0.5, -0.5, -0.5, -1.25
 
 
 def test_ours_at_the_iterations_of_others(files: Callable[..., Files]) -> None:
