@@ -50,20 +50,18 @@ def _statement(judged: Judged) -> str:
     gist = escaped(sentence[0].lower() + sentence[1:])
     if not tested:
         return f"{gist} (**not tested**, {escaped(judged.why_not_tested)})"
-    undecided = judged.verdict == "undecided"
-    amount = words.interval((tested.low, tested.high)) if undecided else f"{tested.difference:+.2f}"
+    amount = words.interval((tested.low, tested.high)) if judged.verdict == "undecided" else f"{tested.difference:+.2f}"
     return f"{gist} (**{judged.verdict}**, {amount} {judged.claim.unit})"
 
 
 def depth(results: Results, claims: Sequence[Judged]) -> str:
     """The verdicts of the claims."""
-    nets, on = results.nets, ladders.run_on(results.nets, results.data)
     if not claims:
         return ""
-    where = f" on {escaped(on)}" if on else ""
+    where = f" on {escaped(on)}" if (on := ladders.run_on(results.nets, results.data)) else ""
     if not any(x.tested for x in claims):
         names = dict.fromkeys(name for x in claims for name in x.claim.contrast)
-        done = words.listed(f"{escaped(name)} {len(nets[name].done)}" for name in names)
+        done = words.listed(f"{escaped(name)} {len(results.nets[name].done)}" for name in names)
         return f"**Depth{where}: nothing can be said yet**. Two runs of each net are needed; done so far: {done}."
     interim = " Interim: not all planned runs are done." if any(x.interim for x in claims) else ""
     return f"**Depth{where}**: {'; '.join(map(_statement, claims))}.{interim}"

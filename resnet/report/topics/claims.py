@@ -35,7 +35,7 @@ class Claim(NamedTuple):
     sign: int
     """1: above 0, -1: below."""
     contrast: Mapping[str, int]
-    """Nets with the coefficients of their means, which add up to 0. Each must have two runs."""
+    """Nets with the coefficients of their means, which add up to 0."""
     trend: Mapping[str, int] = {}
     """Nets with their depths, if the claim is on the trend over all their runs."""
 
@@ -118,10 +118,10 @@ def verdict(claim: Claim, tested: Evidence, p: float, level: float, opposite: st
     return "undecided" if p >= level else "shown" if tested.difference * claim.sign > 0 else opposite
 
 
-def _weighed(nets: Nets, claim: Claim, confidence: float) -> Judged:
-    """Before the correction, or why it cannot be tested."""
+def _weighed(nets: Nets, claim: Claim, confidence: float, family: Sequence[str]) -> Judged:
+    """Before the correction, or why it cannot be tested; `family` has the nets of all claims' contrasts."""
     values, tested, why_not = {name: nets[name].by_seed(claim.quantity) for name in claim.nets}, None, ""
-    if few := [name for name in claim.contrast if len(values[name]) < 2]:
+    if few := [name for name in family if len(nets[name].by_seed(claim.quantity)) < 2]:
         why_not = f"fewer than two runs of {words.listed(few)}"
     elif differing := _differing(nets, [name for name in claim.nets if values[name]]):
         why_not = f"the runs differ in {words.listed(differing)}"
@@ -131,12 +131,13 @@ def _weighed(nets: Nets, claim: Claim, confidence: float) -> Judged:
 
 
 def judge(nets: Nets, report: ReportParams) -> list[Judged]:
-    """Every claim with its verdict; p is corrected for the number of claims as planned (Holm)."""
-    weighed = [_weighed(nets, claim, report.confidence) for claim in stated(nets, report)]
-    corrected = holm([x.tested.p if x.tested else math.nan for x in weighed])
+    """Every claim with its verdict, once all nets have two runs; p is corrected for the claims as planned (Holm)."""
+    claims = stated(nets, report)
+    family = list(dict.fromkeys(name for claim in claims for name in claim.contrast))
+    weighed = [_weighed(nets, claim, report.confidence, family) for claim in claims]
     return [
         _decided(x._replace(p_holm=p), x.tested, nets, report) if x.tested else x
-        for x, p in zip(weighed, corrected, strict=True)
+        for x, p in zip(weighed, holm([x.tested.p if x.tested else math.nan for x in weighed]), strict=True)
     ]
 
 
@@ -154,6 +155,8 @@ def _decided(judged: Judged, tested: Evidence, nets: Nets, report: ReportParams)
         others.append(f"paired by seed {words.interval((tested.paired_low, tested.paired_high))}")
     if not math.isnan(tested.p_ranks) and (tested.p_ranks < level) != significant:
         others.append(f"by ranks p {_p(tested.p_ranks)}")
+    if missing := [name for name in claim.nets if not nets[name].done]:
+        notes.append(f"No run is done of {words.listed(missing)}.")
     if others:
         notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {tested.test}.")
     if word.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
