@@ -23,7 +23,7 @@ def plan(tmp_path: Path) -> Files:
     return Files(a_plan("resnet-20", "plain-20", seeds=7), tmp_path / "runs")
 
 
-@pytest.mark.parametrize(("folder", "runs"), [(".", 4), ("tenth", 34)])
+@pytest.mark.parametrize(("folder", "runs"), [(".", 5), ("tenth", 34)])
 def test_every_committed_run_counts(folder: str, runs: int) -> None:
     read = read_plan_runs(load(ROOT / folder / "params.yaml"), ROOT / folder / "runs", version=1)
     assert len(read.runs) == runs
