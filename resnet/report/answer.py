@@ -45,13 +45,13 @@ def reproduced(results: Results) -> str:
 
 
 def _statement(judged: Judged) -> str:
-    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with the interval."""
+    """A claim's gist with its verdict: `plain nets degrade (**shown**, +2.31 points)`; undecided, with its p."""
     sentence, tested = judged.claim.sentence.split(":")[0], judged.tested
     gist = escaped(sentence[0].lower() + sentence[1:])
     if not tested:
         return f"{gist} (**not tested**, {escaped(judged.why_not_tested)})"
-    amount = words.interval((tested.low, tested.high)) if judged.verdict == "undecided" else f"{tested.difference:+.2f}"
-    return f"{gist} (**{judged.verdict}**, {amount} {judged.claim.unit})"
+    p = f", corrected p {words.p_value(judged.p_holm)}" if judged.verdict == "undecided" else ""
+    return f"{gist} (**{judged.verdict}**, {tested.difference:+.2f} {judged.claim.unit}{p})"
 
 
 def depth(results: Results, claims: Sequence[Judged]) -> str:
