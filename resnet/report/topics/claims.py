@@ -150,13 +150,13 @@ def _decided(judged: Judged, tested: Evidence, nets: Nets, report: ReportParams)
     if (tested.low <= 0 <= tested.high) != (word == "undecided"):
         ps = f"p {_p(tested.p)} alone and {_p(judged.p_holm)} corrected"
         notes.append(f"Interval and verdict differ: {ps}, and the corrected one decides.")
+    if missing := [name for name in claim.nets if not nets[name].done]:
+        notes.append(f"No run is done of {words.listed(missing)}.")
     significant = tested.p < level
     if not math.isnan(tested.paired_low) and (tested.paired_low <= 0 <= tested.paired_high) == significant:
         others.append(f"paired by seed {words.interval((tested.paired_low, tested.paired_high))}")
     if not math.isnan(tested.p_ranks) and (tested.p_ranks < level) != significant:
         others.append(f"by ranks p {_p(tested.p_ranks)}")
-    if missing := [name for name in claim.nets if not nets[name].done]:
-        notes.append(f"No run is done of {words.listed(missing)}.")
     if others:
         notes.append(f"Other tests do not agree: {words.listed(others)}. The verdict follows {tested.test}.")
     if word.startswith("reversed") and claim.quantity == "test_error" and not claim.trend:
