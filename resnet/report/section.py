@@ -50,11 +50,10 @@ def render(sections: Iterable[Section], drawn: Collection[str] = ()) -> str:
     """A page in Markdown, with the figures that are drawn; what is empty is left out."""
 
     def written(block: Block) -> str:
-        if isinstance(block, Table):
-            return as_markdown(block)
         if isinstance(block, Picture):  # a click shows the drawing instead of the pixels
-            return f"[![{block.caption}](figures/{block.name}.png)](figures/{block.name}.svg)\n\n{block.caption}"
-        return block.strip("\n")
+            place, alternative = f"figures/{block.name}", block.name.replace("-", " ")
+            return f"[![{alternative}]({place}.png)]({place}.svg)\n\n{block.caption}"
+        return as_markdown(block) if isinstance(block, Table) else block.strip("\n")
 
     parts = list[str]()
     for title, blocks in filled(sections, drawn):

@@ -177,6 +177,6 @@ def test_a_page_leaves_out_what_is_empty() -> None:
     empty = Picture("nothing", "Nothing.", lambda: None)
     contents: dict[str, Block] = {"": "Top.", "Text": "words\n", "Empty": empty, "Figure": drawn}
     sections = [Section(title, (block,)) for title, block in contents.items()]
-    text = "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![A line.](figures/line.png)](figures/line.svg)\n\nA line.\n"
+    text = "Top.\n\n## Text\n\nwords\n\n## Figure\n\n[![line](figures/line.png)](figures/line.svg)\n\nA line.\n"
     assert render(sections, ["line"]) == text
     assert render(sections[2:3]) == ""
